@@ -1,0 +1,1 @@
+//! Counts and hashes a file on every vcore it is given.

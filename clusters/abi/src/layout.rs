@@ -1,0 +1,197 @@
+//! Where things are in a process's address space and capability space.
+//!
+//! Images are linked in the low 1 GiB; everything that the root task adds lies above [`AREA_BASE`].
+
+use crate::block::BLOCK_SIZE;
+
+/// Bytes of a small page.
+pub const PAGE_SIZE: usize = 4096;
+
+/// Bytes of a large page.
+pub const LARGE_PAGE_SIZE: usize = 2 << 20;
+
+/// Vcores that one process may have.
+pub const MAX_VCORES: usize = 16;
+
+/// First address that the root task uses for what it adds to an image.
+pub const AREA_BASE: usize = 0x10_0000_0000;
+
+/// The read-only [`crate::process::ProcInfo`] page of a process.
+pub const PROCINFO: usize = AREA_BASE;
+
+/// The encoded plan, read-only, [`PLAN_PAGES`] pages: in servers and drivers.
+pub const PLAN: usize = AREA_BASE + 0x10_0000;
+
+/// Pages of the encoded plan.
+pub const PLAN_PAGES: usize = 8;
+
+/// IPC buffers, one page for each thread.
+pub const IPC_BUFFERS: usize = AREA_BASE + 0x20_0000;
+
+/// Thread-local storage, [`TLS_PAGES`] pages for each thread.
+pub const TLS: usize = AREA_BASE + 0x40_0000;
+
+/// Pages of thread-local storage for each thread.
+pub const TLS_PAGES: usize = 4;
+
+/// Thread stacks, each [`STACK_SIZE`] bytes with an unmapped page below it.
+pub const STACKS: usize = AREA_BASE + 0x100_0000;
+
+/// Bytes of a thread's stack.
+pub const STACK_SIZE: usize = 16 * PAGE_SIZE;
+
+/// Procdata: the windows of the rings of each vcore, [`RING_WINDOW_SIZE`] bytes for each.
+///
+/// In a process its own, by vcore; in a server those of its processes, by process and then vcore.
+pub const PROCDATA: usize = AREA_BASE + 0x1000_0000;
+
+/// Slots of every ring of this version.
+pub const RING_SLOTS: usize = 64;
+
+/// Bytes of the window of one channel: two rings of [`RING_SLOTS`] slots with their headers.
+pub const RING_WINDOW_SIZE: usize = 4 * PAGE_SIZE;
+
+/// In a server: the windows of its channels to other clusters, by channel number of the plan.
+pub const CHANNELS: usize = AREA_BASE + 0x2000_0000;
+
+/// In a server: the window of the channel to its block driver. In a driver: the window of the channel to its server.
+pub const DRIVER_WINDOW: usize = AREA_BASE + 0x3000_0000;
+
+/// In a server: its own pool of blocks, [`SERVER_BLOCKS`] of them, into which it reads what it needs itself.
+pub const SERVER_POOL: usize = AREA_BASE + 0x3010_0000;
+
+/// Blocks of a server's own pool.
+pub const SERVER_BLOCKS: usize = 4;
+
+/// In a server that has the authority: the registers of the HPET.
+pub const HPET: usize = AREA_BASE + 0x3020_0000;
+
+/// In a driver: the configuration page of its PCI function.
+pub const DEVICE_CONFIGURATION: usize = AREA_BASE + 0x4000_0000;
+
+/// In a driver: the device's memory BARs, [`DEVICE_BAR_STRIDE`] bytes apart, by BAR number.
+pub const DEVICE_BARS: usize = AREA_BASE + 0x4100_0000;
+
+/// Bytes between two BARs.
+pub const DEVICE_BAR_STRIDE: usize = 0x100_0000;
+
+/// In a driver: memory for DMA, physically contiguous, [`DMA_PAGES`] pages.
+pub const DMA: usize = AREA_BASE + 0x5000_0000;
+
+/// Pages of a driver's DMA memory.
+pub const DMA_PAGES: usize = 8;
+
+/// In a process: its pool of blocks.
+pub const BLOCKS: usize = AREA_BASE + 0x8000_0000;
+
+/// Blocks that a process's pool may have.
+pub const MAX_POOL_BLOCKS: usize = 4096;
+
+/// In a process: its heap.
+pub const HEAP: usize = AREA_BASE + 0x1_0000_0000;
+
+/// The address of a thread's stack: lowest mapped byte.
+pub const fn stack_base(thread: usize) -> usize {
+    STACKS + thread * (STACK_SIZE + PAGE_SIZE) + PAGE_SIZE
+}
+
+/// The address just above a thread's stack.
+pub const fn stack_top(thread: usize) -> usize {
+    stack_base(thread) + STACK_SIZE
+}
+
+/// The address of a thread's IPC buffer.
+pub const fn ipc_buffer(thread: usize) -> usize {
+    IPC_BUFFERS + thread * PAGE_SIZE
+}
+
+/// The address of a thread's thread-local storage.
+pub const fn tls(thread: usize) -> usize {
+    TLS + thread * TLS_PAGES * PAGE_SIZE
+}
+
+/// The address of the ring window of a vcore in its process.
+pub const fn vcore_window(vcore: usize) -> usize {
+    PROCDATA + vcore * RING_WINDOW_SIZE
+}
+
+/// The address of the ring window of a vcore in its server; `process` is the index among the plan's processes.
+pub const fn server_vcore_window(process: usize, vcore: usize) -> usize {
+    PROCDATA + (process * MAX_VCORES + vcore) * RING_WINDOW_SIZE
+}
+
+/// The address of a channel's window in a server.
+pub const fn channel_window(channel: usize) -> usize {
+    CHANNELS + channel * RING_WINDOW_SIZE
+}
+
+/// The address of a block of a process's pool.
+pub const fn block(index: usize) -> usize {
+    BLOCKS + index * BLOCK_SIZE
+}
+
+/// Capability slots of a process, a server or a driver. Zero is always empty.
+pub mod slot {
+    /// Everyone: the endpoint of the root task, badged with [`super::badge`].
+    pub const ROOT_TASK: u64 = 1;
+    /// A server or driver: its own notification, on which it waits.
+    pub const OWN_NOTIFICATION: u64 = 2;
+    /// A process or driver: the notification of its server, with the right to signal only.
+    pub const SERVER_NOTIFICATION: u64 = 3;
+    /// A server: the notification of its block driver.
+    pub const DRIVER_NOTIFICATION: u64 = 4;
+    /// A server or driver: the handler of its interrupt.
+    pub const INTERRUPT: u64 = 5;
+    /// In a server, by channel: the notification of the peer, where both are in one instance.
+    pub const CHANNELS: u64 = 16;
+    /// In a process, by vcore: the notification on which the vcore waits.
+    pub const VCORE_NOTIFICATIONS: u64 = 32;
+    /// In a server, by process and vcore: the vcore's thread.
+    pub const VCORE_THREADS: u64 = 256;
+    /// In a server, by process and vcore: the vcore's notification.
+    pub const SERVER_VCORE_NOTIFICATIONS: u64 = 512;
+    /// Bits of the capability space of a process, server or driver.
+    pub const CSPACE_BITS: usize = 10;
+
+    /// The slot of a vcore's thread in its server.
+    pub const fn vcore_thread(process: usize, vcore: usize) -> u64 {
+        VCORE_THREADS + (process * super::MAX_VCORES + vcore) as u64
+    }
+
+    /// The slot of a vcore's notification in its server.
+    pub const fn server_vcore_notification(process: usize, vcore: usize) -> u64 {
+        SERVER_VCORE_NOTIFICATIONS + (process * super::MAX_VCORES + vcore) as u64
+    }
+}
+
+/// Badges of the endpoint of the root task: who speaks.
+pub mod badge {
+    /// Bits of a badge that number the speaker within its kind.
+    const INDEX_BITS: u64 = 12;
+    /// A server; its index is its cluster.
+    pub const SERVER: u64 = 1 << INDEX_BITS;
+    /// A driver; its index is its device.
+    pub const DRIVER: u64 = 2 << INDEX_BITS;
+    /// A thread of a process; its index is process times [`super::MAX_VCORES`] plus vcore.
+    pub const PROCESS: u64 = 3 << INDEX_BITS;
+
+    /// A badge as its kind and index.
+    pub const fn split(badge: u64) -> (u64, usize) {
+        (
+            badge & !((1 << INDEX_BITS) - 1),
+            (badge & ((1 << INDEX_BITS) - 1)) as usize,
+        )
+    }
+}
+
+/// Labels of the messages that a server or driver sends to its root task.
+pub mod request {
+    /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.
+    pub const LOG: u64 = 0x1000;
+    /// The speaker has started and can be used. Answered with an empty message.
+    pub const READY: u64 = 0x1001;
+    /// A process of the speaker has ended. Registers: process, exit status.
+    pub const EXITED: u64 = 0x1002;
+    /// Bytes of text that one [`LOG`] message carries.
+    pub const LOG_SIZE: usize = 512;
+}

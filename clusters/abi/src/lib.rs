@@ -1,0 +1,22 @@
+//! Every type that crosses a boundary of Atoll: between clusters, between a process and its server, between a server
+//! and a driver, between the build and the machine.
+//!
+//! All of them are [`zerocopy`] structures with a fixed layout that is asserted at compile time. A reader copies what a
+//! peer wrote once, validates it, then uses it; the validating constructors are here, beside the types.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod archive;
+pub mod block;
+pub mod handle;
+pub mod layout;
+pub mod message;
+pub mod name;
+pub mod plan;
+pub mod process;
+pub mod syscall;
+pub mod volume;
+
+/// Version of every layout in this crate; raised when any of them changes.
+pub const ABI_VERSION: u32 = 1;

@@ -1,0 +1,41 @@
+//! The payload of one ring slot.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Bytes of one ring slot: one cache line.
+pub const SLOT_SIZE: usize = 64;
+
+/// Words of payload in one slot: the slot less its sequence number.
+pub const MESSAGE_WORDS: usize = SLOT_SIZE / 8 - 1;
+
+/// Bytes of payload in one slot.
+pub const MESSAGE_SIZE: usize = MESSAGE_WORDS * 8;
+
+/// An untyped message, as the ring carries it.
+pub type Message = [u64; MESSAGE_WORDS];
+
+/// A typed message that fills a slot's payload exactly.
+///
+/// Every bit pattern is a value of the type; whether the value makes sense is for its reader to check.
+pub trait Payload: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {
+    /// Reads a message as this type.
+    fn from_message(message: &Message) -> Self {
+        const { assert!(size_of::<Self>() == MESSAGE_SIZE && align_of::<Self>() <= 8) };
+        let mut value = Self::new_zeroed();
+        value.as_mut_bytes_of().copy_from_slice(message.as_bytes());
+        value
+    }
+
+    /// Writes this value as a message.
+    fn to_message(&self) -> Message {
+        const { assert!(size_of::<Self>() == MESSAGE_SIZE && align_of::<Self>() <= 8) };
+        let mut message = [0; MESSAGE_WORDS];
+        message.as_mut_bytes().copy_from_slice(self.as_bytes());
+        message
+    }
+
+    #[doc(hidden)]
+    fn as_mut_bytes_of(&mut self) -> &mut [u8] {
+        self.as_mut_bytes()
+    }
+}

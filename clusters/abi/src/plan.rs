@@ -1,0 +1,323 @@
+//! The encoded plan: what the build worked out from the TOML, for the loader, the root tasks, the servers and the
+//! drivers. All addresses are physical, all sizes are bytes.
+
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+
+use crate::layout::{MAX_VCORES, PAGE_SIZE, PLAN_PAGES};
+use crate::name::Name;
+
+/// First word of an encoded plan: "ATOLPLAN" in little-endian order.
+pub const PLAN_MAGIC: u64 = u64::from_le_bytes(*b"ATOLPLAN");
+
+/// Clusters (and kernel instances) that a plan may have.
+pub const MAX_CLUSTERS: usize = 8;
+/// Cores that one cluster (or instance) may have.
+pub const MAX_CORES: usize = 16;
+/// Channels that a plan may have.
+pub const MAX_CHANNELS: usize = 16;
+/// Processes that a plan may have.
+pub const MAX_PROCESSES: usize = 16;
+/// Devices that a plan may have.
+pub const MAX_DEVICES: usize = 8;
+/// Block pools: one for each process, then one for each cluster's server.
+pub const MAX_POOLS: usize = MAX_PROCESSES + MAX_CLUSTERS;
+
+/// In an index field: none.
+pub const NONE: u32 = u32::MAX;
+
+/// Physical address of the HPET's registers, where the PC platform has them.
+pub const HPET_BASE: u64 = 0xFED0_0000;
+
+/// Physical address of the memory-mapped PCI configuration space of QEMU's q35 machine.
+pub const ECAM_BASE: u64 = 0xB000_0000;
+
+/// Vector argument of a doorbell's interrupt, in every instance.
+pub const DOORBELL_VECTOR: u64 = 16;
+
+/// Vector argument of the first device's interrupt; a device's is this plus its index.
+pub const DEVICE_VECTOR: u64 = 32;
+
+/// What an interrupt's vector argument is added to, to give the vector that a message-signalled interrupt carries.
+pub const VECTOR_BASE: u64 = 0x30;
+
+/// The whole machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Plan {
+    /// [`PLAN_MAGIC`].
+    pub magic: u64,
+    /// [`crate::ABI_VERSION`].
+    pub version: u32,
+    /// A [`KernelMode`].
+    pub mode: u32,
+    /// The plan's name.
+    pub name: Name,
+    /// Bytes of memory that the machine must have.
+    pub memory: u64,
+    /// Cores that the machine must have.
+    pub cores: u32,
+    /// Clusters in use.
+    pub cluster_count: u32,
+    /// Kernel instances in use.
+    pub instance_count: u32,
+    /// Channels in use.
+    pub channel_count: u32,
+    /// Processes in use.
+    pub process_count: u32,
+    /// Devices in use.
+    pub device_count: u32,
+    /// Pools in use.
+    pub pool_count: u32,
+    /// Zero.
+    pub padding: u32,
+    /// First byte of the memory that is shared between clusters (windows and pools).
+    pub shared_base: u64,
+    /// Bytes of it.
+    pub shared_size: u64,
+    /// The clusters.
+    pub clusters: [Cluster; MAX_CLUSTERS],
+    /// The kernel instances.
+    pub instances: [Instance; MAX_CLUSTERS],
+    /// The channels.
+    pub channels: [Channel; MAX_CHANNELS],
+    /// The processes.
+    pub processes: [Process; MAX_PROCESSES],
+    /// The devices.
+    pub devices: [Device; MAX_DEVICES],
+    /// The block pools.
+    pub pools: [Pool; MAX_POOLS],
+}
+
+const _: () = assert!(size_of::<Plan>() <= PLAN_PAGES * PAGE_SIZE);
+const _: () = assert!(align_of::<Plan>() == 8);
+
+/// How kernels and clusters relate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum KernelMode {
+    /// One kernel instance for each cluster.
+    PerCluster = 0,
+    /// One kernel instance for all; cores are divided by affinity alone.
+    Shared = 1,
+}
+
+/// A fixed set of cores and memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Cluster {
+    /// Its name.
+    pub name: Name,
+    /// A [`ClusterKind`].
+    pub kind: u32,
+    /// The instance that runs it.
+    pub instance: u32,
+    /// How many cores it has.
+    pub core_count: u32,
+    /// Index of its first core within its instance.
+    pub first_core: u32,
+    /// APIC identifiers of its cores.
+    pub cores: [u32; MAX_CORES],
+    /// Its block device, or [`NONE`].
+    pub block_device: u32,
+    /// HPET comparator that is its doorbell, or [`NONE`].
+    pub comparator: u32,
+    /// The server's own pool, or [`NONE`].
+    pub server_pool: u32,
+    /// Length of its quantum in milliseconds.
+    pub quantum_ms: u32,
+}
+
+/// What a cluster's cores are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ClusterKind {
+    /// Short quantum, events, interrupts, servers.
+    LowLatency = 0,
+    /// Long quantum, left alone.
+    CoarseGrained = 1,
+}
+
+/// One seL4 kernel instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Instance {
+    /// First byte of its memory, where its kernel is linked.
+    pub memory_base: u64,
+    /// Bytes of its memory.
+    pub memory_size: u64,
+    /// How many cores it has; with one it runs the unicore configuration.
+    pub core_count: u32,
+    /// Milliseconds between timer ticks.
+    pub timer_tick_ms: u32,
+    /// Timer ticks of a time slice.
+    pub time_slice: u32,
+    /// I/O port of its serial console.
+    pub serial_port: u32,
+    /// APIC identifiers of its cores, the first one first.
+    pub cores: [u32; MAX_CORES],
+}
+
+/// Two rings between two clusters, one each way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Channel {
+    /// The two clusters. End 0 is the first one.
+    pub clusters: [u32; 2],
+    /// First byte of its window.
+    pub window: u64,
+    /// Bytes of its window.
+    pub window_size: u64,
+    /// A [`DoorbellKind`].
+    pub doorbell: u32,
+    /// Zero.
+    pub padding: u32,
+}
+
+/// How a sender wakes a receiver that has stopped polling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum DoorbellKind {
+    /// A notification: both clusters are run by one instance.
+    Notification = 0,
+    /// A comparator of the HPET.
+    Hpet = 1,
+}
+
+/// A process and the cores of its vcores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Process {
+    /// Its name.
+    pub name: Name,
+    /// The image it runs.
+    pub image: Name,
+    /// Its cluster.
+    pub cluster: u32,
+    /// How many vcores it may have.
+    pub vcores: u32,
+    /// Core of each vcore, as an index within the instance.
+    pub cores: [u32; MAX_VCORES],
+    /// Its pool of blocks.
+    pub pool: u32,
+    /// The cluster that serves its files.
+    pub file_cluster: u32,
+    /// The channel to that cluster, or [`NONE`] where it is its own.
+    pub file_channel: u32,
+    /// Zero.
+    pub padding: u32,
+    /// Bytes of its heap.
+    pub heap_size: u64,
+}
+
+/// A device and the component that drives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Device {
+    /// Its name.
+    pub name: Name,
+    /// A [`DeviceKind`].
+    pub kind: u32,
+    /// The cluster that has it.
+    pub cluster: u32,
+    /// PCI bus, device and function: `bus << 8 | device << 3 | function`.
+    pub pci_address: u32,
+    /// Core that its driver runs on, as an index within the instance.
+    pub core: u32,
+}
+
+/// Kinds of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum DeviceKind {
+    /// A virtio block device on PCI.
+    VirtioBlk = 1,
+}
+
+/// Blocks in one physically contiguous run, which a device reads into and a process or server reads from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Pool {
+    /// First byte.
+    pub base: u64,
+    /// How many blocks.
+    pub blocks: u32,
+    /// The process that owns it, or [`NONE`] where a server does.
+    pub process: u32,
+    /// The cluster that owns it.
+    pub cluster: u32,
+    /// Zero.
+    pub padding: u32,
+}
+
+impl Plan {
+    /// A plan with nothing in it.
+    pub fn empty() -> Plan {
+        let mut plan = Plan::new_zeroed();
+        plan.magic = PLAN_MAGIC;
+        plan.version = crate::ABI_VERSION;
+        plan
+    }
+
+    /// Reads an encoded plan; `None` where it is not one of this version or counts more than it holds.
+    pub fn parse(bytes: &[u8]) -> Option<Plan> {
+        let (plan, _) = Plan::read_from_prefix(bytes).ok()?;
+        let within = plan.cluster_count as usize <= MAX_CLUSTERS
+            && plan.instance_count as usize <= MAX_CLUSTERS
+            && plan.channel_count as usize <= MAX_CHANNELS
+            && plan.process_count as usize <= MAX_PROCESSES
+            && plan.device_count as usize <= MAX_DEVICES
+            && plan.pool_count as usize <= MAX_POOLS;
+        (plan.magic == PLAN_MAGIC && plan.version == crate::ABI_VERSION && within).then_some(plan)
+    }
+
+    /// The clusters in use.
+    pub fn clusters(&self) -> &[Cluster] {
+        &self.clusters[..self.cluster_count as usize]
+    }
+
+    /// The instances in use.
+    pub fn instances(&self) -> &[Instance] {
+        &self.instances[..self.instance_count as usize]
+    }
+
+    /// The channels in use.
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels[..self.channel_count as usize]
+    }
+
+    /// The processes in use.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes[..self.process_count as usize]
+    }
+
+    /// The devices in use.
+    pub fn devices(&self) -> &[Device] {
+        &self.devices[..self.device_count as usize]
+    }
+
+    /// The pools in use.
+    pub fn pools(&self) -> &[Pool] {
+        &self.pools[..self.pool_count as usize]
+    }
+}
+
+impl Instance {
+    /// APIC identifiers of its cores.
+    pub fn cores(&self) -> &[u32] {
+        &self.cores[..(self.core_count as usize).min(MAX_CORES)]
+    }
+}
+
+impl Cluster {
+    /// APIC identifiers of its cores.
+    pub fn cores(&self) -> &[u32] {
+        &self.cores[..(self.core_count as usize).min(MAX_CORES)]
+    }
+}
+
+impl Channel {
+    /// Which end a cluster has, 0 or 1; `None` where it has neither.
+    pub fn end_of(&self, cluster: u32) -> Option<usize> {
+        self.clusters.iter().position(|&end| end == cluster)
+    }
+}

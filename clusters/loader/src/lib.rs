@@ -1,0 +1,1 @@
+//! Boots one seL4 instance per cluster.

@@ -1,0 +1,1 @@
+//! The plan: parse, check, lay out, encode.

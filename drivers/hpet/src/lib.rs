@@ -1,0 +1,1 @@
+//! The HPET as a doorbell between kernels.

@@ -1,0 +1,1 @@
+//! The personality as a pure state machine.

@@ -1,0 +1,1 @@
+//! What a process links: vcore entry, second-level scheduler, syscalls.

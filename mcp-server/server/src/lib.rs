@@ -1,0 +1,1 @@
+//! Binds the personality to seL4.

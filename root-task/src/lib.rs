@@ -1,0 +1,1 @@
+//! The first program of a cluster: objects, address spaces, authority, supervision.

@@ -1,0 +1,1 @@
+//! Entry point, heap, panic handler and log of a root task.

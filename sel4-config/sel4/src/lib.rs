@@ -1,0 +1,1 @@
+//! Typed capabilities and invocations of seL4.

@@ -1,0 +1,1 @@
+//! The one command line of Atoll: build, run, test, plan.
