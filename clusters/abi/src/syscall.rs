@@ -7,6 +7,10 @@ use crate::message::Payload;
 /// Bytes of text that one [`Call::Print`] carries.
 pub const PRINT_SIZE: usize = 32;
 
+/// Between servers, both of which send requests and answers on one ring: set in the tag of an answer, clear in the tag
+/// of a request.
+pub const ANSWER: u64 = 1 << 63;
+
 /// In [`Syscall::block`]: no block.
 pub const NO_BLOCK: u32 = u32::MAX;
 
