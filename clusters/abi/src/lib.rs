@@ -9,6 +9,7 @@
 
 pub mod archive;
 pub mod block;
+pub mod boot;
 pub mod handle;
 pub mod layout;
 pub mod message;

@@ -1,1 +1,9 @@
-//! Boots one seL4 instance per cluster.
+//! The parts of the loader that touch no machine: tables that it reads, checks and rewrites.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod acpi;
+pub mod image;
+pub mod machine;
+pub mod multiboot;
