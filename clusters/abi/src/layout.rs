@@ -146,6 +146,8 @@ pub mod slot {
     pub const CHANNELS: u64 = 16;
     /// In a process, by vcore: the notification on which the vcore waits.
     pub const VCORE_NOTIFICATIONS: u64 = 32;
+    /// In a process, by vcore: the endpoint to which the kernel sends the vcore's faults.
+    pub const FAULT_ENDPOINTS: u64 = 64;
     /// In a server, by process and vcore: the vcore's thread.
     pub const VCORE_THREADS: u64 = 256;
     /// In a server, by process and vcore: the vcore's notification.
@@ -192,6 +194,10 @@ pub mod request {
     pub const READY: u64 = 0x1001;
     /// A process of the speaker has ended. Registers: process, exit status.
     pub const EXITED: u64 = 0x1002;
+    /// What crossed a channel of the speaker. Registers: channel, sent, received, doorbells rung, doorbells of the peer.
+    pub const CHANNEL: u64 = 0x1003;
+    /// The speaker cannot start; it has said why.
+    pub const FAILED: u64 = 0x1004;
     /// Bytes of text that one [`LOG`] message carries.
     pub const LOG_SIZE: usize = 512;
 }

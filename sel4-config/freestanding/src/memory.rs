@@ -60,7 +60,12 @@ pub unsafe extern "C" fn memset(target: *mut u8, value: i32, count: usize) -> *m
 pub unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
     for index in 0..count {
         // SAFETY: the caller's: both ranges have `count` bytes. Volatile, so that the loop stays one.
-        let (a, b) = unsafe { (left.add(index).read_volatile(), right.add(index).read_volatile()) };
+        let (a, b) = unsafe {
+            (
+                left.add(index).read_volatile(),
+                right.add(index).read_volatile(),
+            )
+        };
         if a != b {
             return i32::from(a) - i32::from(b);
         }
@@ -95,3 +100,10 @@ pub unsafe extern "C" fn strlen(text: *const u8) -> usize {
 /// Referred to by the prebuilt `core`; never called with `panic = "abort"`.
 #[unsafe(no_mangle)]
 pub extern "C" fn rust_eh_personality() {}
+
+/// Referred to by the prebuilt `alloc`, which was compiled to unwind; never called with `panic = "abort"`.
+#[unsafe(no_mangle)]
+pub extern "C" fn _Unwind_Resume() -> ! {
+    // SAFETY: an undefined instruction is a fault, which the supervisor of this program reports.
+    unsafe { asm!("ud2", options(noreturn)) }
+}

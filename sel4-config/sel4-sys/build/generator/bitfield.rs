@@ -101,7 +101,9 @@ impl<'a> Words<'a> {
 
     fn number<T: std::str::FromStr>(&mut self) -> Result<T> {
         let word = self.next()?;
-        word.parse().ok().with_context(|| format!("`{word}` is not a number"))
+        word.parse()
+            .ok()
+            .with_context(|| format!("`{word}` is not a number"))
     }
 
     fn open(&mut self) -> Result<()> {

@@ -114,7 +114,7 @@ impl Compiler {
         let mut source = format!("{prologue}\nvoid probe(void) {{\n");
         for (index, expression) in expressions.iter().enumerate() {
             source += &format!(
-                "__asm__ volatile(\"\\n@@value {index} %c0 %c1\" :: \
+                "__asm__ volatile(\"\\n@@value {index} %0 %1\" :: \
                  \"i\"((long long)({expression})), \"i\"((int)(({expression}) < 0)));\n"
             );
         }
@@ -125,7 +125,9 @@ impl Compiler {
             let Some(line) = line.trim().strip_prefix("@@value ") else {
                 continue;
             };
-            let mut words = line.split_whitespace().map(str::parse::<i128>);
+            let mut words = line
+                .split_whitespace()
+                .map(|word| word.trim_start_matches('$').parse::<i128>());
             let mut next = || words.next().context("a probe answered too little");
             let (index, value, negative) = (next()??, next()??, next()??);
             values[usize::try_from(index)?] = Some(Value {

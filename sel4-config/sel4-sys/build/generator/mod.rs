@@ -3,10 +3,13 @@
 //! Labels, numbers and layouts are taken from the tree's XML files, bitfield files and headers. C expressions are
 //! evaluated by the host's C compiler, so that macros, enumerations, packing and alignment mean what they mean to C.
 
-#![allow(dead_code, reason = "the build script and the tests use different parts")]
+#![allow(
+    dead_code,
+    reason = "the build script and the tests use different parts"
+)]
 
-pub mod bitfield;
 pub mod bindings;
+pub mod bitfield;
 pub mod compiler;
 pub mod config;
 pub mod emit;
@@ -73,7 +76,10 @@ impl Generator {
 
     fn syscalls(&self) -> Result<Vec<(String, Option<i64>)>> {
         let all = xml::syscalls(&tree::syscalls(&self.tree))?;
-        let conditions: Vec<_> = all.iter().map(|syscall| syscall.condition.as_str()).collect();
+        let conditions: Vec<_> = all
+            .iter()
+            .map(|syscall| syscall.condition.as_str())
+            .collect();
         let holds = self.compiler.conditions(&conditions)?;
         let mut number = 0;
         Ok(all
@@ -111,8 +117,14 @@ impl Generator {
     fn bitfields(&self) -> Result<Bitfields> {
         let mut all = Bitfields::default();
         for (path, header) in tree::bitfields(&self.tree) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let text = self.compiler.preprocess(&format!("#include \"{}\"\n", path.display()))?;
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let text = self
+                .compiler
+                .preprocess(&format!("#include \"{}\"\n", path.display()))?;
             let found = bitfield::parse(&text).with_context(|| format!("in {name}"))?;
             self.emulate(header, &found.to_c()?)?;
             all.blocks.extend(found.blocks);

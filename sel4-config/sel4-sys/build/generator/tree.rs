@@ -9,12 +9,12 @@ use anyhow::{Context, Result, ensure};
 /// The package and version that carry the kernel tree in the registry.
 const PACKAGE: (&str, &str) = ("sel4-sys", "0.0.28");
 
-/// The folder of the kernel tree in the package that Cargo fetched for `workspace`.
-pub fn fetched(workspace: &Path) -> Result<PathBuf> {
+/// The folder of the kernel tree in the package that Cargo fetched for the package in the folder `package`.
+pub fn fetched(package: &Path) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1"])
-        .current_dir(workspace)
+        .args(["metadata", "--format-version", "1", "--manifest-path"])
+        .arg(package.join("Cargo.toml"))
         .output()
         .context("cargo metadata does not run")?;
     ensure!(
@@ -31,7 +31,12 @@ pub fn fetched(workspace: &Path) -> Result<PathBuf> {
         .and_then(|package| package["manifest_path"].as_str())
         .with_context(|| format!("{} {} is not in the lock file", PACKAGE.0, PACKAGE.1))?;
     let tree = Path::new(manifest).with_file_name("seL4");
-    ensure!(tree.is_dir(), "{} {} carries no kernel", PACKAGE.0, PACKAGE.1);
+    ensure!(
+        tree.is_dir(),
+        "{} {} carries no kernel",
+        PACKAGE.0,
+        PACKAGE.1
+    );
     Ok(tree)
 }
 

@@ -1,0 +1,256 @@
+//! What the root task holds and hands out: slots, memory, device memory, I/O ports, and the book that is kept of it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use atoll_abi::layout::PAGE_SIZE;
+use atoll_abi::plan::Instance;
+use atoll_root_task::audit::Holdings;
+use sel4::init_thread::{Slot, slot};
+use sel4::{CapRights, ObjectBlueprint, ObjectBlueprintX86, VmAttributes, cap, cap_type};
+
+use crate::address_space::{AddressSpace, SCRATCH};
+use crate::device_memory::DeviceMemory;
+
+/// All authority of one instance.
+pub struct Authority {
+    slots: core::ops::Range<usize>,
+    memory: Vec<Memory>,
+    device_memory: DeviceMemory,
+    own_space: Option<AddressSpace>,
+    frames: Vec<(cap::Granule, String)>,
+    ports: Vec<(u16, u16, String)>,
+    rest: Vec<(u64, u64)>,
+}
+
+struct Memory {
+    untyped: cap::Untyped,
+    size_bits: usize,
+}
+
+/// A page that is mapped in the root task's own address space for the moment.
+pub struct MappedPage(*mut u8);
+
+impl MappedPage {
+    /// Writes a word.
+    pub fn write_u32(&self, offset: usize, value: u32) {
+        assert!(offset + 4 <= PAGE_SIZE && offset % 4 == 0);
+        // SAFETY: the page is mapped writable at this address for as long as this value lives, and the offset lies in it.
+        unsafe { self.0.add(offset).cast::<u32>().write_volatile(value) };
+    }
+
+    /// Reads a word.
+    pub fn read_u32(&self, offset: usize) -> u32 {
+        assert!(offset + 4 <= PAGE_SIZE && offset % 4 == 0);
+        // SAFETY: as for `write_u32`.
+        unsafe { self.0.add(offset).cast::<u32>().read_volatile() }
+    }
+
+    /// Copies bytes into the page.
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
+        assert!(offset + bytes.len() <= PAGE_SIZE);
+        // SAFETY: as for `write_u32`; the source is not this page, which only this value names.
+        unsafe {
+            self.0
+                .add(offset)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+        };
+    }
+
+    /// The page's address, for the drivers of registers in it.
+    pub fn address(&self) -> *mut u8 {
+        self.0
+    }
+}
+
+impl Authority {
+    /// Takes what the kernel gives its first program.
+    pub fn new(boot_info: &sel4::BootInfo) -> Authority {
+        let mut memory = Vec::new();
+        let mut rest = Vec::new();
+        let mut device_memory = DeviceMemory::default();
+        for (slot, untyped) in boot_info.untypeds() {
+            if untyped.is_device() {
+                device_memory.add(slot, untyped.paddr() as u64, untyped.size_bits());
+            } else {
+                rest.push((untyped.paddr() as u64, 1 << untyped.size_bits()));
+                memory.push(Memory {
+                    untyped: slot.cap(),
+                    size_bits: untyped.size_bits(),
+                });
+            }
+        }
+        memory.sort_by_key(|memory| memory.size_bits);
+        let mut frames = Vec::new();
+        for slot in boot_info.slots::<cap_type::Granule>(boot_info.user_image_frames()) {
+            frames.push((slot.cap(), String::from("root-task")));
+        }
+        Authority {
+            slots: boot_info.empty(),
+            memory,
+            device_memory,
+            own_space: Some(AddressSpace::own()),
+            frames,
+            ports: Vec::new(),
+            rest,
+        }
+    }
+
+    /// An empty slot.
+    pub fn slot<T: sel4::CapType>(&mut self) -> Slot<T> {
+        let index = self
+            .slots
+            .next()
+            .expect("the root CNode has a slot left (KernelRootCNodeSizeBits)");
+        Slot::from_index(index)
+    }
+
+    /// Makes an object from ordinary memory.
+    pub fn make<T: sel4::CapType>(&mut self, blueprint: ObjectBlueprint) -> sel4::Cap<T> {
+        let slot = self.slot::<T>();
+        let root = slot::CNODE.cap().absolute_cptr_for_self();
+        let bits = blueprint.physical_size_bits();
+        for memory in self.memory.iter().filter(|memory| memory.size_bits >= bits) {
+            if memory
+                .untyped
+                .untyped_retype(&blueprint, &root, slot.index(), 1)
+                .is_ok()
+            {
+                return slot.cap();
+            }
+        }
+        panic!("the cluster's memory is used up; give it more in the plan");
+    }
+
+    /// Makes an endpoint.
+    pub fn endpoint(&mut self) -> cap::Endpoint {
+        self.make(ObjectBlueprint::Endpoint)
+    }
+
+    /// Makes a notification.
+    pub fn notification(&mut self) -> cap::Notification {
+        self.make(ObjectBlueprint::Notification)
+    }
+
+    /// Makes a page of ordinary memory for somebody.
+    pub fn page(&mut self, holder: &str) -> cap::Granule {
+        let frame = self.make(ObjectBlueprintX86::_4k.into());
+        self.frames.push((frame, holder.into()));
+        frame
+    }
+
+    /// Makes pages of ordinary memory that are physically contiguous, and tells the address of the first.
+    pub fn contiguous_pages(&mut self, count: usize, holder: &str) -> (Vec<cap::Granule>, u64) {
+        let size_bits = (count * PAGE_SIZE).next_power_of_two().ilog2() as usize;
+        let untyped: cap::Untyped = self.make(ObjectBlueprint::Untyped { size_bits });
+        let root = slot::CNODE.cap().absolute_cptr_for_self();
+        let mut pages = Vec::new();
+        for _ in 0..count {
+            let slot = self.slot::<cap_type::Granule>();
+            let made =
+                untyped.untyped_retype(&ObjectBlueprintX86::_4k.into(), &root, slot.index(), 1);
+            made.expect("the untyped was made for these pages");
+            self.frames.push((slot.cap(), holder.into()));
+            pages.push(slot.cap());
+        }
+        let address = pages[0]
+            .frame_get_address()
+            .expect("a frame has an address");
+        (pages, address as u64)
+    }
+
+    /// Makes a page of device memory, or of memory that belongs to no instance, for somebody.
+    pub fn device_page(&mut self, address: u64, holder: &str) -> cap::Granule {
+        let frame = self.device_frame(address);
+        self.frames.push((frame, holder.into()));
+        frame
+    }
+
+    fn device_frame(&mut self, address: u64) -> cap::Granule {
+        let slots = &mut self.slots;
+        let next = || {
+            slots
+                .next()
+                .expect("the root CNode has a slot left (KernelRootCNodeSizeBits)")
+        };
+        self.device_memory.page(address, next)
+    }
+
+    /// Another capability to a page, for somebody else.
+    pub fn share(&mut self, page: cap::Granule, holder: &str) -> cap::Granule {
+        let slot = self.slot::<cap_type::Granule>();
+        let source = slot::CNODE.cap().absolute_cptr(page);
+        slot.absolute_cptr()
+            .copy(&source, CapRights::all())
+            .expect("the slot is empty");
+        self.frames.push((slot.cap(), holder.into()));
+        slot.cap()
+    }
+
+    /// Maps a page in the root task's own address space while `work` runs.
+    pub fn with_page<R>(
+        &mut self,
+        page: cap::Granule,
+        attributes: VmAttributes,
+        work: impl FnOnce(&MappedPage) -> R,
+    ) -> R {
+        let mut space = self.own_space.take().expect("put back below");
+        space.map(self, page, SCRATCH, CapRights::read_write(), attributes);
+        self.own_space = Some(space);
+        let result = work(&MappedPage(SCRATCH as *mut u8));
+        page.frame_unmap().expect("the page is mapped");
+        result
+    }
+
+    /// Maps a page of device memory, uncached, while `work` runs; nobody holds it afterwards.
+    pub fn with_device_page<R>(&mut self, address: u64, work: impl FnOnce(&MappedPage) -> R) -> R {
+        let frame = self.device_frame(address);
+        let result = self.with_page(frame, VmAttributes::UNCACHEABLE, work);
+        slot::CNODE
+            .cap()
+            .absolute_cptr(frame)
+            .delete()
+            .expect("the slot can be emptied");
+        result
+    }
+
+    /// Makes a capability to a range of I/O ports, both ends included.
+    pub fn io_ports(&mut self, first: u16, last: u16, holder: &str) -> cap::IOPort {
+        let slot = self.slot::<cap_type::IOPort>();
+        let control = slot::IO_PORT_CONTROL.cap();
+        control
+            .ioport_control_issue(first, last, &slot.absolute_cptr())
+            .expect("the ports are free");
+        self.ports.push((first, last, holder.into()));
+        slot.cap()
+    }
+
+    /// Gives up everything that only start-up needs, and tells what is still held.
+    pub fn give_up(mut self, instance: &Instance) -> Holdings {
+        let mut gone = self.device_memory.slots();
+        gone.push(slot::IO_PORT_CONTROL.index());
+        gone.push(slot::IRQ_CONTROL.index());
+        gone.push(slot::ASID_CONTROL.index());
+        gone.push(slot::IO_SPACE.index());
+        gone.push(slot::DOMAIN.index());
+        for index in gone {
+            let slot = Slot::<cap_type::Unspecified>::from_index(index);
+            slot.absolute_cptr()
+                .delete()
+                .expect("the slot can be emptied");
+        }
+        let mut holdings = Holdings::default();
+        for (frame, holder) in &self.frames {
+            let address = frame.frame_get_address().expect("a frame has an address") as u64;
+            holdings.frame(holder, address, PAGE_SIZE as u64);
+        }
+        for (address, size) in self.rest.drain(..) {
+            let inside = address >= instance.memory_base
+                && address + size <= instance.memory_base + instance.memory_size;
+            holdings.untyped.push((address, address + size, !inside));
+        }
+        holdings.ports = self.ports;
+        holdings.merge();
+        holdings
+    }
+}

@@ -1,0 +1,350 @@
+//! Builds one cluster: its processes, its driver, its server, and what they share. Nothing of it runs yet.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use atoll_abi::archive;
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::{self, MAX_VCORES, PAGE_SIZE, PLAN_PAGES, RING_WINDOW_SIZE, badge, slot};
+use atoll_abi::plan::{Cluster, DoorbellKind, HPET_BASE, NONE, Plan, Process};
+use atoll_abi::process::{PROCINFO_MAGIC, ProcInfo};
+use sel4::{CapRights, VmAttributes, cap};
+use zerocopy::IntoBytes;
+
+use crate::authority::Authority;
+use crate::component::{Component, Page, ThreadPlan, priority};
+use crate::{device, interrupts};
+
+/// What of a built cluster is needed to connect, start and supervise it.
+pub struct ClusterParts {
+    /// Its index in the plan.
+    pub cluster: usize,
+    server: Component<'static>,
+    /// The notification that wakes its server.
+    notification: cap::Notification,
+    /// Threads that are started at once: the driver's, then the server's.
+    pub threads: Vec<cap::Tcb>,
+    /// Components that say when they are ready.
+    pub expected_ready: usize,
+    /// Threads of each process, by process.
+    pub vcores: Vec<(usize, Vec<cap::Tcb>)>,
+}
+
+/// Builds everything of a cluster but the channels to clusters of its own instance.
+pub fn build(
+    authority: &mut Authority,
+    plan: &Plan,
+    number: usize,
+    endpoint: cap::Endpoint,
+    archive: &'static [u8],
+) -> ClusterParts {
+    let cluster = &plan.clusters[number];
+    let holder = format!("server:{}", cluster.name);
+    let image = archive::find(archive, "mcp-server").expect("the archive holds the server");
+    let mut server = Component::new(authority, holder, image);
+    server.map_bytes(authority, layout::PLAN, plan_bytes(plan));
+    let notification = authority.notification();
+    server.give(
+        slot::ROOT_TASK,
+        endpoint,
+        CapRights::all(),
+        badge::SERVER + number as u64,
+    );
+    server.give(
+        slot::OWN_NOTIFICATION,
+        notification,
+        CapRights::read_only(),
+        0,
+    );
+
+    let mut threads = Vec::new();
+    if cluster.block_device != NONE {
+        let driver = device::build(
+            authority,
+            plan,
+            cluster.block_device as usize,
+            endpoint,
+            archive,
+            &mut server,
+            notification,
+        );
+        threads.push(driver);
+        let pool = &plan.pools[cluster.server_pool as usize];
+        for block in 0..pool.blocks as usize {
+            let page =
+                authority.device_page(pool.base + (block * BLOCK_SIZE) as u64, &server.holder);
+            server.map(
+                authority,
+                page,
+                layout::SERVER_POOL + block * BLOCK_SIZE,
+                CapRights::read_only(),
+                VmAttributes::DEFAULT,
+            );
+        }
+    }
+    let mut vcores = Vec::new();
+    for (index, process) in plan.processes().iter().enumerate() {
+        if process.cluster as usize == number {
+            let parts = build_process(
+                authority,
+                plan,
+                index,
+                process,
+                endpoint,
+                archive,
+                &mut server,
+                notification,
+            );
+            vcores.push((index, parts));
+        }
+    }
+    map_channels(authority, plan, number, cluster, &mut server, notification);
+    let thread = server.thread(
+        authority,
+        ThreadPlan {
+            number: 0,
+            core: cluster.first_core,
+            priority: priority::SERVER,
+            fault_slot: slot::ROOT_TASK,
+            arguments: [number as u64, 0],
+        },
+    );
+    threads.push(thread);
+    ClusterParts {
+        cluster: number,
+        server,
+        notification,
+        expected_ready: threads.len(),
+        threads,
+        vcores,
+    }
+}
+
+/// The encoded plan, as every component is shown it.
+pub fn plan_bytes(plan: &Plan) -> &[u8] {
+    let bytes = plan.as_bytes();
+    assert!(bytes.len() <= PLAN_PAGES * PAGE_SIZE);
+    bytes
+}
+
+#[allow(
+    clippy::too_many_arguments,
+    reason = "everything that a process is made of"
+)]
+fn build_process(
+    authority: &mut Authority,
+    plan: &Plan,
+    index: usize,
+    process: &Process,
+    endpoint: cap::Endpoint,
+    archive: &'static [u8],
+    server: &mut Component<'_>,
+    server_notification: cap::Notification,
+) -> Vec<cap::Tcb> {
+    let holder = format!("process:{}", process.name);
+    let image = archive::find(archive, process.image.as_str())
+        .unwrap_or_else(|| panic!("the archive holds no image `{}`", process.image));
+    let mut component = Component::new(authority, holder, image);
+    component.give(
+        slot::SERVER_NOTIFICATION,
+        server_notification,
+        CapRights::write_only(),
+        0,
+    );
+
+    let pool = &plan.pools[process.pool as usize];
+    let information = procinfo(plan, index, process);
+    let page = authority.page(&component.holder);
+    authority.with_page(page, VmAttributes::DEFAULT, |mapped| {
+        mapped.write(0, information.as_bytes())
+    });
+    component.map(
+        authority,
+        page,
+        layout::PROCINFO,
+        CapRights::read_only(),
+        VmAttributes::DEFAULT,
+    );
+    server.map_shared(
+        authority,
+        &[page],
+        layout::PROCINFO + (index + 1) * PAGE_SIZE,
+    );
+
+    for block in 0..pool.blocks as usize {
+        let page =
+            authority.device_page(pool.base + (block * BLOCK_SIZE) as u64, &component.holder);
+        component.map(
+            authority,
+            page,
+            layout::block(block),
+            CapRights::read_write(),
+            VmAttributes::DEFAULT,
+        );
+    }
+    component.map_new(
+        authority,
+        layout::HEAP,
+        process.heap_size as usize / PAGE_SIZE,
+    );
+
+    let mut threads = Vec::new();
+    for vcore in 0..process.vcores as usize {
+        let window = component.map_new(
+            authority,
+            layout::vcore_window(vcore),
+            RING_WINDOW_SIZE / PAGE_SIZE,
+        );
+        server.map_shared(
+            authority,
+            &window,
+            layout::server_vcore_window(index, vcore),
+        );
+        let notification = authority.notification();
+        component.give(
+            slot::VCORE_NOTIFICATIONS + vcore as u64,
+            notification,
+            CapRights::read_write(),
+            0,
+        );
+        server.give(
+            slot::server_vcore_notification(index, vcore),
+            notification,
+            CapRights::write_only(),
+            0,
+        );
+        let fault_slot = slot::FAULT_ENDPOINTS + vcore as u64;
+        let speaker = badge::PROCESS + (index * MAX_VCORES + vcore) as u64;
+        component.give(fault_slot, endpoint, CapRights::all(), speaker);
+        let thread = component.thread(
+            authority,
+            ThreadPlan {
+                number: vcore,
+                core: process.cores[vcore],
+                priority: priority::VCORE,
+                fault_slot,
+                arguments: [vcore as u64, 0],
+            },
+        );
+        server.give_whole(slot::vcore_thread(index, vcore), thread);
+        threads.push(thread);
+    }
+    threads
+}
+
+fn procinfo(plan: &Plan, index: usize, process: &Process) -> ProcInfo {
+    let instance = &plan.instances[plan.clusters[process.cluster as usize].instance as usize];
+    let mut cores = [0; MAX_VCORES];
+    for (core, local) in cores
+        .iter_mut()
+        .zip(&process.cores[..process.vcores as usize])
+    {
+        *core = instance.cores[*local as usize];
+    }
+    ProcInfo {
+        magic: PROCINFO_MAGIC,
+        version: atoll_abi::ABI_VERSION,
+        generation: 1,
+        process: index as u32,
+        cluster: process.cluster,
+        max_vcores: process.vcores,
+        pool_blocks: plan.pools[process.pool as usize].blocks,
+        heap_size: process.heap_size,
+        granted: 0,
+        name: process.name,
+        cores,
+    }
+}
+
+/// Maps the windows of a cluster's channels, and sets up how it is woken by, and wakes, other instances.
+fn map_channels(
+    authority: &mut Authority,
+    plan: &Plan,
+    number: usize,
+    cluster: &Cluster,
+    server: &mut Component<'_>,
+    notification: cap::Notification,
+) {
+    let mut between_kernels = false;
+    for (index, channel) in plan.channels().iter().enumerate() {
+        if channel.end_of(number as u32).is_none() || channel.doorbell != DoorbellKind::Hpet as u32
+        {
+            continue;
+        }
+        between_kernels = true;
+        for offset in (0..RING_WINDOW_SIZE).step_by(PAGE_SIZE) {
+            let page = authority.device_page(channel.window + offset as u64, &server.holder);
+            server.map(
+                authority,
+                page,
+                layout::channel_window(index) + offset,
+                CapRights::read_write(),
+                VmAttributes::DEFAULT,
+            );
+        }
+    }
+    if between_kernels {
+        let page = authority.device_page(HPET_BASE, &server.holder);
+        let handler = interrupts::doorbell(authority, plan, cluster, page, notification);
+        server.map(
+            authority,
+            page,
+            layout::HPET,
+            CapRights::read_write(),
+            VmAttributes::UNCACHEABLE,
+        );
+        server.give_whole(slot::INTERRUPT, handler);
+    }
+}
+
+/// Connects the clusters of this instance with each other.
+pub fn connect(authority: &mut Authority, plan: &Plan, clusters: &mut [ClusterParts]) {
+    for (index, channel) in plan.channels().iter().enumerate() {
+        if channel.doorbell != DoorbellKind::Notification as u32 {
+            continue;
+        }
+        let ends = channel.clusters.map(|end| {
+            clusters
+                .iter()
+                .position(|parts| parts.cluster == end as usize)
+        });
+        let [Some(first), Some(second)] = ends else {
+            continue;
+        };
+        let pages: Vec<Page> = (0..RING_WINDOW_SIZE)
+            .step_by(PAGE_SIZE)
+            .map(|offset| {
+                authority.device_page(
+                    channel.window + offset as u64,
+                    &clusters[first].server.holder,
+                )
+            })
+            .collect();
+        for (page, offset) in pages.iter().zip((0..).step_by(PAGE_SIZE)) {
+            let server = &mut clusters[first].server;
+            server.map(
+                authority,
+                *page,
+                layout::channel_window(index) + offset,
+                CapRights::read_write(),
+                VmAttributes::DEFAULT,
+            );
+        }
+        clusters[second]
+            .server
+            .map_shared(authority, &pages, layout::channel_window(index));
+        let bells = [clusters[first].notification, clusters[second].notification];
+        clusters[first].server.give(
+            slot::CHANNELS + index as u64,
+            bells[1],
+            CapRights::write_only(),
+            0,
+        );
+        clusters[second].server.give(
+            slot::CHANNELS + index as u64,
+            bells[0],
+            CapRights::write_only(),
+            0,
+        );
+    }
+}

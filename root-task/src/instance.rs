@@ -1,0 +1,44 @@
+//! Which instance this is, and telling the outside so.
+
+use atoll_abi::boot::{READY, READY_PAGE};
+use atoll_abi::plan::Plan;
+use sel4_root_task::println;
+
+use crate::authority::Authority;
+
+/// The plan's instance whose memory this kernel was given: the same image runs as any of them.
+pub fn find(plan: &Plan, boot_info: &sel4::BootInfo) -> Option<usize> {
+    let memory = boot_info
+        .untyped_list()
+        .iter()
+        .find(|untyped| !untyped.is_device())?;
+    let address = memory.paddr() as u64;
+    plan.instances().iter().position(|instance| {
+        (instance.memory_base..instance.memory_base + instance.memory_size).contains(&address)
+    })
+}
+
+/// Prints the `instance` event.
+pub fn announce(plan: &Plan, index: usize, boot_info: &sel4::BootInfo) {
+    let instance = &plan.instances[index];
+    println!(
+        r#"@atoll {{"event":"instance","instance":{index},"cores":{},"smp":{},"tick_ms":{},"memory":[{},{}]}}"#,
+        boot_info.num_nodes(),
+        sel4::MAX_NUM_NODES > 1,
+        instance.timer_tick_ms,
+        instance.memory_base,
+        instance.memory_base + instance.memory_size,
+    );
+    if boot_info.num_nodes() != instance.core_count as usize {
+        panic!(
+            "the kernel started {} cores, the plan says {}",
+            boot_info.num_nodes(),
+            instance.core_count
+        );
+    }
+}
+
+/// Tells the loader that this kernel needs nothing of the boot-time machinery any more.
+pub fn say_ready(authority: &mut Authority, index: usize) {
+    authority.with_device_page(READY_PAGE, |page| page.write_u32(4 * index, READY));
+}

@@ -1,0 +1,162 @@
+//! What the root task does once everything runs: prints what its children say, and handles their ends and their faults.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use atoll_abi::layout::{MAX_VCORES, badge, request};
+use atoll_abi::plan::Plan;
+use sel4::{Fault, MessageInfo, cap};
+use sel4_root_task::println;
+
+use crate::cluster::ClusterParts;
+
+/// Status of a process that was ended by a fault.
+const FAULTED: u64 = 139;
+
+struct Supervisor<'a> {
+    plan: &'a Plan,
+    instance: usize,
+    clusters: &'a [ClusterParts],
+    not_ready: usize,
+    running: Vec<usize>,
+}
+
+/// Starts the components, then serves them for ever.
+pub fn run(plan: &Plan, instance: usize, endpoint: cap::Endpoint, clusters: &[ClusterParts]) -> ! {
+    let mut supervisor = Supervisor {
+        plan,
+        instance,
+        clusters,
+        not_ready: clusters.iter().map(|parts| parts.expected_ready).sum(),
+        running: clusters
+            .iter()
+            .flat_map(|parts| parts.vcores.iter().map(|(process, _)| *process))
+            .collect(),
+    };
+    for thread in clusters.iter().flat_map(|parts| &parts.threads) {
+        thread.tcb_resume().expect("the thread was set up");
+    }
+    let (mut info, mut speaker) = endpoint.recv();
+    loop {
+        let answer = supervisor.handle(&info, speaker);
+        (info, speaker) = if answer {
+            endpoint.reply_recv(MessageInfo::new(0, 0, 0, 0))
+        } else {
+            endpoint.recv()
+        };
+    }
+}
+
+impl Supervisor<'_> {
+    /// Handles a message; whether its sender waits for an answer.
+    fn handle(&mut self, info: &MessageInfo, speaker: u64) -> bool {
+        let (kind, index) = badge::split(speaker);
+        match (kind, info.label()) {
+            (badge::SERVER, request::LOG) => println!("{}", text(info)),
+            (badge::DRIVER, request::LOG) => {
+                println!("[{}] {}", self.plan.devices[index].name, text(info))
+            }
+            (badge::SERVER | badge::DRIVER, request::READY) => self.ready(),
+            (badge::DRIVER, request::FAILED) => println!(
+                r#"@atoll {{"event":"fault","who":"driver:{}","reason":"the device did not start; see its log"}}"#,
+                self.plan.devices[index].name
+            ),
+            (badge::SERVER, request::CHANNEL) => self.channel(index),
+            (badge::SERVER, request::EXITED) => {
+                let [process, status, vcores] = [0, 1, 2].map(sel4::get_mr);
+                self.exited(process as usize, status, vcores);
+            }
+            _ => {
+                self.fault(info, kind, index);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn ready(&mut self) {
+        self.not_ready = self.not_ready.saturating_sub(1);
+        if self.not_ready > 0 {
+            return;
+        }
+        println!(r#"@atoll {{"event":"ready","instance":{}}}"#, self.instance);
+        for process in &self.running {
+            let process = &self.plan.processes[*process];
+            println!(
+                r#"@atoll {{"event":"started","process":"{}","cluster":"{}","vcores":{}}}"#,
+                process.name, self.plan.clusters[process.cluster as usize].name, process.vcores
+            );
+        }
+        self.tell_done();
+    }
+
+    fn channel(&self, cluster: usize) {
+        let [channel, sent, received, doorbells, peer_doorbells] =
+            [0, 1, 2, 3, 4].map(sel4::get_mr);
+        println!(
+            r#"@atoll {{"event":"channel","channel":{channel},"cluster":"{}","sent":{sent},"received":{received},"doorbells":{doorbells},"peer_doorbells":{peer_doorbells}}}"#,
+            self.plan.clusters[cluster].name
+        );
+    }
+
+    fn exited(&mut self, process: usize, status: u64, vcores: u64) {
+        let Some(position) = self.running.iter().position(|running| *running == process) else {
+            return;
+        };
+        self.running.remove(position);
+        let plan = &self.plan.processes[process];
+        println!(
+            r#"@atoll {{"event":"process","process":"{}","cluster":"{}","vcores":{vcores},"status":{status}}}"#,
+            plan.name, self.plan.clusters[plan.cluster as usize].name
+        );
+        self.tell_done();
+    }
+
+    fn tell_done(&self) {
+        if self.running.is_empty() {
+            println!(r#"@atoll {{"event":"done","instance":{}}}"#, self.instance);
+        }
+    }
+
+    fn fault(&mut self, info: &MessageInfo, kind: u64, index: usize) {
+        let fault = Fault::new(info);
+        let name = match kind {
+            badge::SERVER => alloc::format!("server:{}", self.plan.clusters[index].name),
+            badge::DRIVER => alloc::format!("driver:{}", self.plan.devices[index].name),
+            badge::PROCESS => {
+                alloc::format!("process:{}", self.plan.processes[index / MAX_VCORES].name)
+            }
+            _ => String::from("nobody"),
+        };
+        println!(r#"@atoll {{"event":"fault","who":"{name}","reason":"{fault:x?}"}}"#);
+        if kind == badge::PROCESS {
+            let process = index / MAX_VCORES;
+            let threads = self
+                .clusters
+                .iter()
+                .flat_map(|parts| &parts.vcores)
+                .filter(|(owner, _)| *owner == process);
+            for thread in threads.flat_map(|(_, threads)| threads) {
+                let _ = thread.tcb_suspend();
+            }
+            self.exited(process, FAULTED, 0);
+        }
+    }
+}
+
+/// The text of a `LOG` message; nothing in it can pass for an event.
+fn text(info: &MessageInfo) -> String {
+    let available = info.length().saturating_sub(1) * 8;
+    let length = (sel4::get_mr(0) as usize)
+        .min(request::LOG_SIZE)
+        .min(available);
+    let bytes: Vec<u8> = (0..length)
+        .map(|at| sel4::get_mr(1 + at / 8).to_le_bytes()[at % 8])
+        .collect();
+    let text =
+        String::from_utf8_lossy(&bytes).replace(|character: char| character.is_control(), " ");
+    match text.strip_prefix('@') {
+        Some(rest) => alloc::format!(" {rest}"),
+        None => text,
+    }
+}

@@ -1,0 +1,79 @@
+# Builds the programs that run on the kernels, with the stock Rust target.
+#
+# Host and guest share the target triple, so guest flags go to rustc by target and by program, never to build scripts; a
+# target folder of its own for each variant keeps the two apart. The programs of an instance are built against the
+# bindings for its kernel's configuration, because invocation labels differ between unicore and multicore kernels.
+
+include_guard(GLOBAL)
+
+set(ATOLL_TRIPLE x86_64-unknown-linux-gnu)
+
+# atoll_cargo(result target_dir config package binary script [NAME=VALUE ...]): the command that builds one program.
+function(atoll_cargo result target_dir config package binary script)
+    set(${result}
+        ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CARGO_ENCODED_RUSTFLAGS
+        RUSTFLAGS=-Crelocation-model=static
+        ATOLL_SEL4_TREE=${ATOLL_KERNEL_TREE} ATOLL_SEL4_CONFIG=${config} ${ARGN}
+        ${ATOLL_CARGO} rustc --quiet --locked --release --target ${ATOLL_TRIPLE} --target-dir ${target_dir}
+        --package ${package} --bin ${binary} --features guest --
+        -Clink-arg=-nostartfiles -Clink-arg=-static -Clink-arg=-no-pie -Clink-arg=-Wl,--build-id=none
+        -Clink-arg=-Wl,-z,noexecstack -Clink-arg=-T${script}
+        PARENT_SCOPE)
+endfunction()
+
+# The package of each image that a plan can name.
+function(atoll_package image result)
+    set(${result} "atoll-${image}" PARENT_SCOPE)
+endfunction()
+
+function(atoll_guest_images variant config)
+    set(target_dir "${ATOLL_ROOT}/target/guest-${variant}")
+    set(out "${target_dir}/${ATOLL_TRIPLE}/release")
+    set(images "${CMAKE_BINARY_DIR}/images/${variant}")
+    set(process_script "${CMAKE_SOURCE_DIR}/linker/process.ld")
+    set(commands)
+    set(entries "plan=${CMAKE_BINARY_DIR}/plan.bin")
+    set(programs "atoll-server|mcp-server")
+    foreach(driver IN LISTS ATOLL_DRIVERS)
+        list(APPEND programs "atoll-${driver}|${driver}")
+    endforeach()
+    foreach(image IN LISTS ATOLL_IMAGES)
+        list(APPEND programs "atoll-${image}|${image}")
+    endforeach()
+    foreach(program IN LISTS programs)
+        string(REPLACE "|" ";" parts "${program}")
+        list(GET parts 0 package)
+        list(GET parts 1 binary)
+        atoll_cargo(build "${target_dir}" "${config}" ${package} ${binary} "${process_script}")
+        list(APPEND commands COMMAND ${build}
+            COMMAND ${CMAKE_OBJCOPY} --strip-all ${out}/${binary} ${images}/${binary}.elf)
+        list(APPEND entries "${binary}=${images}/${binary}.elf")
+    endforeach()
+    atoll_cargo(root_task "${target_dir}" "${config}" atoll-root-task root-task
+        "${CMAKE_SOURCE_DIR}/linker/root-task.ld" ATOLL_ARCHIVE=${images}/archive.bin)
+    add_custom_target(images-${variant} ALL
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${images}
+        ${commands}
+        COMMAND ${ATOLL_XTASK} archive --out ${images}/archive.bin ${entries}
+        COMMAND ${root_task}
+        COMMAND ${CMAKE_OBJCOPY} --strip-all ${out}/root-task ${CMAKE_BINARY_DIR}/images/root-task-${variant}.elf
+        WORKING_DIRECTORY ${ATOLL_ROOT}
+        USES_TERMINAL
+        COMMENT "Programs for ${variant} instances"
+        VERBATIM)
+endfunction()
+
+function(atoll_loader_image)
+    set(target_dir "${ATOLL_ROOT}/target/guest-loader")
+    atoll_cargo(build "${target_dir}" "" atoll-loader loader "${CMAKE_SOURCE_DIR}/linker/loader.ld")
+    add_custom_target(loader ALL
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/images
+        COMMAND ${build}
+        # QEMU's Multiboot loader takes 32-bit images only.
+        COMMAND ${CMAKE_OBJCOPY} --strip-all -O elf32-i386 ${target_dir}/${ATOLL_TRIPLE}/release/loader
+            ${CMAKE_BINARY_DIR}/images/loader.elf
+        WORKING_DIRECTORY ${ATOLL_ROOT}
+        USES_TERMINAL
+        COMMENT "Loader"
+        VERBATIM)
+endfunction()
