@@ -23,9 +23,19 @@ pub struct Authority {
     rest: Vec<(u64, u64)>,
 }
 
+/// An untyped of ordinary memory, handed out from its start.
 struct Memory {
     untyped: cap::Untyped,
-    size_bits: usize,
+    next: u64,
+    end: u64,
+}
+
+impl Memory {
+    /// Where the kernel would make an object of this size, where one still fits.
+    fn place(&self, size_bits: usize) -> Option<u64> {
+        let at = self.next.next_multiple_of(1 << size_bits);
+        (at + (1 << size_bits) <= self.end).then_some(at)
+    }
 }
 
 /// A page that is mapped in the root task's own address space for the moment.
@@ -76,11 +86,12 @@ impl Authority {
                 rest.push((untyped.paddr() as u64, 1 << untyped.size_bits()));
                 memory.push(Memory {
                     untyped: slot.cap(),
-                    size_bits: untyped.size_bits(),
+                    next: untyped.paddr() as u64,
+                    end: (untyped.paddr() + (1 << untyped.size_bits())) as u64,
                 });
             }
         }
-        memory.sort_by_key(|memory| memory.size_bits);
+        memory.sort_by_key(|memory| memory.end - memory.next);
         let mut frames = Vec::new();
         for slot in boot_info.slots::<cap_type::Granule>(boot_info.user_image_frames()) {
             frames.push((slot.cap(), String::from("root-task")));
@@ -110,12 +121,13 @@ impl Authority {
         let slot = self.slot::<T>();
         let root = slot::CNODE.cap().absolute_cptr_for_self();
         let bits = blueprint.physical_size_bits();
-        for memory in self.memory.iter().filter(|memory| memory.size_bits >= bits) {
-            if memory
-                .untyped
-                .untyped_retype(&blueprint, &root, slot.index(), 1)
-                .is_ok()
-            {
+        for memory in &mut self.memory {
+            if let Some(at) = memory.place(bits) {
+                memory
+                    .untyped
+                    .untyped_retype(&blueprint, &root, slot.index(), 1)
+                    .expect("the object fits the untyped");
+                memory.next = at + (1 << bits);
                 return slot.cap();
             }
         }

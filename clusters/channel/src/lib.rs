@@ -1,1 +1,73 @@
 //! Rings in shared memory and the doorbells beside them.
+//!
+//! A channel is a window of shared memory that holds two rings, one each way. Each ring has one producer and one
+//! consumer, 64-byte slots, and a sequence number in each slot that is the publication of its message. What a peer can
+//! write is read once, checked, then used: misbehaviour is a [`PeerFault`], which closes that end of the ring for good.
+//!
+//! A receiver that has nothing to do polls for a while, then [arms](Receiver::arm) the ring and blocks. A sender learns
+//! from [`Wake`] whether it has to ring the receiver's [`Doorbell`].
+
+#![no_std]
+
+mod endpoint;
+mod memory;
+mod receiver;
+mod sender;
+mod sync;
+
+pub use endpoint::{Endpoint, Side};
+#[cfg(not(loom))]
+pub use memory::window;
+pub use receiver::Receiver;
+pub use sender::{SendError, Sender, Wake};
+
+use core::fmt;
+
+/// Slots of a ring.
+pub const CAPACITY: usize = sync::SLOTS;
+
+const CAPACITY_WORD: u64 = CAPACITY as u64;
+const MASK: u64 = CAPACITY_WORD - 1;
+const _: () = assert!(CAPACITY.is_power_of_two());
+
+/// How a peer broke the protocol of a ring. The end that saw it is closed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerFault {
+    /// The consumer's index went backwards, or beyond what was produced.
+    ConsumerIndex {
+        /// What the peer wrote.
+        found: u64,
+        /// The least that was possible: what it had written before.
+        least: u64,
+        /// The most that was possible: messages produced.
+        most: u64,
+    },
+    /// A slot's sequence number is neither that of its next message nor that of the lap before.
+    Sequence {
+        /// What the peer wrote.
+        found: u64,
+        /// The number of the next message.
+        expected: u64,
+    },
+}
+
+impl fmt::Display for PeerFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PeerFault::ConsumerIndex { found, least, most } => write!(
+                formatter,
+                "the consumer's index is {found}, outside {least} to {most}"
+            ),
+            PeerFault::Sequence { found, expected } => write!(
+                formatter,
+                "a slot's sequence number is {found}, where {expected} or that of the lap before can be"
+            ),
+        }
+    }
+}
+
+/// The way to wake a receiver that has stopped polling.
+pub trait Doorbell {
+    /// Wakes the receiver. A ring while it is awake is remembered until it next blocks.
+    fn ring(&mut self);
+}

@@ -150,7 +150,7 @@ loader_gdt:
     .quad 0x00af9b000000ffff        # 0x18: 64-bit code
 loader_gdt_pointer:
     .word 31
-    .long loader_gdt
+    .quad loader_gdt                # 64-bit mode reads eight bytes, 32-bit mode the lower four
 
     .section .bss.entry, "aw", @nobits
     .align 4096

@@ -1,1 +1,89 @@
-//! The plan: parse, check, lay out, encode.
+//! The plan: the one description of a machine from which kernels, loader, root tasks, servers and processes are built.
+//!
+//! A plan is written as TOML. [`Plan::load`] parses it, checks everything that can be checked before anything is built,
+//! lays out physical memory, and gives a [`CheckedPlan`], which encodes itself for the machine ([`CheckedPlan::encode`]),
+//! sets the build ([`CheckedPlan::cmake`]) and draws itself ([`CheckedPlan::draw`]). What is wrong with a plan comes back
+//! as [`PlanErrors`]: all of it at once, in file order, each error with its place.
+//!
+//! The data goes one way: text -> [`Plan`] (what was written, with places) -> checks -> [`CheckedPlan`].
+//!
+//! # The format
+//!
+//! All keys that there are; a key that is not here is an error. Sizes are a whole number and `KiB`, `MiB` or `GiB`. Names are
+//! 1 to 32 characters out of `a-z`, `0-9` and `-`. Cores are numbered from 0 by APIC identifier.
+//!
+//! ```
+//! # let text = r##"
+//! name = "example"                 # optional: the file's stem
+//!
+//! [machine]
+//! cores = 4
+//! memory = "512 MiB"               # at most 2 GiB
+//! kernel-mode = "per-cluster"      # or "shared": one kernel, so clusters agree in ticks, quanta and options
+//!
+//! [[cluster]]
+//! name = "io"
+//! cores = [0, 1]                   # ascending; some cluster has core 0
+//! memory = "128 MiB"               # whole 2 MiB; at least 48 MiB for each kernel
+//! kind = "LL"                      # low-latency, or "CG", coarse-grained
+//! quantum-ms = 10                  # a multiple of the tick
+//! timer-tick-ms = 2                # optional: 2
+//! devices = ["disk0"]              # optional: none; at most one block device
+//! kernel = { KernelPrinting = false }   # optional: KERNEL_OPTIONS
+//!
+//! [[cluster]]
+//! name = "compute"
+//! cores = [2, 3]
+//! memory = "128 MiB"
+//! kind = "CG"
+//! quantum-ms = 100
+//!
+//! [[device]]                       # each belongs to one cluster
+//! name = "disk0"
+//! kind = "virtio-blk"
+//! pci = "0:4.0"                    # bus:device.function, hexadecimal
+//!
+//! [[channel]]                      # at most one between two clusters
+//! between = ["io", "compute"]
+//!
+//! [[process]]
+//! name = "digest"
+//! image = "digest"
+//! cluster = "compute"              # has a block device, or a channel to a cluster that does
+//! vcores = 2
+//! cores = [2, 3]                   # optional: the last cores of the cluster
+//! blocks = 64                      # optional: 64 blocks of 4 KiB in its pool
+//! heap = "1 MiB"                   # optional: 1 MiB; whole 4 KiB
+//! # "##;
+//! # let plan = atoll_plan::Plan::from_text("example.toml", text).unwrap();
+//! # assert_eq!(plan.cluster_names(), ["io", "compute"]);
+//! ```
+//!
+//! A process's files are served by its own cluster if that has a block device, else by the first cluster with a block device
+//! to which a channel leads.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod checked;
+mod cmake;
+mod diagnostics;
+mod draw;
+mod error;
+mod layout;
+mod options;
+mod read;
+mod size;
+mod suggest;
+mod table;
+mod written;
+
+pub use checked::CheckedPlan;
+pub use diagnostics::{Place, PlanError, PlanErrors};
+pub use error::ErrorKind;
+pub use layout::{
+    INSTANCE_OVERHEAD, LARGE_PAGE, MAX_INSTANCES, MAX_MACHINE_MEMORY, MIN_INSTANCE_MEMORY,
+    RESERVED_HIGH, RESERVED_LOW, SERIAL_PORTS,
+};
+pub use options::{KERNEL_OPTIONS, KernelOption, OptionValue};
+pub use written::Plan;

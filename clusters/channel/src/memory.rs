@@ -1,0 +1,180 @@
+//! The layout of a ring in shared memory.
+
+use core::ops::Deref;
+
+use crate::sync::{AtomicU64, Ordering, SLOTS, WORDS};
+use atoll_abi::message::{MESSAGE_WORDS, Message};
+
+/// What one side writes, alone on its cache line.
+#[repr(C, align(64))]
+pub(crate) struct Line<T>(pub(crate) T);
+
+/// What the producer tells its peer; nothing depends on it.
+#[repr(C)]
+pub(crate) struct Telemetry {
+    pub(crate) sent: AtomicU64,
+    pub(crate) doorbells: AtomicU64,
+}
+
+/// The first page of a ring.
+#[repr(C)]
+#[cfg_attr(not(loom), repr(align(4096)))]
+pub(crate) struct Header {
+    /// Messages consumed so far; the consumer writes it.
+    pub(crate) consumed: Line<AtomicU64>,
+    /// Not zero while the consumer sleeps; the consumer sets it, and whoever ends the sleep clears it.
+    pub(crate) asleep: Line<AtomicU64>,
+    pub(crate) telemetry: Line<Telemetry>,
+}
+
+/// One slot: the number of its message plus one, and the message.
+///
+/// The payload is made of atomics because a hostile producer may write it while it is read.
+#[repr(C)]
+#[cfg_attr(not(loom), repr(align(64)))]
+pub(crate) struct Slot {
+    pub(crate) sequence: AtomicU64,
+    payload: [AtomicU64; WORDS],
+}
+
+/// A ring: a header page and a page of slots. Zeroed memory is an empty ring.
+#[repr(C)]
+pub(crate) struct Ring {
+    pub(crate) header: Header,
+    slots: [Slot; SLOTS],
+}
+
+impl Ring {
+    /// The slot of message number `index`.
+    pub(crate) fn slot(&self, index: u64) -> &Slot {
+        &self.slots[(index & crate::MASK) as usize]
+    }
+}
+
+impl Slot {
+    pub(crate) fn write(&self, message: &Message) {
+        for (word, value) in self.payload.iter().zip(message) {
+            word.store(*value, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn read(&self) -> Message {
+        let mut message = [0; MESSAGE_WORDS];
+        for (value, word) in message.iter_mut().zip(&self.payload) {
+            *value = word.load(Ordering::Relaxed);
+        }
+        message
+    }
+}
+
+#[cfg(not(loom))]
+mod shared {
+    use core::ptr::NonNull;
+
+    use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
+    use atoll_abi::message::SLOT_SIZE;
+
+    use super::{Header, Ring, Slot};
+
+    const _: () = assert!(size_of::<Header>() == PAGE_SIZE);
+    const _: () = assert!(size_of::<Slot>() == SLOT_SIZE);
+    const _: () = assert!(size_of::<Ring>() == 2 * PAGE_SIZE);
+    const _: () = assert!(2 * size_of::<Ring>() == RING_WINDOW_SIZE);
+
+    /// A ring that lies in a window of shared memory.
+    pub(crate) struct Shared(NonNull<Ring>);
+
+    // SAFETY: a ring is made of atomics only, so any thread may use a reference to it.
+    unsafe impl Send for Shared {}
+
+    impl Shared {
+        /// # Safety
+        /// `ring` is aligned to a page and points to a ring's bytes, which stay mapped for as long as the value lives
+        /// and which everyone accesses atomically.
+        pub(crate) unsafe fn new(ring: *mut u8) -> Shared {
+            debug_assert!(ring.cast::<Ring>().is_aligned());
+            // SAFETY: an address that a window is mapped at is not null, says the caller.
+            Shared(unsafe { NonNull::new_unchecked(ring.cast()) })
+        }
+
+        pub(super) fn get(&self) -> &Ring {
+            // SAFETY: `new`'s caller promised that the ring is mapped, aligned and accessed atomically only; every bit
+            // pattern is a valid ring.
+            unsafe { self.0.as_ref() }
+        }
+    }
+
+    /// Where the fields of a window are, for tests that play a hostile peer and for tools that look from outside.
+    pub mod window {
+        use core::mem::offset_of;
+
+        use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
+
+        use super::super::{Header, Telemetry};
+
+        /// Bytes of one ring of a window.
+        pub const RING: usize = RING_WINDOW_SIZE / 2;
+        /// In a ring: the consumer's index.
+        pub const CONSUMED: usize = offset_of!(Header, consumed);
+        /// In a ring: the word that says that the consumer sleeps.
+        pub const ASLEEP: usize = offset_of!(Header, asleep);
+        /// In a ring: messages sent, told by the producer.
+        pub const SENT: usize = offset_of!(Header, telemetry) + offset_of!(Telemetry, sent);
+        /// In a ring: doorbells rung, told by the producer.
+        pub const DOORBELLS: usize =
+            offset_of!(Header, telemetry) + offset_of!(Telemetry, doorbells);
+        /// In a ring: the first slot, which begins with its sequence number.
+        pub const SLOTS: usize = PAGE_SIZE;
+    }
+}
+
+#[cfg(loom)]
+mod shared {
+    extern crate std;
+
+    use core::array::from_fn;
+
+    use loom::sync::Arc;
+
+    use super::{AtomicU64, Header, Line, Ring, Slot, Telemetry};
+
+    /// A ring that lies on loom's heap.
+    #[derive(Clone)]
+    pub(crate) struct Shared(Arc<Ring>);
+
+    impl Shared {
+        pub(crate) fn new() -> Shared {
+            let zero = || AtomicU64::new(0);
+            Shared(Arc::new(Ring {
+                header: Header {
+                    consumed: Line(zero()),
+                    asleep: Line(zero()),
+                    telemetry: Line(Telemetry {
+                        sent: zero(),
+                        doorbells: zero(),
+                    }),
+                },
+                slots: from_fn(|_| Slot {
+                    sequence: zero(),
+                    payload: from_fn(|_| zero()),
+                }),
+            }))
+        }
+
+        pub(super) fn get(&self) -> &Ring {
+            &self.0
+        }
+    }
+}
+
+pub(crate) use shared::Shared;
+#[cfg(not(loom))]
+pub use shared::window;
+
+impl Deref for Shared {
+    type Target = Ring;
+
+    fn deref(&self) -> &Ring {
+        self.get()
+    }
+}

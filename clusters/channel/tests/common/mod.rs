@@ -1,0 +1,52 @@
+//! A window on the host's heap.
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
+use atoll_channel::{Endpoint, Side};
+
+pub struct Window(*mut u8);
+
+impl Window {
+    fn layout() -> Layout {
+        Layout::from_size_align(RING_WINDOW_SIZE, PAGE_SIZE).unwrap()
+    }
+
+    pub fn new() -> Window {
+        // SAFETY: the layout has a size.
+        let window = unsafe { alloc_zeroed(Window::layout()) };
+        assert!(!window.is_null());
+        Window(window)
+    }
+
+    /// Both sides. The window must outlive them.
+    pub fn attach(&self) -> (Endpoint, Endpoint) {
+        // SAFETY: a zeroed, aligned window, which the tests keep until both sides are dropped.
+        unsafe {
+            (
+                Endpoint::attach(self.0, Side::First),
+                Endpoint::attach(self.0, Side::Second),
+            )
+        }
+    }
+
+    /// A word of the window, as a hostile peer sees it.
+    pub fn word(&self, offset: usize) -> &AtomicU64 {
+        assert!(offset % 8 == 0 && offset < RING_WINDOW_SIZE);
+        // SAFETY: inside the window, aligned, and all accesses are atomic.
+        unsafe { AtomicU64::from_ptr(self.0.add(offset).cast()) }
+    }
+
+    pub fn poke(&self, offset: usize, value: u64) {
+        self.word(offset).store(value, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout in `new`.
+        unsafe { dealloc(self.0, Window::layout()) }
+    }
+}

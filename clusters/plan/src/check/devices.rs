@@ -1,0 +1,139 @@
+//! Every device belongs to one cluster and stands at one PCI address.
+
+use atoll_abi::plan::DeviceKind;
+
+use crate::diagnostics::Diagnostics;
+use crate::error::ErrorKind;
+use crate::suggest;
+use crate::table::Located;
+use crate::written::{Plan, Text, UNNAMED};
+
+pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    claims(plan, diagnostics);
+    addresses(plan, diagnostics);
+}
+
+fn claims(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    let mut owners: Vec<Option<(&Text, &Text)>> = vec![None; plan.devices.len()];
+    for cluster in &plan.clusters {
+        let mut block_device: Option<&Text> = None;
+        for device in &cluster.devices {
+            let Some(index) = plan.device(&device.value) else {
+                unknown(plan, &cluster.name.value, device, diagnostics);
+                continue;
+            };
+            if let Some((owner, claim)) = owners[index] {
+                let first = diagnostics.place(claim.at);
+                diagnostics.report(
+                    device.at,
+                    ErrorKind::DeviceClaimedTwice {
+                        device: device.value.clone(),
+                        first_cluster: owner.value.clone(),
+                        first,
+                        cluster: cluster.name.value.clone(),
+                    },
+                );
+                continue;
+            }
+            owners[index] = Some((&cluster.name, device));
+            if plan.devices[index].kind != DeviceKind::VirtioBlk {
+                continue;
+            }
+            match block_device {
+                Some(earlier) => {
+                    let first = diagnostics.place(earlier.at);
+                    diagnostics.report(
+                        device.at,
+                        ErrorKind::SecondBlockDevice {
+                            device: device.value.clone(),
+                            cluster: cluster.name.value.clone(),
+                            first_device: earlier.value.clone(),
+                            first,
+                        },
+                    );
+                }
+                None => block_device = Some(device),
+            }
+        }
+    }
+    if !plan.joined_up() {
+        return;
+    }
+    for (device, owner) in plan.devices.iter().zip(owners) {
+        // A second device of a name cannot be claimed; the name has been reported.
+        let first_of_name = plan
+            .device(&device.name.value)
+            .is_some_and(|index| std::ptr::eq(&plan.devices[index], device));
+        if owner.is_none() && first_of_name {
+            diagnostics.report(
+                device.name.at,
+                ErrorKind::DeviceUnclaimed {
+                    device: device.name.value.clone(),
+                },
+            );
+        }
+    }
+}
+
+fn unknown(plan: &Plan, cluster: &str, device: &Text, diagnostics: &mut Diagnostics<'_>) {
+    let unnamed = plan.devices.iter().any(|it| it.name.value == UNNAMED);
+    if device.value.is_empty() || unnamed {
+        return;
+    }
+    let known = plan.devices.iter().map(|device| device.name.value.as_str());
+    diagnostics.report(
+        device.at,
+        ErrorKind::UnknownDevice {
+            name: device.value.clone(),
+            user: format!("cluster `{cluster}`"),
+            hint: suggest::hint(&device.value, known),
+        },
+    );
+}
+
+fn addresses(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    let mut taken: Vec<(Located<u32>, &str)> = Vec::new();
+    for device in &plan.devices {
+        let Some(pci) = device.pci else {
+            continue;
+        };
+        let name = device.name.value.as_str();
+        let address = show_pci(pci.value);
+        // Device 0 of bus 0 is the host bridge of the q35 machine, device 1f its ISA bridge and disk controller.
+        if matches!(pci.value >> 3, 0 | 0x1f) {
+            diagnostics.report(
+                pci.at,
+                ErrorKind::PciAddressReserved {
+                    device: name.to_owned(),
+                    address: address.clone(),
+                },
+            );
+        }
+        let earlier = taken.iter().find(|(earlier, _)| earlier.value == pci.value);
+        match earlier {
+            Some((earlier, owner)) => {
+                let first = diagnostics.place(earlier.at);
+                diagnostics.report(
+                    pci.at,
+                    ErrorKind::PciAddressTaken {
+                        device: name.to_owned(),
+                        address,
+                        first_device: owner.to_string(),
+                        first,
+                    },
+                );
+            }
+            None => taken.push((pci, name)),
+        }
+    }
+}
+
+/// An encoded PCI address as `bus:device.function`.
+pub(crate) fn show_pci(address: u32) -> String {
+    format!(
+        "{:x}:{:x}.{:x}",
+        address >> 8,
+        address >> 3 & 0x1f,
+        address & 7
+    )
+}

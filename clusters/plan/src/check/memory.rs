@@ -1,0 +1,124 @@
+//! What is handed out fits what there is.
+
+use crate::diagnostics::Diagnostics;
+use crate::error::ErrorKind;
+use crate::layout::{
+    INSTANCE_OVERHEAD, LARGE_PAGE, MAX_MACHINE_MEMORY, MIN_INSTANCE_MEMORY, RESERVED_HIGH,
+    RESERVED_LOW, shared_size,
+};
+use crate::size;
+use crate::table::Located;
+use crate::written::Plan;
+
+pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    whole_pages("`memory` of the machine", plan.memory, diagnostics);
+    if plan.memory.value > MAX_MACHINE_MEMORY {
+        diagnostics.report(
+            plan.memory.at,
+            ErrorKind::MachineMemoryTooLarge {
+                size: size::show(plan.memory.value),
+                max: size::show(MAX_MACHINE_MEMORY),
+            },
+        );
+    }
+    for cluster in &plan.clusters {
+        let what = format!("`memory` of cluster `{}`", cluster.name.value);
+        whole_pages(&what, cluster.memory, diagnostics);
+    }
+    for clusters in plan.instances() {
+        instance(plan, &clusters, diagnostics);
+    }
+    total(plan, diagnostics);
+}
+
+fn whole_pages(what: &str, memory: Located<u64>, diagnostics: &mut Diagnostics<'_>) {
+    if memory.value == 0 || memory.value % LARGE_PAGE != 0 {
+        diagnostics.report(
+            memory.at,
+            ErrorKind::Unaligned {
+                what: what.to_owned(),
+                size: size::show(memory.value),
+                unit: size::show(LARGE_PAGE),
+            },
+        );
+    }
+}
+
+/// An instance has memory for its kernel, its components and the heaps of its processes.
+fn instance(plan: &Plan, clusters: &[usize], diagnostics: &mut Diagnostics<'_>) {
+    let Some(&first) = clusters.first() else {
+        return;
+    };
+    let memory = sum(clusters
+        .iter()
+        .map(|&cluster| plan.clusters[cluster].memory.value));
+    let at = plan.clusters[first].memory.at;
+    if memory < MIN_INSTANCE_MEMORY {
+        diagnostics.report(
+            at,
+            ErrorKind::InstanceMemoryTooSmall {
+                instance: plan.instance_name(clusters).to_owned(),
+                size: size::show(memory),
+                minimum: size::show(MIN_INSTANCE_MEMORY),
+            },
+        );
+        return;
+    }
+    let mut heaps = 0u64;
+    for process in &plan.processes {
+        let here = plan
+            .cluster(&process.cluster.value)
+            .is_some_and(|cluster| clusters.contains(&cluster));
+        if !here {
+            continue;
+        }
+        heaps = heaps.saturating_add(process.heap.value);
+        if heaps > memory - INSTANCE_OVERHEAD {
+            let place = diagnostics.place(at);
+            diagnostics.report(
+                process.heap.at,
+                ErrorKind::HeapsTooLarge {
+                    instance: plan.instance_name(clusters).to_owned(),
+                    heaps: size::show(heaps),
+                    memory: size::show(memory),
+                    overhead: size::show(INSTANCE_OVERHEAD),
+                    place,
+                },
+            );
+            return;
+        }
+    }
+}
+
+/// The machine has all the memory that is handed out.
+fn total(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    let shared = shared_size(plan);
+    let clusters = sum(plan.clusters.iter().map(|cluster| cluster.memory.value));
+    let needed = sum([RESERVED_LOW, clusters, shared, RESERVED_HIGH].into_iter());
+    if needed <= plan.memory.value {
+        return;
+    }
+    let mut shares = vec![format!("{} for the loader", size::show(RESERVED_LOW))];
+    shares.extend(plan.clusters.iter().map(|cluster| {
+        format!(
+            "{} for cluster `{}` ({})",
+            size::show(cluster.memory.value),
+            cluster.name.value,
+            diagnostics.place(cluster.memory.at)
+        )
+    }));
+    shares.push(format!("{} shared between clusters", size::show(shared)));
+    shares.push(format!("{} for the firmware", size::show(RESERVED_HIGH)));
+    diagnostics.report(
+        plan.memory.at,
+        ErrorKind::MemoryExhausted {
+            machine: size::show(plan.memory.value),
+            needed: size::show(needed),
+            shares: shares.join(", "),
+        },
+    );
+}
+
+fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
+}

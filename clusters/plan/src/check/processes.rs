@@ -1,0 +1,111 @@
+//! Every process has the cores it names and somebody to serve its files.
+
+use crate::diagnostics::Diagnostics;
+use crate::error::ErrorKind;
+use crate::table::Located;
+use crate::written::{Cluster, Plan, Process};
+
+pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    let file_server =
+        (0..plan.clusters.len()).find_map(|index| Some((index, plan.block_device(index)?)));
+    let joined_up = plan.joined_up();
+    if let (Some(process), None, true) = (plan.processes.first(), file_server, joined_up) {
+        diagnostics.report(
+            process.name.at,
+            ErrorKind::NoBlockDevice {
+                process: process.name.value.clone(),
+            },
+        );
+    }
+    for process in &plan.processes {
+        let name = &process.name.value;
+        let user = format!("process `{name}`");
+        let cluster = super::cluster(plan, &process.cluster, &user, diagnostics);
+        let Some(index) = cluster else {
+            continue;
+        };
+        vcores(process, &plan.clusters[index], diagnostics);
+        if let (Some((server, device)), None, true) =
+            (file_server, plan.file_cluster(index), joined_up)
+        {
+            let place = diagnostics.place(device.at);
+            diagnostics.report(
+                process.cluster.at,
+                ErrorKind::NoFileChannel {
+                    process: name.clone(),
+                    cluster: process.cluster.value.clone(),
+                    file_cluster: plan.clusters[server].name.value.clone(),
+                    place,
+                },
+            );
+        }
+    }
+}
+
+fn vcores(process: &Process, cluster: &Cluster, diagnostics: &mut Diagnostics<'_>) {
+    let name = &process.name.value;
+    let vcores = process.vcores;
+    let Some(cluster_cores) = &cluster.cores else {
+        return;
+    };
+    let place = diagnostics.place(cluster_cores.at);
+    let count = cluster_cores.value.len();
+    if vcores.value as usize > count && count > 0 {
+        diagnostics.report(
+            vcores.at,
+            ErrorKind::TooManyVcores {
+                process: name.clone(),
+                vcores: vcores.value,
+                cluster: cluster.name.value.clone(),
+                cores: count,
+                place: place.clone(),
+            },
+        );
+    }
+    let Some(cores) = &process.cores else {
+        return;
+    };
+    if cores.value.len() != vcores.value as usize {
+        let vcores_place = diagnostics.place(vcores.at);
+        diagnostics.report(
+            cores.at,
+            ErrorKind::VcoreCores {
+                process: name.clone(),
+                cores: cores.value.len(),
+                vcores: vcores.value,
+                place: vcores_place,
+            },
+        );
+    }
+    let mut seen: Vec<Located<u32>> = Vec::new();
+    for &core in &cores.value {
+        if let Some(earlier) = seen.iter().find(|earlier| earlier.value == core.value) {
+            let first = diagnostics.place(earlier.at);
+            diagnostics.report(
+                core.at,
+                ErrorKind::VcoreCoreRepeated {
+                    process: name.clone(),
+                    core: core.value,
+                    first,
+                },
+            );
+            continue;
+        }
+        seen.push(core);
+        if !cluster
+            .cores()
+            .iter()
+            .any(|owned| owned.value == core.value)
+        {
+            diagnostics.report(
+                core.at,
+                ErrorKind::CoreNotInCluster {
+                    process: name.clone(),
+                    core: core.value,
+                    cluster: cluster.name.value.clone(),
+                    place: place.clone(),
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Where something is wrong, and the collection of everything that is.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::error::ErrorKind;
+
+/// A place in a plan: `file:line:column`, both counted from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was named to [`crate::Plan::load`].
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// One thing that is wrong with a plan, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanError {
+    /// Where the second of the two parties, or the only one, stands.
+    pub place: Place,
+    /// What is wrong.
+    pub kind: ErrorKind,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.place, self.kind)
+    }
+}
+
+impl Error for PlanError {}
+
+/// Everything that is wrong with a plan, in file order; never empty. Displays as one line for each error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanErrors(Vec<PlanError>);
+
+impl PlanErrors {
+    /// The errors.
+    pub fn errors(&self) -> &[PlanError] {
+        &self.0
+    }
+}
+
+impl fmt::Display for PlanErrors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("\n")?;
+            }
+            write!(formatter, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for PlanErrors {}
+
+/// Collects errors by byte offset while a plan is read and checked.
+pub(crate) struct Diagnostics<'t> {
+    label: &'t str,
+    text: &'t str,
+    found: Vec<(usize, ErrorKind)>,
+}
+
+impl<'t> Diagnostics<'t> {
+    pub(crate) fn new(label: &'t str, text: &'t str) -> Self {
+        Diagnostics {
+            label,
+            text,
+            found: Vec::new(),
+        }
+    }
+
+    /// Notes an error at a byte offset.
+    pub(crate) fn report(&mut self, at: usize, kind: ErrorKind) {
+        self.found.push((at, kind));
+    }
+
+    /// The place of a byte offset.
+    pub(crate) fn place(&self, at: usize) -> Place {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place {
+            file: self.label.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// Whether nothing has been reported.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// All that was reported, in file order.
+    pub(crate) fn take(&mut self) -> PlanErrors {
+        let mut found = std::mem::take(&mut self.found);
+        found.sort_by_key(|(at, _)| *at);
+        let located = found.into_iter().map(|(at, kind)| PlanError {
+            place: self.place(at),
+            kind,
+        });
+        PlanErrors(located.collect())
+    }
+}

@@ -1,0 +1,217 @@
+//! The plan as a drawing for people.
+
+use std::fmt::{self, Write};
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::plan::{ClusterKind, DoorbellKind, KernelMode, NONE, Plan};
+
+use crate::checked::{CheckedPlan, driver};
+use crate::layout::RESERVED_LOW;
+use crate::size;
+
+/// The whole drawing.
+pub(crate) fn drawing(plan: &CheckedPlan) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_all(plan, &mut text);
+    text
+}
+
+fn write_all(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
+    let plan = checked.encoded();
+    let mode = if plan.mode == KernelMode::Shared as u32 {
+        "one kernel for all clusters"
+    } else {
+        "one kernel for each cluster"
+    };
+    writeln!(
+        out,
+        "plan {}: {} cores, {} of memory, {mode}",
+        plan.name,
+        plan.cores,
+        size::show(plan.memory)
+    )?;
+    cores(plan, out)?;
+    clusters(checked, out)?;
+    memory(checked, out)?;
+    channels(plan, out)?;
+    processes(plan, out)?;
+    devices(plan, out)
+}
+
+fn cores(plan: &Plan, out: &mut String) -> fmt::Result {
+    writeln!(out, "\ncores")?;
+    for core in 0..plan.cores {
+        let owner = plan
+            .clusters()
+            .iter()
+            .position(|cluster| cluster.cores().contains(&core));
+        let Some(owner) = owner else {
+            writeln!(out, "  {core:>2}  -")?;
+            continue;
+        };
+        let cluster = &plan.clusters()[owner];
+        let mut runs: Vec<String> = Vec::new();
+        if cluster.cores().first() == Some(&core) {
+            runs.push("server".to_owned());
+        }
+        for device in plan.devices() {
+            let at = instance_core(plan, device.cluster, device.core);
+            if at == Some(core) {
+                runs.push(format!("driver of {}", device.name));
+            }
+        }
+        for process in plan.processes() {
+            for vcore in 0..process.vcores {
+                let within = process.cores[vcore as usize];
+                if instance_core(plan, process.cluster, within) == Some(core) {
+                    runs.push(format!("{}.{vcore}", process.name));
+                }
+            }
+        }
+        writeln!(out, "  {core:>2}  {:<12} {}", cluster.name, runs.join(", "))?;
+    }
+    Ok(())
+}
+
+/// The machine's number of a core that is given as an index within a cluster's instance.
+fn instance_core(plan: &Plan, cluster: u32, within: u32) -> Option<u32> {
+    let instance = plan.clusters().get(cluster as usize)?.instance;
+    let instance = plan.instances().get(instance as usize)?;
+    instance.cores().get(within as usize).copied()
+}
+
+fn clusters(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
+    let plan = checked.encoded();
+    writeln!(out, "\nclusters")?;
+    for cluster in plan.clusters() {
+        let instance = &plan.instances()[cluster.instance as usize];
+        let kind = if cluster.kind == ClusterKind::LowLatency as u32 {
+            "LL"
+        } else {
+            "CG"
+        };
+        writeln!(
+            out,
+            "  {:<12} {kind}  cores {:?}, quantum {} ms = {} ticks of {} ms, kernel {} on serial port {:#x}",
+            cluster.name,
+            cluster.cores(),
+            cluster.quantum_ms,
+            instance.time_slice,
+            instance.timer_tick_ms,
+            checked.instance_names()[cluster.instance as usize],
+            instance.serial_port
+        )?;
+    }
+    Ok(())
+}
+
+fn memory(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
+    let plan = checked.encoded();
+    let mut regions = vec![(0, RESERVED_LOW, "loader and modules".to_owned())];
+    for (name, instance) in checked.instances() {
+        let what = format!("instance {name}");
+        regions.push((instance.memory_base, instance.memory_size, what));
+    }
+    for (index, channel) in plan.channels().iter().enumerate() {
+        let what = format!("window of channel {index}");
+        regions.push((channel.window, channel.window_size, what));
+    }
+    for (index, pool) in plan.pools().iter().enumerate() {
+        let owner = match plan.processes().get(pool.process as usize) {
+            Some(process) => format!("process {}", process.name),
+            None => format!("server {}", plan.clusters()[pool.cluster as usize].name),
+        };
+        let what = format!("pool {index}: {} blocks of {owner}", pool.blocks);
+        regions.push((pool.base, u64::from(pool.blocks) * BLOCK_SIZE as u64, what));
+    }
+    let end = regions
+        .last()
+        .map_or(0, |(base, bytes, _)| base + bytes)
+        .max(plan.shared_base);
+    let shared_end = plan.shared_base + plan.shared_size;
+    regions.push((end, shared_end - end, "shared, unused".to_owned()));
+    let rest = plan.memory - shared_end;
+    regions.push((shared_end, rest, "unused and firmware".to_owned()));
+    writeln!(out, "\nmemory")?;
+    for (base, bytes, what) in regions.iter().filter(|(_, bytes, _)| *bytes > 0) {
+        let end = base + bytes;
+        let shown = size::show(*bytes);
+        writeln!(out, "  {base:#010x} - {end:#010x}  {shown:>9}  {what}")?;
+    }
+    Ok(())
+}
+
+fn channels(plan: &Plan, out: &mut String) -> fmt::Result {
+    writeln!(out, "\nchannels")?;
+    for (index, channel) in plan.channels().iter().enumerate() {
+        let [first, second] = channel
+            .clusters
+            .map(|cluster| &plan.clusters()[cluster as usize]);
+        write!(
+            out,
+            "  {index}  {} <-> {}, doorbells: ",
+            first.name, second.name
+        )?;
+        if channel.doorbell == DoorbellKind::Hpet as u32 {
+            writeln!(
+                out,
+                "HPET comparator {} wakes {}, {} wakes {}",
+                first.comparator, first.name, second.comparator, second.name
+            )?;
+        } else {
+            writeln!(out, "notifications")?;
+        }
+    }
+    none_if(plan.channels().is_empty(), out)
+}
+
+fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
+    writeln!(out, "\nprocesses")?;
+    for process in plan.processes() {
+        let cores: Vec<u32> = process.cores[..process.vcores as usize]
+            .iter()
+            .filter_map(|&within| instance_core(plan, process.cluster, within))
+            .collect();
+        let files = match process.file_channel {
+            NONE => "its own server".to_owned(),
+            channel => format!(
+                "{} over channel {channel}",
+                plan.clusters()[process.file_cluster as usize].name
+            ),
+        };
+        writeln!(
+            out,
+            "  {:<12} image {}, in {}, {} vcores on cores {cores:?}, heap {}, files from {files}",
+            process.name,
+            process.image,
+            plan.clusters()[process.cluster as usize].name,
+            process.vcores,
+            size::show(process.heap_size),
+        )?;
+    }
+    none_if(plan.processes().is_empty(), out)
+}
+
+fn devices(plan: &Plan, out: &mut String) -> fmt::Result {
+    writeln!(out, "\ndevices")?;
+    for device in plan.devices() {
+        let (bus, slot, function) = CheckedPlan::pci_address(device);
+        writeln!(
+            out,
+            "  {:<12} {} at PCI {bus:x}:{slot:x}.{function}, of {}",
+            device.name,
+            driver(device),
+            plan.clusters()[device.cluster as usize].name
+        )?;
+    }
+    none_if(plan.devices().is_empty(), out)
+}
+
+fn none_if(empty: bool, out: &mut String) -> fmt::Result {
+    if empty {
+        writeln!(out, "  none")
+    } else {
+        Ok(())
+    }
+}

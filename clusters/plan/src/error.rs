@@ -1,0 +1,178 @@
+//! Everything that can be wrong with a plan. Each message names the value, its bound, both parties, and what to do.
+
+use std::fmt;
+
+use crate::diagnostics::Place;
+
+/// Defines the errors once: variant, fields, message.
+macro_rules! errors {
+    ($($(#[$doc:meta])* $variant:ident { $($field:ident: $type:ty),* } => $message:literal;)*) => {
+        /// What is wrong. The fields are the placeholders of the message.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum ErrorKind {
+            $($(#[$doc])* $variant { $($field: $type),* },)*
+        }
+
+        impl ErrorKind {
+            /// Names of all variants.
+            pub const VARIANTS: &[&str] = &[$(stringify!($variant)),*];
+
+            /// The variant's name.
+            pub fn variant(&self) -> &'static str {
+                match self {
+                    $(ErrorKind::$variant { .. } => stringify!($variant),)*
+                }
+            }
+        }
+
+        impl fmt::Display for ErrorKind {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(ErrorKind::$variant { $($field),* } => write!(formatter, $message),)*
+                }
+            }
+        }
+    };
+}
+
+errors! {
+    /// The file cannot be read.
+    Unreadable { reason: String } =>
+        "the plan cannot be read: {reason}; name a TOML file that exists and that you may read";
+    /// The path is a directory.
+    Directory {} =>
+        "this is a directory, not a plan; name a TOML file in it";
+    /// The file is not text.
+    NotUtf8 { offset: usize } =>
+        "the byte at offset {offset} of the plan is not UTF-8; save the plan as UTF-8 text";
+    /// The text is not TOML.
+    NotToml { reason: String } =>
+        "this is not TOML: {reason}; mend the syntax";
+    /// A key that no plan has.
+    UnknownKey { key: String, table: String, hint: String } =>
+        "{table} has no key `{key}`: {hint}";
+    /// A key that must be there.
+    MissingKey { key: String, table: String } =>
+        "{table} lacks the key `{key}`; add it";
+    /// A value of the wrong type.
+    WrongType { key: String, expected: String, found: String } =>
+        "`{key}` is {found}, but must be {expected}";
+    /// A word that is none of the choices.
+    UnknownChoice { key: String, value: String, hint: String } =>
+        "`{key}` cannot be `{value}`: {hint}";
+    /// A name that cannot be encoded or that cannot be part of a build target.
+    BadName { what: String, value: String } =>
+        "`{value}` cannot name {what}; use 1 to 32 characters out of a-z, 0-9 and -, the first one not -";
+    /// Text that is no size.
+    BadSize { key: String, value: String } =>
+        "`{key}` is \"{value}\", which is no size; write a whole number and a unit, such as \"128 MiB\" (KiB, MiB or GiB)";
+    /// A number or size outside its range.
+    OutOfRange { what: String, value: String, low: String, high: String } =>
+        "{what} is {value}, but must be {low} to {high}";
+    /// A size that is not whole pages.
+    Unaligned { what: String, size: String, unit: String } =>
+        "{what} is {size}, but must be a multiple of {unit} and not zero";
+    /// Two things of one kind with one name.
+    DuplicateName { what: String, name: String, first: Place } =>
+        "the {what} `{name}` has the name of another {what} ({first}); rename one of them";
+    /// More of something than an encoded plan holds.
+    TooMany { what: String, count: usize, max: usize } =>
+        "this makes {count} {what}, but at most {max} are possible; remove some";
+    /// More clusters than serial ports.
+    TooManyInstances { cluster: String, count: usize, max: usize } =>
+        "cluster `{cluster}` makes {count} kernel instances, but there are at most {max}, one for each serial port; remove clusters or set `kernel-mode = \"shared\"`";
+    /// A cluster without cores.
+    EmptyCluster { cluster: String } =>
+        "cluster `{cluster}` has no cores; give it at least one";
+    /// A core that the machine does not have.
+    CoreBeyondMachine { core: u32, cluster: String, cores: u32, machine: Place } =>
+        "core {core} of cluster `{cluster}` does not exist: `cores` of the machine is {cores} ({machine}) and the first is core 0; raise `cores` of the machine or take this one out";
+    /// A core in two clusters.
+    CoreClaimedTwice { core: u32, first_cluster: String, first: Place, cluster: String } =>
+        "core {core} is claimed by cluster `{first_cluster}` ({first}) and again by cluster `{cluster}`; a core belongs to one cluster: take it out of one of them";
+    /// A core twice in one cluster.
+    CoreRepeated { core: u32, cluster: String, first: Place } =>
+        "core {core} is listed twice by cluster `{cluster}` (first at {first}); list it once";
+    /// Cores of one kernel that are not in the order in which it numbers them.
+    CoresNotAscending { core: u32, cluster: String, before: u32, before_cluster: String, first: Place } =>
+        "core {core} of cluster `{cluster}` comes after core {before} of cluster `{before_cluster}` ({first}), but one kernel instance numbers its cores in ascending order; list them in that order";
+    /// Nobody has the boot processor.
+    BootCoreUnclaimed {} =>
+        "no cluster has core 0, on which the machine boots; give core 0 to a cluster, as the first of its cores";
+    /// A kernel instance that could not start.
+    InstanceMemoryTooSmall { instance: String, size: String, minimum: String } =>
+        "instance `{instance}` has {size} of memory, but a kernel instance needs at least {minimum}; raise `memory`";
+    /// A machine whose memory would not be in one piece.
+    MachineMemoryTooLarge { size: String, max: String } =>
+        "the machine has {size} of memory, but at most {max} lie below the PCI hole; lower `memory`";
+    /// More memory handed out than there is.
+    MemoryExhausted { machine: String, needed: String, shares: String } =>
+        "the machine has {machine} of memory, but the plan needs {needed}: {shares}; raise `memory` of the machine or lower that of a cluster";
+    /// Heaps and kernel together larger than their instance.
+    HeapsTooLarge { instance: String, heaps: String, memory: String, overhead: String, place: Place } =>
+        "the heaps of the processes of instance `{instance}`, up to this one, take {heaps}, but of its {memory} ({place}) {overhead} are the kernel's and the components'; lower `heap` or raise `memory` of the cluster";
+    /// A quantum that no number of ticks makes.
+    QuantumNotTicks { cluster: String, quantum: u32, tick: u32, place: Place } =>
+        "the quantum of cluster `{cluster}` is {quantum} ms, which is no multiple of its timer tick of {tick} ms ({place}); change `quantum-ms` or `timer-tick-ms`";
+    /// Two clusters of one kernel that want different kernels.
+    SharedKernelDiffers { what: String, cluster: String, value: String, first_cluster: String, first_value: String, first: Place } =>
+        "cluster `{cluster}` wants {what} = {value}, but cluster `{first_cluster}` ({first}) wants {first_value}, and `kernel-mode = \"shared\"` gives both one kernel; make them equal or set `kernel-mode = \"per-cluster\"`";
+    /// A kernel option that is not known.
+    UnknownOption { option: String, cluster: String, hint: String } =>
+        "cluster `{cluster}` sets the kernel option `{option}`, which is not known: {hint}";
+    /// A kernel option that follows from the plan.
+    DerivedOption { option: String, cluster: String, key: String } =>
+        "cluster `{cluster}` sets the kernel option `{option}`, which follows from its key `{key}`; remove the option and set `{key}`";
+    /// A cluster that does not exist.
+    UnknownCluster { name: String, user: String, hint: String } =>
+        "{user} names cluster `{name}`, which does not exist: {hint}";
+    /// A device that does not exist.
+    UnknownDevice { name: String, user: String, hint: String } =>
+        "{user} names device `{name}`, which does not exist: {hint}";
+    /// A device in two clusters, or twice in one.
+    DeviceClaimedTwice { device: String, first_cluster: String, first: Place, cluster: String } =>
+        "device `{device}` is claimed by cluster `{first_cluster}` ({first}) and again by cluster `{cluster}`; a device belongs to one cluster: take it out of one of them";
+    /// A device in no cluster.
+    DeviceUnclaimed { device: String } =>
+        "device `{device}` belongs to no cluster; add it to the `devices` of one, or remove it";
+    /// A second block device in a cluster.
+    SecondBlockDevice { device: String, cluster: String, first_device: String, first: Place } =>
+        "device `{device}` is a second block device of cluster `{cluster}`, which has `{first_device}` ({first}); a cluster has at most one: give it to another cluster";
+    /// Text that is no PCI address.
+    BadPciAddress { device: String, value: String } =>
+        "device `{device}` is at \"{value}\", which is no PCI address; write \"bus:device.function\" in hexadecimal, at most \"ff:1f.7\", such as \"0:4.0\"";
+    /// A PCI address that the machine itself uses.
+    PciAddressReserved { device: String, address: String } =>
+        "device `{device}` is at PCI address {address}, which the chipset has (0:0 and 0:1f); use another";
+    /// Two devices at one PCI address.
+    PciAddressTaken { device: String, address: String, first_device: String, first: Place } =>
+        "device `{device}` is at PCI address {address}, where device `{first_device}` is already ({first}); move one of them";
+    /// A channel that does not have two ends.
+    ChannelEnds { count: usize } =>
+        "`between` of this channel has length {count}, but must be 2: a channel joins two clusters; name two";
+    /// A channel from a cluster to itself.
+    ChannelToItself { cluster: String } =>
+        "this channel joins cluster `{cluster}` to itself; name two different clusters or remove it";
+    /// Two channels between the same clusters.
+    DuplicateChannel { first_cluster: String, second_cluster: String, first: Place } =>
+        "clusters `{first_cluster}` and `{second_cluster}` are already joined by a channel ({first}); remove one of the two";
+    /// More vcores than cores.
+    TooManyVcores { process: String, vcores: u32, cluster: String, cores: usize, place: Place } =>
+        "`vcores` of process `{process}` is {vcores}, but cluster `{cluster}` has cores for at most {cores} ({place}); lower `vcores` or give the cluster more cores";
+    /// Not one core for each vcore.
+    VcoreCores { process: String, cores: usize, vcores: u32, place: Place } =>
+        "`cores` of process `{process}` has length {cores}, but `vcores` is {vcores} ({place}); name one core for each vcore, or leave `cores` out";
+    /// A vcore on a core of someone else.
+    CoreNotInCluster { process: String, core: u32, cluster: String, place: Place } =>
+        "process `{process}` has a vcore on core {core}, which cluster `{cluster}` does not have ({place}); name cores of that cluster";
+    /// Two vcores of a process on one core.
+    VcoreCoreRepeated { process: String, core: u32, first: Place } =>
+        "process `{process}` has two vcores on core {core} (first at {first}); name a core once";
+    /// Nobody serves files.
+    NoBlockDevice { process: String } =>
+        "process `{process}` has nobody to serve its files: no cluster has a block device; add a [[device]] of kind \"virtio-blk\" and name it in the `devices` of a cluster";
+    /// The cluster that serves files cannot be reached.
+    NoFileChannel { process: String, cluster: String, file_cluster: String, place: Place } =>
+        "process `{process}` runs in cluster `{cluster}`, which is not joined to cluster `{file_cluster}` ({place}) that has the block device with its files; add a [[channel]] between the two";
+}

@@ -1,0 +1,248 @@
+//! From a plan without errors to numbers: physical memory, cores within instances, doorbells.
+//!
+//! Physical memory from 0 up: [`RESERVED_LOW`]; the instances in order; the memory shared between clusters, first a window
+//! for each channel, then a pool for each process, then a pool for each server with a block device; [`RESERVED_HIGH`]
+//! at the end of the machine's memory. Instances and shared memory begin on large pages.
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::{LARGE_PAGE_SIZE, RING_WINDOW_SIZE, SERVER_BLOCKS};
+use atoll_abi::name::Name;
+use atoll_abi::plan::{
+    Channel, Cluster, Device, DoorbellKind, Instance, KernelMode, NONE, Plan as Encoded, Pool,
+    Process,
+};
+
+use crate::checked::CheckedPlan;
+use crate::table::Located;
+use crate::written::{self, Plan};
+
+/// Bytes of a large page, to which all that is handed out whole is aligned.
+pub const LARGE_PAGE: u64 = LARGE_PAGE_SIZE as u64;
+/// Bytes from address 0 that are the loader's and its modules'.
+pub const RESERVED_LOW: u64 = 0x200_0000;
+/// Bytes at the end of memory that are left to the firmware, which keeps its tables there.
+pub const RESERVED_HIGH: u64 = LARGE_PAGE;
+/// Most memory of a machine: with more, part of it would lie beyond the PCI hole of QEMU's q35 machine.
+pub const MAX_MACHINE_MEMORY: u64 = 2 << 30;
+/// Least memory of a kernel instance.
+pub const MIN_INSTANCE_MEMORY: u64 = 48 << 20;
+/// What of an instance's memory heaps must leave to its kernel, root task, servers, drivers and images.
+pub const INSTANCE_OVERHEAD: u64 = 32 << 20;
+/// I/O port of each instance's serial console.
+pub const SERIAL_PORTS: [u32; 4] = [0x3f8, 0x2f8, 0x3e8, 0x2e8];
+/// Most kernel instances.
+pub const MAX_INSTANCES: usize = SERIAL_PORTS.len();
+
+const WINDOW: u64 = RING_WINDOW_SIZE as u64;
+const BLOCK: u64 = BLOCK_SIZE as u64;
+
+/// Bytes of the memory shared between clusters, whole large pages.
+pub(crate) fn shared_size(plan: &Plan) -> u64 {
+    let windows = plan.channels.len() as u64 * WINDOW;
+    let processes = plan
+        .processes
+        .iter()
+        .map(|process| u64::from(process.blocks));
+    let servers = (0..plan.clusters.len())
+        .filter(|&cluster| plan.block_device(cluster).is_some())
+        .map(|_| SERVER_BLOCKS as u64);
+    let blocks: u64 = processes.chain(servers).sum();
+    (windows + blocks * BLOCK).next_multiple_of(LARGE_PAGE)
+}
+
+/// Lays out a plan in which the checks found nothing wrong.
+pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
+    let mut encoded = Encoded::empty();
+    encoded.name = plan.name;
+    encoded.mode = plan.mode as u32;
+    encoded.memory = plan.memory.value;
+    encoded.cores = plan.cores.value;
+    clusters(plan, &mut encoded);
+    let end = instances(plan, &mut encoded);
+    encoded.shared_base = end;
+    encoded.shared_size = shared_size(plan);
+    let pools_base = channels(plan, &mut encoded);
+    devices(plan, &mut encoded);
+    processes(plan, &mut encoded);
+    pools(plan, pools_base, &mut encoded);
+    let instance_clusters = plan.instances();
+    let names = instance_clusters
+        .iter()
+        .map(|clusters| plan.instance_name(clusters).to_owned());
+    let options = instance_clusters
+        .iter()
+        .filter_map(|clusters| clusters.first())
+        .map(|&cluster| plan.clusters[cluster].options.value);
+    CheckedPlan::new(encoded, names.collect(), options.collect())
+}
+
+fn clusters(plan: &Plan, encoded: &mut Encoded) {
+    let mut first_core = 0;
+    for (index, cluster) in plan.clusters.iter().enumerate() {
+        let shared = plan.mode == KernelMode::Shared;
+        let target = &mut encoded.clusters[index];
+        *target = Cluster {
+            name: name(&cluster.name.value),
+            kind: cluster.kind as u32,
+            instance: if shared { 0 } else { index as u32 },
+            core_count: cluster.cores().len() as u32,
+            first_core: if shared { first_core } else { 0 },
+            block_device: plan
+                .block_device(index)
+                .map_or(NONE, |device| device.value as u32),
+            comparator: NONE,
+            server_pool: NONE,
+            quantum_ms: cluster.quantum_ms.value,
+            ..*target
+        };
+        for (slot, core) in target.cores.iter_mut().zip(cluster.cores()) {
+            *slot = core.value;
+        }
+        first_core += target.core_count;
+    }
+    encoded.cluster_count = plan.clusters.len() as u32;
+}
+
+/// Gives each instance its memory and cores; the address after the last one.
+fn instances(plan: &Plan, encoded: &mut Encoded) -> u64 {
+    let mut base = RESERVED_LOW;
+    let instances = plan.instances();
+    for (index, indexes) in instances.iter().enumerate() {
+        let members: Vec<&written::Cluster> = indexes
+            .iter()
+            .map(|&cluster| &plan.clusters[cluster])
+            .collect();
+        let cores = members.iter().flat_map(|cluster| cluster.cores());
+        let target: &mut Instance = &mut encoded.instances[index];
+        target.memory_base = base;
+        target.memory_size = members.iter().map(|cluster| cluster.memory.value).sum();
+        target.serial_port = SERIAL_PORTS[index];
+        for (slot, core) in target.cores.iter_mut().zip(cores) {
+            *slot = core.value;
+            target.core_count += 1;
+        }
+        if let Some(first) = members.first() {
+            target.timer_tick_ms = first.tick_ms.value;
+            target.time_slice = first.quantum_ms.value / first.tick_ms.value;
+        }
+        base += target.memory_size;
+    }
+    encoded.instance_count = instances.len() as u32;
+    base
+}
+
+/// Gives each channel its window and doorbell; the address after the last window.
+fn channels(plan: &Plan, encoded: &mut Encoded) -> u64 {
+    let mut window = encoded.shared_base;
+    let mut rung = [false; atoll_abi::plan::MAX_CLUSTERS];
+    for (index, channel) in plan.channels.iter().enumerate() {
+        let ends = plan.channel_ends(channel).unwrap_or_default();
+        let [first, second] = ends.map(|end| encoded.clusters[end].instance);
+        let doorbell = if first == second {
+            DoorbellKind::Notification
+        } else {
+            ends.iter().for_each(|&end| rung[end] = true);
+            DoorbellKind::Hpet
+        };
+        encoded.channels[index] = Channel {
+            clusters: ends.map(|end| end as u32),
+            window,
+            window_size: WINDOW,
+            doorbell: doorbell as u32,
+            padding: 0,
+        };
+        window += WINDOW;
+    }
+    encoded.channel_count = plan.channels.len() as u32;
+    let receivers = encoded.clusters.iter_mut().zip(rung).filter(|(_, it)| *it);
+    for (comparator, (cluster, _)) in receivers.enumerate() {
+        cluster.comparator = comparator as u32;
+    }
+    window
+}
+
+fn devices(plan: &Plan, encoded: &mut Encoded) {
+    for (index, device) in plan.devices.iter().enumerate() {
+        let owner = plan.clusters.iter().position(|cluster| {
+            cluster
+                .devices
+                .iter()
+                .any(|claim| claim.value == device.name.value)
+        });
+        encoded.devices[index] = Device {
+            name: name(&device.name.value),
+            kind: device.kind as u32,
+            cluster: index_or_none(owner),
+            pci_address: device.pci.map_or(NONE, |pci| pci.value),
+            core: owner.map_or(NONE, |owner| encoded.clusters[owner].first_core),
+        };
+    }
+    encoded.device_count = plan.devices.len() as u32;
+}
+
+fn processes(plan: &Plan, encoded: &mut Encoded) {
+    for (index, process) in plan.processes.iter().enumerate() {
+        let home = plan.cluster(&process.cluster.value);
+        let (file_cluster, file_channel) = home.and_then(|home| plan.file_cluster(home)).unzip();
+        let target: &mut Process = &mut encoded.processes[index];
+        target.name = name(&process.name.value);
+        target.image = process.image;
+        target.cluster = index_or_none(home);
+        target.vcores = process.vcores.value;
+        target.pool = index as u32;
+        target.file_cluster = index_or_none(file_cluster);
+        target.file_channel = index_or_none(file_channel.flatten());
+        target.heap_size = process.heap.value;
+        let Some(home) = home else {
+            continue;
+        };
+        let owned = plan.clusters[home].cores();
+        let first_core = encoded.clusters[home].first_core;
+        // The last cores of the cluster, so that the first one, which runs the server, stays free where it can.
+        let spare = owned.len().saturating_sub(process.vcores.value as usize);
+        let cores: &[Located<u32>] = match &process.cores {
+            Some(cores) => &cores.value,
+            None => &owned[spare..],
+        };
+        let within = |core: &Located<u32>| owned.iter().position(|own| own.value == core.value);
+        for (slot, position) in target.cores.iter_mut().zip(cores.iter().filter_map(within)) {
+            *slot = first_core + position as u32;
+        }
+    }
+    encoded.process_count = plan.processes.len() as u32;
+}
+
+/// One pool for each process, at the process's index, then one for each server with a block device.
+fn pools(plan: &Plan, base: u64, encoded: &mut Encoded) {
+    let processes = plan.processes.iter().enumerate().map(|(index, process)| {
+        let cluster = encoded.processes[index].cluster;
+        (process.blocks, index as u32, cluster)
+    });
+    let servers = (0..plan.clusters.len())
+        .filter(|&cluster| plan.block_device(cluster).is_some())
+        .map(|cluster| (SERVER_BLOCKS as u32, NONE, cluster as u32));
+    let owners: Vec<(u32, u32, u32)> = processes.chain(servers).collect();
+    let mut base = base;
+    for (index, (blocks, process, cluster)) in owners.into_iter().enumerate() {
+        encoded.pools[index] = Pool {
+            base,
+            blocks,
+            process,
+            cluster,
+            padding: 0,
+        };
+        if process == NONE {
+            encoded.clusters[cluster as usize].server_pool = index as u32;
+        }
+        base += u64::from(blocks) * BLOCK;
+        encoded.pool_count += 1;
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap_or(Name::EMPTY)
+}
+
+fn index_or_none(index: Option<usize>) -> u32 {
+    index.map_or(NONE, |index| index as u32)
+}

@@ -1,0 +1,192 @@
+//! From text to a [`Plan`]: syntax, keys, types and ranges; nothing that takes two parts of a plan to judge.
+
+mod cluster;
+mod device;
+mod process;
+
+use std::path::Path;
+
+use atoll_abi::name::Name;
+use atoll_abi::plan::{KernelMode, MAX_CORES};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use self::cluster::cluster;
+use self::device::{channel, device, unread_channel};
+use self::process::process;
+use crate::diagnostics::Diagnostics;
+use crate::error::ErrorKind;
+use crate::layout::{MAX_INSTANCES, MAX_MACHINE_MEMORY};
+use crate::table::{Located, Table, array, bytes, choice, integer, text, wrong_type};
+use crate::written::{Plan, Text, UNNAMED};
+
+/// Most cores of a machine: those that its instances can hold.
+const MAX_MACHINE_CORES: u32 = (MAX_INSTANCES * MAX_CORES) as u32;
+
+/// Reads a plan; `None` where the text is not TOML.
+pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Plan> {
+    let (document, errors) = DeTable::parse_recoverable(source);
+    // Only the first: what a parser makes of the text behind an error of syntax is a guess.
+    if let Some(error) = errors.first() {
+        diagnostics.report(
+            error.span().map_or(0, |span| span.start),
+            ErrorKind::NotToml {
+                reason: error.message().replace('\n', ", "),
+            },
+        );
+        return None;
+    }
+    let root = Table::new(document.get_ref(), 0, "the plan");
+    root.only(
+        &["name", "machine", "cluster", "device", "channel", "process"],
+        diagnostics,
+    );
+    let plan_name = match root.optional("name") {
+        Some(value) => text("name", value, diagnostics),
+        None => {
+            let stem = Path::new(label).file_stem().and_then(|stem| stem.to_str());
+            Some(Located::new(stem.unwrap_or(""), 0))
+        }
+    };
+    let plan_name = plan_name.map_or(Name::EMPTY, |text| name("the plan", text, diagnostics));
+    let mut plan = Plan {
+        name: plan_name,
+        cores: Located::new(MAX_MACHINE_CORES, 0),
+        memory: Located::new(MAX_MACHINE_MEMORY, 0),
+        mode: KernelMode::PerCluster,
+        clusters: Vec::new(),
+        devices: Vec::new(),
+        channels: Vec::new(),
+        processes: Vec::new(),
+    };
+    if let Some(value) = root.required("machine", diagnostics) {
+        match value.get_ref() {
+            DeValue::Table(entries) => {
+                let table = Table::new(entries, value.span().start, "[machine]");
+                machine(&table, &mut plan, diagnostics);
+            }
+            _ => wrong_type("machine", "a table", value, diagnostics),
+        }
+    }
+    root.required("cluster", diagnostics);
+    for (entries, at) in root.tables("cluster", diagnostics) {
+        let cluster = cluster(Table::new(entries, at, "a [[cluster]]"), diagnostics);
+        plan.clusters.push(cluster);
+    }
+    for (entries, at) in root.tables("device", diagnostics) {
+        let device = device(Table::new(entries, at, "a [[device]]"), diagnostics);
+        plan.devices.push(device);
+    }
+    for (entries, at) in root.tables("channel", diagnostics) {
+        let channel = channel(Table::new(entries, at, "a [[channel]]"), diagnostics);
+        plan.channels.push(channel);
+    }
+    let unread = root
+        .optional("channel")
+        .filter(|value| !value.get_ref().is_array());
+    plan.channels
+        .extend(unread.map(|value| unread_channel(value.span().start)));
+    for (entries, at) in root.tables("process", diagnostics) {
+        let process = process(Table::new(entries, at, "a [[process]]"), diagnostics);
+        plan.processes.push(process);
+    }
+    Some(plan)
+}
+
+fn machine(table: &Table<'_>, plan: &mut Plan, diagnostics: &mut Diagnostics<'_>) {
+    table.only(&["cores", "memory", "kernel-mode"], diagnostics);
+    let what = "`cores` of the machine";
+    let range = (1, MAX_MACHINE_CORES);
+    plan.cores = table
+        .required("cores", diagnostics)
+        .and_then(|value| integer("cores", what, range, value, diagnostics))
+        .unwrap_or(Located::new(MAX_MACHINE_CORES, table.at));
+    plan.memory = table
+        .required("memory", diagnostics)
+        .and_then(|value| bytes("memory", value, diagnostics))
+        .unwrap_or(Located::new(MAX_MACHINE_MEMORY, table.at));
+    let modes = [
+        ("per-cluster", KernelMode::PerCluster),
+        ("shared", KernelMode::Shared),
+    ];
+    plan.mode = table
+        .required("kernel-mode", diagnostics)
+        .and_then(|value| choice("kernel-mode", &modes, value, diagnostics))
+        .unwrap_or(KernelMode::PerCluster);
+}
+
+/// The `name` of a table of `[[kind]]`, which also becomes part of the table's title; [`UNNAMED`] where it is missing.
+fn own_name(table: &mut Table<'_>, kind: &str, diagnostics: &mut Diagnostics<'_>) -> Text {
+    let given = table
+        .required("name", diagnostics)
+        .and_then(|value| text("name", value, diagnostics));
+    let Some(given) = given else {
+        return Located::new(UNNAMED.to_owned(), table.at);
+    };
+    name(&format!("a {kind}"), given, diagnostics);
+    table.title = format!("{kind} `{}`", given.value);
+    owned(given)
+}
+
+/// A name that can be encoded and can be part of a build target; what is none is reported, and empty.
+fn name(what: &str, text: Located<&str>, diagnostics: &mut Diagnostics<'_>) -> Name {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let good = text.value.bytes().all(plain) && !text.value.starts_with('-');
+    let name = Name::new(text.value).filter(|_| good);
+    if name.is_none() {
+        diagnostics.report(
+            text.at,
+            ErrorKind::BadName {
+                what: what.to_owned(),
+                value: text.value.to_owned(),
+            },
+        );
+    }
+    name.unwrap_or(Name::EMPTY)
+}
+
+fn owned(text: Located<&str>) -> Text {
+    Located::new(text.value.to_owned(), text.at)
+}
+
+/// A reference to something that is called `what`. The texts that stand for what could not be read cannot be written.
+fn reference(what: &str, text: Located<&str>, diagnostics: &mut Diagnostics<'_>) -> Text {
+    if text.value.is_empty() || text.value == UNNAMED {
+        name(what, text, diagnostics);
+    }
+    owned(text)
+}
+
+/// An array of references to what is called `what`. Elements of a wrong type are reported and become empty text.
+fn references(
+    key: &str,
+    what: &str,
+    value: &Spanned<DeValue<'_>>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Vec<Text>> {
+    let elements = array(key, "an array of names", value, diagnostics)?;
+    let mut references = Vec::new();
+    for element in elements.value {
+        references.push(match text(key, element, diagnostics) {
+            Some(text) => reference(what, text, diagnostics),
+            None => Located::new(String::new(), element.span().start),
+        });
+    }
+    Some(references)
+}
+
+/// An array of core numbers; `None` where any part of it could not be read.
+fn cores(
+    value: &Spanned<DeValue<'_>>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Located<Vec<Located<u32>>>> {
+    let elements = array("cores", "an array of core numbers", value, diagnostics)?;
+    let range = (0, MAX_MACHINE_CORES - 1);
+    let numbers: Vec<Option<Located<u32>>> = elements
+        .value
+        .iter()
+        .map(|element| integer("cores", "a core number", range, element, diagnostics))
+        .collect();
+    let numbers: Option<Vec<Located<u32>>> = numbers.into_iter().collect();
+    numbers.map(|numbers| Located::new(numbers, elements.at))
+}

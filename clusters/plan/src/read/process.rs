@@ -1,0 +1,74 @@
+//! Reads a process.
+
+use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_VCORES, PAGE_SIZE};
+use atoll_abi::name::Name;
+
+use super::{cores, name, own_name, reference};
+use crate::diagnostics::Diagnostics;
+use crate::error::ErrorKind;
+use crate::size;
+use crate::table::{Located, Table, bytes, integer, text};
+use crate::written::Process;
+
+const DEFAULT_BLOCKS: u32 = 64;
+const DEFAULT_HEAP: u64 = 1 << 20;
+
+/// Reads a `[[process]]`.
+pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Process {
+    let process_name = own_name(&mut table, "process", diagnostics);
+    table.only(
+        &[
+            "name", "image", "cluster", "vcores", "cores", "blocks", "heap",
+        ],
+        diagnostics,
+    );
+    let image = table
+        .required("image", diagnostics)
+        .and_then(|value| text("image", value, diagnostics))
+        .map_or(Name::EMPTY, |text| name("an image", text, diagnostics));
+    let cluster = table
+        .required("cluster", diagnostics)
+        .and_then(|value| text("cluster", value, diagnostics))
+        .map_or(Located::new(String::new(), table.at), |text| {
+            reference("a cluster", text, diagnostics)
+        });
+    let vcores = table.required("vcores", diagnostics).and_then(|value| {
+        let what = format!("`vcores` of {}", table.title);
+        integer("vcores", &what, (1, MAX_VCORES as u32), value, diagnostics)
+    });
+    let named_cores = table
+        .optional("cores")
+        .and_then(|value| cores(value, diagnostics))
+        .filter(|_| vcores.is_some());
+    let blocks = table
+        .optional("blocks")
+        .and_then(|value| {
+            let what = format!("`blocks` of {}", table.title);
+            let range = (1, MAX_POOL_BLOCKS as u32);
+            integer("blocks", &what, range, value, diagnostics)
+        })
+        .map_or(DEFAULT_BLOCKS, |blocks| blocks.value);
+    let heap = table
+        .optional("heap")
+        .and_then(|value| bytes("heap", value, diagnostics))
+        .unwrap_or(Located::new(DEFAULT_HEAP, process_name.at));
+    if heap.value == 0 || heap.value % PAGE_SIZE as u64 != 0 {
+        diagnostics.report(
+            heap.at,
+            ErrorKind::Unaligned {
+                what: format!("`heap` of {}", table.title),
+                size: size::show(heap.value),
+                unit: size::show(PAGE_SIZE as u64),
+            },
+        );
+    }
+    Process {
+        name: process_name,
+        image,
+        cluster,
+        vcores: vcores.unwrap_or(Located::new(1, table.at)),
+        cores: named_cores,
+        blocks,
+        heap,
+    }
+}

@@ -1,0 +1,206 @@
+//! A plan as it was written, with the place of everything that a message may point to.
+
+use std::fs;
+use std::io::ErrorKind as IoErrorKind;
+use std::path::Path;
+
+use atoll_abi::name::Name;
+use atoll_abi::plan::{ClusterKind, DeviceKind, KernelMode};
+
+use crate::check;
+use crate::checked::CheckedPlan;
+use crate::diagnostics::{Diagnostics, PlanErrors};
+use crate::error::ErrorKind;
+use crate::layout;
+use crate::options::OptionValues;
+use crate::read;
+use crate::table::Located;
+
+/// A plan as it was written. Values that were missing or wrong, which has been reported by then, are replaced by ones
+/// that no later check objects to.
+pub struct Plan {
+    pub(crate) name: Name,
+    pub(crate) cores: Located<u32>,
+    pub(crate) memory: Located<u64>,
+    pub(crate) mode: KernelMode,
+    pub(crate) clusters: Vec<Cluster>,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) processes: Vec<Process>,
+}
+
+/// Stands for the name of something that has none, which has been reported.
+pub(crate) const UNNAMED: &str = "?";
+
+/// A name or a reference to one; a reference that could not be read is empty.
+pub(crate) type Text = Located<String>;
+
+pub(crate) struct Cluster {
+    pub(crate) name: Text,
+    /// `None` where they could not be read.
+    pub(crate) cores: Option<Located<Vec<Located<u32>>>>,
+    pub(crate) memory: Located<u64>,
+    pub(crate) kind: ClusterKind,
+    pub(crate) quantum_ms: Located<u32>,
+    pub(crate) tick_ms: Located<u32>,
+    pub(crate) devices: Vec<Text>,
+    pub(crate) options: Located<OptionValues>,
+}
+
+pub(crate) struct Device {
+    pub(crate) name: Text,
+    pub(crate) kind: DeviceKind,
+    /// `bus << 8 | device << 3 | function`; `None` where it could not be read.
+    pub(crate) pci: Option<Located<u32>>,
+}
+
+pub(crate) struct Channel {
+    pub(crate) ends: [Text; 2],
+    pub(crate) at: usize,
+}
+
+pub(crate) struct Process {
+    pub(crate) name: Text,
+    pub(crate) image: Name,
+    pub(crate) cluster: Text,
+    pub(crate) vcores: Located<u32>,
+    pub(crate) cores: Option<Located<Vec<Located<u32>>>>,
+    pub(crate) blocks: u32,
+    pub(crate) heap: Located<u64>,
+}
+
+impl Plan {
+    /// Loads, checks and lays out a plan. Messages name the file by `path` as it is given here.
+    pub fn load(path: impl AsRef<Path>) -> Result<CheckedPlan, PlanErrors> {
+        let path = path.as_ref();
+        Self::load_as(path, &path.display().to_string())
+    }
+
+    /// As [`Plan::load`], with a name of the file for messages.
+    pub fn load_as(path: impl AsRef<Path>, label: &str) -> Result<CheckedPlan, PlanErrors> {
+        let failure = |kind| {
+            let mut diagnostics = Diagnostics::new(label, "");
+            diagnostics.report(0, kind);
+            diagnostics
+        };
+        let mut diagnostics = match fs::read(path) {
+            Ok(bytes) => match std::str::from_utf8(&bytes) {
+                Ok(text) => return Self::from_text(label, text),
+                Err(error) => {
+                    let offset = error.valid_up_to();
+                    let readable = String::from_utf8_lossy(&bytes[..offset]);
+                    let mut diagnostics = Diagnostics::new(label, &readable);
+                    diagnostics.report(offset, ErrorKind::NotUtf8 { offset });
+                    return Err(diagnostics.take());
+                }
+            },
+            Err(error) if error.kind() == IoErrorKind::IsADirectory => {
+                failure(ErrorKind::Directory {})
+            }
+            Err(error) => failure(ErrorKind::Unreadable {
+                reason: error.to_string(),
+            }),
+        };
+        Err(diagnostics.take())
+    }
+
+    /// Checks and lays out a plan from its text. `label` names it in messages, and its file stem is the plan's name where
+    /// the text gives none.
+    pub fn from_text(label: &str, text: &str) -> Result<CheckedPlan, PlanErrors> {
+        let mut diagnostics = Diagnostics::new(label, text);
+        let plan = read::plan(label, text, &mut diagnostics);
+        if let Some(plan) = &plan {
+            check::all(plan, &mut diagnostics);
+        }
+        match plan {
+            Some(plan) if diagnostics.is_empty() => Ok(layout::lay_out(&plan)),
+            _ => Err(diagnostics.take()),
+        }
+    }
+
+    /// Index of a cluster.
+    pub(crate) fn cluster(&self, name: &str) -> Option<usize> {
+        self.clusters
+            .iter()
+            .position(|cluster| cluster.name.value == name)
+    }
+
+    /// Index of a device.
+    pub(crate) fn device(&self, name: &str) -> Option<usize> {
+        self.devices
+            .iter()
+            .position(|device| device.name.value == name)
+    }
+
+    /// The block device of a cluster, with the place where the cluster claims it.
+    pub(crate) fn block_device(&self, cluster: usize) -> Option<Located<usize>> {
+        self.clusters[cluster].devices.iter().find_map(|device| {
+            let index = self.device(&device.value)?;
+            (self.devices[index].kind == DeviceKind::VirtioBlk)
+                .then_some(Located::new(index, device.at))
+        })
+    }
+
+    /// The two clusters of a channel, where both exist.
+    pub(crate) fn channel_ends(&self, channel: &Channel) -> Option<[usize; 2]> {
+        Some([
+            self.cluster(&channel.ends[0].value)?,
+            self.cluster(&channel.ends[1].value)?,
+        ])
+    }
+
+    /// Whether every claim of a device and every end of a channel was read and exists; where one does not, that is the
+    /// error, and not what seems to be missing for want of it.
+    pub(crate) fn joined_up(&self) -> bool {
+        let mut claims = self.clusters.iter().flat_map(|cluster| &cluster.devices);
+        let mut ends = self.channels.iter().flat_map(|channel| &channel.ends);
+        claims.all(|claim| self.device(&claim.value).is_some())
+            && ends.all(|end| self.cluster(&end.value).is_some())
+    }
+
+    /// The cluster that serves the files of a cluster's processes, and the channel to it where it is another one: the
+    /// cluster itself if it has a block device, else the first one with a block device that a channel leads to.
+    pub(crate) fn file_cluster(&self, cluster: usize) -> Option<(usize, Option<usize>)> {
+        if self.block_device(cluster).is_some() {
+            return Some((cluster, None));
+        }
+        self.channels
+            .iter()
+            .enumerate()
+            .find_map(|(index, channel)| {
+                let ends = self.channel_ends(channel)?;
+                let here = ends.iter().position(|&end| end == cluster)?;
+                let peer = ends[1 - here];
+                self.block_device(peer).map(|_| (peer, Some(index)))
+            })
+    }
+
+    /// Indexes of the clusters of each kernel instance.
+    pub(crate) fn instances(&self) -> Vec<Vec<usize>> {
+        let clusters = 0..self.clusters.len();
+        match self.mode {
+            KernelMode::PerCluster => clusters.map(|cluster| vec![cluster]).collect(),
+            KernelMode::Shared => vec![clusters.collect()],
+        }
+    }
+
+    /// The name of an instance.
+    pub(crate) fn instance_name(&self, clusters: &[usize]) -> &str {
+        match (self.mode, clusters) {
+            (KernelMode::PerCluster, [cluster]) => &self.clusters[*cluster].name.value,
+            _ => "shared",
+        }
+    }
+}
+
+impl Cluster {
+    /// The cores; none where they could not be read.
+    pub(crate) fn cores(&self) -> &[Located<u32>] {
+        self.cores.as_ref().map_or(&[], |cores| &cores.value)
+    }
+
+    /// Where the cores are listed, or else the cluster is named.
+    pub(crate) fn cores_at(&self) -> usize {
+        self.cores.as_ref().map_or(self.name.at, |cores| cores.at)
+    }
+}

@@ -1,0 +1,114 @@
+//! What the build and `xtask` are told about a plan.
+
+mod common;
+
+use atoll_plan::{CheckedPlan, Plan};
+use common::{SHIPPED, assert_sound, shipped};
+
+const REST: &str = "KernelDebugBuild=OFF;KernelRootCNodeSizeBits=14;KernelFastpath=ON;KernelNumPriorities=256;KernelRetypeFanOutLimit=256;KernelMaxNumWorkUnitsPerPreemption=100;KernelStackBits=12";
+
+fn load(name: &str) -> CheckedPlan {
+    Plan::load(shipped(name)).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn the_settings_of_the_default_plan() {
+    let expected = format!(
+        r#"set(ATOLL_PLAN_NAME "2x2")
+set(ATOLL_INSTANCES "io;compute")
+set(ATOLL_IMAGES "digest")
+set(ATOLL_DRIVERS "virtio-blk")
+set(ATOLL_VARIANTS "smp")
+set(ATOLL_INSTANCE_io_BASE "0x2000000")
+set(ATOLL_INSTANCE_io_VARIANT "smp")
+set(ATOLL_INSTANCE_io_OPTIONS "KernelMaxNumNodes=2;KernelTimerTickMS=2;KernelTimeSlice=5;KernelPrinting=ON;{REST}")
+set(ATOLL_INSTANCE_compute_BASE "0xa000000")
+set(ATOLL_INSTANCE_compute_VARIANT "smp")
+set(ATOLL_INSTANCE_compute_OPTIONS "KernelMaxNumNodes=2;KernelTimerTickMS=10;KernelTimeSlice=10;KernelPrinting=ON;{REST}")
+"#
+    );
+    assert_eq!(load("2x2").cmake(), expected);
+}
+
+#[test]
+fn the_settings_of_three_unlike_kernels() {
+    let expected = format!(
+        r#"set(ATOLL_PLAN_NAME "three")
+set(ATOLL_INSTANCES "io;compute;aux")
+set(ATOLL_IMAGES "digest")
+set(ATOLL_DRIVERS "virtio-blk")
+set(ATOLL_VARIANTS "unicore;smp")
+set(ATOLL_INSTANCE_io_BASE "0x2000000")
+set(ATOLL_INSTANCE_io_VARIANT "unicore")
+set(ATOLL_INSTANCE_io_OPTIONS "KernelMaxNumNodes=1;KernelTimerTickMS=1;KernelTimeSlice=5;KernelPrinting=OFF;{REST}")
+set(ATOLL_INSTANCE_compute_BASE "0x6000000")
+set(ATOLL_INSTANCE_compute_VARIANT "smp")
+set(ATOLL_INSTANCE_compute_OPTIONS "KernelMaxNumNodes=2;KernelTimerTickMS=5;KernelTimeSlice=10;KernelPrinting=ON;{REST}")
+set(ATOLL_INSTANCE_aux_BASE "0xe000000")
+set(ATOLL_INSTANCE_aux_VARIANT "unicore")
+set(ATOLL_INSTANCE_aux_OPTIONS "KernelMaxNumNodes=1;KernelTimerTickMS=10;KernelTimeSlice=10;KernelPrinting=ON;{REST}")
+"#
+    );
+    assert_eq!(load("three").cmake(), expected);
+}
+
+#[test]
+fn a_shared_kernel_is_one_instance() {
+    let plan = load("shared");
+    assert_eq!(plan.instance_names(), ["shared"]);
+    assert_eq!(plan.cluster_names(), ["io", "compute"]);
+    assert!(plan.cmake().contains(
+        "set(ATOLL_INSTANCE_shared_OPTIONS \"KernelMaxNumNodes=4;KernelTimerTickMS=2;KernelTimeSlice=5;"
+    ));
+}
+
+#[test]
+fn what_the_machine_must_have() {
+    for (name, timers, images, variants) in [
+        ("1x4", 3, 1, vec!["smp"]),
+        ("2x2", 3, 1, vec!["smp"]),
+        ("4x1", 4, 1, vec!["unicore"]),
+        ("shared", 3, 1, vec!["smp"]),
+        ("three", 3, 1, vec!["unicore", "smp"]),
+    ] {
+        let plan = load(name);
+        assert_eq!(
+            (plan.machine_cores(), plan.machine_memory()),
+            (4, 512 << 20)
+        );
+        assert_eq!(plan.hpet_timers(), timers, "{name}");
+        assert_eq!(plan.images().len(), images);
+        assert_eq!(plan.variants(), variants);
+        assert_eq!(plan.drivers(), ["virtio-blk"]);
+        assert_eq!(CheckedPlan::pci_address(&plan.devices()[0]), (0, 4, 0));
+        assert!(plan.kernel_options(9).is_empty());
+        assert_sound(&plan);
+    }
+    assert_eq!(
+        load("4x1").process_names(),
+        ["digest-a", "digest-b", "digest-c"]
+    );
+}
+
+#[test]
+fn drawings_name_everything() {
+    for name in SHIPPED {
+        let plan = load(name);
+        let drawing = plan.draw();
+        println!("{drawing}");
+        let names = [plan.cluster_names(), plan.process_names()].concat();
+        for name in names {
+            assert!(drawing.contains(name), "{name} in\n{drawing}");
+        }
+    }
+    let drawing = load("2x2").draw();
+    for line in [
+        "  0x02000000 - 0x0a000000    128 MiB  instance io",
+        "  0x12000000 - 0x12004000     16 KiB  window of channel 0",
+        "  0x12004000 - 0x12044000    256 KiB  pool 0: 64 blocks of process digest",
+        "  0x12044000 - 0x12048000     16 KiB  pool 1: 4 blocks of server io",
+        "  0  io <-> compute, doorbells: HPET comparator 0 wakes io, 1 wakes compute",
+    ] {
+        assert!(drawing.lines().any(|it| it == line), "{line} in\n{drawing}");
+    }
+}

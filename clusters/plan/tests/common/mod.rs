@@ -1,0 +1,175 @@
+//! What every laid-out plan must satisfy, checked on the encoded plan alone.
+
+use std::path::{Path, PathBuf};
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::{RING_WINDOW_SIZE, SERVER_BLOCKS};
+use atoll_abi::plan::{DoorbellKind, KernelMode, NONE, Plan as Encoded};
+use atoll_plan::{CheckedPlan, LARGE_PAGE, RESERVED_HIGH, RESERVED_LOW, SERIAL_PORTS};
+use zerocopy::IntoBytes;
+
+/// The plans that Atoll ships.
+#[allow(dead_code)]
+pub const SHIPPED: [&str; 5] = ["1x4", "2x2", "4x1", "shared", "three"];
+
+/// The path of a shipped plan.
+#[allow(dead_code)]
+pub fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../plans/{name}.toml"))
+}
+
+/// Asserts everything.
+pub fn assert_sound(checked: &CheckedPlan) {
+    let plan = checked.encode();
+    assert_eq!(Encoded::parse(plan.as_bytes()), Some(plan));
+    assert_memory(&plan);
+    assert_cores(&plan);
+    assert_doorbells(&plan);
+    assert_pools_and_files(&plan);
+    assert_drawing(checked);
+}
+
+fn assert_memory(plan: &Encoded) {
+    let mut regions = vec![(0, RESERVED_LOW)];
+    for instance in plan.instances() {
+        assert_eq!(instance.memory_base % LARGE_PAGE, 0);
+        assert_eq!(instance.memory_size % LARGE_PAGE, 0);
+        regions.push((instance.memory_base, instance.memory_size));
+    }
+    let shared_end = plan.shared_base + plan.shared_size;
+    assert_eq!(plan.shared_base % LARGE_PAGE, 0);
+    assert_eq!(plan.shared_size % LARGE_PAGE, 0);
+    let mut shared = Vec::new();
+    for channel in plan.channels() {
+        assert_eq!(channel.window_size, RING_WINDOW_SIZE as u64);
+        shared.push((channel.window, channel.window_size));
+    }
+    for pool in plan.pools() {
+        shared.push((pool.base, u64::from(pool.blocks) * BLOCK_SIZE as u64));
+    }
+    for &(base, bytes) in &shared {
+        assert_eq!(base % BLOCK_SIZE as u64, 0);
+        assert!(bytes > 0 && base >= plan.shared_base && base + bytes <= shared_end);
+    }
+    regions.extend(shared);
+    regions.push((plan.memory - RESERVED_HIGH, RESERVED_HIGH));
+    regions.sort_unstable();
+    for pair in regions.windows(2) {
+        let (base, bytes) = pair[0];
+        assert!(base + bytes <= pair[1].0, "{pair:x?} overlap");
+    }
+    assert!(shared_end <= plan.memory - RESERVED_HIGH);
+}
+
+fn assert_cores(plan: &Encoded) {
+    let mut cores: Vec<u32> = plan
+        .instances()
+        .iter()
+        .flat_map(|it| it.cores().to_vec())
+        .collect();
+    cores.sort_unstable();
+    assert!(cores.windows(2).all(|pair| pair[0] < pair[1]), "{cores:?}");
+    assert_eq!(cores.first(), Some(&0));
+    assert!(cores.iter().all(|&core| core < plan.cores));
+    for (instance, port) in plan.instances().iter().zip(SERIAL_PORTS) {
+        assert!(instance.cores().is_sorted() && instance.core_count > 0);
+        assert_eq!(instance.serial_port, port);
+        assert!(instance.time_slice > 0);
+    }
+    for cluster in plan.clusters() {
+        let instance = &plan.instances()[cluster.instance as usize];
+        let first = cluster.first_core as usize;
+        let within = &instance.cores()[first..first + cluster.core_count as usize];
+        assert_eq!(within, cluster.cores());
+        let slice = instance.timer_tick_ms * instance.time_slice;
+        assert_eq!(slice, cluster.quantum_ms);
+    }
+    for process in plan.processes() {
+        let cluster = &plan.clusters()[process.cluster as usize];
+        let owned = cluster.first_core..cluster.first_core + cluster.core_count;
+        let mut used = process.cores[..process.vcores as usize].to_vec();
+        assert!(used.iter().all(|core| owned.contains(core)));
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used.len(), process.vcores as usize);
+    }
+}
+
+fn assert_doorbells(plan: &Encoded) {
+    let mut comparators = Vec::new();
+    for (index, cluster) in plan.clusters().iter().enumerate() {
+        let rung = plan.channels().iter().any(|channel| {
+            channel.end_of(index as u32).is_some() && channel.doorbell == DoorbellKind::Hpet as u32
+        });
+        assert_eq!(rung, cluster.comparator != NONE);
+        if rung {
+            comparators.push(cluster.comparator);
+        }
+    }
+    let numbers: Vec<u32> = (0..comparators.len() as u32).collect();
+    assert_eq!(comparators, numbers);
+    for channel in plan.channels() {
+        let [first, second] = channel
+            .clusters
+            .map(|cluster| plan.clusters()[cluster as usize].instance);
+        let between = channel.doorbell == DoorbellKind::Hpet as u32;
+        assert_eq!(between, first != second);
+    }
+    let shared = plan.mode == KernelMode::Shared as u32;
+    assert_eq!(
+        shared && plan.clusters().len() > 1,
+        plan.instance_count < plan.cluster_count
+    );
+}
+
+fn assert_pools_and_files(plan: &Encoded) {
+    for (index, process) in plan.processes().iter().enumerate() {
+        assert_eq!(process.pool, index as u32);
+        let pool = &plan.pools()[index];
+        assert_eq!(
+            (pool.process, pool.cluster),
+            (index as u32, process.cluster)
+        );
+        let server = &plan.clusters()[process.file_cluster as usize];
+        assert_ne!(server.block_device, NONE);
+        if process.file_channel == NONE {
+            assert_eq!(process.file_cluster, process.cluster);
+        } else {
+            let channel = &plan.channels()[process.file_channel as usize];
+            assert!(channel.end_of(process.cluster).is_some());
+            assert!(channel.end_of(process.file_cluster).is_some());
+            assert_ne!(process.file_cluster, process.cluster);
+        }
+    }
+    for (index, cluster) in plan.clusters().iter().enumerate() {
+        assert_eq!(cluster.block_device == NONE, cluster.server_pool == NONE);
+        if cluster.block_device == NONE {
+            continue;
+        }
+        let device = &plan.devices()[cluster.block_device as usize];
+        assert_eq!(
+            (device.cluster, device.core),
+            (index as u32, cluster.first_core)
+        );
+        let pool = &plan.pools()[cluster.server_pool as usize];
+        assert_eq!((pool.process, pool.cluster), (NONE, index as u32));
+        assert_eq!(pool.blocks, SERVER_BLOCKS as u32);
+    }
+}
+
+/// The memory of the drawing has no gaps: each region begins where the one before it ends.
+fn assert_drawing(checked: &CheckedPlan) {
+    let drawing = checked.draw();
+    let mut at = 0;
+    for line in drawing.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let [base, "-", end, ..] = words.as_slice() {
+            let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16);
+            if let (Ok(base), Ok(end)) = (number(base), number(end)) {
+                assert_eq!(base, at, "{drawing}");
+                at = end;
+            }
+        }
+    }
+    assert_eq!(at, checked.machine_memory(), "{drawing}");
+}
