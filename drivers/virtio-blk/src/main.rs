@@ -1,0 +1,95 @@
+//! The virtio block driver as a component: one device, one server, and only the authority for these.
+//!
+//! The root task enters it with the index of its device among the plan's in `rdi` and the physical address of its DMA
+//! memory in `rsi`. Everything else is where `atoll_abi::layout` says. It answers `READY` with the capacity, or says
+//! why it cannot and then `FAILED`.
+
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+mod guest;
+
+use core::fmt;
+
+use atoll_abi::plan::{DEVICE_VECTOR, Plan, VECTOR_BASE};
+use atoll_pci::BARS;
+use atoll_virtio_blk::{DriverError, InterruptMessage, MappedBars, Service, ServiceError, start};
+
+use guest::{Edge, Transport};
+
+/// The whole life of the driver.
+fn run(device: usize, edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>) -> ! {
+    let service = match set_up(device, edge) {
+        Ok(service) => service,
+        Err(error) => {
+            log(&error);
+            guest::failed();
+            guest::park()
+        }
+    };
+    guest::ready(service.driver().capacity());
+    serve(service)
+}
+
+fn set_up(
+    device: usize,
+    edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>,
+) -> Result<Service<Transport>, DriverError> {
+    let lost = DriverError::NotInPlan { device };
+    let plan = guest::plan().ok_or(lost)?;
+    let message = interrupt_message(&plan, device).ok_or(lost)??;
+    let driver = start(
+        edge.configuration,
+        edge.bars,
+        edge.dma,
+        message,
+        plan.pools(),
+    )?;
+    Ok(Service::new(edge.endpoint, driver))
+}
+
+/// The interrupt of a device goes to the core of its driver.
+fn interrupt_message(plan: &Plan, device: usize) -> Option<Result<InterruptMessage, DriverError>> {
+    let vector = u8::try_from(VECTOR_BASE + DEVICE_VECTOR + device as u64).ok()?;
+    let device = plan.devices().get(device)?;
+    let cluster = plan.clusters().get(device.cluster as usize)?;
+    let instance = plan.instances().get(cluster.instance as usize)?;
+    let apic_id = *instance.cores().get(device.core as usize)?;
+    Some(InterruptMessage::to_core(apic_id, vector))
+}
+
+fn serve(mut service: Service<Transport>) -> ! {
+    let mut told = false;
+    loop {
+        match turn(&mut service) {
+            Ok(()) => {}
+            Err(error) => {
+                service.stop();
+                log(&error);
+                guest::park();
+            }
+        }
+        if let (false, Some(error)) = (told, service.driver().failure()) {
+            told = true;
+            log(&error);
+        }
+    }
+}
+
+/// Does what there is to do, or waits for the device or the server.
+fn turn(service: &mut Service<Transport>) -> Result<(), ServiceError> {
+    let step = service.step()?;
+    if step.wake {
+        guest::signal_server();
+    }
+    if !step.progress && service.may_block()? {
+        guest::wait();
+        service.awake();
+    }
+    Ok(())
+}
+
+fn log(reason: &dyn fmt::Display) {
+    guest::log(format_args!("virtio-blk: {reason}"));
+}

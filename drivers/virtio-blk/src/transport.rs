@@ -1,0 +1,366 @@
+//! A modern virtio block device on PCI (section 4.1): finding, starting and stopping it.
+
+use atoll_abi::plan::Pool;
+use atoll_pci::{
+    BARS, Bar, ConfigurationSpace, Function, MessageTable, VirtioKind, VirtioStructure, command,
+};
+
+use crate::driver::{Device, Driver};
+use crate::{Dma, DriverError, Queue, QueueAddresses};
+
+/// Most descriptors that the driver gives its queue.
+pub const QUEUE_SIZE: u16 = 128;
+
+/// Bytes of each memory BAR that are mapped, at most.
+pub const MAPPED_SIZE: u32 = 0x1_0000;
+
+/// How often a register is read while waiting for the device. A QEMU device answers the first time.
+const PATIENCE: u32 = 1_000_000;
+/// How often the configuration is read until it has not changed meanwhile.
+const CONFIGURATION_READS: u32 = 100;
+
+/// Vendor identifier of virtio (section 4.1.2), and the block device's identifiers, modern and transitional.
+const VENDOR: u16 = 0x1AF4;
+const BLOCK: u16 = 0x1042;
+const BLOCK_TRANSITIONAL: u16 = 0x1001;
+
+/// Common configuration, section 4.1.4.3.
+mod common {
+    pub const DEVICE_FEATURE_SELECT: u32 = 0;
+    pub const DEVICE_FEATURE: u32 = 4;
+    pub const DRIVER_FEATURE_SELECT: u32 = 8;
+    pub const DRIVER_FEATURE: u32 = 12;
+    pub const CONFIGURATION_VECTOR: u32 = 16;
+    pub const DEVICE_STATUS: u32 = 20;
+    pub const GENERATION: u32 = 21;
+    pub const QUEUE_SELECT: u32 = 22;
+    pub const QUEUE_SIZE: u32 = 24;
+    pub const QUEUE_VECTOR: u32 = 26;
+    pub const QUEUE_ENABLE: u32 = 28;
+    pub const QUEUE_NOTIFY_OFFSET: u32 = 30;
+    pub const QUEUE_DESCRIPTORS: u32 = 32;
+    pub const QUEUE_DRIVER: u32 = 40;
+    pub const QUEUE_DEVICE: u32 = 48;
+    /// Bytes of the structure up to the fields that this driver uses.
+    pub const SIZE: u32 = 56;
+}
+
+/// Device status, section 2.1.
+mod status {
+    pub const ACKNOWLEDGE: u8 = 1;
+    pub const DRIVER: u8 = 2;
+    pub const DRIVER_OK: u8 = 4;
+    pub const FEATURES_OK: u8 = 8;
+    pub const NEEDS_RESET: u8 = 64;
+    pub const FAILED: u8 = 128;
+}
+
+/// VIRTIO_F_VERSION_1 (section 6), in the second word of features.
+const VERSION_1: u32 = 1 << 0;
+/// No vector (section 4.1.5.1.2.1).
+const NO_VECTOR: u16 = 0xFFFF;
+/// The one queue, and its entry in the MSI-X table.
+const QUEUE: u16 = 0;
+const ENTRY: u16 = 0;
+
+/// The memory BARs of a function.
+pub trait Registers {
+    /// Reads a byte.
+    fn read8(&self, bar: u8, offset: u32) -> u8;
+    /// Reads two bytes.
+    fn read16(&self, bar: u8, offset: u32) -> u16;
+    /// Reads four bytes.
+    fn read32(&self, bar: u8, offset: u32) -> u32;
+    /// Writes a byte.
+    fn write8(&mut self, bar: u8, offset: u32, value: u8);
+    /// Writes two bytes.
+    fn write16(&mut self, bar: u8, offset: u32, value: u16);
+    /// Writes four bytes.
+    fn write32(&mut self, bar: u8, offset: u32, value: u32);
+}
+
+/// How many bytes of each BAR can be reached: none where it is not memory.
+pub fn reachable(bars: &[Option<Bar>; BARS]) -> [u32; BARS] {
+    bars.map(|bar| match bar {
+        Some(bar) if bar.is_memory() => bar.size.min(MAPPED_SIZE.into()) as u32,
+        _ => 0,
+    })
+}
+
+/// A message-signalled interrupt: what the device writes, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterruptMessage {
+    /// The physical address.
+    pub address: u64,
+    /// The value.
+    pub data: u32,
+}
+
+impl InterruptMessage {
+    /// The message that interrupts a core with a vector, the number that the processor sees.
+    pub fn to_core(apic_id: u32, vector: u8) -> Result<InterruptMessage, DriverError> {
+        if apic_id > 0xFF {
+            return Err(DriverError::UnreachableCore { apic_id });
+        }
+        Ok(InterruptMessage {
+            address: 0xFEE0_0000 | u64::from(apic_id) << 12,
+            data: vector.into(),
+        })
+    }
+}
+
+/// The device's registers, once found.
+#[derive(Debug)]
+pub struct Transport<C, R> {
+    function: Function<C>,
+    registers: R,
+    common: VirtioStructure,
+    notify: VirtioStructure,
+    device: VirtioStructure,
+    messages: MessageTable,
+    /// Where to notify the queue, in the notification BAR.
+    doorbell: u32,
+}
+
+/// Finds the device, resets it and starts it with one queue in `dma`, whose interrupts are `message`.
+///
+/// On failure the device has been reset where that was possible, and cannot write memory.
+pub fn start<C: ConfigurationSpace, R: Registers>(
+    space: C,
+    registers: impl FnOnce([u32; BARS]) -> R,
+    dma: Dma,
+    message: InterruptMessage,
+    pools: &[Pool],
+) -> Result<Driver<Transport<C, R>>, DriverError> {
+    let mut transport = Transport::find(space, registers)?;
+    match transport.bring_up(dma, message) {
+        Ok((queue, capacity)) => Ok(Driver::new(transport, queue, pools, capacity)),
+        Err(error) => {
+            transport.add_status(status::FAILED);
+            // The first error is the one to report.
+            let _ = transport.stop();
+            Err(error)
+        }
+    }
+}
+
+impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
+    /// Finds the structures of the function, and makes it answer at its memory BARs but not write memory. `registers`
+    /// gets the bytes of each BAR that can be reached.
+    pub fn find(space: C, registers: impl FnOnce([u32; BARS]) -> R) -> Result<Self, DriverError> {
+        let mut function = Function::new(space)?;
+        let (vendor, device) = function.identity();
+        if vendor != VENDOR || ![BLOCK, BLOCK_TRANSITIONAL].contains(&device) {
+            return Err(DriverError::NotVirtioBlock { vendor, device });
+        }
+        let command = function.command() & !command::BUS_MASTER;
+        function.set_command(command | command::MEMORY | command::NO_PIN_INTERRUPT);
+        let reach = reachable(&function.bars()?);
+        let structure = |kind, needed| {
+            let found = function
+                .virtio_structure(kind)
+                .ok_or(DriverError::MissingStructure(kind))?;
+            let within = fits(&reach, found.bar, found.offset, found.length);
+            if !within || found.length < needed || found.offset % 4 != 0 {
+                return Err(DriverError::StructureOutOfReach(kind));
+            }
+            Ok(found)
+        };
+        let common = structure(VirtioKind::Common, common::SIZE)?;
+        let notify = structure(VirtioKind::Notify, 2)?;
+        // Of the block device's configuration (section 5.2.4), the capacity.
+        let device = structure(VirtioKind::Device, 8)?;
+        let messages = function
+            .message_table()
+            .filter(|m| fits(&reach, m.bar, m.offset, 16 * u32::from(m.entries)))
+            .ok_or(DriverError::NoMessageTable)?;
+        Ok(Transport {
+            function,
+            registers: registers(reach),
+            common,
+            notify,
+            device,
+            messages,
+            doorbell: 0,
+        })
+    }
+
+    /// Initialisation, in the order of section 3.1.1. Tells the queue and the capacity in sectors.
+    fn bring_up(
+        &mut self,
+        dma: Dma,
+        message: InterruptMessage,
+    ) -> Result<(Queue, u64), DriverError> {
+        self.reset()?;
+        self.add_status(status::ACKNOWLEDGE);
+        self.add_status(status::DRIVER);
+        self.negotiate()?;
+        self.set_message(message);
+        let command = self.function.command();
+        self.function.set_command(command | command::BUS_MASTER);
+
+        self.write16(common::CONFIGURATION_VECTOR, NO_VECTOR);
+        self.write16(common::QUEUE_SELECT, QUEUE);
+        let limit = self.read16(common::QUEUE_SIZE);
+        if self.read16(common::QUEUE_ENABLE) != 0 {
+            return Err(DriverError::QueueUnusable { size: limit });
+        }
+        let queue = Queue::new(dma, limit.min(QUEUE_SIZE))?;
+        self.set_queue(queue.size(), queue.addresses())?;
+
+        self.add_status(status::DRIVER_OK);
+        let status = self.status();
+        if status & (status::FAILED | status::NEEDS_RESET) != 0 {
+            return Err(DriverError::DeviceFailed { status });
+        }
+        Ok((queue, self.capacity()?))
+    }
+
+    /// Resets the device; afterwards it uses no memory (section 2.4).
+    fn reset(&mut self) -> Result<(), DriverError> {
+        self.write_status(0);
+        for _ in 0..PATIENCE {
+            // Section 4.1.4.3.2: it reads as zero when the reset is done.
+            if self.status() == 0 {
+                return Ok(());
+            }
+            core::hint::spin_loop();
+        }
+        Err(DriverError::ResetTimeout)
+    }
+
+    /// Accepts VIRTIO_F_VERSION_1 and nothing else.
+    fn negotiate(&mut self) -> Result<(), DriverError> {
+        self.write32(common::DEVICE_FEATURE_SELECT, 1);
+        if self.read32(common::DEVICE_FEATURE) & VERSION_1 == 0 {
+            return Err(DriverError::NotModern);
+        }
+        for (select, features) in [(0, 0), (1, VERSION_1)] {
+            self.write32(common::DRIVER_FEATURE_SELECT, select);
+            self.write32(common::DRIVER_FEATURE, features);
+        }
+        self.add_status(status::FEATURES_OK);
+        if self.status() & status::FEATURES_OK == 0 {
+            return Err(DriverError::FeaturesRefused);
+        }
+        Ok(())
+    }
+
+    /// Programs the MSI-X entry; all is masked until it is whole.
+    fn set_message(&mut self, message: InterruptMessage) {
+        let MessageTable { bar, offset, .. } = self.messages;
+        let entry = offset + 16 * u32::from(ENTRY);
+        self.function.set_messages(&self.messages, true, true);
+        self.registers.write32(bar, entry, message.address as u32);
+        self.registers
+            .write32(bar, entry + 4, (message.address >> 32) as u32);
+        self.registers.write32(bar, entry + 8, message.data);
+        self.registers.write32(bar, entry + 12, 0);
+        self.function.set_messages(&self.messages, true, false);
+    }
+
+    /// Gives the device its queue, section 4.1.5.1.3.
+    fn set_queue(&mut self, size: u16, addresses: QueueAddresses) -> Result<(), DriverError> {
+        self.write16(common::QUEUE_SIZE, size);
+        self.write16(common::QUEUE_VECTOR, ENTRY);
+        // Section 4.1.5.1.2.2: a device without resources for the vector says so here.
+        if self.read16(common::QUEUE_VECTOR) != ENTRY {
+            return Err(DriverError::VectorRefused);
+        }
+        self.write64(common::QUEUE_DESCRIPTORS, addresses.descriptors);
+        self.write64(common::QUEUE_DRIVER, addresses.available);
+        self.write64(common::QUEUE_DEVICE, addresses.used);
+        // Section 4.1.4.4: both are the device's word, so with a check.
+        let doorbell = u32::from(self.read16(common::QUEUE_NOTIFY_OFFSET))
+            .checked_mul(self.notify.multiplier)
+            .filter(|offset| offset % 2 == 0 && *offset <= self.notify.length - 2)
+            .ok_or(DriverError::StructureOutOfReach(VirtioKind::Notify))?;
+        self.doorbell = self.notify.offset + doorbell;
+        self.write16(common::QUEUE_ENABLE, 1);
+        Ok(())
+    }
+
+    /// Sectors of the device, section 5.2.4. Two reads, so with the generation around them (section 2.5.1).
+    fn capacity(&self) -> Result<u64, DriverError> {
+        let VirtioStructure { bar, offset, .. } = self.device;
+        for _ in 0..CONFIGURATION_READS {
+            let before = self.read8(common::GENERATION);
+            let low = self.registers.read32(bar, offset);
+            let high = self.registers.read32(bar, offset + 4);
+            if self.read8(common::GENERATION) == before {
+                return Ok(u64::from(high) << 32 | u64::from(low));
+            }
+        }
+        Err(DriverError::ConfigurationUnstable)
+    }
+
+    fn status(&self) -> u8 {
+        self.read8(common::DEVICE_STATUS)
+    }
+
+    fn write_status(&mut self, value: u8) {
+        let VirtioStructure { bar, offset, .. } = self.common;
+        self.registers
+            .write8(bar, offset + common::DEVICE_STATUS, value);
+    }
+
+    fn add_status(&mut self, bit: u8) {
+        self.write_status(self.status() | bit);
+    }
+
+    fn read8(&self, field: u32) -> u8 {
+        self.registers
+            .read8(self.common.bar, self.common.offset + field)
+    }
+
+    fn read16(&self, field: u32) -> u16 {
+        self.registers
+            .read16(self.common.bar, self.common.offset + field)
+    }
+
+    fn read32(&self, field: u32) -> u32 {
+        self.registers
+            .read32(self.common.bar, self.common.offset + field)
+    }
+
+    fn write16(&mut self, field: u32, value: u16) {
+        self.registers
+            .write16(self.common.bar, self.common.offset + field, value);
+    }
+
+    fn write32(&mut self, field: u32, value: u32) {
+        self.registers
+            .write32(self.common.bar, self.common.offset + field, value);
+    }
+
+    /// Two words, low half first (section 4.1.3.1).
+    fn write64(&mut self, field: u32, value: u64) {
+        self.write32(field, value as u32);
+        self.write32(field + 4, (value >> 32) as u32);
+    }
+}
+
+impl<C: ConfigurationSpace, R: Registers> Device for Transport<C, R> {
+    fn notify(&mut self) {
+        // Section 4.1.5.2: without VIRTIO_F_NOTIFICATION_DATA, the queue's number.
+        self.registers
+            .write16(self.notify.bar, self.doorbell, QUEUE);
+    }
+
+    fn stop(&mut self) -> Result<(), DriverError> {
+        // Even where the reset fails, a function that is no bus master writes no memory.
+        let result = self.reset();
+        let command = self.function.command();
+        self.function.set_command(command & !command::BUS_MASTER);
+        self.function.set_messages(&self.messages, false, false);
+        result
+    }
+}
+
+/// Whether `length` bytes from `offset` lie in what can be reached of a BAR.
+fn fits(reach: &[u32; BARS], bar: u8, offset: u32, length: u32) -> bool {
+    let end = u64::from(offset) + u64::from(length);
+    reach
+        .get(usize::from(bar))
+        .is_some_and(|&reach| end <= reach.into())
+}

@@ -1,0 +1,158 @@
+//! Bringing up a device, and every way in which that can fail.
+
+#[path = "support/function.rs"]
+mod function;
+mod support;
+
+use atoll_pci::{PciError, VirtioKind};
+use atoll_virtio_blk::{
+    Device, Driver, DriverError, InterruptMessage, Submission, Transport, start,
+};
+use function::{CAPACITY, Fault, Function};
+use support::{DMA_PHYSICAL, DMA_SIZE, Memory, pools, read};
+
+type Started = Driver<Transport<Function, Function>>;
+
+fn bring_up(function: &Function, memory: &Memory) -> Result<Started, DriverError> {
+    let message = InterruptMessage::to_core(3, 0x50)?;
+    let registers = |reach| {
+        function.0.borrow_mut().reach = reach;
+        function.clone()
+    };
+    start(function.clone(), registers, memory.dma(), message, &pools())
+}
+
+#[test]
+fn a_good_device_comes_up() {
+    let (function, memory) = (
+        Function::new(Fault::None),
+        Memory::new(DMA_SIZE, DMA_PHYSICAL),
+    );
+    let mut driver = bring_up(&function, &memory).unwrap();
+    assert_eq!(driver.capacity(), CAPACITY);
+    {
+        let s = function.0.borrow();
+        assert_eq!(s.complaints, [""; 0]);
+        assert_eq!(s.resets, 1);
+        assert_eq!(s.statuses, [1, 3, 11, 15], "in the order of section 3.1.1");
+        assert_eq!(s.driver_features, [0, 1], "VIRTIO_F_VERSION_1 alone");
+        assert_eq!((s.configuration_vector, s.queue_vector), (0xFFFF, 0));
+        assert_eq!((s.queue_size, s.queue_enable), (128, 1));
+        assert_eq!(s.table[..4], [0xFEE0_3000, 0, 0x50, 0]);
+        assert_eq!(s.table[7], 1, "the other entry stays masked");
+        assert_eq!(
+            s.words[1] & 0xFFFF,
+            0x407,
+            "memory, master, no pin interrupt; I/O as it was"
+        );
+        assert_eq!(s.words[0x98 / 4] >> 30, 2, "MSI-X on, not masked");
+        assert_eq!(s.words[4 + 4], 0xFE00_000C, "BARs are put back");
+        assert_eq!(s.reach, [0, 0x1000, 0, 0, 0x4000, 0]);
+        let high = (DMA_PHYSICAL >> 32) as u32;
+        assert_eq!(s.addresses, [0, high, 0x800, high, 0x2000, high]);
+    }
+    assert_eq!(driver.submit(&read(1, 0, 0, 1)), Submission::Accepted);
+    driver.publish();
+    assert_eq!(function.0.borrow().notified, [(0x3000 + 3 * 4, 0)]);
+    driver.stop(DriverError::ServerLost);
+    let s = function.0.borrow();
+    assert_eq!((s.resets, s.status), (2, 0));
+    assert_eq!(s.words[1] & 0xFFFF, 0x403, "no bus master any more");
+    assert_eq!(s.words[0x98 / 4] >> 30, 0);
+}
+
+#[test]
+fn broken_devices_are_typed_errors_and_left_harmless() {
+    let cases = [
+        (Fault::NoReset(0), DriverError::ResetTimeout),
+        (Fault::Legacy, DriverError::NotModern),
+        (Fault::RefusesFeatures, DriverError::FeaturesRefused),
+        (Fault::RefusesVector, DriverError::VectorRefused),
+        (Fault::QueueSize(0), DriverError::QueueUnusable { size: 0 }),
+        (Fault::QueueSize(3), DriverError::QueueUnusable { size: 3 }),
+        (
+            Fault::QueueEnabled,
+            DriverError::QueueUnusable { size: 256 },
+        ),
+        (Fault::Restless, DriverError::ConfigurationUnstable),
+        (Fault::FailsAtLast, DriverError::DeviceFailed { status: 79 }),
+        (
+            Fault::NotifyOffset(0x400),
+            DriverError::StructureOutOfReach(VirtioKind::Notify),
+        ),
+        (
+            Fault::NotifyOffset(0xFFFF),
+            DriverError::StructureOutOfReach(VirtioKind::Notify),
+        ),
+    ];
+    for (fault, expected) in cases {
+        let (function, memory) = (Function::new(fault), Memory::new(DMA_SIZE, DMA_PHYSICAL));
+        let error = bring_up(&function, &memory).map(|_| ()).unwrap_err();
+        assert_eq!(error, expected, "{fault:?}");
+        assert!(error.to_string().contains("; "), "{error}");
+        let s = function.0.borrow();
+        assert_eq!(s.words[1] & 4, 0, "{fault:?}: still a bus master");
+        assert!(s.resets == 2, "{fault:?}: {} resets", s.resets);
+    }
+}
+
+#[test]
+fn structures_out_of_reach_are_refused() {
+    let out = DriverError::StructureOutOfReach;
+    let cases: [(usize, u32, DriverError); 10] = [
+        (
+            0x00,
+            0x1041_1AF4,
+            DriverError::NotVirtioBlock {
+                vendor: 0x1AF4,
+                device: 0x1041,
+            },
+        ),
+        (0x00, u32::MAX, DriverError::Pci(PciError::NoFunction)),
+        (0x40, 0, DriverError::MissingStructure(VirtioKind::Common)),
+        (0x44, 0, out(VirtioKind::Common)),
+        (0x4C, 55, out(VirtioKind::Common)),
+        (0x48, 0x3001, out(VirtioKind::Common)),
+        (0x68, 0xFFFF_F000, out(VirtioKind::Device)),
+        (0x7C, 1, out(VirtioKind::Notify)),
+        (0x9C, 0x0FF1, DriverError::NoMessageTable),
+        (0x9C, 0x0007, DriverError::NoMessageTable),
+    ];
+    for (offset, value, expected) in cases {
+        let (function, memory) = (
+            Function::new(Fault::None),
+            Memory::new(DMA_SIZE, DMA_PHYSICAL),
+        );
+        function.0.borrow_mut().words[offset / 4] = value;
+        let error = bring_up(&function, &memory).map(|_| ()).unwrap_err();
+        assert_eq!(error, expected, "{offset:#x} = {value:#x}");
+        assert_eq!(function.0.borrow().status, 7, "never touched");
+    }
+}
+
+#[test]
+fn a_device_that_does_not_reset_is_cut_off() {
+    let (function, memory) = (
+        Function::new(Fault::NoReset(1)),
+        Memory::new(DMA_SIZE, DMA_PHYSICAL),
+    );
+    let mut transport = Transport::find(function.clone(), |_| function.clone()).unwrap();
+    assert_eq!(transport.stop(), Ok(()));
+    assert_eq!(
+        transport.stop(),
+        Ok(()),
+        "it has nothing in its status to lose"
+    );
+    function.0.borrow_mut().status = 15;
+    assert_eq!(transport.stop(), Err(DriverError::ResetTimeout));
+    assert_eq!(function.0.borrow().words[1] & 4, 0);
+    assert_eq!(memory.end(), DMA_PHYSICAL + DMA_SIZE as u64);
+}
+
+#[test]
+fn cores_beyond_messages_are_refused() {
+    let error = DriverError::UnreachableCore { apic_id: 256 };
+    assert_eq!(InterruptMessage::to_core(256, 0x50), Err(error));
+    let last = InterruptMessage::to_core(255, 0x50).unwrap();
+    assert_eq!((last.address, last.data), (0xFEEF_F000, 0x50));
+}
