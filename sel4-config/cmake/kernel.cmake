@@ -70,7 +70,7 @@ function(atoll_edited_copy source destination pattern replacement)
 endfunction()
 
 # The C sources of the single compilation unit, in the order in which the tree's own makefiles list them.
-function(atoll_kernel_sources tree result)
+function(atoll_kernel_sources tree debug result)
     file(GLOB sources CONFIGURE_DEPENDS
         ${tree}/src/*.c ${tree}/src/api/*.c ${tree}/src/benchmark/*.c ${tree}/src/fastpath/*.c ${tree}/src/kernel/*.c
         ${tree}/src/machine/*.c ${tree}/src/model/*.c ${tree}/src/object/*.c ${tree}/src/smp/*.c
@@ -79,7 +79,9 @@ function(atoll_kernel_sources tree result)
         ${tree}/src/arch/x86/object/*.c ${tree}/src/arch/x86/64/*.c ${tree}/src/arch/x86/64/kernel/*.c
         ${tree}/src/arch/x86/64/machine/*.c ${tree}/src/arch/x86/64/model/*.c ${tree}/src/arch/x86/64/object/*.c
         ${tree}/src/plat/pc99/machine/*.c)
-    list(FILTER sources EXCLUDE REGEX "machine/capdl\\.c$")
+    if(NOT debug)
+        list(FILTER sources EXCLUDE REGEX "machine/capdl\\.c$")
+    endif()
     list(SORT sources)
     set(${result} ${sources} ${tree}/src/config/default_domain.c PARENT_SCOPE)
 endfunction()
@@ -89,10 +91,13 @@ function(atoll_kernel name tree base options)
     set(dir "${CMAKE_BINARY_DIR}/kernel-${name}")
     set(gen "${dir}/generated")
     atoll_write_autoconf("${gen}/autoconf.h" "${options}")
+    # A generator writes its parser tables beside itself, so the generators run from a copy.
+    file(COPY ${tree}/tools DESTINATION ${dir})
+    set(tools "${dir}/tools")
     atoll_edited_copy("${tree}/include/plat/pc99/plat/64/plat_mode/machine/hardware.h" "${gen}/plat_mode/machine/hardware.h"
-        "#define PADDR_LOAD [^\n]*" "#define PADDR_LOAD ${base}ul")
+        "#define PADDR_LOAD [^\n]*" "#define PADDR_LOAD ${base}ul /* this instance */")
     atoll_edited_copy("${tree}/src/plat/pc99/linker.lds" "${gen}/linker.lds"
-        "PADDR_LOAD = 0x00100000;" "PADDR_LOAD = ${base};")
+        "PADDR_LOAD = 0x00100000;" "PADDR_LOAD = ${base}; /* this instance */")
     atoll_edited_copy("${tree}/src/arch/x86/64/head.S" "${gen}/head.S"
         "lgdt _boot_gdt_ptr" "lgdtl _boot_gdt_ptr")
 
@@ -124,14 +129,14 @@ function(atoll_kernel name tree base options)
         list(GET parts 2 flag)
         add_custom_command(OUTPUT "${gen}/${output}"
             COMMAND ${CMAKE_COMMAND} -E make_directory ${gen}/arch/api ${gen}/api
-            COMMAND ${ATOLL_PYTHON} -B ${tree}/tools/invocation_header_gen.py ${flag} --xml ${tree}/${xml} --dest ${gen}/${output}
+            COMMAND ${ATOLL_PYTHON} -B ${tools}/invocation_header_gen.py ${flag} --xml ${tree}/${xml} --dest ${gen}/${output}
             VERBATIM)
         list(APPEND generated "${gen}/${output}")
     endforeach()
     add_custom_command(OUTPUT "${gen}/arch/api/syscall.h"
         COMMAND ${CMAKE_COMMAND} -E make_directory ${gen}/arch/api
         COMMAND ${ATOLL_XMLLINT} --noout --schema ${tree}/include/api/syscall.xsd ${tree}/include/api/syscall.xml
-        COMMAND ${ATOLL_PYTHON} -B ${tree}/tools/syscall_header_gen.py --xml ${tree}/include/api/syscall.xml
+        COMMAND ${ATOLL_PYTHON} -B ${tools}/syscall_header_gen.py --xml ${tree}/include/api/syscall.xml
             --kernel_header ${gen}/arch/api/syscall.h
         VERBATIM)
     list(APPEND generated "${gen}/arch/api/syscall.h")
@@ -146,14 +151,18 @@ function(atoll_kernel name tree base options)
         add_custom_command(OUTPUT "${gen}/${output}_gen.h"
             COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
             COMMAND ${cpp} ${tree}/${bf} -o ${gen}/${output}.pbf
-            COMMAND ${ATOLL_PYTHON} -B ${tree}/tools/bitfield_gen.py ${gen}/${output}.pbf ${gen}/${output}_gen.h
+            COMMAND ${ATOLL_PYTHON} -B ${tools}/bitfield_gen.py ${gen}/${output}.pbf ${gen}/${output}_gen.h
             DEPENDS ${gen}/autoconf.h
             WORKING_DIRECTORY ${dir}
             VERBATIM)
         list(APPEND generated "${gen}/${output}_gen.h")
     endforeach()
 
-    atoll_kernel_sources("${tree}" sources)
+    set(debug OFF)
+    if("KernelDebugBuild=ON" IN_LIST options)
+        set(debug ON)
+    endif()
+    atoll_kernel_sources("${tree}" ${debug} sources)
     set(all "")
     foreach(source IN LISTS sources)
         string(APPEND all "#line 1 \"${source}\"\n#include \"${source}\"\n")

@@ -1,10 +1,10 @@
 //! Operations that seL4 versions express differently, in one form. This is the form of seL4 5.0.0.
 
 use crate::{
-    config_value, seL4_BootInfo, seL4_CNode, seL4_CNode_Mint, seL4_CNode_Mutate, seL4_CNode_Rotate,
-    seL4_CPtr, seL4_CapData, seL4_CapIOPort, seL4_CapRights, seL4_Error, seL4_TCB,
-    seL4_TCB_SetAffinity, seL4_TCB_SetIPCBuffer, seL4_TCB_SetMCPriority, seL4_TCB_SetPriority,
-    seL4_TCB_SetSpace, seL4_Word,
+    config_value, io_port_capdata, seL4_BootInfo, seL4_CNode, seL4_CNode_Mint, seL4_CNode_Mutate,
+    seL4_CNode_Rotate, seL4_CPtr, seL4_CapData, seL4_CapIOPort, seL4_CapRights, seL4_Error,
+    seL4_TCB, seL4_TCB_SetAffinity, seL4_TCB_SetIPCBuffer, seL4_TCB_SetMCPriority,
+    seL4_TCB_SetPriority, seL4_TCB_SetSpace, seL4_Word,
 };
 
 /// The initial slot of the capability from which I/O port capabilities are made.
@@ -214,15 +214,15 @@ pub unsafe fn tcb_set_affinity(tcb: seL4_TCB, node: seL4_Word) -> seL4_Word {
 
 /// Makes a capability to the I/O ports from `first` to `last`, both included.
 ///
-/// In this version the control capability covers all ports, lies in the slot `control`, and a narrower one is minted from
-/// it: the data word has the first port in bits 16 to 31 and the last in bits 0 to 15.
+/// In this version the control capability covers all ports and lies in the slot `control`; a narrower one is minted from
+/// it.
 ///
 /// # Safety
 ///
 /// As for every invocation.
 pub unsafe fn io_port_issue(control: SlotPath, first: u16, last: u16, to: SlotPath) -> seL4_Word {
     let rights = cap_rights(true, true, true, true);
-    let data = u64::from(first) << 16 | u64::from(last);
+    let data = io_port_capdata::new(first.into(), last.into()).words[0];
     // SAFETY: as the caller says.
     unsafe { cnode_mint(to, control, rights, data) }
 }

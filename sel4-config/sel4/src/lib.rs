@@ -19,7 +19,6 @@ mod fault;
 pub mod init_thread;
 mod invocations;
 mod ipc;
-pub mod mem;
 mod message;
 mod print;
 mod rights;
@@ -28,6 +27,9 @@ mod user_context;
 mod vspace;
 
 pub use atoll_sel4_sys as sys;
+
+// Supplies memcpy and its family to guests.
+use atoll_freestanding as _;
 
 pub use blueprint::{ObjectBlueprint, ObjectBlueprintX64, ObjectBlueprintX86};
 pub use bootinfo::{BootInfo, BootInfoExtra, BootInfoPtr, SlotRegion, UntypedDesc};

@@ -34,6 +34,8 @@ pub struct Bindings {
     pub syscalls: Vec<(String, Option<i64>)>,
     /// Bitfields.
     pub bitfields: Bitfields,
+    /// How a data word narrows an I/O port capability.
+    pub io_port_data: Bitfields,
     /// Invocations.
     pub methods: Methods,
     /// Values and layouts from the headers.

@@ -168,6 +168,18 @@ fn union(words: &mut Words) -> Result<Union> {
     })
 }
 
+/// The text of one block of a file, whose other contents may be of any kind.
+pub fn excerpt(text: &str, name: &str) -> Result<String> {
+    let start = format!("block {name} {{");
+    let (_, rest) = text
+        .split_once(&start)
+        .with_context(|| format!("there is no block {name}"))?;
+    let (body, _) = rest
+        .split_once('}')
+        .with_context(|| format!("block {name} does not end"))?;
+    Ok(format!("{start}{body}}}"))
+}
+
 /// Reads a preprocessed file.
 pub fn parse(text: &str) -> Result<Bitfields> {
     let uncommented: String = text

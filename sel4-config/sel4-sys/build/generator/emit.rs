@@ -195,6 +195,7 @@ pub fn bindings(bindings: &Bindings) -> Result<String> {
     }
     text += "\n";
     text += &emit_bitfield::bitfields(&bindings.bitfields)?;
+    text += &emit_bitfield::bitfields(&bindings.io_port_data)?;
     for found in &layouts.structures {
         text += &structure(found, layouts)?;
     }

@@ -192,10 +192,8 @@ impl Marshaller<'_> {
             None => ("seL4_Word", ""),
         };
         let signature = self.signature(method)?;
-        let mut text = format!(
-            "{definition}/// Invokes `{}`.\n///\n/// # Safety\n///\n/// The IPC buffer of the calling thread must be set up, and the invocation must not take away memory that is in use.\n#[inline]\n",
-            method.id
-        );
+        let safety = "/// # Safety\n///\n/// The IPC buffer of the calling thread must be set up, and the invocation must not take away memory that is in use.\n#[inline]\n";
+        let mut text = format!("{definition}/// Invokes `{}`.\n///\n", method.id);
         if label.is_none() {
             let error = match &result {
                 Some((name, _)) => format!(
@@ -204,10 +202,11 @@ impl Marshaller<'_> {
                 None => "seL4_Error::seL4_IllegalOperation".to_owned(),
             };
             return Ok(format!(
-                "{text}///\n/// This configuration of the kernel does not have it.\n#[allow(unused_variables)]\npub unsafe fn {name}({signature}) -> {returned} {{\n    {error}\n}}\n\n"
+                "{text}/// This configuration of the kernel does not have it.\n///\n{safety}#[allow(unused_variables)]\n\
+                 pub unsafe fn {name}({signature}) -> {returned} {{\n    {error}\n}}\n\n"
             ));
         }
-        text += &format!("pub unsafe fn {name}({signature}) -> {returned} {{\n");
+        text += &format!("{safety}pub unsafe fn {name}({signature}) -> {returned} {{\n");
         text += "    // SAFETY: the caller vouches for the IPC buffer and for what the invocation does.\n    unsafe {\n";
         for (index, cap) in caps.iter().enumerate() {
             text += &format!("        set_cap({index}, {});\n", identifier(&cap.name));

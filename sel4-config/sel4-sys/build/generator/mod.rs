@@ -23,7 +23,7 @@ pub mod xml;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use bindings::Bindings;
 use bitfield::Bitfields;
@@ -47,6 +47,16 @@ pub const HEADERS: &str = "#include <autoconf.h>
 impl Generator {
     /// Prepares to read `tree` under the `autoconf.h` in `configuration`, with scratch files in `work`.
     pub fn new(tree: &Path, configuration: &Path, work: &Path) -> Result<Self> {
+        ensure!(
+            tree.join("libsel4/include/sel4/types.h").is_file(),
+            "{} is not a seL4 source tree",
+            tree.display()
+        );
+        ensure!(
+            configuration.join("autoconf.h").is_file(),
+            "there is no autoconf.h in {}",
+            configuration.display()
+        );
         let emulated = work.join("include");
         fs::create_dir_all(&emulated)?;
         let mut includes = vec![configuration.to_owned(), emulated.clone()];
@@ -68,6 +78,7 @@ impl Generator {
         Ok(Bindings {
             config: config::integers(&self.compiler)?,
             syscalls,
+            io_port_data: self.io_port_data()?,
             bitfields,
             methods,
             layouts,
@@ -131,6 +142,12 @@ impl Generator {
             all.unions.extend(found.unions);
         }
         Ok(all)
+    }
+
+    fn io_port_data(&self) -> Result<Bitfields> {
+        let path = tree::kernel_bitfields(&self.tree);
+        let text = fs::read_to_string(path).context("the kernel's bitfield file is missing")?;
+        bitfield::parse(&bitfield::excerpt(&text, tree::IO_PORT_DATA)?)
     }
 
     fn emulate_syscall_header(&self, syscalls: &[(String, Option<i64>)]) -> Result<()> {

@@ -71,6 +71,14 @@ pub fn bitfields(tree: &Path) -> [(PathBuf, &'static str); 3] {
     ]
 }
 
+/// The kernel's own bitfield file, of which user programs need one block: see [`IO_PORT_DATA`].
+pub fn kernel_bitfields(tree: &Path) -> PathBuf {
+    tree.join("include/arch/x86/arch/64/mode/object/structures.bf")
+}
+
+/// The block that says how a data word narrows an I/O port capability. libsel4 does not define it.
+pub const IO_PORT_DATA: &str = "io_port_capdata";
+
 /// The include folders of libsel4 for x86_64 on pc99.
 pub fn includes(tree: &Path) -> Vec<PathBuf> {
     [
