@@ -42,7 +42,7 @@ pub fn build(
     let holder = format!("server:{}", cluster.name);
     let image = archive::find(archive, "mcp-server").expect("the archive holds the server");
     let mut server = Component::new(authority, holder, image);
-    server.map_bytes(authority, layout::PLAN, plan_bytes(plan));
+    server.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
     let notification = authority.notification();
     server.give(
         slot::ROOT_TASK,
@@ -118,13 +118,6 @@ pub fn build(
         threads,
         vcores,
     }
-}
-
-/// The encoded plan, as every component is shown it.
-pub fn plan_bytes(plan: &Plan) -> &[u8] {
-    let bytes = plan.as_bytes();
-    assert!(bytes.len() <= PLAN_PAGES * PAGE_SIZE);
-    bytes
 }
 
 #[allow(

@@ -148,10 +148,18 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// Maps fresh pages that hold `bytes`, read-only.
-    pub fn map_bytes(&mut self, authority: &mut Authority, address: usize, bytes: &[u8]) {
-        for (index, chunk) in bytes.chunks(PAGE_SIZE).enumerate() {
+    /// Maps `count` fresh pages that hold `bytes` and then zeros, read-only.
+    pub fn map_bytes(
+        &mut self,
+        authority: &mut Authority,
+        address: usize,
+        count: usize,
+        bytes: &[u8],
+    ) {
+        let mut chunks = bytes.chunks(PAGE_SIZE);
+        for index in 0..count {
             let page = authority.page(&self.holder);
+            let chunk = chunks.next().unwrap_or(&[]);
             authority.with_page(page, VmAttributes::DEFAULT, |mapped| mapped.write(0, chunk));
             self.map(
                 authority,
@@ -161,6 +169,7 @@ impl<'a> Component<'a> {
                 VmAttributes::DEFAULT,
             );
         }
+        assert!(chunks.next().is_none(), "{count} pages hold the bytes");
     }
 
     /// Makes a thread that begins at the image's entry with two arguments; it does not run yet.

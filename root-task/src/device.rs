@@ -3,13 +3,13 @@
 use alloc::format;
 
 use atoll_abi::archive;
-use atoll_abi::layout::{self, DMA_PAGES, PAGE_SIZE, RING_WINDOW_SIZE, badge, slot};
+use atoll_abi::layout::{self, DMA_PAGES, PAGE_SIZE, PLAN_PAGES, RING_WINDOW_SIZE, badge, slot};
 use atoll_abi::plan::{DEVICE_VECTOR, DeviceKind, ECAM_BASE, Plan};
 use atoll_pci::{ConfigurationSpace, Function};
 use sel4::{CapRights, VmAttributes, cap};
+use zerocopy::IntoBytes;
 
 use crate::authority::{Authority, MappedPage};
-use crate::cluster::plan_bytes;
 use crate::component::{Component, ThreadPlan, priority};
 use crate::interrupts;
 
@@ -44,7 +44,7 @@ pub fn build(
     let holder = format!("driver:{}", device.name);
     let image = archive::find(archive, "virtio-blk").expect("the archive holds the driver");
     let mut driver = Component::new(authority, holder, image);
-    driver.map_bytes(authority, layout::PLAN, plan_bytes(plan));
+    driver.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
 
     let configuration = ECAM_BASE + (u64::from(device.pci_address) << 12);
     let page = authority.device_page(configuration, &driver.holder);

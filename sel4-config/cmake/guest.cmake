@@ -10,6 +10,10 @@ set(ATOLL_TRIPLE x86_64-unknown-linux-gnu)
 
 # atoll_cargo(result target_dir config package binary script [NAME=VALUE ...]): the command that builds one program.
 function(atoll_cargo result target_dir config package binary script)
+    # cargo does not see the linker script; a symbol that is named after its contents makes it link again.
+    file(SHA256 ${script} script_hash)
+    string(SUBSTRING ${script_hash} 0 16 script_hash)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
     set(${result}
         ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CARGO_ENCODED_RUSTFLAGS
         RUSTFLAGS=-Crelocation-model=static
@@ -17,7 +21,7 @@ function(atoll_cargo result target_dir config package binary script)
         ${ATOLL_CARGO} rustc --quiet --locked --release --target ${ATOLL_TRIPLE} --target-dir ${target_dir}
         --package ${package} --bin ${binary} --features guest --
         -Clink-arg=-nostartfiles -Clink-arg=-static -Clink-arg=-no-pie -Clink-arg=-Wl,--build-id=none
-        -Clink-arg=-Wl,-z,noexecstack -Clink-arg=-T${script}
+        -Clink-arg=-Wl,-z,noexecstack -Clink-arg=-T${script} -Clink-arg=-Wl,--defsym=atoll_script_${script_hash}=0
         PARENT_SCOPE)
 endfunction()
 
@@ -30,7 +34,7 @@ function(atoll_guest_images variant config)
     set(target_dir "${ATOLL_ROOT}/target/guest-${variant}")
     set(out "${target_dir}/${ATOLL_TRIPLE}/release")
     set(images "${CMAKE_BINARY_DIR}/images/${variant}")
-    set(process_script "${CMAKE_SOURCE_DIR}/linker/process.ld")
+    set(process_script "${ATOLL_ROOT}/mcp-server/runtime/process.ld")
     set(commands)
     set(entries "plan=${CMAKE_BINARY_DIR}/plan.bin")
     set(programs "atoll-server|mcp-server")

@@ -1,0 +1,91 @@
+//! What the personality needs of the world.
+
+use atoll_abi::block::{BLOCK_SIZE, BlockReply, BlockRequest};
+use atoll_abi::message::Message;
+use atoll_abi::syscall::{Completion, Syscall};
+
+/// The other side of a ring broke the ring's protocol; nothing more is read from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerFault;
+
+/// Why nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendRefused {
+    /// The ring has no room now: send again later.
+    Full,
+    /// The other side broke the ring's protocol: nothing can be sent any more.
+    Closed,
+}
+
+/// The world of one [`crate::Personality`]: rings, vcores, and the root task.
+///
+/// Every function does bounded work and never blocks. Processes and channels are named by their index in the plan.
+/// Implemented by the server on seL4, by the simulator, and by tests.
+pub trait Environment {
+    /// Takes the next syscall from the ring of a vcore.
+    ///
+    /// # Errors
+    /// The process broke the ring; it will be ended.
+    fn receive_syscall(
+        &mut self,
+        process: usize,
+        vcore: usize,
+    ) -> Result<Option<Syscall>, PeerFault>;
+
+    /// Puts a completion into the ring of a vcore, and wakes the vcore where it sleeps.
+    ///
+    /// # Errors
+    /// Nothing was sent; see [`SendRefused`].
+    fn complete(
+        &mut self,
+        process: usize,
+        vcore: usize,
+        completion: Completion,
+    ) -> Result<(), SendRefused>;
+
+    /// How many completions in the ring of a vcore the process has not taken yet.
+    fn unread(&mut self, process: usize, vcore: usize) -> usize;
+
+    /// Takes the next message from a channel.
+    ///
+    /// # Errors
+    /// The peer broke the ring; the channel will not be used any more.
+    fn receive_channel(&mut self, channel: usize) -> Result<Option<Message>, PeerFault>;
+
+    /// Puts a message into a channel, and wakes the peer where it sleeps.
+    ///
+    /// # Errors
+    /// Nothing was sent; see [`SendRefused`].
+    fn send_channel(&mut self, channel: usize, message: Message) -> Result<(), SendRefused>;
+
+    /// Takes the next reply of the cluster's block driver.
+    ///
+    /// # Errors
+    /// The driver broke the ring; it will not be used any more.
+    fn receive_reply(&mut self) -> Result<Option<BlockReply>, PeerFault>;
+
+    /// Sends a request to the cluster's block driver, and wakes it where it sleeps.
+    ///
+    /// # Errors
+    /// Nothing was sent; see [`SendRefused`].
+    fn send_request(&mut self, request: BlockRequest) -> Result<(), SendRefused>;
+
+    /// Lets a vcore run: for the first time at its entry, later from where it was stopped.
+    fn start_vcore(&mut self, process: usize, vcore: usize);
+
+    /// Stops a vcore. It has stopped when this returns.
+    fn stop_vcore(&mut self, process: usize, vcore: usize);
+
+    /// Tells a process which vcores are granted now: a bitmap, vcore 0 in bit 0.
+    fn publish_granted(&mut self, process: usize, granted: u64);
+
+    /// Prints one line of a process, without its end. The text is at most [`crate::print::LINE_SIZE`] bytes and holds
+    /// no control characters.
+    fn print_line(&mut self, process: usize, line: &str);
+
+    /// A process is dead: none of its vcores runs and none of its blocks is being written. Told once for each process.
+    fn process_ended(&mut self, process: usize, status: u64, max_granted: u32);
+
+    /// Copies a block of the server's own pool.
+    fn server_block(&mut self, index: usize, into: &mut [u8; BLOCK_SIZE]);
+}

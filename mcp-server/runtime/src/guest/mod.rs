@@ -1,0 +1,21 @@
+//! The environment of a process on seL4: entry, heap, notifications, panic handler.
+
+mod entry;
+mod heap;
+mod kernel;
+mod panic;
+
+pub use kernel::procinfo;
+
+/// Says which function, without arguments, a process begins with: its first uthread, on vcore 0. When it returns, the
+/// process ends with status 0.
+#[macro_export]
+macro_rules! entry {
+    ($main:path) => {
+        #[unsafe(no_mangle)]
+        fn atoll_main() {
+            let main: fn() = $main;
+            main();
+        }
+    };
+}

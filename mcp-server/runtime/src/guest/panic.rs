@@ -1,0 +1,54 @@
+//! What a process does when it panics: it says so and ends with [`STATUS`].
+
+use core::arch::asm;
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+
+use super::kernel::Kernel;
+use crate::tls;
+use crate::world::World;
+
+/// Exit status of a process that panicked.
+const STATUS: u64 = 101;
+
+/// Text in a buffer, cut where it does not fit: a panic allocates nothing.
+struct LastWords {
+    bytes: [u8; 512],
+    length: usize,
+}
+
+impl Write for LastWords {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let rest = &mut self.bytes[self.length..];
+        let count = text.len().min(rest.len());
+        rest[..count].copy_from_slice(&text.as_bytes()[..count]);
+        self.length += count;
+        Ok(())
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let mut words = LastWords {
+        bytes: [0; 512],
+        length: 0,
+    };
+    let place = info.location();
+    let _ = match place {
+        Some(place) => write!(words, "panicked: {} at {place}", info.message()),
+        None => write!(words, "panicked: {}", info.message()),
+    };
+    let length = words.length.min(words.bytes.len() - 1);
+    words.bytes[length] = b'\n';
+    if let Some((runtime, vcore)) = tls::current() {
+        let told = runtime.last_words(vcore, &words.bytes[..=length], STATUS);
+        while told {
+            Kernel.wait(vcore);
+        }
+    }
+    // There is no way to tell the server: the root task sees a fault.
+    loop {
+        // SAFETY: an instruction that faults and changes nothing.
+        unsafe { asm!("ud2", options(nomem, nostack)) };
+    }
+}

@@ -1,0 +1,377 @@
+//! The runtime of a process, and the loop of each of its vcores.
+#![deny(unsafe_code)]
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::hint::spin_loop;
+use core::iter::once;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::task::Waker;
+
+use atoll_abi::layout::MAX_VCORES;
+use atoll_abi::message::Payload;
+use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Status, Syscall};
+use atoll_channel::Receiver;
+
+use crate::block::BlockPool;
+use crate::calls::{Calls, Completed, Pending, Refused};
+use crate::context;
+use crate::monitor::Monitor;
+use crate::scheduler::Scheduler;
+use crate::tls;
+use crate::uthread::Uthread;
+use crate::world::{Parts, World};
+
+/// How often a vcore without work looks before it arms its ring.
+const POLL_BUDGET: usize = 100;
+
+/// The runtime of a process.
+pub struct Runtime {
+    world: &'static dyn World,
+    scheduler: Box<dyn Scheduler>,
+    generation: u32,
+    pub(crate) vcores: Vec<Vcore>,
+    pub(crate) pool: BlockPool,
+    /// Bitmap of the vcores that sleep, or are about to, and that nobody has begun to wake.
+    sleepers: AtomicU64,
+    ended: AtomicBool,
+}
+
+/// One vcore.
+pub(crate) struct Vcore {
+    pub(crate) calls: Monitor<Calls>,
+    /// Used by the vcore itself only.
+    receiver: spin::Mutex<Receiver>,
+    running: spin::Mutex<Option<Arc<Uthread>>>,
+    /// The vcore is being given back: it runs no uthreads and is not woken for any.
+    leaving: AtomicBool,
+}
+
+impl Runtime {
+    /// A runtime that lives for good.
+    ///
+    /// # Panics
+    /// Where there are more than [`MAX_VCORES`] endpoints.
+    pub fn new(parts: Parts, scheduler: Box<dyn Scheduler>) -> &'static Runtime {
+        assert!(parts.endpoints.len() <= MAX_VCORES);
+        let vcores = parts.endpoints.into_iter().map(|endpoint| Vcore {
+            calls: Monitor::new(Calls::new(endpoint.sender)),
+            receiver: spin::Mutex::new(endpoint.receiver),
+            running: spin::Mutex::new(None),
+            leaving: AtomicBool::new(false),
+        });
+        Box::leak(Box::new(Runtime {
+            world: parts.world,
+            scheduler,
+            generation: parts.generation,
+            vcores: vcores.collect(),
+            pool: BlockPool::new(parts.pool),
+            sleepers: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+        }))
+    }
+
+    /// The runtime of the vcore that calls.
+    ///
+    /// # Panics
+    /// Where the calling thread is no vcore.
+    pub(crate) fn current() -> &'static Runtime {
+        Runtime::current_vcore().0
+    }
+
+    /// The runtime and number of the vcore that calls; a uthread may be on another one after it waited.
+    pub(crate) fn current_vcore() -> (&'static Runtime, usize) {
+        tls::current().unwrap_or_else(|| panic!("this thread is no vcore"))
+    }
+
+    /// The uthread that calls.
+    pub(crate) fn running() -> Arc<Uthread> {
+        let (runtime, vcore) = Runtime::current_vcore();
+        let running = runtime.vcores[vcore].running.lock().clone();
+        running.unwrap_or_else(|| panic!("only a uthread can wait"))
+    }
+
+    /// Vcores that the process may ever have.
+    pub fn max_vcores(&self) -> usize {
+        self.vcores.len()
+    }
+
+    /// Blocks that nobody owns.
+    pub fn free_blocks(&self) -> usize {
+        self.pool.free()
+    }
+
+    /// Completions so far that answered no outstanding call, over all vcores.
+    pub fn stray_completions(&self) -> u64 {
+        let vcores = self.vcores.iter();
+        vcores
+            .map(|vcore| vcore.calls.look(|calls| calls.strays()))
+            .sum()
+    }
+
+    /// Doorbells so far that the process rang for its server, over all vcores.
+    pub fn doorbells(&self) -> u64 {
+        let vcores = self.vcores.iter();
+        vcores
+            .map(|vcore| vcore.calls.look(|calls| calls.doorbells()))
+            .sum()
+    }
+
+    /// Whether the process has ended.
+    pub fn ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Takes a uthread that has become ready.
+    pub(crate) fn ready(&'static self, uthread: Arc<Uthread>) {
+        self.scheduler.ready(uthread);
+        // A vcore's own loop looks for ready uthreads next, and wakes another vcore where it leaves some.
+        let own_loop = tls::current().is_some_and(|(runtime, vcore)| {
+            core::ptr::eq(runtime, self)
+                && !context::in_fiber()
+                && !self.vcores[vcore].leaving.load(Ordering::Relaxed)
+        });
+        if !own_loop {
+            self.wake_sleeper();
+        }
+    }
+
+    /// Wakes one vcore that sleeps. With `sleep`: either that vcore sees the uthread that was made ready before, or this
+    /// sees that it sleeps.
+    fn wake_sleeper(&self) {
+        loop {
+            let sleepers = self.sleepers.load(Ordering::SeqCst);
+            if sleepers == 0 {
+                return;
+            }
+            let vcore = sleepers.trailing_zeros();
+            if self.sleepers.fetch_and(!(1 << vcore), Ordering::SeqCst) & 1 << vcore != 0 {
+                self.world.wake_vcore(vcore as usize);
+                return;
+            }
+        }
+    }
+
+    /// The loop of a vcore: runs ready uthreads, takes completions in, and sleeps where there is neither. Returns when
+    /// the process has ended.
+    pub fn run(&'static self, vcore: usize) {
+        tls::enter(self, vcore);
+        let own = &self.vcores[vcore];
+        while !self.ended() {
+            self.drain(own);
+            match self.next(vcore) {
+                Some(uthread) => self.execute(vcore, uthread),
+                None if self.poll(vcore) => {}
+                None => self.sleep(vcore),
+            }
+        }
+        tls::leave();
+    }
+
+    /// Whether the scheduler has nothing that this vcore may run.
+    fn is_idle(&self, vcore: usize) -> bool {
+        self.vcores[vcore].leaving.load(Ordering::Relaxed) || self.scheduler.is_idle(vcore)
+    }
+
+    fn next(&self, vcore: usize) -> Option<Arc<Uthread>> {
+        if self.vcores[vcore].leaving.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.scheduler.next(vcore)
+    }
+
+    fn execute(&'static self, vcore: usize, uthread: Arc<Uthread>) {
+        if !self.scheduler.is_idle(vcore) {
+            self.wake_sleeper();
+        }
+        let own = &self.vcores[vcore];
+        *own.running.lock() = Some(uthread.clone());
+        let ready = uthread.run();
+        *own.running.lock() = None;
+        if ready {
+            self.ready(uthread);
+        }
+    }
+
+    /// Takes in the completions that have arrived, at most a ring of them. Tells whether there were any.
+    fn drain(&'static self, own: &Vcore) -> bool {
+        let (mut any, mut credit) = (false, false);
+        for _ in 0..atoll_channel::CAPACITY {
+            let received = own.receiver.lock().receive();
+            match received {
+                Ok(Some(message)) => {
+                    let completion = Completion::from_message(&message);
+                    let completed = own.calls.look(|calls| calls.complete(&completion));
+                    credit |= completed.credit;
+                    self.settle(own, completed);
+                    any = true;
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    self.close(own);
+                    break;
+                }
+            }
+        }
+        if credit {
+            own.calls.wake_all();
+        }
+        any
+    }
+
+    fn settle(&self, own: &Vcore, completed: Completed) {
+        drop(completed.block);
+        if completed.returned_vcore {
+            own.leaving.store(false, Ordering::Relaxed);
+        }
+        if let Some(waker) = completed.waker {
+            waker.wake();
+        }
+        if completed.ended {
+            self.ended.store(true, Ordering::SeqCst);
+            for vcore in 0..self.vcores.len() {
+                self.world.wake_vcore(vcore);
+            }
+        }
+    }
+
+    /// Ends what this vcore has outstanding: its server does not keep to the protocol.
+    fn close(&self, own: &Vcore) {
+        let mut wakers = Vec::new();
+        own.calls
+            .change(|calls| calls.close(|waker| wakers.push(waker)));
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Looks for work for a while. Tells whether there is some.
+    fn poll(&'static self, vcore: usize) -> bool {
+        let own = &self.vcores[vcore];
+        for _ in 0..POLL_BUDGET {
+            if self.drain(own) || !self.is_idle(vcore) || self.ended() {
+                return true;
+            }
+            spin_loop();
+        }
+        false
+    }
+
+    fn sleep(&'static self, vcore: usize) {
+        let own = &self.vcores[vcore];
+        let bit = 1 << vcore;
+        let leaving = own.leaving.load(Ordering::Relaxed);
+        if !leaving {
+            self.sleepers.fetch_or(bit, Ordering::SeqCst);
+        }
+        let armed = own.receiver.lock().arm();
+        // Where the ring is closed, a vcore still sleeps for uthreads that others make ready.
+        let may_block = armed.unwrap_or_else(|_| {
+            self.close(own);
+            true
+        });
+        if may_block && self.is_idle(vcore) && !self.ended() {
+            self.world.wait(vcore);
+        }
+        self.sleepers.fetch_and(!bit, Ordering::SeqCst);
+        own.receiver.lock().disarm();
+    }
+
+    /// Submits calls of the running uthread with one publication, and gives the last one. Waits for credits.
+    ///
+    /// # Errors
+    /// [`Status::PeerLost`] where the server broke the protocol of the vcore's rings.
+    pub(crate) fn submit<I>(calls: I) -> Result<Pending, Status>
+    where
+        I: ExactSizeIterator<Item = (Call, Syscall)> + Clone,
+    {
+        loop {
+            let (runtime, vcore) = Runtime::current_vcore();
+            match runtime.try_submit(vcore, calls.clone()) {
+                Ok(tag) => return Ok(Pending::new(runtime, vcore, tag)),
+                Err(Refused::Closed) => {
+                    runtime.close(&runtime.vcores[vcore]);
+                    return Err(Status::PeerLost);
+                }
+                Err(Refused::NoCredit) => {
+                    let own = &runtime.vcores[vcore];
+                    let count = calls.len();
+                    own.calls
+                        .wait_for(|calls| (calls.closed() || calls.free() >= count).then_some(()));
+                }
+            }
+        }
+    }
+
+    /// Submits calls on a vcore, which must be the calling one.
+    pub(crate) fn try_submit<I>(&'static self, vcore: usize, calls: I) -> Result<u64, Refused>
+    where
+        I: ExactSizeIterator<Item = (Call, Syscall)>,
+    {
+        let generation = self.generation;
+        let calls = calls.map(|(call, mut syscall)| {
+            syscall.generation = generation;
+            (call, syscall)
+        });
+        let (tag, wake) = self.vcores[vcore].calls.look(|own| {
+            let (tag, wake) = own.submit(calls)?;
+            if wake.needed() {
+                own.note_doorbell();
+            }
+            Ok((tag, wake))
+        })?;
+        if wake.needed() {
+            self.world.ring_server();
+        }
+        Ok(tag)
+    }
+
+    /// Prints and ends the process, from anywhere and without waiting. Tells whether the server was told to end it.
+    #[cfg(feature = "guest")]
+    pub(crate) fn last_words(&'static self, vcore: usize, text: &[u8], status: u64) -> bool {
+        let exit = Syscall {
+            arguments: [status, 0, 0, 0],
+            ..EMPTY
+        };
+        let calls = &self.vcores[vcore].calls;
+        // Whoever panicked may hold the lock.
+        let wakes = calls.try_look(|own| {
+            let _ = own.submit(crate::print::pieces(text));
+            own.submit(once((Call::Exit, exit))).is_ok()
+        });
+        self.world.ring_server();
+        wakes == Some(true)
+    }
+
+    /// Gives the calling vcore back, from a uthread: it stops taking uthreads, and the server is told.
+    pub(crate) fn leave_vcore() -> Result<(), Status> {
+        let (runtime, vcore) = Runtime::current_vcore();
+        if vcore == 0 {
+            return Err(Status::NotAllowed);
+        }
+        let call = once((Call::YieldVcore, EMPTY));
+        match runtime.try_submit(vcore, call) {
+            Ok(tag) => {
+                // Nobody waits for the answer: it comes when the vcore is granted again.
+                drop(Pending::new(runtime, vcore, tag));
+                runtime.vcores[vcore].leaving.store(true, Ordering::Relaxed);
+                if !runtime.scheduler.is_idle(vcore) {
+                    runtime.wake_sleeper();
+                }
+                Ok(())
+            }
+            Err(Refused::NoCredit) => Err(Status::Busy),
+            Err(Refused::Closed) => Err(Status::PeerLost),
+        }
+    }
+}
+
+/// A syscall without arguments.
+pub(crate) const EMPTY: Syscall = Syscall {
+    tag: 0,
+    call: 0,
+    pool: 0,
+    handle: 0,
+    arguments: [0; 4],
+    block: NO_BLOCK,
+    generation: 0,
+};

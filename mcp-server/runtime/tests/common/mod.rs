@@ -1,0 +1,367 @@
+//! A process on host threads: a server that serves a file from memory over the real rings, and a thread for each vcore.
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::alloc::{Layout, alloc_zeroed};
+use std::collections::BTreeSet;
+use std::sync::{Condvar, Mutex};
+use std::thread;
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::{PAGE_SIZE, RING_SLOTS, RING_WINDOW_SIZE};
+use atoll_abi::message::Payload;
+use atoll_abi::name::Name;
+use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Route, Status, Syscall};
+use atoll_channel::{Endpoint, SendError, Side, window};
+use atoll_runtime::Runtime;
+use atoll_runtime::scheduler::Fifo;
+use atoll_runtime::window::PoolMemory;
+use atoll_runtime::world::{Parts, World};
+
+const HANDLE: u32 = 0x0001_0000;
+
+/// A notification: remembers one signal.
+#[derive(Default)]
+struct Notification(Mutex<bool>, Condvar);
+
+impl Notification {
+    fn signal(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_one();
+    }
+
+    fn wait(&self) {
+        let signalled = self.0.lock().unwrap();
+        *self
+            .1
+            .wait_while(signalled, |signalled| !*signalled)
+            .unwrap() = false;
+    }
+}
+
+struct Host {
+    server: Notification,
+    vcores: Vec<Notification>,
+}
+
+impl World for Host {
+    fn ring_server(&self) {
+        self.server.signal();
+    }
+
+    fn wake_vcore(&self, vcore: usize) {
+        self.vcores[vcore].signal();
+    }
+
+    fn wait(&self, vcore: usize) {
+        self.vcores[vcore].wait();
+    }
+}
+
+/// How the server treats its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manners {
+    Honest,
+    /// Answers calls twice, and calls that nobody made.
+    Strays,
+    /// Answers the first read with another block than it was given.
+    WrongBlock,
+    /// Fails every read that is not of the first block.
+    BadDevice,
+    /// Writes garbage where the next completion's sequence number belongs, once a read arrives.
+    Corrupt,
+}
+
+/// What became of a process.
+#[derive(Debug)]
+pub struct Report {
+    pub status: u64,
+    pub lines: Vec<String>,
+    pub calls: usize,
+    pub most_outstanding: usize,
+    pub granted: usize,
+    pub strays: u64,
+    pub free_blocks: usize,
+}
+
+/// Memory that is never given back.
+fn leak(bytes: usize) -> *mut u8 {
+    let layout = Layout::from_size_align(bytes.max(PAGE_SIZE), PAGE_SIZE).unwrap();
+    // SAFETY: the layout has a size.
+    unsafe { alloc_zeroed(layout) }
+}
+
+struct Memory(*mut u8);
+// SAFETY: the memory is used as windows and blocks, as the server and the runtime agree.
+unsafe impl Send for Memory {}
+
+struct Server {
+    host: &'static Host,
+    runtime: &'static Runtime,
+    endpoints: Vec<Endpoint>,
+    windows: Vec<Memory>,
+    pool: Memory,
+    blocks: u32,
+    file: Vec<u8>,
+    manners: Manners,
+    random: u64,
+    answers: Vec<(usize, Completion)>,
+    outstanding: Vec<usize>,
+    busy: BTreeSet<u32>,
+    partial: Vec<String>,
+    mcp: bool,
+    threads: Vec<thread::JoinHandle<()>>,
+    exited: bool,
+    report: Report,
+}
+
+/// Runs a process to its end.
+pub fn run(
+    vcores: usize,
+    blocks: u32,
+    file: Vec<u8>,
+    manners: Manners,
+    main: impl FnOnce() + Send + 'static,
+) -> Report {
+    let host: &'static Host = Box::leak(Box::new(Host {
+        server: Notification::default(),
+        vcores: (0..vcores).map(|_| Notification::default()).collect(),
+    }));
+    let windows: Vec<Memory> = (0..vcores)
+        .map(|_| Memory(leak(RING_WINDOW_SIZE)))
+        .collect();
+    let pool = leak(blocks as usize * BLOCK_SIZE);
+    let attach = |side| {
+        windows
+            .iter()
+            // SAFETY: a zeroed, aligned window that lives for good; each side is attached once.
+            .map(|window| unsafe { Endpoint::attach(window.0, side) })
+            .collect()
+    };
+    let parts = Parts {
+        world: host,
+        endpoints: attach(Side::First),
+        // SAFETY: the pool lives for good; the server below writes a block only for a read of it.
+        pool: unsafe { PoolMemory::new(pool, blocks) },
+        generation: 1,
+    };
+    let runtime = Runtime::new(parts, Box::new(Fifo::new()));
+    runtime.spawn(1 << 20, || {
+        main();
+        atoll_runtime::exit(0)
+    });
+    let mut server = Server {
+        host,
+        runtime,
+        endpoints: attach(Side::Second),
+        pool: Memory(pool),
+        windows,
+        blocks,
+        file,
+        manners,
+        random: 1,
+        answers: Vec::new(),
+        outstanding: vec![0; vcores],
+        busy: BTreeSet::new(),
+        partial: vec![String::new(); vcores],
+        mcp: false,
+        threads: vec![thread::spawn(move || runtime.run(0))],
+        exited: false,
+        report: Report {
+            status: u64::MAX,
+            lines: Vec::new(),
+            calls: 0,
+            most_outstanding: 0,
+            granted: 1,
+            strays: 0,
+            free_blocks: 0,
+        },
+    };
+    server.serve();
+    for thread in server.threads {
+        thread.join().unwrap();
+    }
+    let mut report = server.report;
+    report.strays = runtime.stray_completions();
+    report.free_blocks = runtime.free_blocks();
+    report
+}
+
+impl Server {
+    fn random(&mut self, below: usize) -> usize {
+        self.random = self
+            .random
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1);
+        (self.random >> 33) as usize % below
+    }
+
+    fn serve(&mut self) {
+        loop {
+            let mut any = false;
+            for vcore in 0..self.endpoints.len() {
+                while let Some(message) = self.endpoints[vcore].receiver.receive().unwrap() {
+                    any = true;
+                    self.take(vcore, Syscall::from_message(&message));
+                }
+            }
+            if !self.answers.is_empty() {
+                for _ in 0..=self.random(self.answers.len()) {
+                    let index = self.random(self.answers.len());
+                    let (vcore, answer) = self.answers.swap_remove(index);
+                    self.answer(vcore, answer);
+                }
+            } else if self.exited {
+                return;
+            } else if !any {
+                let armed: Vec<bool> = self
+                    .endpoints
+                    .iter_mut()
+                    .map(|endpoint| endpoint.receiver.arm().unwrap())
+                    .collect();
+                if armed.iter().all(|&may_block| may_block) {
+                    self.host.server.wait();
+                }
+                for endpoint in &mut self.endpoints {
+                    endpoint.receiver.disarm();
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, vcore: usize, answer: Completion) {
+        self.outstanding[vcore] -= 1;
+        self.busy.remove(&answer.block);
+        if self.manners == Manners::Corrupt && answer.block != NO_BLOCK {
+            let sequence = window::RING + window::SLOTS;
+            for slot in 0..RING_SLOTS {
+                // SAFETY: inside the window, and nobody reads it but atomically.
+                unsafe {
+                    let word = self.windows[vcore].0.add(sequence + slot * 64);
+                    word.cast::<u64>().write_volatile(u64::MAX);
+                }
+            }
+            self.host.wake_vcore(vcore);
+            self.exited = vcore == 0;
+            return;
+        }
+        let mut answers = vec![answer];
+        if self.manners == Manners::Strays {
+            answers.push(answer);
+            answers.push(Completion {
+                tag: self.random,
+                ..answer
+            });
+        }
+        for answer in answers {
+            let wake = loop {
+                match self.endpoints[vcore].sender.send(&answer.to_message()) {
+                    Ok(wake) => break wake,
+                    Err(SendError::Full) => {
+                        assert_eq!(self.manners, Manners::Strays, "credits ran out");
+                        self.host.wake_vcore(vcore);
+                        if self.exited {
+                            return;
+                        }
+                        thread::yield_now();
+                    }
+                    Err(SendError::Peer(fault)) => panic!("{fault}"),
+                }
+            };
+            if wake.needed() {
+                self.endpoints[vcore].sender.note_doorbell();
+                self.host.wake_vcore(vcore);
+            }
+        }
+    }
+
+    fn take(&mut self, vcore: usize, syscall: Syscall) {
+        assert_eq!(syscall.generation, 1);
+        self.report.calls += 1;
+        self.outstanding[vcore] += 1;
+        assert!(self.outstanding[vcore] <= RING_SLOTS);
+        self.report.most_outstanding = self.report.most_outstanding.max(self.outstanding[vcore]);
+        let (status, result) = self.serve_call(vcore, &syscall);
+        let mut block = syscall.block;
+        if Call::from_raw(syscall.call) != Some(Call::Read) {
+            // The block field of a print is its length; it comes back as it was.
+        } else if self.manners == Manners::WrongBlock {
+            self.manners = Manners::Honest;
+            block = NO_BLOCK;
+        }
+        let answer = Completion {
+            tag: syscall.tag,
+            status: status as u32,
+            generation: 1,
+            result,
+            route: Route::Server as u32,
+            block,
+            reserved: [0; 2],
+        };
+        self.answers.push((vcore, answer));
+    }
+
+    fn serve_call(&mut self, vcore: usize, syscall: &Syscall) -> (Status, [u64; 2]) {
+        let length = self.file.len() as u64;
+        let arguments = syscall.arguments;
+        let mut result = [0; 2];
+        let call = Call::from_raw(syscall.call).unwrap();
+        let with_handle = matches!(call, Call::Stat | Call::Read | Call::Close);
+        if with_handle && syscall.handle != HANDLE {
+            return (Status::BadHandle, result);
+        }
+        match call {
+            Call::Open if Name::from_words(arguments).unwrap().as_str() == "input" => {
+                result = [u64::from(HANDLE), length];
+            }
+            Call::Open => return (Status::NotFound, result),
+            Call::Stat => result[0] = length,
+            Call::Read => {
+                assert!(syscall.block < self.blocks && arguments[1] <= BLOCK_SIZE as u64);
+                assert!(
+                    self.busy.insert(syscall.block),
+                    "a block was handed out twice"
+                );
+                if self.manners == Manners::BadDevice && arguments[0] > 0 {
+                    return (Status::DeviceError, result);
+                }
+                let start = arguments[0].min(length) as usize;
+                let end = (start + arguments[1] as usize).min(self.file.len());
+                let bytes = &self.file[start..end];
+                // SAFETY: the block exists, and the process gave it to this read.
+                unsafe {
+                    let block = self.pool.0.add(syscall.block as usize * BLOCK_SIZE);
+                    block.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+                }
+                result[0] = bytes.len() as u64;
+            }
+            Call::Close | Call::YieldVcore => {}
+            Call::Print => {
+                for word in 0..syscall.block as usize {
+                    let byte = arguments[word / 8].to_le_bytes()[word % 8];
+                    if byte == b'\n' {
+                        let line = std::mem::take(&mut self.partial[vcore]);
+                        self.report.lines.push(line);
+                    } else {
+                        self.partial[vcore].push(char::from(byte));
+                    }
+                }
+            }
+            Call::Exit => {
+                self.report.status = arguments[0];
+                self.exited = true;
+            }
+            Call::BecomeMcp => self.mcp = true,
+            Call::RequestVcores if !self.mcp => return (Status::NotAllowed, result),
+            Call::RequestVcores => {
+                let most = (arguments[0] as usize).min(self.endpoints.len());
+                for vcore in self.report.granted..most {
+                    let runtime = self.runtime;
+                    self.threads.push(thread::spawn(move || runtime.run(vcore)));
+                }
+                self.report.granted = self.report.granted.max(most);
+                result[0] = self.report.granted as u64;
+            }
+        }
+        (Status::Done, result)
+    }
+}

@@ -1,0 +1,258 @@
+//! Processes on host threads, over the real rings.
+
+mod common;
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_runtime::{
+    Block, Monitor, Status, become_mcp, current_vcore, exit, open, println, request_vcores, spawn,
+    yield_now,
+};
+use common::{Manners, run};
+
+fn file(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|byte| (byte * 7 % 251) as u8).collect()
+}
+
+/// Reads a file with `uthreads` uthreads on `vcores` vcores and a pool of `blocks` blocks.
+fn read_all(vcores: usize, uthreads: usize, blocks: u32, length: usize) {
+    let expected = file(length);
+    let content = expected.clone();
+    let used = Arc::new(AtomicUsize::new(0));
+    let vcores_used = used.clone();
+    let report = run(vcores, blocks, content, Manners::Honest, move || {
+        become_mcp().wait().unwrap();
+        assert_eq!(request_vcores(vcores).wait(), Ok(vcores));
+        let file = open("input").wait().unwrap();
+        assert_eq!(file.length(), expected.len() as u64);
+        assert_eq!(file.stat().wait(), Ok(expected.len() as u64));
+        let expected = Arc::new(expected);
+        let next = Arc::new(AtomicUsize::new(0));
+        let handles: Vec<_> = (0..uthreads)
+            .map(|_| {
+                let (next, expected, used) = (next.clone(), expected.clone(), used.clone());
+                spawn(move || {
+                    let mut bytes = 0;
+                    loop {
+                        let offset = next.fetch_add(1, Ordering::Relaxed) * BLOCK_SIZE;
+                        let block = file.read(offset as u64, BLOCK_SIZE, Block::acquire());
+                        let block = block.wait().unwrap();
+                        if block.bytes().is_empty() {
+                            return bytes;
+                        }
+                        let end = offset + block.bytes().len();
+                        assert_eq!(block.bytes(), &expected[offset..end]);
+                        bytes += block.bytes().len();
+                        used.fetch_or(1 << current_vcore(), Ordering::Relaxed);
+                        // Keeps the block while others want one.
+                        yield_now();
+                    }
+                })
+            })
+            .collect();
+        let bytes: usize = handles.into_iter().map(|handle| handle.join()).sum();
+        assert_eq!(bytes, expected.len());
+        file.close().wait().unwrap();
+        println!("read {bytes} bytes");
+    });
+    assert_eq!(report.status, 0);
+    assert_eq!(report.lines, [format!("read {length} bytes")]);
+    assert_eq!(report.granted, vcores);
+    assert_eq!((report.strays, report.free_blocks), (0, blocks as usize));
+    println!(
+        "{vcores} vcores, {uthreads} uthreads, {blocks} blocks: {} calls, at most {} outstanding on a vcore, {} vcores used",
+        report.calls,
+        report.most_outstanding,
+        vcores_used.load(Ordering::Relaxed).count_ones()
+    );
+}
+
+#[test]
+fn one_vcore_reads_a_file() {
+    read_all(1, 8, 16, 1_000_000);
+}
+
+#[test]
+fn four_vcores_read_a_file() {
+    read_all(4, 8, 64, 8_000_001);
+}
+
+#[test]
+fn a_thousand_uthreads_share_eight_blocks() {
+    read_all(1, 1000, 8, 5_000_000);
+    read_all(4, 1000, 8, 5_000_000);
+}
+
+#[test]
+fn a_thousand_uthreads_use_up_all_credits() {
+    read_all(2, 1000, 500, 10_000_000);
+}
+
+#[test]
+fn uthreads_yield_join_and_keep_their_own_stacks() {
+    let report = run(4, 1, Vec::new(), Manners::Honest, || {
+        become_mcp().wait().unwrap();
+        request_vcores(4).wait().unwrap();
+        let handles: Vec<_> = (0..1000u64)
+            .map(|number| {
+                spawn(move || {
+                    let local = Cell::new(number);
+                    let real = f64::from(number as u32);
+                    let mut sum = 0.0;
+                    for _ in 0..50 {
+                        yield_now();
+                        local.set(local.get() + 1);
+                        sum += real;
+                    }
+                    assert_eq!(sum, real * 50.0);
+                    local.get()
+                })
+            })
+            .collect();
+        let sum: u64 = handles.into_iter().map(|handle| handle.join()).sum();
+        assert_eq!(sum, 1000 * 999 / 2 + 1000 * 50);
+        exit(7);
+    });
+    assert_eq!(report.status, 7);
+}
+
+#[test]
+fn a_uthread_that_only_yields_starves_no_completion() {
+    let report = run(1, 1, file(10), Manners::Honest, || {
+        let done = Arc::new(Monitor::new(false));
+        let told = done.clone();
+        spawn(move || {
+            open("input").wait().unwrap();
+            told.change(|done| *done = true);
+        });
+        while !done.look(|done| *done) {
+            yield_now();
+        }
+    });
+    assert_eq!(report.status, 0);
+}
+
+#[test]
+fn lines_arrive_whole() {
+    let report = run(4, 1, Vec::new(), Manners::Honest, || {
+        become_mcp().wait().unwrap();
+        request_vcores(4).wait().unwrap();
+        let handles: Vec<_> = (0..200usize)
+            .map(|number| {
+                spawn(move || {
+                    let text = "x".repeat(number * 5);
+                    for _ in 0..5 {
+                        println!("{number} {text}");
+                    }
+                })
+            })
+            .collect();
+        handles.into_iter().for_each(|handle| handle.join());
+    });
+    let mut expected: Vec<String> = (0..200usize)
+        .flat_map(|number| vec![format!("{number} {}", "x".repeat(number * 5)); 5])
+        .collect();
+    let mut lines = report.lines;
+    lines.sort();
+    expected.sort();
+    assert!(lines == expected);
+}
+
+#[test]
+fn errors_are_statuses() {
+    let report = run(1, 2, file(10), Manners::BadDevice, || {
+        assert_eq!(open("missing").wait(), Err(Status::NotFound));
+        assert_eq!(open("two words").wait(), Err(Status::InvalidArgument));
+        assert_eq!(request_vcores(1).wait(), Err(Status::NotAllowed));
+        let file = open("input").wait().unwrap();
+        let block = file.read(0, BLOCK_SIZE, Block::acquire()).wait().unwrap();
+        assert_eq!(block.bytes().len(), 10);
+        let error = file.read(4096, BLOCK_SIZE, block).wait().unwrap_err();
+        assert_eq!(error.status, Status::DeviceError);
+        assert!(error.block.is_some(), "the block is safe to use again");
+    });
+    assert_eq!((report.status, report.free_blocks), (0, 2));
+}
+
+#[test]
+fn a_reply_that_nobody_waits_for_gives_its_credit_and_block_back() {
+    let report = run(1, 4, file(100_000), Manners::Honest, || {
+        let file = open("input").wait().unwrap();
+        for number in 0..1000 {
+            drop(file.read(number % 20 * 4096, 4096, Block::acquire()));
+            drop(file.stat());
+        }
+        let blocks: Vec<Block> = (0..4).map(|_| Block::acquire()).collect();
+        assert!(Block::try_acquire().is_none());
+        drop(blocks);
+    });
+    assert_eq!((report.status, report.free_blocks), (0, 4));
+}
+
+#[test]
+fn strays_and_second_answers_are_ignored() {
+    let report = run(2, 4, file(100_000), Manners::Strays, || {
+        become_mcp().wait().unwrap();
+        request_vcores(2).wait().unwrap();
+        let file = open("input").wait().unwrap();
+        let handles: Vec<_> = (0..4)
+            .map(|_| {
+                spawn(move || {
+                    for number in 0..200 {
+                        let block = file.read(number % 20 * 4096, 4096, Block::acquire());
+                        assert_eq!(block.wait().unwrap().bytes().len(), 4096);
+                    }
+                })
+            })
+            .collect();
+        handles.into_iter().for_each(|handle| handle.join());
+    });
+    assert_eq!((report.status, report.free_blocks), (0, 4));
+    assert!(report.strays > 1000, "{}", report.strays);
+}
+
+#[test]
+fn a_block_that_does_not_come_back_is_never_used_again() {
+    let report = run(1, 2, file(100), Manners::WrongBlock, || {
+        let file = open("input").wait().unwrap();
+        let error = file.read(0, 4096, Block::acquire()).wait().unwrap_err();
+        assert_eq!(error.status, Status::Malformed);
+        assert!(error.block.is_none());
+    });
+    assert_eq!((report.status, report.free_blocks), (0, 1));
+}
+
+#[test]
+fn a_server_that_breaks_the_ring_ends_every_call_with_peer_lost() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let told = seen.clone();
+    // The process cannot end without a server: its vcore is left behind when the test has seen what it wants.
+    std::thread::spawn(move || {
+        run(1, 8, file(100_000), Manners::Corrupt, move || {
+            let file = open("input").wait().unwrap();
+            let handles: Vec<_> = (0..8)
+                .map(|number| {
+                    spawn(move || {
+                        let error = file.read(number * 4096, 4096, Block::acquire()).wait();
+                        error.unwrap_err().status
+                    })
+                })
+                .collect();
+            for handle in handles {
+                assert_eq!(handle.join(), Status::PeerLost);
+            }
+            assert_eq!(file.stat().wait(), Err(Status::PeerLost));
+            told.store(1, Ordering::SeqCst);
+        })
+    });
+    for _ in 0..500 {
+        if seen.load(Ordering::SeqCst) == 1 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("calls of a lost server did not end");
+}

@@ -1,0 +1,204 @@
+//! The binding to seL4: entry, capabilities, and what the root task has mapped.
+
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+use core::fmt::{self, Write};
+use core::mem::offset_of;
+use core::panic::PanicInfo;
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::{self, PAGE_SIZE, PLAN_PAGES, SERVER_BLOCKS, request, slot};
+use atoll_abi::plan::{Channel, Cluster, DoorbellKind, Plan};
+use atoll_abi::process::ProcInfo;
+use atoll_channel::{Endpoint, Side};
+use atoll_hpet::Hpet;
+use sel4::{MessageInfo, cap};
+
+const ROOT_TASK: cap::Endpoint = cap::Endpoint::from_bits(slot::ROOT_TASK);
+const OWN: cap::Notification = cap::Notification::from_bits(slot::OWN_NOTIFICATION);
+const DRIVER: cap::Notification = cap::Notification::from_bits(slot::DRIVER_NOTIFICATION);
+const INTERRUPT: cap::IrqHandler = cap::IrqHandler::from_bits(slot::INTERRUPT);
+
+global_asm!(
+    ".pushsection .text._start, \"ax\", @progbits",
+    ".global _start",
+    "_start:",
+    "xor ebp, ebp",
+    "and rsp, -16",
+    "call {entry}",
+    "ud2",
+    ".popsection",
+    entry = sym entry,
+);
+
+extern "C" fn entry(cluster: usize) -> ! {
+    crate::run(cluster)
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    log(format_args!("server: {info}"));
+    // A fault is what the root task reports and counts as the end of a component.
+    // SAFETY: an undefined instruction stops this thread and changes nothing.
+    unsafe { core::arch::asm!("ud2", options(noreturn)) }
+}
+
+/// The plan.
+pub fn plan() -> Plan {
+    // SAFETY: the root task mapped the plan here, read-only, and nobody writes it.
+    let bytes =
+        unsafe { core::slice::from_raw_parts(layout::PLAN as *const u8, PLAN_PAGES * PAGE_SIZE) };
+    Plan::parse(bytes).expect("the root task maps a plan of this version")
+}
+
+/// Attaches a ring window at one of the addresses of `atoll_abi::layout`.
+pub fn attach(window: usize, side: Side) -> Endpoint {
+    // SAFETY: the root task mapped zeroed pages for each window that the plan gives this cluster, before it started the
+    // server, and leaves them; `Rings::attach`, the only caller, attaches each once.
+    unsafe { Endpoint::attach(window as *mut u8, side) }
+}
+
+/// Copies a block of the server's own pool.
+pub fn read_server_block(index: usize, into: &mut [u8; BLOCK_SIZE]) {
+    assert!(index < SERVER_BLOCKS);
+    let block = (layout::SERVER_POOL + index * BLOCK_SIZE) as *const u8;
+    for (offset, byte) in into.iter_mut().enumerate() {
+        // SAFETY: the root task mapped the pool here, and the offset lies in the block. Volatile, because the device
+        // writes it.
+        *byte = unsafe { block.add(offset).read_volatile() };
+    }
+}
+
+/// Tells a process which vcores are granted.
+pub fn publish_granted(process: usize, granted: u64) {
+    let page = layout::PROCINFO + (process + 1) * PAGE_SIZE;
+    let field = (page + offset_of!(ProcInfo, granted)) as *mut u64;
+    // SAFETY: the root task mapped the page of each local process here, writable; the process reads it with one load.
+    unsafe { field.write_volatile(granted) };
+}
+
+/// How other clusters are woken, and this one by them.
+pub struct Doorbells {
+    hpet: Option<Hpet>,
+}
+
+impl Doorbells {
+    /// The doorbells of a server; `between_kernels` where one of its channels crosses kernels.
+    pub fn new(between_kernels: bool) -> Doorbells {
+        // SAFETY: the root task mapped the HPET's registers here, uncached, exactly where a channel crosses kernels.
+        let hpet = between_kernels.then(|| unsafe { Hpet::new(layout::HPET as *mut u8) });
+        Doorbells { hpet }
+    }
+
+    /// Wakes the server at the other end of a channel.
+    pub fn ring(&self, number: usize, channel: &Channel, peer: &Cluster) {
+        if channel.doorbell == DoorbellKind::Notification as u32 {
+            cap::Notification::from_bits(slot::CHANNELS + number as u64).signal();
+        } else if let Some(hpet) = &self.hpet
+            && let Err(error) = hpet.ring(peer.comparator)
+        {
+            log(format_args!(
+                "server: the doorbell of {} cannot be rung: {error:?}",
+                peer.name
+            ));
+        }
+    }
+
+    /// Allows the next interrupt.
+    pub fn acknowledge(&self) {
+        if self.hpet.is_some() {
+            // A message-signalled interrupt is never masked; the kernel wants to be told all the same.
+            let _ = INTERRUPT.irq_handler_ack();
+        }
+    }
+}
+
+/// Waits for anybody who has something for the server.
+pub fn wait() {
+    OWN.wait();
+}
+
+/// Wakes the block driver.
+pub fn signal_driver() {
+    DRIVER.signal();
+}
+
+/// Wakes a vcore.
+pub fn signal_vcore(process: usize, vcore: usize) {
+    cap::Notification::from_bits(slot::server_vcore_notification(process, vcore)).signal();
+}
+
+/// Lets a vcore run.
+pub fn resume_vcore(process: usize, vcore: usize) {
+    let thread = cap::Tcb::from_bits(slot::vcore_thread(process, vcore));
+    if let Err(error) = thread.tcb_resume() {
+        log(format_args!(
+            "server: vcore {vcore} does not start: {error}"
+        ));
+    }
+}
+
+/// Stops a vcore.
+pub fn suspend_vcore(process: usize, vcore: usize) {
+    let thread = cap::Tcb::from_bits(slot::vcore_thread(process, vcore));
+    if let Err(error) = thread.tcb_suspend() {
+        log(format_args!("server: vcore {vcore} does not stop: {error}"));
+    }
+}
+
+/// Tells the root task that the server serves.
+pub fn ready() {
+    tell(request::READY, &[]);
+}
+
+/// Tells the root task that a process has ended.
+pub fn exited(process: usize, status: u64, max_granted: u32) {
+    tell(
+        request::EXITED,
+        &[process as u64, status, u64::from(max_granted)],
+    );
+}
+
+/// Tells the root task what crossed a channel.
+pub fn channel(counts: [u64; 5]) {
+    tell(request::CHANNEL, &counts);
+}
+
+fn tell(label: u64, words: &[u64]) {
+    for (index, word) in words.iter().enumerate() {
+        sel4::set_mr(index, *word);
+    }
+    ROOT_TASK.call(MessageInfo::new(label, 0, 0, words.len()));
+}
+
+/// Has the root task print a line; what does not fit is cut off.
+pub fn log(text: fmt::Arguments<'_>) {
+    let mut line = Line {
+        bytes: [0; request::LOG_SIZE],
+        length: 0,
+    };
+    // Writing to a `Line` does not fail.
+    let _ = line.write_fmt(text);
+    let words = line.length.div_ceil(8);
+    sel4::set_mr(0, line.length as u64);
+    for (index, bytes) in line.bytes.as_chunks::<8>().0.iter().take(words).enumerate() {
+        sel4::set_mr(1 + index, u64::from_le_bytes(*bytes));
+    }
+    ROOT_TASK.call(MessageInfo::new(request::LOG, 0, 0, 1 + words));
+}
+
+struct Line {
+    bytes: [u8; request::LOG_SIZE],
+    length: usize,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = &mut self.bytes[self.length..];
+        let most = text.len().min(room.len());
+        room[..most].copy_from_slice(&text.as_bytes()[..most]);
+        self.length += most;
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! The personality server of one cluster: binds `atoll-core` to rings, notifications and threads.
+//!
+//! The root task enters it with the index of its cluster in `rdi`; what else it has is where `atoll_abi::layout` says.
+
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+mod kernel;
+mod rings;
+mod world;
+
+use atoll_core::{Personality, Progress};
+use spin::Mutex;
+
+use crate::rings::Rings;
+use crate::world::World;
+
+/// Steps without work before the server arms its rings and blocks. Small, because under emulation a polling core takes
+/// the host's time from the one that it waits for.
+const POLL_BUDGET: u32 = 200;
+
+static PERSONALITY: Mutex<Personality> = Mutex::new(Personality::vacant());
+static RINGS: Mutex<Rings> = Mutex::new(Rings::none());
+
+/// The whole life of the server.
+fn run(cluster: usize) -> ! {
+    let plan = kernel::plan();
+    let mut rings = RINGS.lock();
+    rings.attach(&plan, cluster);
+    let mut personality = PERSONALITY.lock();
+    personality.configure(&plan, cluster as u32);
+    let mut world = World::new(&plan, cluster, &mut rings);
+    kernel::ready();
+    personality.start(&mut world);
+    let mut idle = 0;
+    loop {
+        match personality.step(&mut world) {
+            Progress::Worked => {
+                idle = 0;
+                continue;
+            }
+            // An honest process or peer never fills a ring, because it has credits for what it asks. What a dishonest one
+            // keeps back goes on at the next wake-up; nobody spins for it.
+            Progress::Idle | Progress::Stalled => idle += 1,
+        }
+        if idle < POLL_BUDGET {
+            core::hint::spin_loop();
+            continue;
+        }
+        if world.arm(&personality) {
+            kernel::wait();
+            world.acknowledge();
+        }
+        world.disarm();
+        idle = 0;
+    }
+}

@@ -1,0 +1,203 @@
+//! The personality's world on seL4.
+
+use atoll_abi::block::{BLOCK_SIZE, BlockReply, BlockRequest};
+use atoll_abi::message::{Message, Payload};
+use atoll_abi::plan::{DoorbellKind, Plan};
+use atoll_abi::syscall::{Completion, Syscall};
+use atoll_channel::{CAPACITY, Endpoint, SendError, Wake};
+use atoll_core::{Environment, PeerFault, Personality, SendRefused};
+
+use crate::kernel::{self, Doorbells};
+use crate::rings::Rings;
+
+/// What the personality reaches the rest through.
+pub struct World<'a> {
+    plan: &'a Plan,
+    cluster: usize,
+    rings: &'a mut Rings,
+    doorbells: Doorbells,
+    /// Processes of the cluster that have not ended.
+    running: usize,
+}
+
+impl<'a> World<'a> {
+    /// The world of a cluster.
+    pub fn new(plan: &'a Plan, cluster: usize, rings: &'a mut Rings) -> World<'a> {
+        let own = |process: &&atoll_abi::plan::Process| process.cluster as usize == cluster;
+        let between_kernels = plan.channels().iter().any(|channel| {
+            channel.end_of(cluster as u32).is_some()
+                && channel.doorbell == DoorbellKind::Hpet as u32
+        });
+        World {
+            plan,
+            cluster,
+            rings,
+            doorbells: Doorbells::new(between_kernels),
+            running: plan.processes().iter().filter(own).count(),
+        }
+    }
+
+    /// Arms every ring that the personality would take something from; whether the server may block.
+    pub fn arm(&mut self, personality: &Personality) -> bool {
+        let mut may_block = true;
+        // A ring whose peer broke it is read once more, so that the personality learns of it.
+        let mut arm = |end: &mut Option<Endpoint>, listens: bool| {
+            if let (Some(end), true) = (end, listens) {
+                may_block &= end.receiver.arm().unwrap_or(false);
+            }
+        };
+        for (process, vcores) in self.rings.vcores.iter_mut().enumerate() {
+            for (vcore, end) in vcores.iter_mut().enumerate() {
+                arm(end, personality.listens(process, vcore));
+            }
+        }
+        for (channel, end) in self.rings.channels.iter_mut().enumerate() {
+            arm(end, personality.listens_to_channel(channel));
+        }
+        arm(&mut self.rings.driver, personality.listens_to_driver());
+        may_block
+    }
+
+    /// Ends what `arm` began: nobody needs to ring any more.
+    pub fn disarm(&mut self) {
+        for end in self.rings.all() {
+            end.receiver.disarm();
+        }
+    }
+
+    /// Allows the next interrupt of the doorbell.
+    pub fn acknowledge(&self) {
+        self.doorbells.acknowledge();
+    }
+
+    fn tell_channels(&mut self) {
+        for (number, end) in self.rings.channels.iter().enumerate() {
+            if let Some(end) = end {
+                kernel::channel([
+                    number as u64,
+                    end.sender.sent(),
+                    end.receiver.received(),
+                    end.sender.doorbells(),
+                    end.receiver.peer_doorbells(),
+                ]);
+            }
+        }
+    }
+}
+
+impl Environment for World<'_> {
+    fn receive_syscall(
+        &mut self,
+        process: usize,
+        vcore: usize,
+    ) -> Result<Option<Syscall>, PeerFault> {
+        receive(&mut self.rings.vcores[process][vcore])
+    }
+
+    fn complete(
+        &mut self,
+        process: usize,
+        vcore: usize,
+        completion: Completion,
+    ) -> Result<(), SendRefused> {
+        let end = &mut self.rings.vcores[process][vcore];
+        if send(end, &completion.to_message())? {
+            kernel::signal_vcore(process, vcore);
+        }
+        Ok(())
+    }
+
+    fn unread(&mut self, process: usize, vcore: usize) -> usize {
+        let Some(end) = &mut self.rings.vcores[process][vcore] else {
+            return 0;
+        };
+        CAPACITY - end.sender.free().unwrap_or(0)
+    }
+
+    fn receive_channel(&mut self, channel: usize) -> Result<Option<Message>, PeerFault> {
+        let Some(end) = &mut self.rings.channels[channel] else {
+            return Ok(None);
+        };
+        end.receiver.receive().map_err(|_| PeerFault)
+    }
+
+    fn send_channel(&mut self, channel: usize, message: Message) -> Result<(), SendRefused> {
+        if send(&mut self.rings.channels[channel], &message)? {
+            let plan = &self.plan.channels()[channel];
+            let peer = plan
+                .clusters
+                .into_iter()
+                .find(|end| *end as usize != self.cluster);
+            let Some(peer) = peer.and_then(|peer| self.plan.clusters().get(peer as usize)) else {
+                return Ok(());
+            };
+            self.doorbells.ring(channel, plan, peer);
+        }
+        Ok(())
+    }
+
+    fn receive_reply(&mut self) -> Result<Option<BlockReply>, PeerFault> {
+        receive(&mut self.rings.driver)
+    }
+
+    fn send_request(&mut self, request: BlockRequest) -> Result<(), SendRefused> {
+        if send(&mut self.rings.driver, &request.to_message())? {
+            kernel::signal_driver();
+        }
+        Ok(())
+    }
+
+    fn start_vcore(&mut self, process: usize, vcore: usize) {
+        kernel::resume_vcore(process, vcore);
+    }
+
+    fn stop_vcore(&mut self, process: usize, vcore: usize) {
+        kernel::suspend_vcore(process, vcore);
+    }
+
+    fn publish_granted(&mut self, process: usize, granted: u64) {
+        kernel::publish_granted(process, granted);
+    }
+
+    fn print_line(&mut self, process: usize, line: &str) {
+        kernel::log(format_args!(
+            "[{}] {line}",
+            self.plan.processes()[process].name
+        ));
+    }
+
+    fn process_ended(&mut self, process: usize, status: u64, max_granted: u32) {
+        self.running = self.running.saturating_sub(1);
+        if self.running == 0 {
+            self.tell_channels();
+        }
+        kernel::exited(process, status, max_granted);
+    }
+
+    fn server_block(&mut self, index: usize, into: &mut [u8; BLOCK_SIZE]) {
+        kernel::read_server_block(index, into);
+    }
+}
+
+fn receive<T: Payload>(end: &mut Option<Endpoint>) -> Result<Option<T>, PeerFault> {
+    let Some(end) = end else {
+        return Ok(None);
+    };
+    let message = end.receiver.receive().map_err(|_| PeerFault)?;
+    Ok(message.as_ref().map(T::from_message))
+}
+
+/// Sends a message; whether the doorbell has to be rung, which is counted.
+fn send(end: &mut Option<Endpoint>, message: &Message) -> Result<bool, SendRefused> {
+    let Some(end) = end else {
+        return Err(SendRefused::Closed);
+    };
+    let wake: Wake = end.sender.send(message).map_err(|error| match error {
+        SendError::Full => SendRefused::Full,
+        SendError::Peer(_) => SendRefused::Closed,
+    })?;
+    if wake.needed() {
+        end.sender.note_doorbell();
+    }
+    Ok(wake.needed())
+}

@@ -1,0 +1,157 @@
+//! Tests that use the system as a person does: they call the project's command line, boot machines in QEMU, and read
+//! reports and messages.
+//!
+//! `cargo xtask test` runs them. Each has one of four verdicts; the sentinel of a boot is the verdict in its report.
+
+#![forbid(unsafe_code)]
+
+mod context;
+mod digest;
+mod inputs;
+mod leftovers;
+mod limits;
+mod machines;
+mod misuse;
+mod plans;
+mod workflow;
+
+use std::fmt;
+
+pub use context::Context;
+
+/// How a test went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should.
+    Pass,
+    /// Something is wrong.
+    Fail,
+    /// A machine printed nothing.
+    NoBoot,
+    /// A machine or program stopped talking, or did not end in time.
+    Silent,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::NoBoot => "no boot",
+            Verdict::Silent => "silent",
+        })
+    }
+}
+
+/// Why a test did not pass.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// What happened.
+    pub text: String,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Failure {
+        Failure {
+            verdict: Verdict::Fail,
+            text: format!("{error:#}"),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        anyhow::Error::from(error).into()
+    }
+}
+
+/// What a test function returns.
+pub type TestResult = Result<(), Failure>;
+
+/// How a test went, for the summary.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What happened; empty where it passed.
+    pub text: String,
+}
+
+/// One test.
+pub struct Test {
+    /// Its name.
+    pub name: String,
+    /// What it shows.
+    pub about: String,
+    function: Box<dyn Fn(&Context) -> TestResult>,
+}
+
+impl Test {
+    fn new(
+        name: impl Into<String>,
+        about: impl Into<String>,
+        function: impl Fn(&Context) -> TestResult + 'static,
+    ) -> Test {
+        Test {
+            name: name.into(),
+            about: about.into(),
+            function: Box::new(function),
+        }
+    }
+
+    /// Runs it.
+    pub fn run(&self, context: &Context) -> Outcome {
+        match (self.function)(context) {
+            Ok(()) => Outcome {
+                verdict: Verdict::Pass,
+                text: String::new(),
+            },
+            Err(failure) => Outcome {
+                verdict: failure.verdict,
+                text: failure.text,
+            },
+        }
+    }
+}
+
+/// Every test, those that boot nothing first.
+pub fn all() -> Vec<Test> {
+    let mut tests = plans::bad_plans();
+    tests.extend(misuse::tests());
+    tests.extend(plans::shipped_plans());
+    tests.extend(digest::tests());
+    tests.extend(machines::tests());
+    tests.extend(limits::tests());
+    tests.extend(workflow::tests());
+    tests
+}
+
+/// Fails a test unless a condition holds.
+macro_rules! check {
+    ($condition:expr, $($text:tt)+) => {
+        let holds: bool = $condition;
+        if !holds {
+            return Err($crate::Failure {
+                verdict: $crate::Verdict::Fail,
+                text: format!($($text)+),
+            });
+        }
+    };
+}
+pub(crate) use check;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_distinct() {
+        let tests = all();
+        let names: HashSet<_> = tests.iter().map(|test| &test.name).collect();
+        assert_eq!(names.len(), tests.len());
+    }
+}

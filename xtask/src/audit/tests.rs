@@ -1,0 +1,219 @@
+use super::*;
+use crate::names::tests::example;
+
+fn frames(first: u64, end: u64, holder: &str) -> Holdings {
+    Holdings {
+        frames: vec![(first, end, holder.to_owned())],
+        ..Holdings::default()
+    }
+}
+
+/// The violations of instance 0 (`io`), then of instance 1 (`compute`).
+fn violations(instance: usize, holdings: Holdings) -> Vec<String> {
+    let mut both = [Holdings::default(), Holdings::default()];
+    both[instance] = holdings;
+    let audit = check(&example(), both.iter());
+    assert_eq!(audit.verdict == "ok", audit.violations.is_empty());
+    audit.violations
+}
+
+fn assert_allowed(instance: usize, first: u64, end: u64, holder: &str) {
+    let found = violations(instance, frames(first, end, holder));
+    assert!(found.is_empty(), "{found:?}");
+}
+
+fn assert_violation(instance: usize, first: u64, end: u64, holder: &str, expected: &str) {
+    let found = violations(instance, frames(first, end, holder));
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn what_the_plan_gives_may_be_held() {
+    for holder in ["root-task", "server:io", "driver:disk"] {
+        assert_allowed(0, 0x100_0000, 0x900_0000, holder);
+    }
+    assert_allowed(1, 0x900_0000, 0x900_1000, "process:digest");
+    assert_allowed(0, 0x1800_0000, 0x1800_4000, "server:io");
+    assert_allowed(1, 0x1800_0000, 0x1800_4000, "server:compute");
+    assert_allowed(1, 0x1800_4000, 0x1804_4000, "process:digest");
+    assert_allowed(0, 0x1804_4000, 0x1804_8000, "server:io");
+    assert_allowed(0, HPET_BASE, HPET_BASE + 0x1000, "server:io");
+    assert_allowed(1, HPET_BASE, HPET_BASE + 0x1000, "server:compute");
+    assert_allowed(0, 0xB002_0000, 0xB002_1000, "driver:disk");
+    assert_allowed(0, 0xFEBD_4000, 0xFEBD_8000, "driver:disk");
+    assert_allowed(0, 0x1_0000_0000, 0x1_0000_4000, "driver:disk");
+}
+
+#[test]
+fn frames_are_counted() {
+    let audit = check(
+        &example(),
+        [
+            frames(0x100_0000, 0x100_3000, "root-task"),
+            Holdings::default(),
+        ]
+        .iter(),
+    );
+    assert_eq!((audit.frames, audit.ranges), (3, 1));
+}
+
+#[test]
+fn memory_of_another_instance_is_a_violation() {
+    assert_violation(
+        0,
+        0x8FF_F000,
+        0x900_1000,
+        "root-task",
+        "io: root-task holds 0x9000000-0x9001000, memory of instance compute",
+    );
+}
+
+#[test]
+fn a_window_or_pool_of_someone_else_is_a_violation() {
+    assert_violation(
+        1,
+        0x1800_0000,
+        0x1800_1000,
+        "process:digest",
+        "compute: process:digest holds 0x18000000-0x18001000, the window of channel 0 between io and compute",
+    );
+    assert_violation(
+        0,
+        0x1800_4000,
+        0x1800_5000,
+        "server:io",
+        "io: server:io holds 0x18004000-0x18005000, the pool of process digest",
+    );
+    assert_violation(
+        1,
+        0x1804_4000,
+        0x1804_5000,
+        "server:compute",
+        "compute: server:compute holds 0x18044000-0x18045000, the pool of server io",
+    );
+    assert_violation(
+        0,
+        0x1800_0000,
+        0x1800_4000,
+        "root-task",
+        "io: root-task holds 0x18000000-0x18004000, the window of channel 0 between io and compute",
+    );
+}
+
+#[test]
+fn devices_are_for_their_driver_alone() {
+    assert_violation(
+        0,
+        HPET_BASE,
+        HPET_BASE + 0x1000,
+        "root-task",
+        "io: root-task holds 0xfed00000-0xfed01000, the registers of the HPET",
+    );
+    assert_violation(
+        0,
+        HPET_BASE,
+        HPET_BASE + 0x1000,
+        "driver:disk",
+        "io: driver:disk holds 0xfed00000-0xfed01000, the registers of the HPET",
+    );
+    assert_violation(
+        0,
+        0xB002_0000,
+        0xB002_2000,
+        "driver:disk",
+        "io: driver:disk holds 0xb0021000-0xb0022000, the configuration space of PCI",
+    );
+    assert_violation(
+        0,
+        0xFEE0_0000,
+        0xFEE0_1000,
+        "driver:disk",
+        "io: driver:disk holds 0xfee00000-0xfee01000, the platform's interrupt controllers and firmware",
+    );
+    assert_violation(
+        0,
+        0xFEBD_4000,
+        0xFEBD_5000,
+        "server:io",
+        "io: server:io holds 0xfebd4000-0xfebd5000, device memory",
+    );
+    assert_violation(
+        0,
+        0xB002_0000,
+        0xB002_1000,
+        "server:io",
+        "io: server:io holds 0xb0020000-0xb0021000, the configuration page of device disk",
+    );
+}
+
+#[test]
+fn without_hpet_doorbells_a_server_has_no_hpet() {
+    let mut plan = example();
+    plan.channels[0].doorbell = DoorbellKind::Notification as u32;
+    let holdings = [
+        frames(HPET_BASE, HPET_BASE + 0x1000, "server:io"),
+        Holdings::default(),
+    ];
+    assert_eq!(check(&plan, holdings.iter()).violations.len(), 1);
+}
+
+#[test]
+fn holders_of_other_instances_are_strangers() {
+    for holder in [
+        "server:compute",
+        "process:digest",
+        "driver:other",
+        "someone",
+        "kernel:io",
+    ] {
+        let found = violations(0, frames(0x100_0000, 0x100_1000, holder));
+        let expected = format!(
+            "io: 0x1000000-0x1001000 is held by {holder}, which this instance does not run"
+        );
+        assert_eq!(found, [expected]);
+    }
+}
+
+#[test]
+fn no_device_untyped_may_remain() {
+    let untyped = |first, end, device| Holdings {
+        untyped: vec![(first, end, device)],
+        ..Holdings::default()
+    };
+    assert!(violations(0, untyped(0x200_0000, 0x300_0000, false)).is_empty());
+    assert_eq!(
+        violations(0, untyped(0xFED0_0000, 0xFED0_1000, true)),
+        ["io: root-task holds device untyped 0xfed00000-0xfed01000, the registers of the HPET"]
+    );
+    assert_eq!(
+        violations(0, untyped(0x900_0000, 0xA00_0000, false)),
+        ["io: root-task holds untyped 0x9000000-0xa000000, memory of instance compute"]
+    );
+}
+
+#[test]
+fn ports_are_the_console_of_the_root_task() {
+    let ports = |first, last, holder: &str| Holdings {
+        ports: vec![(first, last, holder.to_owned())],
+        ..Holdings::default()
+    };
+    assert!(violations(0, ports(0x3f8, 0x3ff, "root-task")).is_empty());
+    assert!(violations(1, ports(0x2f8, 0x2ff, "root-task")).is_empty());
+    assert_eq!(violations(1, ports(0x3f8, 0x3ff, "root-task")).len(), 1);
+    assert_eq!(violations(0, ports(0x3f8, 0x3ff, "driver:disk")).len(), 1);
+    assert_eq!(violations(0, ports(0, 0xffff, "root-task")).len(), 1);
+}
+
+#[test]
+fn what_is_no_range_of_pages_is_a_violation() {
+    for (first, end) in [(0x100_1000, 0x100_0000), (0x100_0000, 0x100_0800)] {
+        assert_eq!(violations(0, frames(first, end, "root-task")).len(), 1);
+    }
+}
+
+#[test]
+fn a_range_is_cut_by_others() {
+    assert_eq!(without(0..10, &[2..4, 6..8]), [0..2, 4..6, 8..10]);
+    assert_eq!(without(0..10, &[0..5, 5..10]), []);
+    assert_eq!(without(0..10, &[2..4, 20..30]), [0..2, 4..10]);
+}

@@ -1,0 +1,218 @@
+//! The commands and their options.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::{archive, build, child, input, locate, plan, setup, simulate, test, volume};
+
+/// Plan that is built and run where none is named.
+pub const DEFAULT_PLAN: &str = "2x2";
+
+/// Build, run and test Atoll, a clustered multikernel personality on seL4.
+///
+/// `cargo xtask run` brings in what is missing, builds, boots in QEMU and prints what the application `digest` says of
+/// its input. `cargo xtask test` does the same set-up and runs every test.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring in the tools that are missing.
+    ///
+    /// Looks for QEMU, CMake, Ninja, GCC, binutils, xmllint and a Python 3 with six, ply and tempita. What is missing
+    /// is installed with apt-get where that is possible without a password; otherwise one line says what to install.
+    Setup,
+    /// Check or draw a plan; nothing is built.
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Build the kernels and images of a plan.
+    ///
+    /// Configures and builds the CMake project `sel4-config` in `target/atoll/PLAN/build`. The tools' output is kept
+    /// in `target/atoll/PLAN/build.log`.
+    Build(PlanOption),
+    /// Set up, build, boot in QEMU, and report.
+    ///
+    /// Exits 0 only if every process ended with status 0, the audit agrees with the plan and the digest was printed.
+    Run(RunOptions),
+    /// Boot a finished build folder in QEMU, and report.
+    ///
+    /// The script `simulate` in a build folder calls this with that folder.
+    Simulate(SimulateOptions),
+    /// Set up, then run every test: on the host and in QEMU.
+    ///
+    /// The last line of the output is `N passed, N failed`. The exit status is 0 if none failed.
+    Test(test::Options),
+    /// Write an archive of images (called by the build).
+    #[command(hide = true)]
+    Archive(FilesOption),
+    /// Write a volume image.
+    #[command(hide = true)]
+    Volume(FilesOption),
+}
+
+#[derive(Subcommand)]
+enum PlanCommand {
+    /// Check a plan: exit 0 if it is good, otherwise say what is wrong and where.
+    Check {
+        /// A TOML file, or the name of a shipped plan.
+        plan: String,
+    },
+    /// Draw a plan's machine as text.
+    Show {
+        /// A TOML file, or the name of a shipped plan.
+        plan: String,
+    },
+    /// Write what the build needs of a plan (called by the build).
+    #[command(hide = true)]
+    Cmake {
+        /// A TOML file, or the name of a shipped plan.
+        plan: String,
+        /// Folder to write `plan.cmake` and `plan.bin` in; files that would not change are left alone.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Which plan.
+#[derive(Args)]
+pub struct PlanOption {
+    /// The plan: a TOML file, or the name of one in `clusters/plans`.
+    #[arg(long, value_name = "PLAN", default_value = DEFAULT_PLAN)]
+    pub plan: String,
+}
+
+#[derive(Args)]
+struct RunOptions {
+    #[command(flatten)]
+    plan: PlanOption,
+    #[command(flatten)]
+    boot: BootOptions,
+}
+
+#[derive(Args)]
+struct SimulateOptions {
+    /// The build folder.
+    #[arg(long, value_name = "DIR")]
+    build: PathBuf,
+    #[command(flatten)]
+    boot: BootOptions,
+}
+
+/// How to boot, and what to do with the outcome.
+#[derive(Args, Clone)]
+pub struct BootOptions {
+    /// The file that the machine's disk holds as `input`; by default a text that ships with the project.
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Where to write the report; serial logs go beside it [default: target/atoll/report.json].
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Seconds that the machine may take in all [default: 120, and 2 for each MiB of input].
+    #[arg(long, value_name = "SECONDS")]
+    pub time_limit: Option<u64>,
+    /// Seconds that all serial lines may stay silent before the machine counts as hung.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub silence_limit: u64,
+    /// Seconds to leave the machine idle after its last process has ended; the report says what that cost the host.
+    #[arg(long, value_name = "SECONDS")]
+    pub idle: Option<u64>,
+    /// Show every serial line.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+#[derive(Args)]
+struct FilesOption {
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Each entry's name, and the file that holds its content.
+    #[arg(value_name = "NAME=PATH", required = true, value_parser = parse_named_file)]
+    files: Vec<(String, PathBuf)>,
+}
+
+fn parse_named_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok((name.to_owned(), PathBuf::from(path)))
+        }
+        _ => Err("write it as NAME=PATH".to_owned()),
+    }
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// Says what to do about it.
+    pub fn run(self) -> Result<ExitCode> {
+        child::watch_for_interruption()?;
+        match self.command {
+            Command::Setup => {
+                let tools = setup::complete()?;
+                print!("{}", tools.describe());
+            }
+            Command::Plan(PlanCommand::Check { plan }) => return plan::check(&plan),
+            Command::Plan(PlanCommand::Show { plan }) => return plan::show(&plan),
+            Command::Plan(PlanCommand::Cmake { plan, out }) => return plan::cmake(&plan, &out),
+            Command::Build(PlanOption { plan }) => {
+                let plan = plan::load(&plan)?;
+                let tools = setup::complete()?;
+                let folder = build::build(&plan, &tools)?;
+                println!("built {}", folder.display());
+            }
+            Command::Run(options) => {
+                let input = input::Input::open(options.boot.input.as_deref())?;
+                let plan = plan::load(&options.plan.plan)?;
+                let tools = setup::complete()?;
+                let folder = build::build(&plan, &tools)?;
+                return simulate::simulate(&folder, input, &options.boot, &tools);
+            }
+            Command::Simulate(options) => {
+                let input = input::Input::open(options.boot.input.as_deref())?;
+                let tools = setup::complete()?;
+                let folder = locate::absolute(&options.build)?;
+                return simulate::simulate(&folder, input, &options.boot, &tools);
+            }
+            Command::Test(options) => return test::run(&options),
+            Command::Archive(FilesOption { out, files }) => archive::write(&out, &files)?,
+            Command::Volume(FilesOption { out, files }) => {
+                let files: Vec<_> = files
+                    .iter()
+                    .map(|(name, path)| Ok((name.clone(), input::Input::open(Some(path))?)))
+                    .collect::<Result<_>>()?;
+                volume::write(&out, files)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_named_file_is_split_at_the_first_equals_sign() {
+        assert_eq!(
+            parse_named_file("input=/a=b"),
+            Ok(("input".to_owned(), PathBuf::from("/a=b")))
+        );
+        assert!(parse_named_file("input").is_err());
+        assert!(parse_named_file("=x").is_err());
+    }
+}

@@ -1,1 +1,0 @@
-//! The one command line of Atoll: build, run, test, plan.

@@ -1,0 +1,39 @@
+//! The one command line of Atoll: build, run, test, plan.
+
+#![forbid(unsafe_code)]
+
+mod archive;
+mod audit;
+mod build;
+mod child;
+mod cli;
+mod event;
+mod input;
+mod locate;
+mod monitor;
+mod names;
+mod plan;
+mod progress;
+mod report;
+mod setup;
+mod simulate;
+mod step;
+mod summary;
+mod tail;
+mod test;
+mod tools;
+mod volume;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a person calls the parts of a plan.
+
+use atoll_abi::plan::{KernelMode, Plan};
+use serde::Deserialize;
+
+/// How an event names a part of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Key {
+    /// By its place in the plan.
+    Index(usize),
+    /// By its name.
+    Name(String),
+}
+
+impl Key {
+    /// The place of the named part among parts with these names.
+    pub fn find<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Option<usize> {
+        match self {
+            Key::Index(index) => (*index < names.count()).then_some(*index),
+            Key::Name(name) => names.position(|other| other == name),
+        }
+    }
+}
+
+/// The name of an instance: that of its cluster, or `shared`, as the plan crate names it.
+pub fn instance(plan: &Plan, index: usize) -> String {
+    if plan.mode == KernelMode::Shared as u32 {
+        return "shared".to_owned();
+    }
+    clusters_of(plan, index).collect()
+}
+
+/// The names of the clusters that an instance runs.
+pub fn clusters_of(plan: &Plan, instance: usize) -> impl Iterator<Item = &str> {
+    plan.clusters()
+        .iter()
+        .filter(move |cluster| cluster.instance as usize == instance)
+        .map(|cluster| cluster.name.as_str())
+}
+
+/// The names of all instances.
+pub fn instances(plan: &Plan) -> Vec<String> {
+    (0..plan.instances().len())
+        .map(|index| instance(plan, index))
+        .collect()
+}
+
+/// The name of a cluster.
+pub fn cluster(plan: &Plan, index: u32) -> &str {
+    plan.clusters()
+        .get(index as usize)
+        .map_or("?", |cluster| cluster.name.as_str())
+}
+
+#[cfg(test)]
+pub mod tests {
+    use atoll_abi::name::Name;
+    use atoll_abi::plan::{
+        Channel, Cluster, Device, DeviceKind, DoorbellKind, Instance, KernelMode, MAX_CORES, NONE,
+        Plan, Pool, Process,
+    };
+    use zerocopy::FromZeros;
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    /// Two clusters of two cores: `io` with the disk and the server's pool, `compute` with the process `digest`; one
+    /// channel with HPET doorbells.
+    pub fn example() -> Plan {
+        let mut plan = Plan::empty();
+        plan.name = name("2x2");
+        plan.memory = 512 << 20;
+        plan.cores = 4;
+        plan.cluster_count = 2;
+        plan.instance_count = 2;
+        plan.channel_count = 1;
+        plan.process_count = 1;
+        plan.device_count = 1;
+        plan.pool_count = 2;
+        plan.shared_base = 0x1800_0000;
+        plan.shared_size = 0x10_0000;
+        for (index, text) in ["io", "compute"].into_iter().enumerate() {
+            let mut cores = [0; MAX_CORES];
+            cores[0] = 2 * index as u32;
+            cores[1] = cores[0] + 1;
+            plan.clusters[index] = Cluster {
+                name: name(text),
+                instance: index as u32,
+                core_count: 2,
+                cores,
+                block_device: if index == 0 { 0 } else { NONE },
+                comparator: index as u32,
+                server_pool: if index == 0 { 1 } else { NONE },
+                ..Cluster::new_zeroed()
+            };
+            plan.instances[index] = Instance {
+                memory_base: 0x100_0000 + index as u64 * 0x800_0000,
+                memory_size: 0x800_0000,
+                core_count: 2,
+                timer_tick_ms: 2,
+                time_slice: 5,
+                serial_port: [0x3f8, 0x2f8][index],
+                cores,
+            };
+        }
+        plan.channels[0] = Channel {
+            clusters: [0, 1],
+            window: 0x1800_0000,
+            window_size: 0x4000,
+            doorbell: DoorbellKind::Hpet as u32,
+            padding: 0,
+        };
+        plan.processes[0] = Process {
+            name: name("digest"),
+            image: name("digest"),
+            cluster: 1,
+            vcores: 2,
+            pool: 0,
+            file_cluster: 0,
+            file_channel: 0,
+            ..Process::new_zeroed()
+        };
+        plan.devices[0] = Device {
+            name: name("disk"),
+            kind: DeviceKind::VirtioBlk as u32,
+            cluster: 0,
+            pci_address: 4 << 3,
+            core: 0,
+        };
+        plan.pools[0] = Pool {
+            base: 0x1800_4000,
+            blocks: 64,
+            process: 0,
+            cluster: 1,
+            padding: 0,
+        };
+        plan.pools[1] = Pool {
+            base: 0x1804_4000,
+            blocks: 4,
+            process: NONE,
+            cluster: 0,
+            padding: 0,
+        };
+        plan
+    }
+
+    #[test]
+    fn an_instance_is_named_by_its_cluster() {
+        let mut plan = example();
+        assert_eq!(instances(&plan), ["io", "compute"]);
+        plan.instance_count = 1;
+        plan.clusters[1].instance = 0;
+        plan.mode = KernelMode::Shared as u32;
+        assert_eq!(instances(&plan), ["shared"]);
+        assert_eq!(clusters_of(&plan, 0).collect::<Vec<_>>(), ["io", "compute"]);
+    }
+
+    #[test]
+    fn a_part_is_found_by_place_and_by_name() {
+        let names = || ["io", "compute"].into_iter();
+        assert_eq!(Key::Index(1).find(names()), Some(1));
+        assert_eq!(Key::Index(2).find(names()), None);
+        assert_eq!(Key::Name("compute".to_owned()).find(names()), Some(1));
+        assert_eq!(Key::Name("other".to_owned()).find(names()), None);
+    }
+}

@@ -1,0 +1,256 @@
+//! What a run has to say for itself: `report.json`.
+
+mod parts;
+
+use atoll_abi::plan::{KernelMode, Plan};
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{self, Audit};
+use crate::monitor::Monitor;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Everything is fine.
+    Pass,
+    /// The system ran to its end, and something is wrong.
+    Fail,
+    /// Nothing came over any serial line.
+    NoBoot,
+    /// Nothing more came over any serial line.
+    Silent,
+    /// The run took too long.
+    TimeLimit,
+    /// The loader refused the machine.
+    Refused,
+    /// A component or process took a fault that nobody handles.
+    Fault,
+    /// A root task panicked.
+    Panic,
+    /// A kernel stopped.
+    Kernel,
+    /// QEMU ended before the system was finished.
+    Exited,
+    /// A serial line never stopped.
+    Flood,
+    /// The user asked to stop.
+    Interrupted,
+}
+
+/// Versions of what took part; `None` where nobody can say.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Versions {
+    /// This project.
+    pub atoll: Option<String>,
+    /// The kernel.
+    pub sel4: Option<String>,
+    /// The compiler of the kernel.
+    pub gcc: Option<String>,
+    /// The compiler of everything else.
+    pub rustc: Option<String>,
+    /// The machine.
+    pub qemu: Option<String>,
+    /// The build.
+    pub cmake: Option<String>,
+}
+
+/// The plan of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanReport {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub path: String,
+    /// `per-cluster` or `shared`.
+    pub mode: &'static str,
+}
+
+/// One kernel instance, as it described itself after it booted.
+#[derive(Clone, Debug, Serialize)]
+pub struct InstanceReport {
+    /// Its name.
+    pub name: String,
+    /// The clusters it runs.
+    pub clusters: Vec<String>,
+    /// APIC identifiers of its cores.
+    pub cores: Vec<u32>,
+    /// First byte of its memory, and the first one after it.
+    pub memory: (u64, u64),
+    /// `unicore` or `smp`.
+    pub kernel: &'static str,
+    /// Milliseconds between its timer ticks.
+    pub tick_ms: u32,
+}
+
+/// One process.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcessReport {
+    /// Its name.
+    pub name: String,
+    /// Its cluster.
+    pub cluster: String,
+    /// The most vcores it was granted.
+    pub vcores: u32,
+    /// Its exit status.
+    pub status: u64,
+}
+
+/// What one end of a channel counted.
+#[derive(Clone, Debug, Serialize)]
+pub struct EndReport {
+    /// The end's cluster.
+    pub cluster: String,
+    /// Messages sent.
+    pub sent: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Doorbells rung by this end.
+    pub doorbells: u64,
+    /// Doorbells rung by the other end.
+    pub peer_doorbells: u64,
+}
+
+/// One channel.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChannelReport {
+    /// Its number.
+    pub channel: usize,
+    /// The two clusters.
+    pub between: [String; 2],
+    /// The ends that reported.
+    pub ends: Vec<EndReport>,
+}
+
+/// What `digest` says of the input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// Bytes of it.
+    pub bytes: u64,
+    /// Line feeds in it.
+    pub lines: u64,
+    /// Maximal runs of bytes other than ASCII white space.
+    pub words: u64,
+    /// Its SHA-256, as hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What an idle system costs the host.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Idle {
+    /// Seconds that it was watched.
+    pub seconds: f64,
+    /// Seconds of host CPU time that QEMU took meanwhile.
+    pub cpu_seconds: f64,
+}
+
+/// What a run has to say for itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why the verdict is not `pass`.
+    pub problems: Vec<String>,
+    /// Versions of what took part.
+    pub versions: Versions,
+    /// The plan.
+    pub plan: PlanReport,
+    /// The file that the machine read.
+    pub input: String,
+    /// Seconds from the start of QEMU to the verdict.
+    pub seconds: f64,
+    /// The kernel instances that came up.
+    pub instances: Vec<InstanceReport>,
+    /// What the instances hold, checked against the plan.
+    pub audit: Audit,
+    /// The processes that ended.
+    pub processes: Vec<ProcessReport>,
+    /// The channels.
+    pub channels: Vec<ChannelReport>,
+    /// What `digest` said; `None` where it did not, or its processes disagree.
+    pub digest: Option<Digest>,
+    /// What the idle system cost, where that was asked for.
+    pub idle: Option<Idle>,
+}
+
+/// What a report cannot learn from the serial lines.
+pub struct Circumstances {
+    /// Versions of what took part.
+    pub versions: Versions,
+    /// The plan's file.
+    pub plan_path: String,
+    /// The input file.
+    pub input: String,
+    /// Seconds that the run took.
+    pub seconds: f64,
+    /// What the idle system cost.
+    pub idle: Option<Idle>,
+}
+
+impl Report {
+    /// Builds the report of what a monitor saw.
+    pub fn new(plan: &Plan, monitor: &Monitor, circumstances: Circumstances) -> Report {
+        let mut problems = monitor.problems.clone();
+        let mut audit = audit::check(plan, monitor.instances.iter().map(|state| &state.holdings));
+        if audit.violations.is_empty() && !monitor.instances.iter().all(|state| state.audited) {
+            audit.verdict = "incomplete";
+        }
+        problems.extend(audit.violations.iter().map(|text| format!("audit: {text}")));
+        problems.extend(parts::disagreements(plan, monitor));
+        let processes = parts::processes(plan, monitor);
+        for process in &processes {
+            if process.status != 0 {
+                problems.push(format!(
+                    "process {} ended with status {}",
+                    process.name, process.status
+                ));
+            }
+        }
+        let digest = parts::digest(monitor).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+        let verdict = match &monitor.failure {
+            Some(failure) => {
+                problems.insert(0, failure.reason.clone());
+                failure.verdict
+            }
+            None => {
+                problems.extend(monitor.owed());
+                if digest.is_none() && problems.is_empty() {
+                    problems.push("no process reported a digest".to_owned());
+                }
+                if problems.is_empty() {
+                    Verdict::Pass
+                } else {
+                    Verdict::Fail
+                }
+            }
+        };
+        Report {
+            verdict,
+            problems,
+            versions: circumstances.versions,
+            plan: PlanReport {
+                name: plan.name.to_string(),
+                path: circumstances.plan_path,
+                mode: if plan.mode == KernelMode::Shared as u32 {
+                    "shared"
+                } else {
+                    "per-cluster"
+                },
+            },
+            input: circumstances.input,
+            seconds: circumstances.seconds,
+            instances: parts::instances(plan, monitor),
+            audit,
+            processes,
+            channels: parts::channels(plan, monitor),
+            digest,
+            idle: circumstances.idle,
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod tests;

@@ -1,0 +1,162 @@
+//! Boots a build folder in QEMU and judges what comes over the serial lines.
+
+mod folder;
+mod logs;
+mod machine;
+mod versions;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cli::BootOptions;
+use crate::input::Input;
+use crate::locate;
+use crate::monitor::Monitor;
+use crate::names;
+use crate::progress::Progress;
+use crate::report::{Circumstances, Report, Verdict};
+use crate::summary;
+use crate::tools::Tools;
+use crate::volume;
+
+use folder::BuildFolder;
+use logs::{Logs, ReportFile};
+use watch::{Limits, Watch};
+
+/// Lines of each serial log that are shown of a run that failed.
+const LAST_LINES: usize = 15;
+
+/// Name of the input on the volume.
+const INPUT_NAME: &str = "input";
+
+/// Seconds that a run may take, beside those for its input.
+const BASE_SECONDS: u64 = 120;
+
+/// Seconds that a run may take for each MiB of its input.
+const SECONDS_PER_MIB: u64 = 2;
+
+/// Boots a build folder, writes the report, and prints a table. The exit status is a success only if the run was one.
+///
+/// # Errors
+/// Where the machine cannot be started or the report cannot be written.
+pub fn simulate(
+    build: &Path,
+    input: Input,
+    options: &BootOptions,
+    tools: &Tools,
+) -> Result<ExitCode> {
+    let folder = BuildFolder::open(build)?;
+    let plan = &folder.plan;
+    let names = names::instances(plan);
+    let mut report_file = ReportFile::claim(&report_path(options)?)?;
+    let mut logs = Logs::create(report_file.folder(), &names)?;
+
+    let scratch = scratch()?;
+    let input_path = locate::absolute(&input.path)?.display().to_string();
+    let limits = limits(options, input.length);
+    let disk = scratch.path().join("volume");
+    let mut progress = Progress::new();
+    progress.line(&format!(
+        "booting {} with {input_path}, {} bytes",
+        plan.name, input.length
+    ));
+    volume::write(&disk, vec![(INPUT_NAME.to_owned(), input)])?;
+
+    let qemu = tools.path("qemu-system-x86_64");
+    let machine = machine::start(&qemu, &folder, scratch.path(), &disk)?;
+    let started = Instant::now();
+    let mut monitor = Monitor::new(plan);
+    let mut watch = Watch {
+        machine,
+        monitor: &mut monitor,
+        logs: &mut logs,
+        progress: &mut progress,
+        verbose: options.verbose,
+        idle_for: options.idle.map(Duration::from_secs),
+    };
+    let idle = watch.follow(&limits)?;
+    watch.machine.end();
+    drop(watch);
+    drop(progress);
+
+    let report = Report::new(
+        plan,
+        &monitor,
+        Circumstances {
+            versions: versions::collect(&folder, tools),
+            plan_path: folder.plan_path.clone(),
+            input: input_path,
+            seconds: started.elapsed().as_secs_f64(),
+            idle,
+        },
+    );
+    report_file.write(&report)?;
+    print!("{}", summary::table(&report));
+    if report.verdict == Verdict::Pass {
+        return Ok(ExitCode::SUCCESS);
+    }
+    explain(&report, &logs, &report_file);
+    Ok(ExitCode::FAILURE)
+}
+
+/// Says why a run failed, with the last lines of each log.
+fn explain(report: &Report, logs: &Logs, report_file: &ReportFile) {
+    if report.verdict != Verdict::Fail {
+        for (path, lines) in logs.last_lines(LAST_LINES) {
+            eprintln!("last lines of {}:", path.display());
+            for line in lines {
+                eprintln!("  {line}");
+            }
+        }
+    }
+    for problem in &report.problems {
+        eprintln!("error: {problem}");
+    }
+    eprintln!(
+        "verdict: {}; the report is {}, the serial logs are beside it",
+        serde_json::to_value(report.verdict)
+            .ok()
+            .and_then(|verdict| Some(verdict.as_str()?.to_owned()))
+            .unwrap_or_default(),
+        report_file.path().display()
+    );
+}
+
+fn report_path(options: &BootOptions) -> Result<PathBuf> {
+    match &options.report {
+        Some(path) if path.is_dir() => bail!(
+            "the report cannot be written to {}, a directory; name a file",
+            path.display()
+        ),
+        Some(path) => locate::absolute(path),
+        None => Ok(locate::output().join("report.json")),
+    }
+}
+
+fn scratch() -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix("atoll-")
+        .tempdir()
+        .with_context(|| {
+            format!(
+                "cannot write to the folder for temporary files, {}; set TMPDIR to one that you may write to",
+                std::env::temp_dir().display()
+            )
+        })
+}
+
+fn limits(options: &BootOptions, input_length: u64) -> Limits {
+    let for_input = input_length.div_ceil(1 << 20) * SECONDS_PER_MIB;
+    let total = options.time_limit.unwrap_or(BASE_SECONDS + for_input);
+    Limits {
+        total: Duration::from_secs(total),
+        silence: Duration::from_secs(options.silence_limit),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! The QEMU machine that a plan needs.
+//!
+//! Every serial port writes to a file of its own, which the host follows: nothing is lost however early it is printed
+//! and however late it is read, and QEMU never waits for a reader.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use atoll_abi::plan::{NONE, Plan};
+
+use crate::child::{self, OnDeath, Running};
+use crate::simulate::folder::BuildFolder;
+use crate::tail::Tail;
+
+/// Serial ports of a PC.
+const SERIAL_PORTS: usize = 4;
+
+/// Comparators that QEMU's HPET has at least.
+const MIN_TIMERS: u32 = 3;
+
+/// A running machine; dropping it ends it.
+pub struct Machine {
+    qemu: Running,
+    /// What comes over each instance's serial port.
+    pub serial: Vec<Tail>,
+    errors: PathBuf,
+}
+
+/// Starts the machine. `scratch` holds its serial files, `disk` is the volume.
+///
+/// # Errors
+/// Where the plan needs what the machine cannot have, or QEMU cannot be started.
+pub fn start(qemu: &Path, folder: &BuildFolder, scratch: &Path, disk: &Path) -> Result<Machine> {
+    let serial: Vec<PathBuf> = (0..folder.plan.instances().len())
+        .map(|index| scratch.join(format!("serial{index}")))
+        .collect();
+    let errors = scratch.join("qemu-errors");
+    let stderr = fs::File::create(&errors)
+        .with_context(|| format!("cannot write to the folder {}", scratch.display()))?;
+    // QEMU cuts module names at blanks, so it gets them relative to their folder.
+    let mut command = child::command(qemu, OnDeath::Kill);
+    command
+        .args(arguments(folder, &serial, disk)?)
+        .current_dir(&folder.images)
+        .stdout(stderr.try_clone().context("cannot share a file")?)
+        .stderr(stderr);
+    Ok(Machine {
+        qemu: Running::start(command, "QEMU", OnDeath::Kill)?,
+        serial: serial.into_iter().map(Tail::new).collect(),
+        errors,
+    })
+}
+
+/// QEMU's command line.
+fn arguments(folder: &BuildFolder, serial: &[PathBuf], disk: &Path) -> Result<Vec<OsString>> {
+    let plan = &folder.plan;
+    if serial.len() > SERIAL_PORTS {
+        bail!(
+            "plan {} has {} kernel instances, and the machine {SERIAL_PORTS} serial ports, one for each; merge clusters",
+            plan.name,
+            serial.len()
+        );
+    }
+    let modules: Vec<String> = folder
+        .modules
+        .iter()
+        .map(|name| name.replace(',', ",,"))
+        .collect();
+    let mut arguments: Vec<OsString> = [
+        "-machine",
+        "q35",
+        "-cpu",
+        "max",
+        "-accel",
+        "tcg,thread=multi",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-nodefaults",
+        "-global",
+        "hpet.msi=on",
+        "-global",
+        &format!("hpet.timers={}", timers(plan)),
+        "-smp",
+        &plan.cores.to_string(),
+        "-m",
+        &(plan.memory >> 20).to_string(),
+        "-kernel",
+        &folder.loader,
+        "-initrd",
+        &modules.join(","),
+    ]
+    .map(OsString::from)
+    .into();
+    for (index, path) in serial.iter().enumerate() {
+        arguments.push("-chardev".into());
+        arguments.push(option(&format!("file,id=serial{index},path="), path, ""));
+        arguments.push("-serial".into());
+        arguments.push(format!("chardev:serial{index}").into());
+    }
+    for (index, device) in plan.devices().iter().enumerate() {
+        let (bus, slot, function) = (
+            device.pci_address >> 8,
+            device.pci_address >> 3 & 0x1f,
+            device.pci_address & 7,
+        );
+        if bus != 0 {
+            bail!(
+                "device {} is on PCI bus {bus}; the machine has bus 0 alone",
+                device.name
+            );
+        }
+        arguments.push("-drive".into());
+        arguments.push(option(
+            &format!("if=none,id=disk{index},format=raw,readonly=on,file="),
+            disk,
+            "",
+        ));
+        arguments.push("-device".into());
+        arguments.push(
+            format!("virtio-blk-pci,drive=disk{index},disable-legacy=on,bus=pcie.0,addr={slot:#x}.{function:#x}")
+                .into(),
+        );
+    }
+    Ok(arguments)
+}
+
+/// Comparators that the HPET must have for the plan's doorbells.
+fn timers(plan: &Plan) -> u32 {
+    let used = plan
+        .clusters()
+        .iter()
+        .map(|cluster| cluster.comparator)
+        .filter(|&comparator| comparator != NONE);
+    used.map(|comparator| comparator + 1)
+        .max()
+        .unwrap_or(0)
+        .max(MIN_TIMERS)
+}
+
+/// An option that ends in a path, in which QEMU wants every comma twice.
+fn option(before: &str, path: &Path, after: &str) -> OsString {
+    let path = path.display().to_string().replace(',', ",,");
+    format!("{before}{path}{after}").into()
+}
+
+impl Machine {
+    /// How QEMU ended, if it has.
+    ///
+    /// # Errors
+    /// Where the system cannot say.
+    pub fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
+        self.qemu.ended()
+    }
+
+    /// Ends QEMU.
+    pub fn end(&mut self) {
+        self.qemu.end();
+    }
+
+    /// What QEMU itself printed.
+    pub fn complaints(&self) -> String {
+        let bytes = fs::read(&self.errors).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+
+    /// Seconds of host CPU time that QEMU has taken.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.qemu.id())).ok()?;
+        // The second field is the program's name in parentheses; the 14th and 15th are user and system time.
+        let (_, fields) = text.rsplit_once(')')?;
+        let mut times = fields.split_whitespace().skip(11);
+        let user: u64 = times.next()?.parse().ok()?;
+        let system: u64 = times.next()?.parse().ok()?;
+        Some((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::tests::example;
+
+    fn words(plan: Plan) -> Result<String> {
+        let folder = BuildFolder {
+            plan,
+            plan_path: String::new(),
+            images: PathBuf::from("/images"),
+            loader: "loader.elf".to_owned(),
+            modules: vec!["plan.bin".to_owned(), "a,b".to_owned()],
+            info: Default::default(),
+        };
+        let serial = vec![PathBuf::from("/a,b/serial0"); plan.instances().len()];
+        let arguments = arguments(&folder, &serial, Path::new("/tmp/x,y"))?;
+        let words: Vec<_> = arguments
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        Ok(words.join(" "))
+    }
+
+    #[test]
+    fn the_machine_has_what_the_plan_needs() {
+        let mut plan = example();
+        plan.clusters[1].comparator = 4;
+        let text = words(plan).unwrap();
+        for part in [
+            "-smp 4 -m 512",
+            "-global hpet.timers=5",
+            "-kernel loader.elf -initrd plan.bin,a,,b",
+            "file,id=serial1,path=/a,,b/serial0",
+            "file=/tmp/x,,y",
+            "virtio-blk-pci,drive=disk0,disable-legacy=on,bus=pcie.0,addr=0x4.0x0",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_plan_without_doorbells_gets_the_usual_timers() {
+        let mut plan = example();
+        plan.clusters[0].comparator = NONE;
+        plan.clusters[1].comparator = NONE;
+        assert!(words(plan).unwrap().contains("hpet.timers=3"));
+    }
+
+    #[test]
+    fn what_the_machine_cannot_have_is_refused() {
+        let mut plan = example();
+        plan.instance_count = 5;
+        assert!(words(plan).is_err());
+        let mut plan = example();
+        plan.devices[0].pci_address = 1 << 8;
+        assert!(words(plan).is_err());
+    }
+}

@@ -1,0 +1,211 @@
+//! Follows a running machine until it is finished, fails, or takes too long.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::child;
+use crate::monitor::{Monitor, Shown};
+use crate::progress::Progress;
+use crate::report::{Idle, Verdict};
+use crate::simulate::logs::Logs;
+use crate::simulate::machine::Machine;
+
+/// Time that a complete system gets for what it still owes, and a failed one for its last words.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Time that a failed system gets for its last words.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Bytes that one serial port may write.
+const FLOOD: u64 = 64 << 20;
+
+/// How long a run may take.
+pub struct Limits {
+    /// In all.
+    pub total: Duration,
+    /// Without a byte on any serial line.
+    pub silence: Duration,
+}
+
+/// A running machine and everyone who wants to know about it.
+pub struct Watch<'a, 'plan> {
+    /// The machine.
+    pub machine: Machine,
+    /// Who understands its lines.
+    pub monitor: &'a mut Monitor<'plan>,
+    /// Who keeps them.
+    pub logs: &'a mut Logs,
+    /// Who shows them.
+    pub progress: &'a mut Progress,
+    /// Whether to show every line.
+    pub verbose: bool,
+    /// How long to watch the idle system when it is finished.
+    pub idle_for: Option<Duration>,
+}
+
+impl Watch<'_, '_> {
+    /// Follows the machine; how it ended is in the monitor.
+    ///
+    /// # Errors
+    /// Where the host fails: a log cannot be written, QEMU cannot be asked.
+    pub fn follow(&mut self, limits: &Limits) -> Result<Option<Idle>> {
+        let started = Instant::now();
+        let mut last_heard = started;
+        let mut complete_since = None;
+        loop {
+            // Asked before the lines are read, so that the last lines of a QEMU that has ended are read.
+            let ended = self.machine.ended()?;
+            if self.take_lines()? {
+                last_heard = Instant::now();
+            }
+            if self.monitor.failure.is_some() {
+                break;
+            }
+            if child::interrupted() {
+                self.monitor
+                    .fail(Verdict::Interrupted, "interrupted".to_owned());
+                break;
+            }
+            if self.monitor.complete() {
+                let since = *complete_since.get_or_insert_with(Instant::now);
+                if self.monitor.owed().is_empty() || since.elapsed() > GRACE {
+                    let idle = self.idle()?;
+                    self.take_rest()?;
+                    return Ok(idle);
+                }
+            }
+            if let Some(status) = ended {
+                self.qemu_ended(&status.to_string());
+                break;
+            }
+            self.check_limits(limits, started.elapsed(), last_heard.elapsed());
+            std::thread::sleep(child::POLL);
+        }
+        let since = Instant::now();
+        while since.elapsed() < LAST_WORDS && !child::interrupted() {
+            self.take_lines()?;
+            std::thread::sleep(child::POLL);
+        }
+        self.take_rest()?;
+        Ok(None)
+    }
+
+    fn check_limits(&mut self, limits: &Limits, total: Duration, silence: Duration) {
+        if total > limits.total {
+            let seconds = limits.total.as_secs();
+            self.monitor.fail(
+                Verdict::TimeLimit,
+                format!("the run was not finished after {seconds} s; give it more with --time-limit, or see where it hangs in the last lines"),
+            );
+        } else if silence > limits.silence {
+            let seconds = limits.silence.as_secs();
+            let (verdict, text) = if self.heard_nothing() {
+                (
+                    Verdict::NoBoot,
+                    format!(
+                        "nothing came over any serial line within {seconds} s: the machine did not boot"
+                    ),
+                )
+            } else {
+                (
+                    Verdict::Silent,
+                    format!(
+                        "nothing more came over any serial line for {seconds} s: the system hangs; see the last lines"
+                    ),
+                )
+            };
+            self.monitor.fail(verdict, text);
+        } else if self.machine.serial.iter().any(|tail| tail.bytes > FLOOD) {
+            self.monitor.fail(
+                Verdict::Flood,
+                format!(
+                    "more than {} MiB came over a serial line; see the last lines",
+                    FLOOD >> 20
+                ),
+            );
+        }
+    }
+
+    fn qemu_ended(&mut self, status: &str) {
+        let complaints = self.machine.complaints();
+        let (verdict, text) = if self.heard_nothing() {
+            (Verdict::NoBoot, "before the machine had booted")
+        } else {
+            (
+                Verdict::Exited,
+                "before the system was finished; a triple fault does that",
+            )
+        };
+        let complaints = match complaints.as_str() {
+            "" => "it printed nothing".to_owned(),
+            text => format!("it printed: {text}"),
+        };
+        self.monitor.fail(
+            verdict,
+            format!("QEMU ended ({status}) {text}; {complaints}"),
+        );
+    }
+
+    fn heard_nothing(&self) -> bool {
+        self.machine.serial.iter().all(|tail| tail.bytes == 0)
+    }
+
+    /// Takes the lines that have come; whether any byte came.
+    fn take_lines(&mut self) -> Result<bool> {
+        let mut heard = false;
+        for instance in 0..self.machine.serial.len() {
+            let tail = &mut self.machine.serial[instance];
+            let before = tail.bytes;
+            let lines = tail.lines()?;
+            heard |= tail.bytes != before;
+            for line in lines {
+                self.take(instance, &line)?;
+            }
+        }
+        Ok(heard)
+    }
+
+    /// Takes everything that is left, with lines that were never ended.
+    fn take_rest(&mut self) -> Result<()> {
+        self.take_lines()?;
+        for instance in 0..self.machine.serial.len() {
+            if let Some(line) = self.machine.serial[instance].rest() {
+                self.take(instance, &line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, instance: usize, line: &str) -> Result<()> {
+        let kept = self.logs.keep(instance, line)?;
+        let shown = self.monitor.line(instance, line);
+        match shown {
+            _ if self.verbose => self.progress.line(&kept),
+            Shown::Line(text) => self.progress.line(&text),
+            Shown::Note(text) => self.progress.note(&text),
+            Shown::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Watches the idle system for as long as was asked.
+    fn idle(&mut self) -> Result<Option<Idle>> {
+        let Some(duration) = self.idle_for else {
+            return Ok(None);
+        };
+        self.progress
+            .line(&format!("idle for {} s", duration.as_secs()));
+        let started = Instant::now();
+        let before = self.machine.cpu_seconds();
+        while started.elapsed() < duration && !child::interrupted() {
+            self.take_lines()?;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let after = self.machine.cpu_seconds();
+        Ok(before.zip(after).map(|(before, after)| Idle {
+            seconds: started.elapsed().as_secs_f64(),
+            cpu_seconds: after - before,
+        }))
+    }
+}

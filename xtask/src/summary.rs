@@ -1,0 +1,101 @@
+//! The table that a person sees at the end of a run.
+
+use std::fmt::Write;
+
+use crate::report::{Report, Verdict};
+
+/// A short table of a report.
+pub fn table(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_table(&mut text, report);
+    text
+}
+
+fn write_table(text: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(
+        text,
+        "plan      {} ({})",
+        report.plan.name, report.plan.mode
+    )?;
+    for instance in &report.instances {
+        let cores: Vec<_> = instance.cores.iter().map(u32::to_string).collect();
+        writeln!(
+            text,
+            "instance  {:<12} {:<8} cores {:<9} memory {:#x}-{:#x}  tick {} ms",
+            instance.name,
+            instance.kernel,
+            cores.join(","),
+            instance.memory.0,
+            instance.memory.1,
+            instance.tick_ms
+        )?;
+    }
+    for process in &report.processes {
+        writeln!(
+            text,
+            "process   {:<12} {:<8} vcores {:<8} status {}",
+            process.name, process.cluster, process.vcores, process.status
+        )?;
+    }
+    for channel in &report.channels {
+        for end in &channel.ends {
+            writeln!(
+                text,
+                "channel   {:<12} at {:<8} sent {}, received {}, doorbells {} rung, {} heard",
+                channel.between.join("-"),
+                end.cluster,
+                end.sent,
+                end.received,
+                end.doorbells,
+                end.peer_doorbells
+            )?;
+        }
+    }
+    writeln!(
+        text,
+        "audit     {}: {} frames in {} ranges",
+        report.audit.verdict, report.audit.frames, report.audit.ranges
+    )?;
+    if let Some(idle) = &report.idle {
+        writeln!(
+            text,
+            "idle      {:.2} s of CPU time in {:.1} s",
+            idle.cpu_seconds, idle.seconds
+        )?;
+    }
+    if let Some(digest) = &report.digest {
+        writeln!(
+            text,
+            "digest    {} lines, {} words, {} bytes",
+            digest.lines, digest.words, digest.bytes
+        )?;
+        writeln!(text, "sha256    {}", digest.sha256)?;
+    }
+    if report.verdict == Verdict::Pass {
+        writeln!(text, "pass      after {:.1} s", report.seconds)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::tests::GOOD_RUN;
+    use crate::report::tests::report_of;
+
+    #[test]
+    fn the_table_says_everything_that_matters() {
+        let text = table(&report_of(GOOD_RUN));
+        for part in [
+            "instance  io           smp",
+            "process   digest       compute  vcores 2        status 0",
+            "channel   io-compute",
+            "audit     ok: 75 frames",
+            "digest    2 lines, 3 words, 4097 bytes",
+            "sha256    00ff",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

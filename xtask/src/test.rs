@@ -1,0 +1,162 @@
+//! Runs every test: on the host through Cargo, in QEMU through the registry of system tests.
+
+mod host;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use atoll_system_tests::{Context, Outcome, Verdict};
+use clap::Args;
+
+use crate::child::{self, OnDeath};
+use crate::locate;
+use crate::setup;
+use crate::tools::Tools;
+
+/// Which tests to run.
+#[derive(Args)]
+pub struct Options {
+    /// Run only tests whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Run only the tests on the host; nothing is booted.
+    #[arg(long, conflicts_with = "system_only")]
+    host_only: bool,
+    /// Run only the tests in QEMU.
+    #[arg(long)]
+    system_only: bool,
+    /// List the tests instead of running them.
+    #[arg(long)]
+    list: bool,
+}
+
+/// How one line of the summary went.
+struct Line {
+    name: String,
+    passed: usize,
+    failed: usize,
+    verdict: String,
+    seconds: f64,
+    /// What a person needs to know of a failure.
+    text: String,
+}
+
+/// Runs the tests. The exit status is a success only if none failed.
+///
+/// # Errors
+/// Where the tests cannot be run at all.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let wanted = |name: &str| {
+        let filter = options.filter.as_deref();
+        filter.is_none_or(|filter| name.contains(filter))
+    };
+    let mut host = host::all()?;
+    host.retain(|test| !options.system_only && wanted(&test.name));
+    let mut system = atoll_system_tests::all();
+    system.retain(|test| !options.host_only && wanted(&system_name(&test.name)));
+    if options.list {
+        for test in &host {
+            println!("{:<40} {}", test.name, test.about);
+        }
+        for test in &system {
+            println!("{:<40} {}", system_name(&test.name), test.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if host.is_empty() && system.is_empty() {
+        bail!(
+            "no test's name contains {:?}; see `cargo xtask test --list`",
+            options.filter.as_deref().unwrap_or_default()
+        );
+    }
+    let tools = setup::complete()?;
+    let folder = locate::output().join("test");
+    let mut lines = Vec::new();
+    for test in &host {
+        let line = timed(&test.name, || test.run(&folder.join("host")))?;
+        lines.push(line);
+    }
+    if !system.is_empty() {
+        let context = context(&tools, folder)?;
+        for test in &system {
+            let line = timed(&system_name(&test.name), || {
+                Ok(system_line(test.run(&context)))
+            })?;
+            lines.push(line);
+        }
+    }
+    Ok(summarize(&lines))
+}
+
+fn system_name(name: &str) -> String {
+    format!("system {name}")
+}
+
+fn context(tools: &Tools, folder: PathBuf) -> Result<Context> {
+    Ok(Context {
+        root: locate::root(),
+        xtask: std::env::current_exe().context("cannot tell where this program is")?,
+        scratch: folder.join("system"),
+        cmake: tools.path("cmake"),
+        ninja: tools.path("ninja"),
+        qemu: tools.path("qemu-system-x86_64"),
+        command: |program| child::command(program, OnDeath::Terminate),
+        interrupted: child::interrupted,
+    })
+}
+
+/// Runs one test between two lines for the user.
+fn timed(name: &str, run: impl FnOnce() -> Result<Line>) -> Result<Line> {
+    eprintln!("{name} ...");
+    let started = Instant::now();
+    let mut line = run()?;
+    if child::interrupted() {
+        bail!("interrupted");
+    }
+    line.name = name.to_owned();
+    line.seconds = started.elapsed().as_secs_f64();
+    for text in line.text.lines() {
+        eprintln!("  {text}");
+    }
+    eprintln!("{name}: {} ({:.1} s)", line.verdict, line.seconds);
+    Ok(line)
+}
+
+fn system_line(outcome: Outcome) -> Line {
+    let passed = usize::from(outcome.verdict == Verdict::Pass);
+    Line {
+        name: String::new(),
+        passed,
+        failed: 1 - passed,
+        verdict: outcome.verdict.to_string(),
+        seconds: 0.0,
+        text: outcome.text,
+    }
+}
+
+/// Prints the table and the last line.
+fn summarize(lines: &[Line]) -> ExitCode {
+    println!();
+    for line in lines {
+        println!(
+            "{:<10} {:>8.1} s  {:<40} {}",
+            line.verdict,
+            line.seconds,
+            line.name,
+            match line.passed + line.failed {
+                0 | 1 => String::new(),
+                _ => format!("{} passed, {} failed", line.passed, line.failed),
+            }
+        );
+    }
+    let passed: usize = lines.iter().map(|line| line.passed).sum();
+    let failed: usize = lines.iter().map(|line| line.failed).sum();
+    println!("\n{passed} passed, {failed} failed");
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,210 @@
+//! The tools of the host: which are needed, where they are, and whether they are new enough.
+
+mod python;
+mod search;
+mod version;
+
+use std::env;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::thread;
+
+use crate::child::first_line;
+
+pub use search::SearchPath;
+
+/// Environment variable that names another QEMU.
+pub const QEMU_VARIABLE: &str = "ATOLL_QEMU";
+
+/// A program that is needed.
+struct Needed {
+    /// Its name on the search path.
+    program: &'static str,
+    /// The Debian packages that bring it.
+    packages: &'static [&'static str],
+    /// What makes it print its version.
+    version_argument: &'static str,
+    /// The oldest version that will do.
+    minimum: (u32, u32),
+}
+
+const NEEDED: [Needed; 7] = [
+    Needed {
+        program: "qemu-system-x86_64",
+        packages: &["qemu-system-x86"],
+        version_argument: "--version",
+        minimum: (7, 2),
+    },
+    Needed {
+        program: "cmake",
+        packages: &["cmake"],
+        version_argument: "--version",
+        minimum: (3, 18),
+    },
+    Needed {
+        program: "ninja",
+        packages: &["ninja-build"],
+        version_argument: "--version",
+        minimum: (1, 8),
+    },
+    Needed {
+        program: "gcc",
+        packages: &["gcc", "libc6-dev"],
+        version_argument: "-dumpfullversion",
+        minimum: (8, 0),
+    },
+    Needed {
+        program: "objcopy",
+        packages: &["binutils"],
+        version_argument: "--version",
+        minimum: (2, 30),
+    },
+    Needed {
+        program: "ld",
+        packages: &["binutils"],
+        version_argument: "--version",
+        minimum: (2, 30),
+    },
+    Needed {
+        program: "xmllint",
+        packages: &["libxml2-utils"],
+        version_argument: "--version",
+        minimum: (0, 0),
+    },
+];
+
+/// A program that was found and is new enough.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its version, as it says itself.
+    pub version: String,
+}
+
+/// All tools.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// The programs, Python last.
+    pub found: Vec<Tool>,
+}
+
+/// What keeps a tool from being used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// It is not there; these packages bring it.
+    Missing {
+        /// What is missing.
+        what: String,
+        /// The packages that bring it.
+        packages: Vec<&'static str>,
+    },
+    /// It is there and will not do; what to do is in the text.
+    Unusable(String),
+}
+
+impl Tools {
+    /// Looks for everything that is needed.
+    ///
+    /// # Errors
+    /// Lists every problem.
+    pub fn look(search: &SearchPath) -> Result<Tools, Vec<Problem>> {
+        let results: Vec<Result<Tool, Problem>> = thread::scope(|scope| {
+            let mut checks: Vec<_> = NEEDED
+                .iter()
+                .map(|needed| scope.spawn(|| check(needed, search)))
+                .collect();
+            checks.push(scope.spawn(|| python::check(search)));
+            checks
+                .into_iter()
+                .map(|check| {
+                    check.join().unwrap_or_else(|_| {
+                        Err(Problem::Unusable("a check of the tools failed".to_owned()))
+                    })
+                })
+                .collect()
+        });
+        let mut found = Vec::new();
+        let mut problems = Vec::new();
+        for result in results {
+            match result {
+                Ok(tool) => found.push(tool),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            Ok(Tools { found })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Where a tool is; its bare name where it was not looked for.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.found
+            .iter()
+            .find(|tool| tool.name == name)
+            .map_or_else(|| PathBuf::from(name), |tool| tool.path.clone())
+    }
+
+    /// A tool's version.
+    pub fn version(&self, name: &str) -> Option<String> {
+        let tool = self.found.iter().find(|tool| tool.name == name)?;
+        Some(tool.version.clone())
+    }
+
+    /// One line for each tool.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for tool in &self.found {
+            let _ = writeln!(
+                text,
+                "{:<20} {:<10} {}",
+                tool.name,
+                tool.version,
+                tool.path.display()
+            );
+        }
+        text
+    }
+}
+
+fn check(needed: &Needed, search: &SearchPath) -> Result<Tool, Problem> {
+    let replaced = (needed.program == NEEDED[0].program)
+        .then(|| env::var_os(QEMU_VARIABLE))
+        .flatten();
+    let path = match replaced {
+        Some(path) => std::path::absolute(&path).unwrap_or_else(|_| path.into()),
+        None => search
+            .find(needed.program)
+            .ok_or_else(|| Problem::Missing {
+                what: needed.program.to_owned(),
+                packages: needed.packages.to_vec(),
+            })?,
+    };
+    let shown = path.display();
+    let said = first_line(&path, &[needed.version_argument]).ok_or_else(|| {
+        Problem::Unusable(format!(
+            "{shown} {} fails; install {} again or put another {} first on the PATH",
+            needed.version_argument,
+            needed.packages.join(" "),
+            needed.program
+        ))
+    })?;
+    let (version, number) = version::find(&said).unwrap_or_else(|| ("0".to_owned(), (0, 0)));
+    let (major, minor) = needed.minimum;
+    if number < needed.minimum {
+        return Err(Problem::Unusable(format!(
+            "{shown} is version {version}, and {major}.{minor} is the oldest that will do: \
+             install a newer {} and put it first on the PATH",
+            needed.program
+        )));
+    }
+    Ok(Tool {
+        name: needed.program.to_owned(),
+        path,
+        version,
+    })
+}

@@ -1,0 +1,143 @@
+//! Writes the disk that the machine boots with.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write, copy};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::name::Name;
+use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
+use zerocopy::IntoBytes;
+
+use crate::input::Input;
+
+/// Writes a volume with the given files, each in whole blocks.
+///
+/// # Errors
+/// Where a name or file is not usable, changes while it is read, or the volume cannot be written.
+pub fn write(out: &Path, files: Vec<(String, Input)>) -> Result<()> {
+    let mut header = header(&files)?;
+    let shown = out.display();
+    let file = File::create(out).with_context(|| {
+        format!("cannot write the volume {shown}; is its folder there and writable?")
+    })?;
+    let mut out = BufWriter::new(file);
+    let full = || format!("cannot write the volume {shown}; is the disk full?");
+    out.seek(SeekFrom::Start(BLOCK_SIZE as u64))
+        .with_context(full)?;
+    for (index, (_, input)) in files.into_iter().enumerate() {
+        let length = header.files[index].length;
+        let path = input.path.display().to_string();
+        // One byte more than expected, to notice a file that grew.
+        let copied = copy(&mut input.file.take(length + 1), &mut out)
+            .with_context(|| format!("cannot copy {path} into the volume {shown}"))?;
+        if copied != length {
+            bail!("{path} changed while it was read; try again when nothing writes to it");
+        }
+        let padding = length.next_multiple_of(BLOCK_SIZE as u64) - length;
+        out.write_all(&[0; BLOCK_SIZE][..padding as usize])
+            .with_context(full)?;
+    }
+    // A device of one block would hold the header alone; one spare block keeps the smallest volume a usable device.
+    if header.blocks == 1 {
+        out.write_all(&[0; BLOCK_SIZE]).with_context(full)?;
+        header.blocks = 2;
+    }
+    out.seek(SeekFrom::Start(0)).with_context(full)?;
+    let mut block = [0; BLOCK_SIZE];
+    block[..size_of::<VolumeHeader>()].copy_from_slice(header.as_bytes());
+    out.write_all(&block).with_context(full)?;
+    out.flush().with_context(full)
+}
+
+fn header(files: &[(String, Input)]) -> Result<VolumeHeader> {
+    if files.len() > VOLUME_FILES {
+        bail!(
+            "a volume holds at most {VOLUME_FILES} files, not {}",
+            files.len()
+        );
+    }
+    let mut header = VolumeHeader {
+        magic: VOLUME_MAGIC,
+        version: VOLUME_VERSION,
+        count: files.len() as u32,
+        blocks: 1,
+        reserved: [0; 5],
+        files: [VolumeFile::EMPTY; VOLUME_FILES],
+    };
+    for (index, (text, input)) in files.iter().enumerate() {
+        let name = Name::new(text).with_context(|| {
+            format!(
+                "{text:?} cannot name a file: use 1 to 32 printable ASCII characters, no blanks"
+            )
+        })?;
+        if header.files[..index].iter().any(|file| file.name == name) {
+            bail!("two files are named {text}; give one of them another name");
+        }
+        header.files[index] = VolumeFile {
+            name,
+            first_block: header.blocks,
+            length: input.length,
+        };
+        header.blocks += input.length.div_ceil(BLOCK_SIZE as u64);
+    }
+    Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn volume_of(sizes: &[usize]) -> (VolumeHeader, Vec<u8>, Vec<Vec<u8>>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut contents = Vec::new();
+        let mut files = Vec::new();
+        for (index, &size) in sizes.iter().enumerate() {
+            let content: Vec<u8> = (0..size).map(|byte| (byte * 31 + index) as u8).collect();
+            let path = folder.path().join(index.to_string());
+            fs::write(&path, &content).unwrap();
+            contents.push(content);
+            files.push((format!("file{index}"), Input::open(Some(&path)).unwrap()));
+        }
+        let out = folder.path().join("volume");
+        write(&out, files).unwrap();
+        let bytes = fs::read(out).unwrap();
+        let blocks = (bytes.len() / BLOCK_SIZE) as u64;
+        assert_eq!(bytes.len() % BLOCK_SIZE, 0);
+        let header = VolumeHeader::parse(&bytes, blocks).unwrap();
+        assert_eq!(header.blocks, blocks);
+        (header, bytes, contents)
+    }
+
+    #[test]
+    fn every_length_is_read_back() {
+        let sizes = [0, 1, 4095, 4096, 4097, 1 << 20];
+        let (header, bytes, contents) = volume_of(&sizes);
+        assert_eq!(header.files().len(), sizes.len());
+        for (index, (file, content)) in header.files().iter().zip(contents).enumerate() {
+            assert_eq!(file.name.as_str(), format!("file{index}"));
+            let start = file.first_block as usize * BLOCK_SIZE;
+            assert_eq!(bytes[start..start + file.length as usize], content);
+        }
+    }
+
+    #[test]
+    fn an_empty_file_makes_a_device_that_is_not_empty() {
+        let (header, bytes, _) = volume_of(&[0]);
+        assert_eq!(header.files()[0].length, 0);
+        assert_eq!(bytes.len(), 2 * BLOCK_SIZE);
+    }
+
+    #[test]
+    fn bad_names_are_refused() {
+        let open = || Input::open(Some(Path::new("/proc/self/status"))).unwrap();
+        let text = |files: &[(String, Input)]| format!("{:#}", header(files).unwrap_err());
+        let bad = [("a b".to_owned(), open())];
+        assert!(text(&bad).contains("no blanks"));
+        let twice = [("a".to_owned(), open()), ("a".to_owned(), open())];
+        assert!(text(&twice).contains("two files are named a"));
+    }
+}
