@@ -1,6 +1,6 @@
 //! Syscalls of this cluster's processes, and those calls that the server serves itself.
 
-use atoll_abi::layout::RING_SLOTS;
+use atoll_abi::layout::{MAX_VCORES, RING_SLOTS};
 use atoll_abi::syscall::{Call, PRINT_SIZE, Status, Syscall};
 
 use crate::calls::{CallId, Origin};
@@ -61,10 +61,10 @@ impl Personality {
         syscall: Syscall,
         environment: &mut E,
     ) {
-        let Some(tenant) = self.processes.get_mut(process) else {
+        let Some(tenant) = self.processes.get(process) else {
             return;
         };
-        let Some(ring) = tenant.rings.get_mut(vcore) else {
+        let Some(ring) = tenant.rings.get(vcore) else {
             return;
         };
         if ring.outstanding >= RING_SLOTS {
@@ -72,17 +72,12 @@ impl Personality {
             self.fault_process(process, environment);
             return;
         }
-        let origin = Origin::Vcore {
-            process: process as u8,
-            vcore: vcore as u8,
-        };
-        let Some(id) = self.calls.insert(syscall, origin) else {
-            // The shares of all clients together fit the table.
-            debug_assert!(false, "the call table is full");
+        let Some(id) = self.enter(process, vcore, syscall) else {
             return;
         };
-        ring.outstanding += 1;
-        tenant.outstanding += 1;
+        let Some(tenant) = self.processes.get(process) else {
+            return;
+        };
         if syscall.generation != tenant.generation {
             self.finish(id, Status::NotAllowed, [0; 2]);
             return;
@@ -105,6 +100,52 @@ impl Personality {
             }
             (Service::FileCluster, FileRoute::Nobody) => {
                 self.finish(id, Status::NoService, [0; 2]);
+            }
+        }
+    }
+
+    /// Enters a syscall into the table of calls.
+    fn enter(&mut self, process: usize, vcore: usize, syscall: Syscall) -> Option<CallId> {
+        let tenant = self.processes.get_mut(process)?;
+        let ring = tenant.rings.get_mut(vcore)?;
+        let origin = Origin::Vcore {
+            process: process as u8,
+            vcore: vcore as u8,
+        };
+        let id = self.calls.insert(syscall, origin);
+        // The shares of all clients together fit the table.
+        debug_assert!(id.is_some(), "the call table is full");
+        if id.is_some() {
+            ring.outstanding += 1;
+            tenant.outstanding += 1;
+        }
+        id
+    }
+
+    /// Takes what is left in the rings of a process that exits: what another vcore printed before is still printed,
+    /// everything else is cancelled.
+    fn drain<E: Environment>(&mut self, process: usize, environment: &mut E) {
+        for vcore in 0..MAX_VCORES {
+            for _ in 0..RING_SLOTS {
+                let room = self
+                    .processes
+                    .get(process)
+                    .and_then(|tenant| tenant.rings.get(vcore))
+                    .is_some_and(|ring| ring.outstanding < RING_SLOTS);
+                if !room || !self.listens(process, vcore) {
+                    break;
+                }
+                let Ok(Some(syscall)) = environment.receive_syscall(process, vcore) else {
+                    break;
+                };
+                let Some(id) = self.enter(process, vcore, syscall) else {
+                    break;
+                };
+                if Call::from_raw(syscall.call) == Some(Call::Print) {
+                    self.serve(id, Call::Print, process, vcore, environment);
+                } else {
+                    self.finish(id, Status::Cancelled, [0; 2]);
+                }
             }
         }
     }
@@ -147,7 +188,10 @@ impl Personality {
                 }
             }
             After::End(status) => {
-                self.deliver_vcore(process, vcore, environment);
+                self.drain(process, environment);
+                for vcore in 0..MAX_VCORES {
+                    self.deliver_vcore(process, vcore, environment);
+                }
                 self.end_process(process, status, environment);
             }
         }

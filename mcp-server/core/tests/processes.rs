@@ -187,7 +187,7 @@ fn pieces_of_text_become_lines_of_their_vcore() {
             _ => None,
         })
         .collect();
-    assert_eq!(lines, ["one line", "rest", "two"]);
+    assert_eq!(lines, ["one line", "two", "rest"]);
     let statuses: Vec<Status> = fake.completions[0][0].iter().map(status).collect();
     assert_eq!(
         statuses,
@@ -227,6 +227,7 @@ fn a_process_ends_once_and_not_before_its_reads() {
     );
     assert_eq!(status(&fake.take(0, 1).unwrap()), Status::Done);
     assert_eq!(status(&fake.take(0, 0).unwrap()), Status::Done);
+    assert_eq!(status(&fake.take(0, 0).unwrap()), Status::Cancelled);
     assert_eq!((fake.take(0, 0), personality.open_files()), (None, 0));
     assert!(!personality.finished());
     ask(&mut personality, &mut fake, 1, exit(0));

@@ -114,8 +114,8 @@ impl Calls {
         self.sender.doorbells()
     }
 
-    /// Submits calls with one publication, each with its credit. Gives the tag of the last one, and whether the server
-    /// has to be woken.
+    /// Submits calls with one publication, each with its credit. Gives the tag of the last one, which alone is waited
+    /// for, and whether the server has to be woken.
     pub(crate) fn submit(
         &mut self,
         calls: impl ExactSizeIterator<Item = (Call, Syscall)>,
@@ -134,7 +134,7 @@ impl Calls {
         let mut messages: [Message; RING_SLOTS] = [[0; MESSAGE_WORDS]; RING_SLOTS];
         let mut tag = 0;
         let mut index = 0;
-        for (message, (call, mut syscall)) in messages.iter_mut().zip(calls) {
+        for (number, (call, mut syscall)) in calls.enumerate() {
             while !matches!(self.credits[index].state, State::Free) {
                 index += 1;
             }
@@ -146,9 +146,13 @@ impl Calls {
                 tag,
                 call,
                 block: syscall.block,
-                state: State::Submitted(None),
+                state: if number + 1 == count {
+                    State::Submitted(None)
+                } else {
+                    State::Abandoned(None)
+                },
             };
-            *message = syscall.to_message();
+            messages[number] = syscall.to_message();
         }
         self.free -= count;
         match self.sender.send_batch(&messages[..count]) {

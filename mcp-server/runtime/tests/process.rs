@@ -62,7 +62,7 @@ fn read_all(vcores: usize, uthreads: usize, blocks: u32, length: usize) {
     assert_eq!(report.lines, [format!("read {length} bytes")]);
     assert_eq!(report.granted, vcores);
     assert_eq!((report.strays, report.free_blocks), (0, blocks as usize));
-    println!(
+    std::println!(
         "{vcores} vcores, {uthreads} uthreads, {blocks} blocks: {} calls, at most {} outstanding on a vcore, {} vcores used",
         report.calls,
         report.most_outstanding,
