@@ -37,7 +37,7 @@ fn set_up(
     edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>,
 ) -> Result<Service<Transport>, DriverError> {
     let lost = DriverError::NotInPlan { device };
-    let plan = guest::plan().ok_or(lost)?;
+    let plan = atoll_component::plan().ok_or(lost)?;
     let message = interrupt_message(&plan, device).ok_or(lost)??;
     let driver = start(
         edge.configuration,
@@ -91,5 +91,5 @@ fn turn(service: &mut Service<Transport>) -> Result<(), ServiceError> {
 }
 
 fn log(reason: &dyn fmt::Display) {
-    guest::log(format_args!("virtio-blk: {reason}"));
+    atoll_component::log(format_args!("{reason}"));
 }

@@ -2,54 +2,24 @@
 
 #![allow(unsafe_code)]
 
-use core::arch::global_asm;
-use core::fmt::{self, Write};
 use core::mem::offset_of;
-use core::panic::PanicInfo;
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::layout::{self, PAGE_SIZE, PLAN_PAGES, SERVER_BLOCKS, request, slot};
-use atoll_abi::plan::{Channel, Cluster, DoorbellKind, Plan};
+use atoll_abi::layout::{self, PAGE_SIZE, SERVER_BLOCKS, request, slot};
+use atoll_abi::plan::{Channel, Cluster, DoorbellKind};
 use atoll_abi::process::ProcInfo;
 use atoll_channel::{Endpoint, Side};
+use atoll_component::{log, tell};
 use atoll_hpet::Hpet;
-use sel4::{MessageInfo, cap};
+use sel4::cap;
 
-const ROOT_TASK: cap::Endpoint = cap::Endpoint::from_bits(slot::ROOT_TASK);
-const OWN: cap::Notification = cap::Notification::from_bits(slot::OWN_NOTIFICATION);
 const DRIVER: cap::Notification = cap::Notification::from_bits(slot::DRIVER_NOTIFICATION);
 const INTERRUPT: cap::IrqHandler = cap::IrqHandler::from_bits(slot::INTERRUPT);
 
-global_asm!(
-    ".pushsection .text._start, \"ax\", @progbits",
-    ".global _start",
-    "_start:",
-    "xor ebp, ebp",
-    "and rsp, -16",
-    "call {entry}",
-    "ud2",
-    ".popsection",
-    entry = sym entry,
-);
+atoll_component::entry!(enter);
 
-extern "C" fn entry(cluster: usize) -> ! {
-    crate::run(cluster)
-}
-
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    log(format_args!("server: {info}"));
-    // A fault is what the root task reports and counts as the end of a component.
-    // SAFETY: an undefined instruction stops this thread and changes nothing.
-    unsafe { core::arch::asm!("ud2", options(noreturn)) }
-}
-
-/// The plan.
-pub fn plan() -> Plan {
-    // SAFETY: the root task mapped the plan here, read-only, and nobody writes it.
-    let bytes =
-        unsafe { core::slice::from_raw_parts(layout::PLAN as *const u8, PLAN_PAGES * PAGE_SIZE) };
-    Plan::parse(bytes).expect("the root task maps a plan of this version")
+fn enter(cluster: u64, _: u64) -> ! {
+    crate::run(cluster as usize)
 }
 
 /// Attaches a ring window at one of the addresses of `atoll_abi::layout`.
@@ -114,11 +84,6 @@ impl Doorbells {
     }
 }
 
-/// Waits for anybody who has something for the server.
-pub fn wait() {
-    OWN.wait();
-}
-
 /// Wakes the block driver.
 pub fn signal_driver() {
     DRIVER.signal();
@@ -163,42 +128,4 @@ pub fn exited(process: usize, status: u64, max_granted: u32) {
 /// Tells the root task what crossed a channel.
 pub fn channel(counts: [u64; 5]) {
     tell(request::CHANNEL, &counts);
-}
-
-fn tell(label: u64, words: &[u64]) {
-    for (index, word) in words.iter().enumerate() {
-        sel4::set_mr(index, *word);
-    }
-    ROOT_TASK.call(MessageInfo::new(label, 0, 0, words.len()));
-}
-
-/// Has the root task print a line; what does not fit is cut off.
-pub fn log(text: fmt::Arguments<'_>) {
-    let mut line = Line {
-        bytes: [0; request::LOG_SIZE],
-        length: 0,
-    };
-    // Writing to a `Line` does not fail.
-    let _ = line.write_fmt(text);
-    let words = line.length.div_ceil(8);
-    sel4::set_mr(0, line.length as u64);
-    for (index, bytes) in line.bytes.as_chunks::<8>().0.iter().take(words).enumerate() {
-        sel4::set_mr(1 + index, u64::from_le_bytes(*bytes));
-    }
-    ROOT_TASK.call(MessageInfo::new(request::LOG, 0, 0, 1 + words));
-}
-
-struct Line {
-    bytes: [u8; request::LOG_SIZE],
-    length: usize,
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = &mut self.bytes[self.length..];
-        let most = text.len().min(room.len());
-        room[..most].copy_from_slice(&text.as_bytes()[..most]);
-        self.length += most;
-        Ok(())
-    }
 }

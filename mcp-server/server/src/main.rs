@@ -25,7 +25,7 @@ static RINGS: Mutex<Rings> = Mutex::new(Rings::none());
 
 /// The whole life of the server.
 fn run(cluster: usize) -> ! {
-    let plan = kernel::plan();
+    let plan = atoll_component::plan().expect("the root task maps a plan of this version");
     let mut rings = RINGS.lock();
     rings.attach(&plan, cluster);
     let mut personality = PERSONALITY.lock();
@@ -49,7 +49,7 @@ fn run(cluster: usize) -> ! {
             continue;
         }
         if world.arm(&personality) {
-            kernel::wait();
+            atoll_component::wait();
             world.acknowledge();
         }
         world.disarm();

@@ -160,7 +160,7 @@ impl Environment for World<'_> {
     }
 
     fn print_line(&mut self, process: usize, line: &str) {
-        kernel::log(format_args!(
+        atoll_component::log(format_args!(
             "[{}] {line}",
             self.plan.processes()[process].name
         ));

@@ -1,0 +1,80 @@
+//! What a server or a driver links: its entry, its plan, and what it says to its root task.
+//!
+//! The root task enters a component at `_start` with two numbers, and has mapped and given what `atoll_abi::layout` says.
+
+#![no_std]
+
+#[cfg(feature = "guest")]
+mod panic;
+mod text;
+
+use core::fmt::{self, Write};
+
+use atoll_abi::layout::{PAGE_SIZE, PLAN, PLAN_PAGES, request, slot};
+use atoll_abi::plan::Plan;
+use sel4::{MessageInfo, cap};
+
+use crate::text::Line;
+
+const ROOT_TASK: cap::Endpoint = cap::Endpoint::from_bits(slot::ROOT_TASK);
+const OWN: cap::Notification = cap::Notification::from_bits(slot::OWN_NOTIFICATION);
+
+/// Says with which function, of two numbers, a component begins.
+///
+/// The kernel starts a thread with whatever stack pointer it was given, and the calling convention wants 16 bytes.
+#[macro_export]
+macro_rules! entry {
+    ($main:path) => {
+        /// Called by the entry code, once.
+        extern "C" fn component_main(first: u64, second: u64) -> ! {
+            let main: fn(u64, u64) -> ! = $main;
+            main(first, second)
+        }
+
+        core::arch::global_asm!(
+            ".pushsection .text._start, \"ax\", @progbits",
+            ".global _start",
+            "_start:",
+            "xor ebp, ebp",
+            "and rsp, -16",
+            "call {main}",
+            "ud2",
+            ".popsection",
+            main = sym component_main,
+        );
+    };
+}
+
+/// The plan; `None` where it is of another version.
+pub fn plan() -> Option<Plan> {
+    // SAFETY: the root task maps these pages in every component, read-only, and nobody writes them.
+    let bytes = unsafe { core::slice::from_raw_parts(PLAN as *const u8, PLAN_PAGES * PAGE_SIZE) };
+    Plan::parse(bytes)
+}
+
+/// Sends words to the root task, and waits until it has taken them.
+pub fn tell(label: u64, words: &[u64]) {
+    for (index, word) in words.iter().enumerate() {
+        sel4::set_mr(index, *word);
+    }
+    ROOT_TASK.call(MessageInfo::new(label, 0, 0, words.len()));
+}
+
+/// Has the root task print a line; what does not fit is cut off.
+pub fn log(text: fmt::Arguments<'_>) {
+    let mut line = Line::default();
+    // Writing to a `Line` does not fail.
+    let _ = line.write_fmt(text);
+    let words = line.words();
+    sel4::set_mr(0, line.length() as u64);
+    for (index, word) in words.enumerate() {
+        sel4::set_mr(1 + index, word);
+    }
+    let length = 1 + line.words().len();
+    ROOT_TASK.call(MessageInfo::new(request::LOG, 0, 0, length));
+}
+
+/// Waits for whoever wakes the component.
+pub fn wait() {
+    OWN.wait();
+}
