@@ -44,14 +44,14 @@ pub struct MappedPage(*mut u8);
 impl MappedPage {
     /// Writes a word.
     pub fn write_u32(&self, offset: usize, value: u32) {
-        assert!(offset + 4 <= PAGE_SIZE && offset % 4 == 0);
+        assert!(offset + 4 <= PAGE_SIZE && offset.is_multiple_of(4));
         // SAFETY: the page is mapped writable at this address for as long as this value lives, and the offset lies in it.
         unsafe { self.0.add(offset).cast::<u32>().write_volatile(value) };
     }
 
     /// Reads a word.
     pub fn read_u32(&self, offset: usize) -> u32 {
-        assert!(offset + 4 <= PAGE_SIZE && offset % 4 == 0);
+        assert!(offset + 4 <= PAGE_SIZE && offset.is_multiple_of(4));
         // SAFETY: as for `write_u32`.
         unsafe { self.0.add(offset).cast::<u32>().read_volatile() }
     }

@@ -51,7 +51,7 @@ impl<'a> Component<'a> {
                         mapped.write(offset, bytes)
                     });
                 }
-                space.map(authority, page, base, rights.clone(), VmAttributes::DEFAULT);
+                space.map(authority, page, base, rights, VmAttributes::DEFAULT);
                 Ok(())
             });
             mapped.unwrap_or(());

@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn a_line_is_words() {
         let mut line = Line::default();
-        write!(line, "{}{}", "12345678", 9).unwrap();
+        line.write_str("12345678").unwrap();
+        line.write_str("9").unwrap();
         assert_eq!(line.length(), 9);
         let mut words = line.words();
         assert_eq!(words.next(), Some(u64::from_le_bytes(*b"12345678")));

@@ -19,7 +19,7 @@ pub(crate) fn show(bytes: u64) -> String {
     // A memory size in GiB hides the arithmetic of an error message, so MiB is the largest unit shown.
     let unit = UNITS[1..]
         .iter()
-        .find(|(_, unit)| bytes != 0 && bytes % *unit == 0);
+        .find(|(_, unit)| bytes != 0 && bytes.is_multiple_of(*unit));
     match unit {
         Some((unit, size)) => format!("{} {unit}", bytes / size),
         None => format!("{bytes} bytes"),

@@ -106,7 +106,7 @@ impl Registers for Fake {
             0x000 => (COMPARATORS as u32 - 1) << 8 | 1,
             0x010 => u32::from(state.enabled) | u32::from(state.legacy) << 1,
             0x0F0 => state.counter,
-            0x100.. if offset % 0x20 == 0 => state.configuration[(offset - 0x100) / 0x20],
+            0x100.. if offset.is_multiple_of(0x20) => state.configuration[(offset - 0x100) / 0x20],
             _ => panic!("read of {offset:#x}"),
         })
     }

@@ -221,7 +221,7 @@ impl Queue {
         let id = self.dma.load32(entry);
         let length = self.dma.load32(entry + 4);
         let chain = (id / u32::from(CHAIN)) as usize;
-        if id % u32::from(CHAIN) != 0 || !self.is_busy(chain) {
+        if !id.is_multiple_of(u32::from(CHAIN)) || !self.is_busy(chain) {
             return Err(DriverError::UsedId { id });
         }
         let most = self.lengths[chain] + 1;

@@ -32,7 +32,7 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
 }
 
 fn whole_pages(what: &str, memory: Located<u64>, diagnostics: &mut Diagnostics<'_>) {
-    if memory.value == 0 || memory.value % LARGE_PAGE != 0 {
+    if memory.value == 0 || !memory.value.is_multiple_of(LARGE_PAGE) {
         diagnostics.report(
             memory.at,
             ErrorKind::Unaligned {

@@ -52,7 +52,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         .optional("heap")
         .and_then(|value| bytes("heap", value, diagnostics))
         .unwrap_or(Located::new(DEFAULT_HEAP, process_name.at));
-    if heap.value == 0 || heap.value % PAGE_SIZE as u64 != 0 {
+    if heap.value == 0 || !heap.value.is_multiple_of(PAGE_SIZE as u64) {
         diagnostics.report(
             heap.at,
             ErrorKind::Unaligned {

@@ -40,9 +40,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     };
     let length = words.length.min(words.bytes.len() - 1);
     words.bytes[length] = b'\n';
-    if let Some((runtime, vcore)) = tls::current() {
-        let told = runtime.last_words(vcore, &words.bytes[..=length], STATUS);
-        while told {
+    if let Some((runtime, vcore)) = tls::current()
+        && runtime.last_words(vcore, &words.bytes[..=length], STATUS)
+    {
+        loop {
             Kernel.wait(vcore);
         }
     }

@@ -126,7 +126,7 @@ fn block(words: &mut Words, base: usize) -> Result<Block> {
         }
     }
     let bits: usize = parts.iter().map(|(_, width)| width).sum();
-    ensure!(bits % base == 0, "block {name} has {bits} bits");
+    ensure!(bits.is_multiple_of(base), "block {name} has {bits} bits");
     let mut fields = Vec::new();
     let mut top = bits;
     for (field, width) in parts {
