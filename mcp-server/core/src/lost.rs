@@ -6,7 +6,7 @@
 use atoll_abi::plan::MAX_CHANNELS;
 use atoll_abi::syscall::{Call, Status};
 
-use crate::calls::{CALLS, List, Origin, Stage};
+use crate::calls::{CALLS, Entry, List, Origin, Stage};
 use crate::channel::ChannelState;
 use crate::files::{Client, Volume};
 use crate::personality::Personality;
@@ -38,6 +38,9 @@ impl Personality {
         while let Some(id) = self.calls.pop(&mut requests) {
             self.finish(id, Status::PeerLost, [0; 2]);
         }
+        let came_by_it = |entry: &Entry| entry.origin == Origin::Channel(channel);
+        self.waiting = self.take_out(self.waiting, Status::PeerLost, came_by_it);
+        self.device = self.take_out(self.device, Status::PeerLost, came_by_it);
         self.finish_stage(Stage::Remote { channel }, Status::PeerLost);
         self.files.close_all(Client::Channel(channel));
         for tenant in &mut self.processes {
@@ -78,31 +81,37 @@ impl Personality {
     /// Calls that are with the driver or a peer stay: nobody can take them back. Calls that close a file stay too, so
     /// that the file is closed.
     pub(crate) fn cancel_waiting(&mut self, process: usize) {
-        let mut list = core::mem::take(&mut self.waiting);
-        self.waiting = self.cancel_in(&mut list, process);
-        let mut list = core::mem::take(&mut self.device);
-        self.device = self.cancel_in(&mut list, process);
+        let own = |entry: &Entry| {
+            let of_it = matches!(
+                entry.origin,
+                Origin::Vcore { process: owner, .. } if usize::from(owner) == process
+            );
+            of_it && entry.call != Some(Call::Close)
+        };
+        self.waiting = self.take_out(self.waiting, Status::Cancelled, own);
+        self.device = self.take_out(self.device, Status::Cancelled, own);
         for channel in 0..MAX_CHANNELS {
-            let Some(state) = self.channels.get_mut(channel) else {
+            let Some(list) = self.channels.get(channel).map(|state| state.requests) else {
                 break;
             };
-            let mut list = core::mem::take(&mut state.requests);
-            let kept = self.cancel_in(&mut list, process);
+            let kept = self.take_out(list, Status::Cancelled, own);
             if let Some(state) = self.channels.get_mut(channel) {
                 state.requests = kept;
             }
         }
     }
 
-    fn cancel_in(&mut self, list: &mut List, process: usize) -> List {
+    /// Ends those calls of a list that match; the list of those that stay, in order.
+    fn take_out(
+        &mut self,
+        mut list: List,
+        status: Status,
+        matches: impl Fn(&Entry) -> bool,
+    ) -> List {
         let mut kept = List::EMPTY;
-        while let Some(id) = self.calls.pop(list) {
-            let cancelled = self.calls.get(id).is_some_and(|entry| {
-                let own = matches!(entry.origin, Origin::Vcore { process: p, .. } if usize::from(p) == process);
-                own && entry.call != Some(Call::Close)
-            });
-            if cancelled {
-                self.finish(id, Status::Cancelled, [0; 2]);
+        while let Some(id) = self.calls.pop(&mut list) {
+            if self.calls.get(id).is_some_and(&matches) {
+                self.finish(id, status, [0; 2]);
             } else {
                 self.calls.push(&mut kept, id);
             }

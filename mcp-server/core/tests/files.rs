@@ -3,6 +3,7 @@
 mod common;
 
 use atoll_abi::block::{BLOCK_SIZE, BlockReply, BlockStatus, SECTORS_PER_BLOCK};
+use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::syscall::{Call, NO_BLOCK, Route, Status, Syscall};
 use atoll_core::{HANDLES_PER_PROCESS, Personality, Progress};
 use common::*;
@@ -300,6 +301,30 @@ fn more_reads_than_the_drivers_ring_holds_all_end() {
         fake.drive();
     }
     assert_eq!((ended, personality.outstanding()), (8, 0));
+}
+
+#[test]
+fn a_driver_has_no_more_unanswered_than_its_ring_holds() {
+    let mut plan = plan();
+    plan.pools[0].blocks = 2 * RING_SLOTS as u32;
+    let mut personality = Box::new(Personality::new(&plan, 0));
+    let mut fake = Fake::new();
+    personality.start(&mut fake);
+    settle(&mut personality, &mut fake);
+    let handle = opened(&mut personality, &mut fake, 0);
+    for block in 0..2 * RING_SLOTS {
+        fake.submit(0, block % 4, read(handle, 0, 4096, block as u32));
+    }
+    // The driver takes requests out of its ring and answers none.
+    let mut asked = Vec::new();
+    while personality.step(&mut fake) == Progress::Worked {
+        asked.extend(fake.requests.drain(..));
+    }
+    assert_eq!(asked.len(), RING_SLOTS);
+    fake.requests.extend(asked);
+    settle(&mut personality, &mut fake);
+    let ended: usize = (0..4).map(|vcore| fake.completions[0][vcore].len()).sum();
+    assert_eq!((ended, personality.outstanding()), (2 * RING_SLOTS, 0));
 }
 
 fn failure(tag: u64) -> BlockReply {

@@ -103,7 +103,6 @@ struct Run {
     world: Fake,
     submitted: u64,
     completed: BTreeMap<u64, u32>,
-    accepted_dead: bool,
 }
 
 impl Run {
@@ -211,7 +210,6 @@ impl Run {
         for process in processes {
             let state = self.personality.state(process).unwrap();
             assert_ne!(state, State::Dying);
-            self.accepted_dead |= state == State::Dead;
             let ends =
                 |event: &&Event| matches!(event, Event::Ended(ended, ..) if *ended == process);
             let ended = self.world.events.iter().filter(ends).count();
@@ -243,7 +241,6 @@ fn run(cluster: u32, processes: [usize; 2], room: usize, acts: Vec<Act>) {
         world: Fake::new(),
         submitted: 0,
         completed: BTreeMap::new(),
-        accepted_dead: false,
     };
     run.world.capacity_of_rings = room;
     run.personality.start(&mut run.world);
