@@ -144,6 +144,16 @@ impl Authority {
         self.make(ObjectBlueprint::Notification)
     }
 
+    /// Another capability to a notification, which signals with a badge.
+    pub fn badged(&mut self, notification: cap::Notification, badge: u64) -> cap::Notification {
+        let slot = self.slot::<cap_type::Notification>();
+        let source = slot::CNODE.cap().absolute_cptr(notification);
+        slot.absolute_cptr()
+            .mint(&source, CapRights::write_only(), badge)
+            .expect("the slot is empty");
+        slot.cap()
+    }
+
     /// Makes a page of ordinary memory for somebody.
     pub fn page(&mut self, holder: &str) -> cap::Granule {
         let frame = self.make(ObjectBlueprintX86::_4k.into());

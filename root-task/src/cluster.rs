@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use atoll_abi::archive;
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::layout::{self, MAX_VCORES, PAGE_SIZE, PLAN_PAGES, RING_WINDOW_SIZE, badge, slot};
+use atoll_abi::layout::{
+    self, MAX_VCORES, PAGE_SIZE, PLAN_PAGES, RING_WINDOW_SIZE, alarm, badge, slot,
+};
 use atoll_abi::plan::{Cluster, DoorbellKind, HPET_BASE, NONE, Plan, Process};
 use atoll_abi::process::{PROCINFO_MAGIC, ProcInfo};
 use sel4::{CapRights, VmAttributes, cap};
@@ -26,8 +28,18 @@ pub struct ClusterParts {
     pub threads: Vec<cap::Tcb>,
     /// Components that say when they are ready.
     pub expected_ready: usize,
-    /// Threads of each process, by process.
-    pub vcores: Vec<(usize, Vec<cap::Tcb>)>,
+    /// Its processes.
+    pub processes: Vec<ProcessParts>,
+}
+
+/// What of a process is needed to supervise it.
+pub struct ProcessParts {
+    /// Its index in the plan.
+    pub process: usize,
+    /// Its vcores' threads.
+    pub threads: Vec<cap::Tcb>,
+    /// Tells its server that one of them took a fault.
+    pub alarm: cap::Notification,
 }
 
 /// Builds everything of a cluster but the channels to clusters of its own instance.
@@ -82,7 +94,7 @@ pub fn build(
             );
         }
     }
-    let mut vcores = Vec::new();
+    let mut processes = Vec::new();
     for (index, process) in plan.processes().iter().enumerate() {
         if process.cluster as usize == number {
             let parts = build_process(
@@ -95,7 +107,7 @@ pub fn build(
                 &mut server,
                 notification,
             );
-            vcores.push((index, parts));
+            processes.push(parts);
         }
     }
     map_channels(authority, plan, number, cluster, &mut server, notification);
@@ -116,7 +128,7 @@ pub fn build(
         notification,
         expected_ready: threads.len(),
         threads,
-        vcores,
+        processes,
     }
 }
 
@@ -133,7 +145,7 @@ fn build_process(
     archive: &'static [u8],
     server: &mut Component<'_>,
     server_notification: cap::Notification,
-) -> Vec<cap::Tcb> {
+) -> ProcessParts {
     let holder = format!("process:{}", process.name);
     let image = archive::find(archive, process.image.as_str())
         .unwrap_or_else(|| panic!("the archive holds no image `{}`", process.image));
@@ -222,7 +234,11 @@ fn build_process(
         server.give_whole(slot::vcore_thread(index, vcore), thread);
         threads.push(thread);
     }
-    threads
+    ProcessParts {
+        process: index,
+        threads,
+        alarm: authority.badged(server_notification, alarm::faulted(index)),
+    }
 }
 
 fn procinfo(plan: &Plan, index: usize, process: &Process) -> ProcInfo {

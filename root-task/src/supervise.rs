@@ -10,9 +10,6 @@ use sel4_root_task::println;
 
 use crate::cluster::ClusterParts;
 
-/// Status of a process that was ended by a fault.
-const FAULTED: u64 = 139;
-
 struct Supervisor<'a> {
     plan: &'a Plan,
     instance: usize,
@@ -30,7 +27,7 @@ pub fn run(plan: &Plan, instance: usize, endpoint: cap::Endpoint, clusters: &[Cl
         not_ready: clusters.iter().map(|parts| parts.expected_ready).sum(),
         running: clusters
             .iter()
-            .flat_map(|parts| parts.vcores.iter().map(|(process, _)| *process))
+            .flat_map(|parts| parts.processes.iter().map(|parts| parts.process))
             .collect(),
     };
     for thread in clusters.iter().flat_map(|parts| &parts.threads) {
@@ -130,16 +127,18 @@ impl Supervisor<'_> {
         };
         println!(r#"@atoll {{"event":"fault","who":"{name}","reason":"{fault:x?}"}}"#);
         if kind == badge::PROCESS {
-            let process = index / MAX_VCORES;
-            let threads = self
-                .clusters
-                .iter()
-                .flat_map(|parts| &parts.vcores)
-                .filter(|(owner, _)| *owner == process);
-            for thread in threads.flat_map(|(_, threads)| threads) {
+            self.stop(index / MAX_VCORES);
+        }
+    }
+
+    /// Stops a process at once, and lets its server end what it has under way; the server then says that it has exited.
+    fn stop(&self, process: usize) {
+        let parts = self.clusters.iter().flat_map(|parts| &parts.processes);
+        for parts in parts.filter(|parts| parts.process == process) {
+            for thread in &parts.threads {
                 let _ = thread.tcb_suspend();
             }
-            self.exited(process, FAULTED, 0);
+            parts.alarm.signal();
         }
     }
 }

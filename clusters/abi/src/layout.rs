@@ -186,6 +186,14 @@ pub mod badge {
     }
 }
 
+/// Badges of a server's notification: who has woken it. Everyone but its root task has none.
+pub mod alarm {
+    /// The bit by which the root task says that a process took a fault that nobody handles.
+    pub const fn faulted(process: usize) -> u64 {
+        1 << process
+    }
+}
+
 /// Labels of the messages that a server or driver sends to its root task.
 pub mod request {
     /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.

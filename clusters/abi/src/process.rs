@@ -8,6 +8,9 @@ use crate::name::Name;
 /// First word of a [`ProcInfo`]: "PROCINFO" in little-endian order.
 pub const PROCINFO_MAGIC: u64 = u64::from_le_bytes(*b"PROCINFO");
 
+/// Exit status of a process of which a vcore took a fault that nobody handles (as a shell shows a segmentation fault).
+pub const FAULTED: u64 = 139;
+
 /// The read-only page that the server shares with a process.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]

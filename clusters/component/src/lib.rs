@@ -74,7 +74,7 @@ pub fn log(text: fmt::Arguments<'_>) {
     ROOT_TASK.call(MessageInfo::new(request::LOG, 0, 0, length));
 }
 
-/// Waits for whoever wakes the component.
-pub fn wait() {
-    OWN.wait();
+/// Waits for whoever wakes the component; the badges of all who did.
+pub fn wait() -> u64 {
+    OWN.wait()
 }

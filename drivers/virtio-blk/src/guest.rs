@@ -86,7 +86,7 @@ pub fn signal_server() {
 
 /// Waits for the server or the device, and allows the next interrupt.
 pub fn wait() {
-    atoll_component::wait();
+    let _ = atoll_component::wait();
     // Before anybody looks at the queue, so that an interrupt for what is missed then comes. A refusal would be a
     // mistake of the root task that the next interrupt, which then never comes, cannot hide.
     let _ = INTERRUPT.irq_handler_ack();

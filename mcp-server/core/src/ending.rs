@@ -11,6 +11,19 @@ use crate::personality::{FAULT_STATUS, FIRST_GENERATION, Personality};
 use crate::process::State;
 
 impl Personality {
+    /// Ends a process that somebody else found unable to go on, with an exit status: a vcore took a fault, say.
+    pub fn lose_process<E: Environment>(
+        &mut self,
+        process: usize,
+        status: u64,
+        environment: &mut E,
+    ) {
+        if self.processes.get(process).is_some_and(|t| t.is_alive()) {
+            self.counters.process_faults += 1;
+            self.end_process(process, status, environment);
+        }
+    }
+
     /// Ends a process that broke the protocol of its rings.
     pub(crate) fn fault_process<E: Environment>(&mut self, process: usize, environment: &mut E) {
         if !self.processes.get(process).is_some_and(|t| t.is_alive()) {

@@ -10,6 +10,9 @@ mod kernel;
 mod rings;
 mod world;
 
+use atoll_abi::layout::alarm::faulted;
+use atoll_abi::plan::MAX_PROCESSES;
+use atoll_abi::process::FAULTED;
 use atoll_core::{Personality, Progress};
 use spin::Mutex;
 
@@ -49,8 +52,11 @@ fn run(cluster: usize) -> ! {
             continue;
         }
         if world.arm(&personality) {
-            atoll_component::wait();
+            let badges = atoll_component::wait();
             world.acknowledge();
+            for process in (0..MAX_PROCESSES).filter(|process| badges & faulted(*process) != 0) {
+                personality.lose_process(process, FAULTED, &mut world);
+            }
         }
         world.disarm();
         idle = 0;
