@@ -11,7 +11,7 @@ mod rings;
 mod world;
 
 use atoll_abi::layout::alarm::faulted;
-use atoll_abi::plan::MAX_PROCESSES;
+use atoll_abi::plan::{MAX_PROCESSES, Plan};
 use atoll_abi::process::FAULTED;
 use atoll_core::{Personality, Progress};
 use spin::Mutex;
@@ -19,12 +19,22 @@ use spin::Mutex;
 use crate::rings::Rings;
 use crate::world::World;
 
-/// Steps without work before the server arms its rings and blocks. Small, because under emulation a polling core takes
-/// the host's time from the one that it waits for.
+/// Steps without work before a server that has its core for itself arms its rings and blocks.
 const POLL_BUDGET: u32 = 200;
 
 static PERSONALITY: Mutex<Personality> = Mutex::new(Personality::vacant());
 static RINGS: Mutex<Rings> = Mutex::new(Rings::none());
+
+/// Whether a vcore runs on the server's core: while the server polls there, the one that it waits for does not run.
+fn shares_core(plan: &Plan, cluster: usize) -> bool {
+    let core = plan.clusters()[cluster].first_core;
+    let own = plan
+        .processes()
+        .iter()
+        .filter(|process| process.cluster as usize == cluster);
+    own.flat_map(|process| process.cores.iter().take(process.vcores as usize))
+        .any(|vcore| *vcore == core)
+}
 
 /// The whole life of the server.
 fn run(cluster: usize) -> ! {
@@ -36,6 +46,11 @@ fn run(cluster: usize) -> ! {
     let mut world = World::new(&plan, cluster, &mut rings);
     kernel::ready();
     personality.start(&mut world);
+    let budget = if shares_core(&plan, cluster) {
+        0
+    } else {
+        POLL_BUDGET
+    };
     let mut idle = 0;
     loop {
         match personality.step(&mut world) {
@@ -47,7 +62,7 @@ fn run(cluster: usize) -> ! {
             // keeps back goes on at the next wake-up; nobody spins for it.
             Progress::Idle | Progress::Stalled => idle += 1,
         }
-        if idle < POLL_BUDGET {
+        if idle < budget {
             core::hint::spin_loop();
             continue;
         }
