@@ -294,7 +294,10 @@ fn map_channels(
     }
     if between_kernels {
         let page = authority.device_page(HPET_BASE, &server.holder);
-        let handler = interrupts::doorbell(authority, plan, cluster, page, notification);
+        if cluster.masked == 0 {
+            let handler = interrupts::doorbell(authority, plan, cluster, page, notification);
+            server.give_whole(slot::INTERRUPT, handler);
+        }
         server.map(
             authority,
             page,
@@ -302,7 +305,6 @@ fn map_channels(
             CapRights::read_write(),
             VmAttributes::UNCACHEABLE,
         );
-        server.give_whole(slot::INTERRUPT, handler);
     }
 }
 

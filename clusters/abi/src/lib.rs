@@ -20,4 +20,4 @@ pub mod syscall;
 pub mod volume;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;

@@ -125,6 +125,10 @@ pub struct Cluster {
     pub server_pool: u32,
     /// Length of its quantum in milliseconds.
     pub quantum_ms: u32,
+    /// 1 where its server masks its doorbell: it polls its channels and is never interrupted.
+    pub masked: u32,
+    /// Zero.
+    pub padding: u32,
 }
 
 /// What a cluster's cores are for.

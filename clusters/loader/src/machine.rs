@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use atoll_abi::plan::{DoorbellKind, Plan};
+use atoll_abi::plan::{DoorbellKind, NONE, Plan};
 
 use crate::acpi::Madt;
 use crate::multiboot;
@@ -80,7 +80,8 @@ pub fn comparators(plan: &Plan) -> u32 {
         .filter(|channel| channel.doorbell == DoorbellKind::Hpet as u32)
         .flat_map(|channel| channel.clusters);
     used.filter_map(|cluster| plan.clusters().get(cluster as usize))
-        .map(|cluster| cluster.comparator.saturating_add(1))
+        .filter(|cluster| cluster.comparator != NONE)
+        .map(|cluster| cluster.comparator + 1)
         .max()
         .unwrap_or(0)
 }

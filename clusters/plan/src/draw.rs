@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::plan::{ClusterKind, DoorbellKind, KernelMode, NONE, Plan};
+use atoll_abi::plan::{Cluster, ClusterKind, DoorbellKind, KernelMode, NONE, Plan};
 
 use crate::checked::{CheckedPlan, driver};
 use crate::layout::RESERVED_LOW;
@@ -153,15 +153,17 @@ fn channels(plan: &Plan, out: &mut String) -> fmt::Result {
             "  {index}  {} <-> {}, doorbells: ",
             first.name, second.name
         )?;
-        if channel.doorbell == DoorbellKind::Hpet as u32 {
-            writeln!(
-                out,
-                "HPET comparator {} wakes {}, {} wakes {}",
-                first.comparator, first.name, second.comparator, second.name
-            )?;
-        } else {
-            writeln!(out, "notifications")?;
-        }
+        let wakes = |cluster: &Cluster| match cluster.masked {
+            0 if channel.doorbell == DoorbellKind::Hpet as u32 => {
+                format!(
+                    "HPET comparator {} wakes {}",
+                    cluster.comparator, cluster.name
+                )
+            }
+            0 => format!("a notification wakes {}", cluster.name),
+            _ => format!("{} polls", cluster.name),
+        };
+        writeln!(out, "{}, {}", wakes(first), wakes(second))?;
     }
     none_if(plan.channels().is_empty(), out)
 }

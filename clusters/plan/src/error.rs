@@ -124,6 +124,12 @@ errors! {
     /// A kernel option that follows from the plan.
     DerivedOption { option: String, cluster: String, key: String } =>
         "cluster `{cluster}` sets the kernel option `{option}`, which follows from its key `{key}`; remove the option and set `{key}`";
+    /// A server that polls on a core on which a vcore runs.
+    MaskedCoreShared { cluster: String, core: u32, process: String, doorbell: Place } =>
+        "process `{process}` has a vcore on core {core}, where the server of cluster `{cluster}` polls because its doorbell is masked ({doorbell}); leave that core to the server or take `doorbell` out";
+    /// A server that polls on the core of its driver.
+    MaskedWithDevice { cluster: String, device: String, doorbell: Place } =>
+        "device `{device}` is driven on the core where the server of cluster `{cluster}` polls because its doorbell is masked ({doorbell}); give the device to another cluster or take `doorbell` out";
     /// A cluster that does not exist.
     UnknownCluster { name: String, user: String, hint: String } =>
         "{user} names cluster `{name}`, which does not exist: {hint}";

@@ -93,6 +93,7 @@ fn clusters(plan: &Plan, encoded: &mut Encoded) {
             comparator: NONE,
             server_pool: NONE,
             quantum_ms: cluster.quantum_ms.value,
+            masked: u32::from(cluster.masked.value),
             ..*target
         };
         for (slot, core) in target.cores.iter_mut().zip(cluster.cores()) {
@@ -154,7 +155,11 @@ fn channels(plan: &Plan, encoded: &mut Encoded) -> u64 {
         window += WINDOW;
     }
     encoded.channel_count = plan.channels.len() as u32;
-    let receivers = encoded.clusters.iter_mut().zip(rung).filter(|(_, it)| *it);
+    let receivers = encoded
+        .clusters
+        .iter_mut()
+        .zip(rung)
+        .filter(|(cluster, it)| *it && cluster.masked == 0);
     for (comparator, (cluster, _)) in receivers.enumerate() {
         cluster.comparator = comparator as u32;
     }

@@ -29,6 +29,7 @@
 //! quantum-ms = 10                  # a multiple of the tick
 //! timer-tick-ms = 2                # optional: 2
 //! devices = ["disk0"]              # optional: none; at most one block device
+//! doorbell = "interrupt"           # optional; or "masked": its server polls, on a core of its own
 //! kernel = { KernelPrinting = false }   # optional: KERNEL_OPTIONS
 //!
 //! [[cluster]]

@@ -44,6 +44,8 @@ pub(crate) struct Cluster {
     pub(crate) quantum_ms: Located<u32>,
     pub(crate) tick_ms: Located<u32>,
     pub(crate) devices: Vec<Text>,
+    /// Whether its server masks its doorbell.
+    pub(crate) masked: Located<bool>,
     pub(crate) options: Located<OptionValues>,
 }
 

@@ -107,7 +107,7 @@ fn drawings_name_everything() {
         "  0x12000000 - 0x12004000     16 KiB  window of channel 0",
         "  0x12004000 - 0x12044000    256 KiB  pool 0: 64 blocks of process digest",
         "  0x12044000 - 0x12048000     16 KiB  pool 1: 4 blocks of server io",
-        "  0  io <-> compute, doorbells: HPET comparator 0 wakes io, 1 wakes compute",
+        "  0  io <-> compute, doorbells: HPET comparator 0 wakes io, HPET comparator 1 wakes compute",
     ] {
         assert!(drawing.lines().any(|it| it == line), "{line} in\n{drawing}");
     }

@@ -51,14 +51,16 @@ pub fn publish_granted(process: usize, granted: u64) {
 /// How other clusters are woken, and this one by them.
 pub struct Doorbells {
     hpet: Option<Hpet>,
+    interrupted: bool,
 }
 
 impl Doorbells {
-    /// The doorbells of a server; `between_kernels` where one of its channels crosses kernels.
-    pub fn new(between_kernels: bool) -> Doorbells {
+    /// The doorbells of a server; `between_kernels` where one of its channels crosses kernels, `interrupted` where it is
+    /// woken that way itself.
+    pub fn new(between_kernels: bool, interrupted: bool) -> Doorbells {
         // SAFETY: the root task mapped the HPET's registers here, uncached, exactly where a channel crosses kernels.
         let hpet = between_kernels.then(|| unsafe { Hpet::new(layout::HPET as *mut u8) });
-        Doorbells { hpet }
+        Doorbells { hpet, interrupted }
     }
 
     /// Wakes the server at the other end of a channel.
@@ -77,7 +79,7 @@ impl Doorbells {
 
     /// Allows the next interrupt.
     pub fn acknowledge(&self) {
-        if self.hpet.is_some() {
+        if self.interrupted {
             // A message-signalled interrupt is never masked; the kernel wants to be told all the same.
             let _ = INTERRUPT.irq_handler_ack();
         }

@@ -2,6 +2,7 @@
 
 mod cores;
 mod devices;
+mod doorbells;
 mod kernels;
 mod memory;
 mod processes;
@@ -26,6 +27,7 @@ pub(crate) fn all(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     kernels::check(plan, diagnostics);
     devices::check(plan, diagnostics);
     channels(plan, diagnostics);
+    doorbells::check(plan, diagnostics);
     processes::check(plan, diagnostics);
     memory::check(plan, diagnostics);
 }

@@ -28,6 +28,7 @@ pub(super) fn cluster(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             "quantum-ms",
             "timer-tick-ms",
             "devices",
+            "doorbell",
             "kernel",
         ],
         diagnostics,
@@ -56,6 +57,11 @@ pub(super) fn cluster(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     let quantum_ms = table
         .required("quantum-ms", diagnostics)
         .and_then(|value| milliseconds("quantum-ms", value, diagnostics));
+    let doorbells = [("interrupt", false), ("masked", true)];
+    let masked = table.optional("doorbell").and_then(|value| {
+        let at = value.span().start;
+        choice("doorbell", &doorbells, value, diagnostics).map(|masked| Located::new(masked, at))
+    });
     // Where one of the two could not be read, they are made equal, so that they agree.
     let either = tick_ms
         .or(quantum_ms)
@@ -71,6 +77,7 @@ pub(super) fn cluster(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             references("devices", "a device", value, diagnostics)
                 .unwrap_or_else(|| vec![Text::new(String::new(), value.span().start)])
         }),
+        masked: masked.unwrap_or(Located::new(false, table.at)),
         options: options(&table, &name.value, diagnostics),
         name,
     }
