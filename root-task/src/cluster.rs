@@ -206,17 +206,14 @@ fn build_process(
             layout::server_vcore_window(index, vcore),
         );
         let notification = authority.notification();
-        component.give(
-            slot::VCORE_NOTIFICATIONS + vcore as u64,
-            notification,
-            CapRights::read_write(),
-            0,
-        );
+        // Why the badge is what it is, `resume_vcore` of the server tells.
+        let own_slot = slot::VCORE_NOTIFICATIONS + vcore as u64;
+        component.give(own_slot, notification, CapRights::read_write(), own_slot);
         server.give(
             slot::server_vcore_notification(index, vcore),
             notification,
             CapRights::write_only(),
-            0,
+            own_slot,
         );
         let fault_slot = slot::FAULT_ENDPOINTS + vcore as u64;
         let speaker = badge::PROCESS + (index * MAX_VCORES + vcore) as u64;

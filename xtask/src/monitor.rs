@@ -45,6 +45,8 @@ pub struct Monitor<'a> {
     pub failure: Option<Failure>,
     /// What contradicts the plan or the protocol without ending the run.
     pub problems: Vec<String>,
+    /// Whether a process took a fault.
+    pub process_faults: bool,
 }
 
 impl<'a> Monitor<'a> {
@@ -58,6 +60,7 @@ impl<'a> Monitor<'a> {
             results: Vec::new(),
             failure: None,
             problems: Vec::new(),
+            process_faults: false,
         }
     }
 
@@ -103,8 +106,8 @@ impl<'a> Monitor<'a> {
         owed
     }
 
-    /// Takes one line of an instance's serial port.
-    pub fn line(&mut self, instance: usize, text: &str) -> Shown {
+    /// Takes one line of a serial port.
+    pub fn line(&mut self, text: &str) -> Shown {
         match Line::parse(text) {
             Line::Event(event) => self
                 .event(event)
@@ -130,16 +133,18 @@ impl<'a> Monitor<'a> {
                     Shown::Line(text.to_owned())
                 }
             }
-            Line::Plain(said) => {
-                if KERNEL_FAILURES.iter().any(|failure| said.contains(failure)) {
-                    let who = names::instance(self.plan, instance);
-                    self.fail(
-                        Verdict::Kernel,
-                        format!("the kernel of {who} stopped: {said}"),
-                    );
-                }
-                Shown::Nothing
-            }
+            Line::Plain(_) => Shown::Nothing,
+        }
+    }
+
+    /// Takes one line of an instance's kernel.
+    pub fn kernel_line(&mut self, instance: usize, said: &str) {
+        if KERNEL_FAILURES.iter().any(|failure| said.contains(failure)) {
+            let who = names::instance(self.plan, instance);
+            self.fail(
+                Verdict::Kernel,
+                format!("the kernel of {who} stopped: {said}"),
+            );
         }
     }
 
@@ -247,6 +252,11 @@ impl<'a> Monitor<'a> {
                     doorbells,
                     peer_doorbells,
                 });
+            }
+            // A process takes nobody with it: the others are watched to their ends.
+            Event::Fault { who, reason } if who.starts_with("process:") => {
+                self.process_faults = true;
+                return Ok(self.problem(format!("{who} faulted: {reason}")));
             }
             Event::Fault { who, reason } => {
                 self.fail(Verdict::Fault, format!("{who} faulted: {reason}"));

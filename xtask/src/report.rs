@@ -4,9 +4,13 @@ mod parts;
 
 use atoll_abi::plan::{KernelMode, Plan};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::audit::{self, Audit};
 use crate::monitor::Monitor;
+
+/// The image whose processes say what the report's `digest` is.
+const DIGEST: &str = "digest";
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -135,6 +139,15 @@ pub struct Digest {
     pub sha256: String,
 }
 
+/// What one process said for the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResultReport {
+    /// The process.
+    pub process: String,
+    /// What it said.
+    pub result: Value,
+}
+
 /// What an idle system costs the host.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Idle {
@@ -167,6 +180,8 @@ pub struct Report {
     pub processes: Vec<ProcessReport>,
     /// The channels.
     pub channels: Vec<ChannelReport>,
+    /// What processes said for the report, in order.
+    pub results: Vec<ResultReport>,
     /// What `digest` said; `None` where it did not, or its processes disagree.
     pub digest: Option<Digest>,
     /// What the idle system cost, where that was asked for.
@@ -217,13 +232,17 @@ impl Report {
             }
             None => {
                 problems.extend(monitor.owed());
-                if digest.is_none() && problems.is_empty() {
+                let expected = plan
+                    .processes()
+                    .iter()
+                    .any(|it| it.image.as_str() == DIGEST);
+                if expected && digest.is_none() && problems.is_empty() {
                     problems.push("no process reported a digest".to_owned());
                 }
-                if problems.is_empty() {
-                    Verdict::Pass
-                } else {
-                    Verdict::Fail
+                match problems.is_empty() {
+                    true => Verdict::Pass,
+                    false if monitor.process_faults => Verdict::Fault,
+                    false => Verdict::Fail,
                 }
             }
         };
@@ -246,6 +265,7 @@ impl Report {
             audit,
             processes,
             channels: parts::channels(plan, monitor),
+            results: parts::results(monitor),
             digest,
             idle: circumstances.idle,
         }

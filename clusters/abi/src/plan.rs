@@ -31,6 +31,13 @@ pub const HPET_BASE: u64 = 0xFED0_0000;
 /// Physical address of the memory-mapped PCI configuration space of QEMU's q35 machine.
 pub const ECAM_BASE: u64 = 0xB000_0000;
 
+/// I/O port of the kernel console of an instance: beside the serial port, which is the root task's alone, so that what a
+/// kernel prints tears no line. QEMU has a debug console there; other machines nothing, and nothing answers like a
+/// serial port that is always ready.
+pub const fn kernel_port(instance: usize) -> u32 {
+    0x300 + 8 * instance as u32
+}
+
 /// Vector argument of a doorbell's interrupt, in every instance.
 pub const DOORBELL_VECTOR: u64 = 16;
 

@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use atoll_abi::boot::{READY, READY_PAGE};
-use atoll_abi::plan::{Instance, MAX_CLUSTERS, Plan};
+use atoll_abi::plan::{Instance, MAX_CLUSTERS, Plan, kernel_port};
 use atoll_loader::acpi::Madt;
 use atoll_loader::image;
 use atoll_loader::multiboot::{
@@ -116,7 +116,7 @@ fn load(index: usize, instance: &Instance, kernel: &Module, root_task: &Module) 
     let page = information_address(index);
     memory::clear(page, 4096);
     let mut command_line = CommandLine::default();
-    let port = instance.serial_port;
+    let port = kernel_port(index);
     let _ = write!(command_line, "console_port={port:#x} debug_port={port:#x}");
     memory::place(page + COMMAND_LINE_AT, &command_line.bytes);
     let module = Module {

@@ -144,7 +144,10 @@ impl Personality {
             ring.outstanding -= 1;
             tenant.outstanding -= 1;
             self.calls.remove(id);
-            let wakes = tenant.vcores.has_yielded(vcore) && tenant.state != State::Dying;
+            // The completion of its own yield is for when it is granted again.
+            let wakes = tenant.vcores.has_yielded(vcore)
+                && tenant.state != State::Dying
+                && entry.call != Some(Call::YieldVcore);
             if wakes && (tenant.many_core || vcore == 0) {
                 grant(tenant, process, Some(vcore), environment);
             }

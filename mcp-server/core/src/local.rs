@@ -181,11 +181,12 @@ impl Personality {
         match outcome.after {
             After::Nothing => {}
             After::Stop => {
-                // The completion first: sent later, it would wake the vcore again.
-                self.deliver_vcore(process, vcore, environment);
+                // Stopped before it can see the completion: it would take that for having been granted again, and be
+                // stopped with a uthread on it.
                 if let Some(tenant) = self.processes.get_mut(process) {
                     stop(tenant, process, vcore, environment);
                 }
+                self.deliver_vcore(process, vcore, environment);
             }
             After::End(status) => {
                 self.drain(process, environment);

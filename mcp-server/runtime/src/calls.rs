@@ -61,6 +61,8 @@ pub(crate) struct Completed {
     pub(crate) credit: bool,
     pub(crate) ended: bool,
     pub(crate) returned_vcore: bool,
+    /// The server did not take the vcore, because it had completions that were not taken yet.
+    pub(crate) refused_vcore: bool,
 }
 
 /// The syscalls of one vcore, and the ring that carries them.
@@ -189,6 +191,7 @@ impl Calls {
         let mut completed = Completed {
             ended: done && credit.call == Call::Exit,
             returned_vcore: credit.call == Call::YieldVcore,
+            refused_vcore: credit.call == Call::YieldVcore && answer.status == Status::Busy,
             ..Completed::default()
         };
         match mem::replace(&mut credit.state, State::Free) {

@@ -157,9 +157,8 @@ impl Runtime {
     /// the process has ended.
     pub fn run(&'static self, vcore: usize) {
         tls::enter(self, vcore);
-        let own = &self.vcores[vcore];
         while !self.ended() {
-            self.drain(own);
+            self.drain(vcore);
             match self.next(vcore) {
                 Some(uthread) => self.execute(vcore, uthread),
                 None if self.poll(vcore) => {}
@@ -195,7 +194,8 @@ impl Runtime {
     }
 
     /// Takes in the completions that have arrived, at most a ring of them. Tells whether there were any.
-    fn drain(&'static self, own: &Vcore) -> bool {
+    fn drain(&'static self, vcore: usize) -> bool {
+        let own = &self.vcores[vcore];
         let (mut any, mut credit) = (false, false);
         for _ in 0..atoll_channel::CAPACITY {
             let received = own.receiver.lock().receive();
@@ -204,7 +204,7 @@ impl Runtime {
                     let completion = Completion::from_message(&message);
                     let completed = own.calls.look(|calls| calls.complete(&completion));
                     credit |= completed.credit;
-                    self.settle(own, completed);
+                    self.settle(vcore, completed);
                     any = true;
                 }
                 Ok(None) => break,
@@ -220,10 +220,12 @@ impl Runtime {
         any
     }
 
-    fn settle(&self, own: &Vcore, completed: Completed) {
+    fn settle(&'static self, vcore: usize, completed: Completed) {
         drop(completed.block);
         if completed.returned_vcore {
-            own.leaving.store(false, Ordering::Relaxed);
+            // What the server waits for has been taken by now.
+            let leaves = completed.refused_vcore && self.give_back(vcore).is_ok();
+            self.vcores[vcore].leaving.store(leaves, Ordering::Relaxed);
         }
         if let Some(waker) = completed.waker {
             waker.wake();
@@ -246,9 +248,8 @@ impl Runtime {
 
     /// Looks for work for a while. Tells whether there is some.
     fn poll(&'static self, vcore: usize) -> bool {
-        let own = &self.vcores[vcore];
         for _ in 0..POLL_BUDGET {
-            if self.drain(own) || !self.is_idle(vcore) || self.ended() {
+            if self.drain(vcore) || !self.is_idle(vcore) || self.ended() {
                 return true;
             }
             spin_loop();
@@ -330,16 +331,29 @@ impl Runtime {
     pub(crate) fn last_words(&'static self, vcore: usize, text: &[u8], status: u64) -> bool {
         let exit = Syscall {
             arguments: [status, 0, 0, 0],
+            generation: self.generation,
             ..EMPTY
         };
+        let text = crate::print::pieces(text).map(|(call, mut piece)| {
+            piece.generation = self.generation;
+            (call, piece)
+        });
         let calls = &self.vcores[vcore].calls;
         // Whoever panicked may hold the lock.
         let wakes = calls.try_look(|own| {
-            let _ = own.submit(crate::print::pieces(text));
+            let _ = own.submit(text);
             own.submit(once((Call::Exit, exit))).is_ok()
         });
         self.world.ring_server();
         wakes == Some(true)
+    }
+
+    /// Tells the server that the calling vcore is given back.
+    fn give_back(&'static self, vcore: usize) -> Result<(), Refused> {
+        let tag = self.try_submit(vcore, once((Call::YieldVcore, EMPTY)))?;
+        // Nobody waits for the answer: it comes when the vcore is granted again.
+        drop(Pending::new(self, vcore, tag));
+        Ok(())
     }
 
     /// Gives the calling vcore back, from a uthread: it stops taking uthreads, and the server is told.
@@ -348,11 +362,8 @@ impl Runtime {
         if vcore == 0 {
             return Err(Status::NotAllowed);
         }
-        let call = once((Call::YieldVcore, EMPTY));
-        match runtime.try_submit(vcore, call) {
-            Ok(tag) => {
-                // Nobody waits for the answer: it comes when the vcore is granted again.
-                drop(Pending::new(runtime, vcore, tag));
+        match runtime.give_back(vcore) {
+            Ok(()) => {
                 runtime.vcores[vcore].leaving.store(true, Ordering::Relaxed);
                 if !runtime.scheduler.is_idle(vcore) {
                     runtime.wake_sleeper();

@@ -96,7 +96,12 @@ pub fn signal_vcore(process: usize, vcore: usize) {
     cap::Notification::from_bits(slot::server_vcore_notification(process, vcore)).signal();
 }
 
-/// Lets a vcore run.
+/// Lets a vcore run, for the first time or again.
+///
+/// seL4 5.0.0 resumes a thread that was stopped between being woken and running on at its last system call: the call is
+/// made again, with the registers that its first end left. For a wait that is the badge in place of the capability, so
+/// vcores are woken with the slot of their own notification as the badge (the root task sees to that); and as the first
+/// end took the wake-up, there is another one here. A spurious one does no harm.
 pub fn resume_vcore(process: usize, vcore: usize) {
     let thread = cap::Tcb::from_bits(slot::vcore_thread(process, vcore));
     if let Err(error) = thread.tcb_resume() {
@@ -104,6 +109,7 @@ pub fn resume_vcore(process: usize, vcore: usize) {
             "server: vcore {vcore} does not start: {error}"
         ));
     }
+    signal_vcore(process, vcore);
 }
 
 /// Stops a vcore.

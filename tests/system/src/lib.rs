@@ -13,6 +13,7 @@ mod limits;
 mod machines;
 mod misuse;
 mod plans;
+mod probes;
 mod workflow;
 
 use std::fmt;
@@ -123,6 +124,7 @@ pub fn all() -> Vec<Test> {
     tests.extend(plans::shipped_plans());
     tests.extend(digest::tests());
     tests.extend(machines::tests());
+    tests.extend(probes::tests());
     tests.extend(limits::tests());
     tests.extend(workflow::tests());
     tests

@@ -52,7 +52,10 @@ pub const GOOD_RUN: &[(usize, &str)] = &[
 pub fn after<'a>(plan: &'a Plan, lines: &[(usize, &str)]) -> Monitor<'a> {
     let mut monitor = Monitor::new(plan);
     for (instance, line) in lines {
-        monitor.line(*instance, line);
+        match line.strip_prefix("(kernel) ") {
+            Some(said) => monitor.kernel_line(*instance, said),
+            None => drop(monitor.line(line)),
+        }
     }
     monitor
 }
@@ -85,16 +88,16 @@ fn a_good_run_is_complete_with_its_last_process_and_owes_nothing_at_its_end() {
 fn what_a_person_sees() {
     let plan = example();
     let mut monitor = Monitor::new(&plan);
-    assert_eq!(monitor.line(0, "[io] up"), Shown::Nothing);
+    assert_eq!(monitor.line("[io] up"), Shown::Nothing);
     assert_eq!(
-        monitor.line(1, "[digest] hello"),
+        monitor.line("[digest] hello"),
         Shown::Line("[digest] hello".to_owned())
     );
     assert!(matches!(
-        monitor.line(1, "[digest] progress 1"),
+        monitor.line("[digest] progress 1"),
         Shown::Note(_)
     ));
-    assert!(matches!(monitor.line(1, "@atoll {"), Shown::Line(_)));
+    assert!(matches!(monitor.line("@atoll {"), Shown::Line(_)));
     assert_eq!(monitor.problems.len(), 1);
 }
 
@@ -107,9 +110,9 @@ fn failures_end_the_run_and_the_first_one_counts() {
             "no HPET",
         ),
         (
-            r#"@atoll {"event":"fault","who":"process:digest","reason":"page"}"#,
+            r#"@atoll {"event":"fault","who":"server:io","reason":"page"}"#,
             Verdict::Fault,
-            "process:digest",
+            "server:io",
         ),
         (
             r#"@atoll {"event":"panic","who":"root-task","reason":"x"}"#,
@@ -117,18 +120,22 @@ fn failures_end_the_run_and_the_first_one_counts() {
             "root-task",
         ),
         (
-            "seL4 called fail at file.c:10 in function f, saying \"x\"",
+            "(kernel) seL4 called fail at file.c:10 in function f, saying \"x\"",
             Verdict::Kernel,
             "kernel of io",
         ),
     ];
     let plan = example();
     for (line, verdict, part) in cases {
-        let monitor = after(&plan, &[(0, line), (0, "seL4 called fail again")]);
+        let monitor = after(&plan, &[(0, line), (0, "(kernel) seL4 called fail again")]);
         let failure = monitor.failure.unwrap();
         assert_eq!(failure.verdict, verdict);
         assert!(failure.reason.contains(part), "{}", failure.reason);
     }
+    let fault = r#"@atoll {"event":"fault","who":"process:digest","reason":"page"}"#;
+    let monitor = after(&plan, &[(0, fault)]);
+    assert!(monitor.failure.is_none() && monitor.process_faults);
+    assert!(monitor.problems[0].contains("process:digest"));
     // A process that prints the words of a kernel is no kernel.
     assert_eq!(
         after(&plan, &[(1, "[digest] seL4 called fail")]).failure,

@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use crate::monitor::{End, Monitor};
 use crate::names;
-use crate::report::{ChannelReport, Digest, EndReport, InstanceReport, ProcessReport};
+use crate::report::{
+    ChannelReport, Digest, EndReport, InstanceReport, ProcessReport, ResultReport,
+};
 
 /// Where an instance does not describe itself as the plan does.
 pub fn disagreements(plan: &Plan, monitor: &Monitor) -> Vec<String> {
@@ -113,6 +115,16 @@ pub fn channels(plan: &Plan, monitor: &Monitor) -> Vec<ChannelReport> {
                 .collect(),
         })
         .collect()
+}
+
+/// What processes said for the report.
+pub fn results(monitor: &Monitor) -> Vec<ResultReport> {
+    let said = monitor.results.iter();
+    said.map(|(process, result)| ResultReport {
+        process: process.clone(),
+        result: result.clone(),
+    })
+    .collect()
 }
 
 /// The one digest of the run; an error where processes disagree.

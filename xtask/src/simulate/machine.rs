@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use atoll_abi::plan::{NONE, Plan};
+use atoll_abi::plan::{NONE, Plan, kernel_port};
 
 use crate::child::{self, OnDeath, Running};
 use crate::simulate::folder::BuildFolder;
@@ -25,6 +25,8 @@ pub struct Machine {
     qemu: Running,
     /// What comes over each instance's serial port.
     pub serial: Vec<Tail>,
+    /// What each instance's kernel prints.
+    pub kernels: Vec<Tail>,
     errors: PathBuf,
 }
 
@@ -36,25 +38,34 @@ pub fn start(qemu: &Path, folder: &BuildFolder, scratch: &Path, disk: &Path) -> 
     let serial: Vec<PathBuf> = (0..folder.plan.instances().len())
         .map(|index| scratch.join(format!("serial{index}")))
         .collect();
+    let kernels: Vec<PathBuf> = (0..serial.len())
+        .map(|index| scratch.join(format!("kernel{index}")))
+        .collect();
     let errors = scratch.join("qemu-errors");
     let stderr = fs::File::create(&errors)
         .with_context(|| format!("cannot write to the folder {}", scratch.display()))?;
     // QEMU cuts module names at blanks, so it gets them relative to their folder.
     let mut command = child::command(qemu, OnDeath::Kill);
     command
-        .args(arguments(folder, &serial, disk)?)
+        .args(arguments(folder, &serial, &kernels, disk)?)
         .current_dir(&folder.images)
         .stdout(stderr.try_clone().context("cannot share a file")?)
         .stderr(stderr);
     Ok(Machine {
         qemu: Running::start(command, "QEMU", OnDeath::Kill)?,
         serial: serial.into_iter().map(Tail::new).collect(),
+        kernels: kernels.into_iter().map(Tail::new).collect(),
         errors,
     })
 }
 
 /// QEMU's command line.
-fn arguments(folder: &BuildFolder, serial: &[PathBuf], disk: &Path) -> Result<Vec<OsString>> {
+fn arguments(
+    folder: &BuildFolder,
+    serial: &[PathBuf],
+    kernels: &[PathBuf],
+    disk: &Path,
+) -> Result<Vec<OsString>> {
     let plan = &folder.plan;
     if serial.len() > SERIAL_PORTS {
         bail!(
@@ -99,6 +110,13 @@ fn arguments(folder: &BuildFolder, serial: &[PathBuf], disk: &Path) -> Result<Ve
         arguments.push(option(&format!("file,id=serial{index},path="), path, ""));
         arguments.push("-serial".into());
         arguments.push(format!("chardev:serial{index}").into());
+    }
+    for (index, path) in kernels.iter().enumerate() {
+        let port = kernel_port(index);
+        arguments.push("-chardev".into());
+        arguments.push(option(&format!("file,id=kernel{index},path="), path, ""));
+        arguments.push("-device".into());
+        arguments.push(format!("isa-debugcon,iobase={port:#x},chardev=kernel{index}").into());
     }
     for (index, device) in plan.devices().iter().enumerate() {
         let (bus, slot, function) = (
@@ -193,7 +211,8 @@ mod tests {
             info: Default::default(),
         };
         let serial = vec![PathBuf::from("/a,b/serial0"); plan.instances().len()];
-        let arguments = arguments(&folder, &serial, Path::new("/tmp/x,y"))?;
+        let kernels = vec![PathBuf::from("/kernel"); serial.len()];
+        let arguments = arguments(&folder, &serial, &kernels, Path::new("/tmp/x,y"))?;
         let words: Vec<_> = arguments
             .iter()
             .map(|word| word.to_string_lossy())
@@ -211,6 +230,7 @@ mod tests {
             "-global hpet.timers=5",
             "-kernel loader.elf -initrd plan.bin,a,,b",
             "file,id=serial1,path=/a,,b/serial0",
+            "isa-debugcon,iobase=0x308,chardev=kernel1",
             "file=/tmp/x,,y",
             "virtio-blk-pci,drive=disk0,disable-legacy=on,bus=pcie.0,addr=0x4.0x0",
         ] {

@@ -116,7 +116,7 @@ impl Watch<'_, '_> {
                 )
             };
             self.monitor.fail(verdict, text);
-        } else if self.machine.serial.iter().any(|tail| tail.bytes > FLOOD) {
+        } else if self.flooded() {
             self.monitor.fail(
                 Verdict::Flood,
                 format!(
@@ -147,8 +147,14 @@ impl Watch<'_, '_> {
         );
     }
 
+    fn flooded(&self) -> bool {
+        let mut all = self.machine.serial.iter().chain(&self.machine.kernels);
+        all.any(|tail| tail.bytes > FLOOD)
+    }
+
     fn heard_nothing(&self) -> bool {
-        self.machine.serial.iter().all(|tail| tail.bytes == 0)
+        let mut all = self.machine.serial.iter().chain(&self.machine.kernels);
+        all.all(|tail| tail.bytes == 0)
     }
 
     /// Takes the lines that have come; whether any byte came.
@@ -162,6 +168,13 @@ impl Watch<'_, '_> {
             for line in lines {
                 self.take(instance, &line)?;
             }
+            let tail = &mut self.machine.kernels[instance];
+            let before = tail.bytes;
+            let lines = tail.lines()?;
+            heard |= tail.bytes != before;
+            for line in lines {
+                self.take_kernel(instance, &line)?;
+            }
         }
         Ok(heard)
     }
@@ -173,13 +186,26 @@ impl Watch<'_, '_> {
             if let Some(line) = self.machine.serial[instance].rest() {
                 self.take(instance, &line)?;
             }
+            if let Some(line) = self.machine.kernels[instance].rest() {
+                self.take_kernel(instance, &line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a line of an instance's kernel, which is kept among the others of its instance.
+    fn take_kernel(&mut self, instance: usize, line: &str) -> Result<()> {
+        let kept = self.logs.keep(instance, &format!("(kernel) {line}"))?;
+        self.monitor.kernel_line(instance, line);
+        if self.verbose {
+            self.progress.line(&kept);
         }
         Ok(())
     }
 
     fn take(&mut self, instance: usize, line: &str) -> Result<()> {
         let kept = self.logs.keep(instance, line)?;
-        let shown = self.monitor.line(instance, line);
+        let shown = self.monitor.line(line);
         match shown {
             _ if self.verbose => self.progress.line(&kept),
             Shown::Line(text) => self.progress.line(&text),

@@ -34,7 +34,7 @@ impl Window {
 
     /// A word of the window, as a hostile peer sees it.
     pub fn word(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset % 8 == 0 && offset < RING_WINDOW_SIZE);
+        assert!(offset.is_multiple_of(8) && offset < RING_WINDOW_SIZE);
         // SAFETY: inside the window, aligned, and all accesses are atomic.
         unsafe { AtomicU64::from_ptr(self.0.add(offset).cast()) }
     }

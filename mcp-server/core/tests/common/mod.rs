@@ -264,6 +264,8 @@ fn cluster(block_device: u32, server_pool: u32) -> Cluster {
         comparator: NONE,
         server_pool,
         quantum_ms: 1,
+        masked: 0,
+        padding: 0,
     }
 }
 

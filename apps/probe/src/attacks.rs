@@ -1,0 +1,64 @@
+//! What a process may not do. Each ends this process and nothing else.
+
+#![allow(unsafe_code, reason = "doing what is not allowed is what is tested")]
+
+use core::hint::spin_loop;
+
+use atoll_abi::layout::{self, slot};
+use atoll_runtime::guest::procinfo;
+use atoll_runtime::println;
+use sel4::{MessageInfo, cap};
+
+use crate::wrong;
+
+/// An address at which nothing is mapped.
+const NOWHERE: usize = 0x30_0000;
+
+/// Runs for ever and says nothing.
+pub fn hang() -> ! {
+    loop {
+        spin_loop();
+    }
+}
+
+/// Writes where nothing is mapped.
+pub fn write_nowhere() -> ! {
+    // SAFETY: it faults, which is what is tested.
+    unsafe { (NOWHERE as *mut u64).write_volatile(1) };
+    wrong("a write to no page went through")
+}
+
+/// Runs what is not there.
+pub fn jump_nowhere() -> ! {
+    // SAFETY: it faults, which is what is tested.
+    let nowhere: extern "C" fn() = unsafe { core::mem::transmute(NOWHERE) };
+    nowhere();
+    wrong("no page could be run")
+}
+
+/// Reads the page after the process's own blocks.
+pub fn read_beyond_the_pool() -> ! {
+    let beyond = layout::block(procinfo().pool_blocks as usize) as *const u8;
+    // SAFETY: it faults, which is what is tested.
+    unsafe { beyond.read_volatile() };
+    wrong("a page beyond the pool could be read")
+}
+
+/// Sends to every slot of the capability space that the process was not told of. A send that does not block is dropped
+/// where there is no capability, so nothing may come of it.
+pub fn use_other_capabilities() {
+    let vcores = u64::from(procinfo().max_vcores);
+    let own = |index: u64| {
+        index == slot::SERVER_NOTIFICATION
+            || (slot::VCORE_NOTIFICATIONS..slot::VCORE_NOTIFICATIONS + vcores).contains(&index)
+            || (slot::FAULT_ENDPOINTS..slot::FAULT_ENDPOINTS + vcores).contains(&index)
+    };
+    let mut tried = 0;
+    for index in (0..1 << slot::CSPACE_BITS).filter(|index| !own(*index)) {
+        for label in [0, 1, layout::request::EXITED] {
+            cap::Endpoint::from_bits(index).nb_send(MessageInfo::new(label, 0, 0, 4));
+        }
+        tried += 1;
+    }
+    println!(r#"result {{"slots":{tried}}}"#);
+}

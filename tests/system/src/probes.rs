@@ -1,0 +1,158 @@
+//! Processes that test the system from inside, and processes that fail beside one that must not notice.
+
+use serde_json::{Value, json};
+
+use crate::context::expect_pass;
+use crate::leftovers::check_none;
+use crate::{Context, Test, TestResult, check, inputs};
+
+/// Calls of the process `storm`, which its source names too; besides, it opens and closes its file.
+const STORM: u64 = 1_000_000;
+
+/// The tests.
+pub fn tests() -> Vec<Test> {
+    vec![
+        Test::new(
+            "probe",
+            "vcores, calls and capabilities, seen from inside",
+            probe,
+        ),
+        Test::new(
+            "attack",
+            "processes that fault, panic or end take nobody with them",
+            attack,
+        ),
+        Test::new("hang", "a process that says nothing is noticed", hang),
+        Test::new(
+            "storm",
+            "a million calls cross two kernels and all of them are accounted for",
+            storm,
+        ),
+        Test::new(
+            "masked",
+            "a cluster that masks its doorbell is never rung",
+            masked,
+        ),
+    ]
+}
+
+fn plan(name: &str) -> String {
+    format!("tests/system/plans/{name}.toml")
+}
+
+/// Name and exit status of each process of a report.
+fn statuses(report: &Value) -> Vec<Value> {
+    let processes = report["processes"].as_array().into_iter().flatten();
+    let mut statuses: Vec<Value> = processes
+        .map(|process| json!([process["name"], process["status"]]))
+        .collect();
+    statuses.sort_by_key(Value::to_string);
+    statuses
+}
+
+/// What a process of a report said.
+fn result<'a>(report: &'a Value, process: &str) -> &'a Value {
+    let mut results = report["results"].as_array().into_iter().flatten();
+    results
+        .find(|result| result["process"] == process)
+        .map_or(&Value::Null, |result| &result["result"])
+}
+
+fn probe(context: &Context) -> TestResult {
+    let folder = context.folder("probe")?;
+    let input = inputs::write(&folder, &inputs::text(10_000))?;
+    let report = context.run_well(&plan("probe"), &input, &folder)?;
+    let vcores = result(&report, "probe-vcores");
+    check!(
+        *vcores == json!({"vcores": 3, "used": 7, "again": 7}),
+        "vcores: {vcores}"
+    );
+    let calls = result(&report, "probe-calls");
+    check!(*calls == json!({"calls": 18}), "calls: {calls}");
+    // All slots but the server's notification, the vcore's, and its fault endpoint.
+    let slots = &result(&report, "probe-escape")["slots"];
+    check!(*slots == 1024 - 3, "slots: {slots}");
+    Ok(())
+}
+
+fn attack(context: &Context) -> TestResult {
+    let folder = context.folder("attack")?;
+    let input = inputs::write(&folder, &inputs::text(500_000))?;
+    let (ended, report) = context.run(&plan("attack"), &input, &folder, &[])?;
+    check!(
+        !ended.status.success() && report["verdict"] == "fault",
+        "the verdict is {}: {}",
+        report["verdict"],
+        ended.shown()
+    );
+    let expected = [
+        json!(["digest", 0]),
+        json!(["probe-exit", 7]),
+        json!(["probe-jump", 139]),
+        json!(["probe-panic", 101]),
+        json!(["probe-pool", 139]),
+        json!(["probe-write", 139]),
+    ];
+    let found = statuses(&report);
+    check!(found == expected, "the processes ended as {found:?}");
+    for name in ["probe-jump", "probe-pool", "probe-write"] {
+        let named = format!("process:{name} faulted");
+        check!(
+            ended.stderr.contains(&named),
+            "the fault of {name} is not shown: {}",
+            ended.shown()
+        );
+    }
+    inputs::check_digest(&report, &input, true)?;
+    check_none(&folder)
+}
+
+fn hang(context: &Context) -> TestResult {
+    let folder = context.folder("hang")?;
+    let input = inputs::write(&folder, b"text")?;
+    let (ended, report) = context.run(&plan("hang"), &input, &folder, &["--silence-limit", "4"])?;
+    check!(
+        !ended.status.success() && report["verdict"] == "silent",
+        "the verdict is {}: {}",
+        report["verdict"],
+        ended.shown()
+    );
+    check!(
+        ended.stderr.contains("last lines"),
+        "the last lines are not shown: {}",
+        ended.shown()
+    );
+    check_none(&folder)
+}
+
+fn storm(context: &Context) -> TestResult {
+    let folder = context.folder("storm")?;
+    let input = inputs::write(&folder, b"text")?;
+    let (ended, report) = context.run(&plan("storm"), &input, &folder, &[])?;
+    expect_pass(&ended, &report)?;
+    let said = result(&report, "storm");
+    check!(
+        said["calls"] == STORM && said["completed"] == STORM && said["wrong"] == 0,
+        "storm says {said}"
+    );
+    let end = &report["channels"][0]["ends"][0];
+    check!(
+        end["sent"] == STORM + 2 && end["received"] == STORM + 2,
+        "the channel carried {end}"
+    );
+    Ok(())
+}
+
+fn masked(context: &Context) -> TestResult {
+    let folder = context.folder("masked")?;
+    let input = inputs::write(&folder, &inputs::random(1 << 20))?;
+    let report = context.run_well(&plan("masked"), &input, &folder)?;
+    inputs::check_digest(&report, &input, false)?;
+    let end = &report["channels"][0]["ends"][0];
+    check!(
+        end["cluster"] == "compute" && end["peer_doorbells"] == 0,
+        "the masked cluster was rung: {end}"
+    );
+    check!(end["received"].as_u64() > Some(256), "it received {end}");
+    Ok(())
+}
