@@ -26,7 +26,7 @@ const BATCH: usize = 16;
 const PER_VCORE: usize = 2;
 
 /// Calls of one uthread between two lines of progress.
-const PROGRESS: usize = 100_000;
+const PROGRESS: usize = 10_000;
 
 #[derive(Clone, Copy, Default)]
 struct Account {
