@@ -56,12 +56,7 @@ pub fn build(
     let mut server = Component::new(authority, holder, image);
     server.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
     let notification = authority.notification();
-    server.give(
-        slot::ROOT_TASK,
-        endpoint,
-        CapRights::all(),
-        badge::SERVER + number as u64,
-    );
+    server.give_endpoint(slot::ROOT_TASK, endpoint, badge::SERVER + number as u64);
     server.give(
         slot::OWN_NOTIFICATION,
         notification,
@@ -217,7 +212,7 @@ fn build_process(
         );
         let fault_slot = slot::FAULT_ENDPOINTS + vcore as u64;
         let speaker = badge::PROCESS + (index * MAX_VCORES + vcore) as u64;
-        component.give(fault_slot, endpoint, CapRights::all(), speaker);
+        component.give_endpoint(fault_slot, endpoint, speaker);
         let thread = component.thread(
             authority,
             ThreadPlan {

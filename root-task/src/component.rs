@@ -7,7 +7,8 @@ use atoll_abi::layout::{self, PAGE_SIZE, STACK_SIZE, TLS_PAGES, slot as child_sl
 use atoll_root_task::image::{Image, Tls};
 use sel4::init_thread::slot;
 use sel4::{
-    CNodeCapData, CPtr, CapRights, ObjectBlueprint, UserContext, VmAttributes, cap, cap_type,
+    CNodeCapData, CPtr, CapRights, CapRightsBuilder, ObjectBlueprint, UserContext, VmAttributes,
+    cap, cap_type,
 };
 
 use crate::address_space::AddressSpace;
@@ -82,6 +83,13 @@ impl<'a> Component<'a> {
         target
             .mint(&source, rights, badge)
             .unwrap_or_else(|error| panic!("slot {index} of {}: {error}", self.holder));
+    }
+
+    /// Gives it the endpoint of the root task, to call it and to have faults sent there. Sending a call or a fault takes the
+    /// right to grant; with the right to receive, a child could take what others send.
+    pub fn give_endpoint(&self, index: u64, endpoint: cap::Endpoint, speaker: u64) {
+        let rights = CapRightsBuilder::none().write(true).grant(true).build();
+        self.give(index, endpoint, rights, speaker);
     }
 
     /// Gives it a capability as it is; for capabilities that have no rights or badge.

@@ -107,12 +107,7 @@ pub fn build(
         device.pci_address,
         notification,
     );
-    driver.give(
-        slot::ROOT_TASK,
-        endpoint,
-        CapRights::all(),
-        badge::DRIVER + index as u64,
-    );
+    driver.give_endpoint(slot::ROOT_TASK, endpoint, badge::DRIVER + index as u64);
     driver.give(
         slot::OWN_NOTIFICATION,
         notification,

@@ -44,6 +44,12 @@ pub fn read_beyond_the_pool() -> ! {
     wrong("a page beyond the pool could be read")
 }
 
+/// Takes what others send to the root task, from the endpoint to which this process's faults go.
+pub fn receive_for_the_root_task() -> ! {
+    cap::Endpoint::from_bits(slot::FAULT_ENDPOINTS).recv();
+    wrong("a message to the root task could be taken")
+}
+
 /// Sends to every slot of the capability space that the process was not told of. A send that does not block is dropped
 /// where there is no capability, so nothing may come of it.
 pub fn use_other_capabilities() {

@@ -32,6 +32,7 @@ fn main() {
         "probe-write" => attacks::write_nowhere(),
         "probe-jump" => attacks::jump_nowhere(),
         "probe-pool" => attacks::read_beyond_the_pool(),
+        "probe-steal" => attacks::receive_for_the_root_task(),
         "probe-escape" => attacks::use_other_capabilities(),
         _ => {
             println!("there is no probe `{name}`");

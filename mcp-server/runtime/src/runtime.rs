@@ -160,7 +160,10 @@ impl Runtime {
         while !self.ended() {
             self.drain(vcore);
             match self.next(vcore) {
-                Some(uthread) => self.execute(vcore, uthread),
+                Some(uthread) => {
+                    self.execute(vcore, uthread);
+                    self.leave(vcore);
+                }
                 None if self.poll(vcore) => {}
                 None => self.sleep(vcore),
             }
@@ -356,22 +359,26 @@ impl Runtime {
         Ok(())
     }
 
-    /// Gives the calling vcore back, from a uthread: it stops taking uthreads, and the server is told.
+    /// Has the calling vcore given back as soon as the calling uthread has left it: it could be stopped at once.
     pub(crate) fn leave_vcore() -> Result<(), Status> {
         let (runtime, vcore) = Runtime::current_vcore();
         if vcore == 0 {
             return Err(Status::NotAllowed);
         }
-        match runtime.give_back(vcore) {
-            Ok(()) => {
-                runtime.vcores[vcore].leaving.store(true, Ordering::Relaxed);
-                if !runtime.scheduler.is_idle(vcore) {
-                    runtime.wake_sleeper();
-                }
-                Ok(())
-            }
-            Err(Refused::NoCredit) => Err(Status::Busy),
-            Err(Refused::Closed) => Err(Status::PeerLost),
+        runtime.vcores[vcore].leaving.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Gives a vcore back whose last uthread wanted that. Where that fails it stays.
+    fn leave(&'static self, vcore: usize) {
+        let own = &self.vcores[vcore];
+        if !own.leaving.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.give_back(vcore).is_err() {
+            own.leaving.store(false, Ordering::Relaxed);
+        } else if !self.scheduler.is_idle(vcore) {
+            self.wake_sleeper();
         }
     }
 }

@@ -215,12 +215,13 @@ pub fn request_vcores(count: usize) -> Reply<usize> {
     })
 }
 
-/// Gives the calling vcore back; the calling uthread goes on on another one. Vcore 0 stays.
+/// Gives the calling vcore back; the calling uthread goes on on another one. Vcore 0 stays, and so does a vcore that has
+/// no credit for the syscall.
 ///
 /// The server answers the syscall when it grants the vcore again, not before.
 ///
 /// # Errors
-/// [`Status::NotAllowed`] on vcore 0, [`Status::Busy`] without credit, [`Status::PeerLost`] where the ring is closed.
+/// [`Status::NotAllowed`] on vcore 0.
 pub fn yield_vcore() -> Result<(), Status> {
     Runtime::leave_vcore()?;
     uthread::yield_now();

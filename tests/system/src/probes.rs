@@ -91,11 +91,12 @@ fn attack(context: &Context) -> TestResult {
         json!(["probe-jump", 139]),
         json!(["probe-panic", 101]),
         json!(["probe-pool", 139]),
+        json!(["probe-steal", 139]),
         json!(["probe-write", 139]),
     ];
     let found = statuses(&report);
     check!(found == expected, "the processes ended as {found:?}");
-    for name in ["probe-jump", "probe-pool", "probe-write"] {
+    for name in ["probe-jump", "probe-pool", "probe-steal", "probe-write"] {
         let named = format!("process:{name} faulted");
         check!(
             ended.stderr.contains(&named),
