@@ -17,7 +17,8 @@ pub mod name;
 pub mod plan;
 pub mod process;
 pub mod syscall;
+pub mod time;
 pub mod volume;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

@@ -3,6 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::message::Payload;
+use crate::time::Timeout;
 
 /// Bytes of text that one [`Call::Print`] carries.
 pub const PRINT_SIZE: usize = 32;
@@ -22,7 +23,7 @@ pub struct Syscall {
     pub tag: u64,
     /// A [`Call`].
     pub call: u16,
-    /// Between servers: the block pool that `block` is in. From a process: zero, its server fills it in.
+    /// Between servers: the block pool that `block` is in. From a process: its [`Timeout`], which its own server keeps.
     pub pool: u16,
     /// The file that the call is about: a raw [`crate::handle::Handle`], or zero.
     pub handle: u32,
@@ -35,6 +36,13 @@ pub struct Syscall {
 }
 
 impl Payload for Syscall {}
+
+impl Syscall {
+    /// How long a process lets the call take.
+    pub fn timeout(&self) -> Timeout {
+        Timeout::from_raw(self.pool)
+    }
+}
 
 /// What a syscall asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,11 +67,16 @@ pub enum Call {
     RequestVcores = 8,
     /// Gives the calling vcore back.
     YieldVcore = 9,
+    /// Takes back a call that the same vcore submitted. `arguments[0]`: its tag. Result: 1 where the call ended with
+    /// [`Status::Cancelled`] because of it, 0 where there is no such call any more.
+    Cancel = 10,
+    /// Does nothing until its time-out, which it must have, and then ends with [`Status::TimedOut`].
+    Sleep = 11,
 }
 
 impl Call {
     /// Every call, for tables and tests.
-    pub const ALL: [Call; 9] = [
+    pub const ALL: [Call; 11] = [
         Call::Open,
         Call::Stat,
         Call::Read,
@@ -73,6 +86,8 @@ impl Call {
         Call::BecomeMcp,
         Call::RequestVcores,
         Call::YieldVcore,
+        Call::Cancel,
+        Call::Sleep,
     ];
 
     /// The call that a peer named, or `None` where there is no such call.
@@ -95,10 +110,15 @@ pub struct Completion {
     pub result: [u64; 2],
     /// A [`Route`]: who served the call.
     pub route: u32,
-    /// The syscall's block, now the caller's again, or [`NO_BLOCK`].
+    /// The syscall's block, now the caller's again, or [`NO_BLOCK`]: it had none, or it ended early while a device or
+    /// another cluster could still write it.
     pub block: u32,
+    /// The block of an earlier call that ended early, now the caller's again, or [`NO_BLOCK`].
+    pub returned: u32,
     /// Zero.
-    pub reserved: [u64; 2],
+    pub padding: u32,
+    /// Zero.
+    pub reserved: u64,
 }
 
 impl Payload for Completion {}
@@ -199,7 +219,7 @@ mod tests {
             assert_eq!(Status::from_raw(status as u32), status);
         }
         assert_eq!(Call::from_raw(0), None);
-        assert_eq!(Call::from_raw(10), None);
+        assert_eq!(Call::from_raw(12), None);
         assert_eq!(Status::from_raw(14), Status::Malformed);
     }
 

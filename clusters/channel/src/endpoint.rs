@@ -1,8 +1,10 @@
 //! One side of a channel.
 
+use crate::generation::{self, Generation};
 use crate::memory::Shared;
 use crate::receiver::Receiver;
 use crate::sender::Sender;
+use crate::sync::Ordering;
 
 /// Which side of a channel one is. [`Side::First`] sends on ring 0 and receives on ring 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,24 +15,37 @@ pub enum Side {
     Second,
 }
 
+impl Side {
+    /// The rings of a channel as one that this side sends on and one that it receives on.
+    fn orient<T>(self, [zero, one]: [T; 2]) -> (T, T) {
+        match self {
+            Side::First => (zero, one),
+            Side::Second => (one, zero),
+        }
+    }
+}
+
 /// One side of a channel: the producer's end of one ring and the consumer's end of the other.
 pub struct Endpoint {
     /// Sends to the peer.
     pub sender: Sender,
     /// Receives from the peer.
     pub receiver: Receiver,
+    outgoing: Shared,
+    incoming: Shared,
 }
 
 impl Endpoint {
     fn new(rings: [Shared; 2], side: Side) -> Endpoint {
-        let [zero, one] = rings;
-        let (outgoing, incoming) = match side {
-            Side::First => (zero, one),
-            Side::Second => (one, zero),
-        };
+        let (outgoing, incoming) = side.orient(rings);
+        let own = incarnation(&outgoing);
+        let peer = incarnation(&incoming);
+        let generation = Generation::of(own, peer);
         Endpoint {
-            sender: Sender::new(outgoing),
-            receiver: Receiver::new(incoming),
+            sender: Sender::new(outgoing.clone(), generation),
+            receiver: Receiver::new(incoming.clone(), generation, peer),
+            outgoing,
+            incoming,
         }
     }
 
@@ -39,26 +54,106 @@ impl Endpoint {
     /// # Safety
     /// `window` points to [`atoll_abi::layout::RING_WINDOW_SIZE`] bytes, aligned to a page, that were zero before either
     /// side first attached, that stay mapped for as long as the endpoint lives, and that this address space uses as a
-    /// channel's window only. Each side is attached at most once in the life of a window.
+    /// channel's window only. Each side is attached at most once at a time.
     #[cfg(not(loom))]
     pub unsafe fn attach(window: *mut u8, side: Side) -> Endpoint {
-        // SAFETY: the caller promises a whole window; a ring is one half of it.
-        let rings = unsafe {
-            [
-                Shared::new(window),
-                Shared::new(window.add(crate::window::RING)),
-            ]
-        };
+        // SAFETY: the caller promises a whole window.
+        Endpoint::new(unsafe { rings(window) }, side)
+    }
+
+    /// Attaches a new incarnation of a side that died: whatever the dead one wrote, or still writes, is refused from now
+    /// on. The peer learns of it by [`Receiver::peer_changed`].
+    ///
+    /// # Safety
+    /// As for [`Endpoint::attach`]; the dead incarnation does not use the window any more.
+    #[cfg(not(loom))]
+    pub unsafe fn attach_again(window: *mut u8, side: Side) -> Endpoint {
+        // SAFETY: the caller promises a whole window.
+        Endpoint::come_back(unsafe { rings(window) }, side)
+    }
+
+    fn come_back(rings: [Shared; 2], side: Side) -> Endpoint {
+        let (outgoing, _) = side.orient([&rings[0], &rings[1]]);
+        let number = generation::next(incarnation(outgoing));
+        set_incarnation(outgoing, number);
         Endpoint::new(rings, side)
     }
 
     /// Both sides of a channel on loom's heap.
     #[cfg(loom)]
     pub fn pair() -> (Endpoint, Endpoint) {
-        let (zero, one) = (Shared::new(), Shared::new());
+        let rings = [Shared::new(), Shared::new()];
         (
-            Endpoint::new([zero.clone(), one.clone()], Side::First),
-            Endpoint::new([zero, one], Side::Second),
+            Endpoint::new(rings.clone(), Side::First),
+            Endpoint::new(rings, Side::Second),
         )
     }
+
+    /// A new incarnation of this side: see `attach_again`.
+    #[cfg(loom)]
+    pub fn again(self, side: Side) -> Endpoint {
+        let (zero, one) = side.orient([self.outgoing, self.incoming]);
+        Endpoint::come_back([zero, one], side)
+    }
+
+    /// The channel's generation: it grows whenever one of its sides dies or comes back.
+    pub fn generation(&self) -> u32 {
+        self.sender.generation().number()
+    }
+
+    /// Begins anew with the peer's present incarnation, both rings empty; `false` where the peer is dead, or where this
+    /// side is. What was under way has to be ended by the caller: no answer to it will come.
+    pub fn renew(&mut self) -> bool {
+        let own = incarnation(&self.outgoing);
+        let peer = incarnation(&self.incoming);
+        if !generation::alive(own) || !generation::alive(peer) {
+            return false;
+        }
+        let generation = Generation::of(own, peer);
+        self.sender.renew(generation);
+        self.receiver.renew(generation, peer);
+        true
+    }
+
+    /// Says that this side is dead: it wants no more of a peer that broke the protocol, say.
+    pub fn close(&mut self) {
+        set_incarnation(
+            &self.outgoing,
+            generation::dead(incarnation(&self.outgoing)),
+        );
+    }
+}
+
+/// Says of one side of a channel that it is dead: what its supervisor does when it stopped it. The peer sees it by
+/// [`Receiver::peer_changed`] and has to be woken by its doorbell.
+///
+/// # Safety
+/// As for [`Endpoint::attach`], except that the side may be attached: it is dead.
+#[cfg(not(loom))]
+pub unsafe fn announce_lost(window: *mut u8, side: Side) {
+    // SAFETY: the caller promises a whole window.
+    let (outgoing, _) = side.orient(unsafe { rings(window) });
+    set_incarnation(&outgoing, generation::dead(incarnation(&outgoing)));
+}
+
+/// # Safety
+/// `window` points to a whole window, as [`Endpoint::attach`] says.
+#[cfg(not(loom))]
+unsafe fn rings(window: *mut u8) -> [Shared; 2] {
+    // SAFETY: the caller promises a whole window; a ring is one half of it.
+    unsafe {
+        [
+            Shared::new(window),
+            Shared::new(window.add(crate::window::RING)),
+        ]
+    }
+}
+
+fn incarnation(ring: &Shared) -> u64 {
+    // Acquire: whoever raised the number has written nothing of an earlier generation after it.
+    ring.header.incarnation.0.load(Ordering::Acquire)
+}
+
+fn set_incarnation(ring: &Shared, number: u64) {
+    ring.header.incarnation.0.store(number, Ordering::Release);
 }

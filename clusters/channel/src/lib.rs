@@ -1,8 +1,12 @@
 //! Rings in shared memory and the doorbells beside them.
 //!
 //! A channel is a window of shared memory that holds two rings, one each way. Each ring has one producer and one
-//! consumer, 64-byte slots, and a sequence number in each slot that is the publication of its message. What a peer can
-//! write is read once, checked, then used: misbehaviour is a [`PeerFault`], which closes that end of the ring for good.
+//! consumer, 64-byte slots, and a stamp in each slot, the number of its message, that is the message's publication. What a
+//! peer can write is read once, checked, then used: misbehaviour is a [`PeerFault`], which closes that end of the ring for
+//! good.
+//!
+//! A side that dies and comes back is another incarnation. The channel then has another [generation](Endpoint::generation):
+//! both rings begin anew, and whatever the dead wrote, or still writes, is refused.
 //!
 //! A receiver that has nothing to do polls for a while, then [arms](Receiver::arm) the ring and blocks. A sender learns
 //! from [`Wake`] whether it has to ring the receiver's [`Doorbell`].
@@ -10,16 +14,21 @@
 #![no_std]
 
 mod endpoint;
+mod generation;
 mod memory;
 mod receiver;
 mod sender;
 mod sync;
-
-pub use endpoint::{Endpoint, Side};
+mod telemetry;
 #[cfg(not(loom))]
-pub use memory::window;
+pub mod window;
+
+#[cfg(not(loom))]
+pub use endpoint::announce_lost;
+pub use endpoint::{Endpoint, Side};
 pub use receiver::Receiver;
-pub use sender::{SendError, Sender, Wake};
+pub use sender::{SendError, Sender, Staged, Wake};
+pub use telemetry::{BUCKETS, Telemetry};
 
 use core::fmt;
 
@@ -42,7 +51,7 @@ pub enum PeerFault {
         /// The most that was possible: messages produced.
         most: u64,
     },
-    /// A slot's sequence number is neither that of its next message nor that of the lap before.
+    /// A slot's stamp is of this generation, and neither that of its next message nor that of the lap before.
     Sequence {
         /// What the peer wrote.
         found: u64,
@@ -56,11 +65,11 @@ impl fmt::Display for PeerFault {
         match self {
             PeerFault::ConsumerIndex { found, least, most } => write!(
                 formatter,
-                "the consumer's index is {found}, outside {least} to {most}"
+                "the consumer's index is {found:#x}, outside {least:#x} to {most:#x}"
             ),
             PeerFault::Sequence { found, expected } => write!(
                 formatter,
-                "a slot's sequence number is {found}, where {expected} or that of the lap before can be"
+                "a slot's stamp is {found:#x}, where {expected:#x} or that of the lap before can be"
             ),
         }
     }

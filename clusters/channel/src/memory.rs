@@ -2,18 +2,30 @@
 
 use core::ops::Deref;
 
-use crate::sync::{AtomicU64, Ordering, SLOTS, WORDS};
+use crate::sync::{AtomicU64, LATENCY_BUCKETS, Ordering, SLOTS, WORDS};
 use atoll_abi::message::{MESSAGE_WORDS, Message};
 
 /// What one side writes, alone on its cache line.
 #[repr(C, align(64))]
 pub(crate) struct Line<T>(pub(crate) T);
 
-/// What the producer tells its peer; nothing depends on it.
+/// What the producer tells about what it sent; nothing depends on it.
 #[repr(C)]
-pub(crate) struct Telemetry {
-    pub(crate) sent: AtomicU64,
+pub(crate) struct SentCounts {
+    pub(crate) messages: AtomicU64,
+    pub(crate) batches: AtomicU64,
     pub(crate) doorbells: AtomicU64,
+    pub(crate) full: AtomicU64,
+}
+
+/// What the consumer tells about what it received; nothing depends on it.
+#[repr(C)]
+pub(crate) struct ReceivedCounts {
+    pub(crate) messages: AtomicU64,
+    pub(crate) poll_hits: AtomicU64,
+    pub(crate) sleeps: AtomicU64,
+    pub(crate) spurious: AtomicU64,
+    pub(crate) stale: AtomicU64,
 }
 
 /// The first page of a ring.
@@ -22,22 +34,28 @@ pub(crate) struct Telemetry {
 pub(crate) struct Header {
     /// Messages consumed so far; the consumer writes it.
     pub(crate) consumed: Line<AtomicU64>,
-    /// Not zero while the consumer sleeps; the consumer sets it, and whoever ends the sleep clears it.
+    /// Whether the consumer sleeps; the consumer sets it, and whoever ends the sleep clears it.
     pub(crate) asleep: Line<AtomicU64>,
-    pub(crate) telemetry: Line<Telemetry>,
+    /// The incarnation of the side that produces: even while it lives, odd from its death on until it comes back. The
+    /// producer writes it, and its supervisor when it died.
+    pub(crate) incarnation: Line<AtomicU64>,
+    pub(crate) sent: Line<SentCounts>,
+    pub(crate) received: Line<ReceivedCounts>,
+    /// The consumer's: how many answers took how long.
+    pub(crate) latency: Line<[AtomicU64; LATENCY_BUCKETS]>,
 }
 
-/// One slot: the number of its message plus one, and the message.
+/// One slot: the stamp of its message, and the message.
 ///
 /// The payload is made of atomics because a hostile producer may write it while it is read.
 #[repr(C)]
 #[cfg_attr(not(loom), repr(align(64)))]
 pub(crate) struct Slot {
-    pub(crate) sequence: AtomicU64,
+    pub(crate) stamp: AtomicU64,
     payload: [AtomicU64; WORDS],
 }
 
-/// A ring: a header page and a page of slots. Zeroed memory is an empty ring.
+/// A ring: a header page and a page of slots. Zeroed memory is an empty ring of generation 0.
 #[repr(C)]
 pub(crate) struct Ring {
     pub(crate) header: Header,
@@ -46,18 +64,21 @@ pub(crate) struct Ring {
 
 impl Ring {
     /// The slot of message number `index`.
+    #[inline]
     pub(crate) fn slot(&self, index: u64) -> &Slot {
         &self.slots[(index & crate::MASK) as usize]
     }
 }
 
 impl Slot {
+    #[inline]
     pub(crate) fn write(&self, message: &Message) {
         for (word, value) in self.payload.iter().zip(message) {
             word.store(*value, Ordering::Relaxed);
         }
     }
 
+    #[inline]
     pub(crate) fn read(&self) -> Message {
         let mut message = [0; MESSAGE_WORDS];
         for (value, word) in message.iter_mut().zip(&self.payload) {
@@ -82,6 +103,7 @@ mod shared {
     const _: () = assert!(2 * size_of::<Ring>() == RING_WINDOW_SIZE);
 
     /// A ring that lies in a window of shared memory.
+    #[derive(Clone)]
     pub(crate) struct Shared(NonNull<Ring>);
 
     // SAFETY: a ring is made of atomics only, so any thread may use a reference to it.
@@ -97,34 +119,12 @@ mod shared {
             Shared(unsafe { NonNull::new_unchecked(ring.cast()) })
         }
 
+        #[inline]
         pub(super) fn get(&self) -> &Ring {
             // SAFETY: `new`'s caller promised that the ring is mapped, aligned and accessed atomically only; every bit
             // pattern is a valid ring.
             unsafe { self.0.as_ref() }
         }
-    }
-
-    /// Where the fields of a window are, for tests that play a hostile peer and for tools that look from outside.
-    pub mod window {
-        use core::mem::offset_of;
-
-        use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
-
-        use super::super::{Header, Telemetry};
-
-        /// Bytes of one ring of a window.
-        pub const RING: usize = RING_WINDOW_SIZE / 2;
-        /// In a ring: the consumer's index.
-        pub const CONSUMED: usize = offset_of!(Header, consumed);
-        /// In a ring: the word that says that the consumer sleeps.
-        pub const ASLEEP: usize = offset_of!(Header, asleep);
-        /// In a ring: messages sent, told by the producer.
-        pub const SENT: usize = offset_of!(Header, telemetry) + offset_of!(Telemetry, sent);
-        /// In a ring: doorbells rung, told by the producer.
-        pub const DOORBELLS: usize =
-            offset_of!(Header, telemetry) + offset_of!(Telemetry, doorbells);
-        /// In a ring: the first slot, which begins with its sequence number.
-        pub const SLOTS: usize = PAGE_SIZE;
     }
 }
 
@@ -136,7 +136,7 @@ mod shared {
 
     use loom::sync::Arc;
 
-    use super::{AtomicU64, Header, Line, Ring, Slot, Telemetry};
+    use super::{AtomicU64, Header, Line, ReceivedCounts, Ring, SentCounts, Slot};
 
     /// A ring that lies on loom's heap.
     #[derive(Clone)]
@@ -149,13 +149,24 @@ mod shared {
                 header: Header {
                     consumed: Line(zero()),
                     asleep: Line(zero()),
-                    telemetry: Line(Telemetry {
-                        sent: zero(),
+                    incarnation: Line(zero()),
+                    sent: Line(SentCounts {
+                        messages: zero(),
+                        batches: zero(),
                         doorbells: zero(),
+                        full: zero(),
                     }),
+                    received: Line(ReceivedCounts {
+                        messages: zero(),
+                        poll_hits: zero(),
+                        sleeps: zero(),
+                        spurious: zero(),
+                        stale: zero(),
+                    }),
+                    latency: Line(from_fn(|_| zero())),
                 },
                 slots: from_fn(|_| Slot {
-                    sequence: zero(),
+                    stamp: zero(),
                     payload: from_fn(|_| zero()),
                 }),
             }))
@@ -168,12 +179,11 @@ mod shared {
 }
 
 pub(crate) use shared::Shared;
-#[cfg(not(loom))]
-pub use shared::window;
 
 impl Deref for Shared {
     type Target = Ring;
 
+    #[inline]
     fn deref(&self) -> &Ring {
         self.get()
     }

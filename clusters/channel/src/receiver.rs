@@ -2,65 +2,167 @@
 
 use atoll_abi::message::Message;
 
+use crate::generation::{self, Generation};
 use crate::memory::Shared;
 use crate::sync::{Ordering, fence};
+use crate::telemetry::{Received, Telemetry, bucket};
 use crate::{CAPACITY_WORD, PeerFault};
 
 /// The consumer's end of a ring.
 pub struct Receiver {
     ring: Shared,
-    /// Messages consumed: the number of the next one.
+    generation: Generation,
+    /// The producer's incarnation number when this generation began.
+    peer: u64,
+    /// Messages consumed in this generation: the number of the next one.
     consumed: u64,
+    /// The last poll found nothing.
+    empty: bool,
+    /// The consumer sleeps, or is about to.
+    armed: bool,
+    counts: Received,
+    /// The last stamp of another generation that was seen where the next message is expected.
+    last_stale: u64,
     fault: Option<PeerFault>,
 }
 
 impl Receiver {
-    pub(crate) fn new(ring: Shared) -> Receiver {
+    pub(crate) fn new(ring: Shared, generation: Generation, peer: u64) -> Receiver {
         Receiver {
             ring,
+            generation,
+            peer,
             consumed: 0,
+            empty: true,
+            armed: false,
+            counts: Received::default(),
+            last_stale: 0,
             fault: None,
         }
+    }
+
+    pub(crate) fn renew(&mut self, generation: Generation, peer: u64) {
+        self.generation = generation;
+        self.peer = peer;
+        self.consumed = 0;
+        self.armed = false;
+        self.fault = None;
     }
 
     /// Takes the next message, or `None` where there is none yet.
     ///
     /// # Errors
     /// Where the producer broke the protocol; this end is then closed.
+    #[inline]
     pub fn receive(&mut self) -> Result<Option<Message>, PeerFault> {
-        if !self.ready()? {
-            return Ok(None);
+        let message = self.peek()?;
+        if message.is_some() {
+            self.consume(1);
         }
-        let message = self.ring.slot(self.consumed).read();
-        self.consumed += 1;
-        // Release: the slot has been read before the producer sees that it is free.
-        let consumed = &self.ring.header.consumed.0;
-        consumed.store(self.consumed, Ordering::Release);
-        Ok(Some(message))
+        Ok(message)
     }
 
-    /// Whether the next message has been published.
-    fn ready(&mut self) -> Result<bool, PeerFault> {
+    /// Takes as many messages as there are and fit, in order; tells how many. Their slots become free together.
+    ///
+    /// # Errors
+    /// Where the producer broke the protocol and nothing was taken; this end is then closed.
+    #[inline]
+    pub fn receive_batch(&mut self, into: &mut [Message]) -> Result<usize, PeerFault> {
+        let mut count = 0;
+        for message in into.iter_mut() {
+            match self.ready(count) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) if count > 0 => break,
+                Err(fault) => return Err(fault),
+            }
+            *message = self.ring.slot(self.consumed + count).read();
+            count += 1;
+        }
+        if count > 0 {
+            self.consume(count);
+        }
+        Ok(count as usize)
+    }
+
+    /// Reads the next message and leaves it in its slot, or `None` where there is none yet.
+    ///
+    /// # Errors
+    /// As for [`Receiver::receive`].
+    #[inline]
+    pub fn peek(&mut self) -> Result<Option<Message>, PeerFault> {
+        if !self.ready(0)? {
+            return Ok(None);
+        }
+        Ok(Some(self.ring.slot(self.consumed).read()))
+    }
+
+    /// Frees the slots of messages that were read.
+    #[inline]
+    fn consume(&mut self, count: u64) {
+        self.consumed += count;
+        self.counts.messages += count;
+        if self.empty {
+            self.empty = false;
+            self.counts.poll_hits += 1;
+        }
+        // Release: the slots have been read before the producer sees that they are free.
+        let consumed = &self.ring.header.consumed.0;
+        consumed.store(self.generation.stamp(self.consumed), Ordering::Release);
+    }
+
+    /// Frees the slot of the message that [`Receiver::peek`] read.
+    ///
+    /// # Panics
+    /// In builds with debug assertions, where there was no message to read.
+    pub fn advance(&mut self) {
+        debug_assert_eq!(self.ready(0), Ok(true), "there is no message to free");
+        self.consume(1);
+    }
+
+    /// Whether the message that is `offset` after the next one has been published.
+    #[inline]
+    fn ready(&mut self, offset: u64) -> Result<bool, PeerFault> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let expected = self.consumed + 1;
-        let before = expected.saturating_sub(CAPACITY_WORD);
+        let index = self.consumed + offset;
         // Acquire: the payload, and the later slots of a batch, were written before.
-        let found = self
-            .ring
-            .slot(self.consumed)
-            .sequence
-            .load(Ordering::Acquire);
-        if found == expected {
-            Ok(true)
-        } else if found == before {
-            Ok(false)
-        } else {
-            let fault = PeerFault::Sequence { found, expected };
-            self.fault = Some(fault);
-            Err(fault)
+        let found = self.ring.slot(index).stamp.load(Ordering::Acquire);
+        let expected = self.generation.stamp(index + 1);
+        if self.generation.same(found, expected) {
+            return Ok(true);
         }
+        self.not_ready(found, index + 1, offset > 0)
+    }
+
+    /// Why a stamp is not that of message number `number`, counted from one: there is none yet, or the producer broke the
+    /// protocol. A `later` message of a batch leaves no trace.
+    #[cold]
+    fn not_ready(&mut self, found: u64, number: u64, later: bool) -> Result<bool, PeerFault> {
+        if !later && !self.empty {
+            self.empty = true;
+            self.counts.tell(&self.ring.header.received.0);
+        }
+        let expected = self.generation.stamp(number);
+        let before = self.generation.stamp(number.saturating_sub(CAPACITY_WORD));
+        if found == before {
+            return Ok(false);
+        }
+        if !self.generation.issued(found) {
+            // An earlier incarnation's, which may even have written it late; or that of a new one, which this side has
+            // to meet first.
+            if found != self.last_stale && self.generation.ahead(found, number) == 0 {
+                self.last_stale = found;
+                self.counts.stale += 1;
+            }
+            return Ok(false);
+        }
+        let fault = PeerFault::Sequence { found, expected };
+        if !later {
+            self.fault = Some(fault);
+        }
+        Err(fault)
     }
 
     /// Says that the consumer is about to block, and looks once more. Tells whether it may block: if not, a message is
@@ -72,46 +174,73 @@ impl Receiver {
     /// # Errors
     /// Where the producer broke the protocol; there is then nothing to wait for.
     pub fn arm(&mut self) -> Result<bool, PeerFault> {
-        self.set_asleep(1);
-        // With the fence in `Sender::send`: see there.
+        self.set_asleep(true);
+        // With the fence in `Sender::publish`: see there.
         fence(Ordering::SeqCst);
-        let ready = self.ready();
-        if ready != Ok(false) {
-            self.disarm();
+        if cfg!(feature = "planted-no-recheck") {
+            self.armed = true;
+            return Ok(true);
         }
-        ready.map(|ready| !ready)
-    }
-
-    /// The broken twin of [`Receiver::arm`], which a model must reject.
-    #[cfg(loom)]
-    pub fn arm_without_second_look(&mut self) {
-        self.set_asleep(1);
-        fence(Ordering::SeqCst);
+        let ready = self.ready(0);
+        if ready != Ok(false) || self.peer_changed() {
+            self.set_asleep(false);
+            return ready.map(|_| false);
+        }
+        self.counts.sleeps += 1;
+        self.armed = true;
+        Ok(true)
     }
 
     /// Says that the consumer is awake.
     pub fn disarm(&mut self) {
-        self.set_asleep(0);
+        if !core::mem::replace(&mut self.armed, false) {
+            return;
+        }
+        let rung = !self.set_asleep(false);
+        if rung && self.ready(0) == Ok(false) {
+            self.counts.spurious += 1;
+        }
     }
 
-    /// Both sides change the word by exchange only, so that its changes are in one order that both agree on.
-    fn set_asleep(&mut self, value: u64) {
-        self.ring.header.asleep.0.swap(value, Ordering::AcqRel);
+    /// Changes the word that says whether the consumer sleeps, and tells what it said. Both sides change it by exchange
+    /// only, so that its changes are in one order that both agree on.
+    fn set_asleep(&mut self, asleep: bool) -> bool {
+        let word = &self.ring.header.asleep.0;
+        let value = self.generation.stamp(u64::from(asleep));
+        word.swap(value, Ordering::AcqRel) == self.generation.stamp(1)
     }
 
-    /// Messages received so far.
+    /// Whether the producer died, gave the channel up, or came back since this generation began. Its calls have to be
+    /// ended and the channel [begun anew](crate::Endpoint::renew).
+    #[inline]
+    pub fn peer_changed(&self) -> bool {
+        // Acquire: what is read from the window after this is no older.
+        self.ring.header.incarnation.0.load(Ordering::Acquire) != self.peer
+    }
+
+    /// Whether the producer is dead.
+    pub fn peer_dead(&self) -> bool {
+        !generation::alive(self.ring.header.incarnation.0.load(Ordering::Acquire))
+    }
+
+    /// Counts an answer that came some ticks after its request.
+    pub fn note_latency(&mut self, ticks: u64) {
+        let count = &self.ring.header.latency.0[bucket(ticks)];
+        // Nobody else writes it.
+        count.store(
+            count.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// Messages received so far, in all generations.
     pub fn received(&self) -> u64 {
-        self.consumed
+        self.counts.messages
     }
 
-    /// Doorbells that the producer says it rang: informational, the producer can write anything.
-    pub fn peer_doorbells(&self) -> u64 {
-        let telemetry = &self.ring.header.telemetry.0;
-        telemetry.doorbells.load(Ordering::Relaxed)
-    }
-
-    /// Messages that the producer says it sent: informational, the producer can write anything.
-    pub fn peer_sent(&self) -> u64 {
-        self.ring.header.telemetry.0.sent.load(Ordering::Relaxed)
+    /// What both sides tell of this direction.
+    pub fn telemetry(&self) -> Telemetry {
+        self.counts.tell(&self.ring.header.received.0);
+        Telemetry::of(&self.ring)
     }
 }

@@ -1,11 +1,14 @@
 //! The producer's end of a ring.
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 
 use atoll_abi::message::Message;
 
+use crate::generation::Generation;
 use crate::memory::Shared;
 use crate::sync::{Ordering, fence};
+use crate::telemetry::{Sent, Telemetry};
 use crate::{CAPACITY_WORD, Doorbell, PeerFault};
 
 /// Whether a send found the consumer asleep, so that its doorbell has to be rung.
@@ -55,29 +58,95 @@ impl From<PeerFault> for SendError {
 /// The producer's end of a ring.
 pub struct Sender {
     ring: Shared,
-    /// Messages produced: the number of the next one.
+    generation: Generation,
+    /// Messages produced in this generation: the number of the next one.
     produced: u64,
     /// Messages consumed, as last read from the peer and found possible.
     consumed: u64,
-    doorbells: u64,
+    counts: Sent,
     fault: Option<PeerFault>,
 }
 
+/// Messages that are in their slots and that the consumer does not see yet. Dropped, they were never sent.
+#[must_use = "what is staged and not published is not sent"]
+pub struct Staged<'a> {
+    sender: &'a mut Sender,
+    count: usize,
+    /// The first slot's stamp, which is published last.
+    stamp: u64,
+}
+
+impl Staged<'_> {
+    /// Makes the messages visible, all at once; tells how many.
+    #[inline]
+    pub fn publish(self) -> (usize, Wake) {
+        // They are sent: there is nothing to take back.
+        let mut staged = ManuallyDrop::new(self);
+        let (count, stamp) = (staged.count, staged.stamp);
+        let sender = &mut *staged.sender;
+        if count == 0 {
+            return (0, Wake::NOT_NEEDED);
+        }
+        let order = if cfg!(feature = "planted-relaxed-publish") {
+            Ordering::Relaxed
+        } else {
+            // Release: the consumer that sees this stamp sees the payload, and the rest of the batch.
+            Ordering::Release
+        };
+        let slot = sender.ring.slot(sender.produced);
+        slot.stamp.store(stamp, order);
+        sender.produced += count as u64;
+        sender.counts.messages += count as u64;
+        sender.counts.batches += 1;
+        sender.counts.tell_batch(&sender.ring.header.sent.0);
+        (count, sender.take_wake())
+    }
+}
+
+impl Drop for Staged<'_> {
+    /// Takes the stamps of the later messages back, which the next batch would reach.
+    fn drop(&mut self) {
+        let sender = &mut *self.sender;
+        for index in sender.produced + 1..sender.produced + self.count as u64 {
+            let before = (index + 1).saturating_sub(CAPACITY_WORD);
+            let stamp = sender.generation.stamp(before);
+            sender
+                .ring
+                .slot(index)
+                .stamp
+                .store(stamp, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Sender {
-    pub(crate) fn new(ring: Shared) -> Sender {
+    pub(crate) fn new(ring: Shared, generation: Generation) -> Sender {
         Sender {
             ring,
+            generation,
             produced: 0,
             consumed: 0,
-            doorbells: 0,
+            counts: Sent::default(),
             fault: None,
         }
+    }
+
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    pub(crate) fn renew(&mut self, generation: Generation) {
+        self.generation = generation;
+        self.produced = 0;
+        self.consumed = 0;
+        self.fault = None;
     }
 
     /// Sends one message.
     ///
     /// # Errors
     /// [`SendError::Full`] where no slot is free, [`SendError::Peer`] where the consumer broke the protocol.
+    #[inline]
     pub fn send(&mut self, message: &Message) -> Result<Wake, SendError> {
         self.send_batch(core::slice::from_ref(message))
             .map(|(_, wake)| wake)
@@ -88,47 +157,70 @@ impl Sender {
     /// # Errors
     /// [`SendError::Full`] where there are messages and no slot is free, [`SendError::Peer`] where the consumer broke the
     /// protocol.
+    #[inline]
     pub fn send_batch(&mut self, messages: &[Message]) -> Result<(usize, Wake), SendError> {
+        self.stage(messages).map(Staged::publish)
+    }
+
+    /// Writes as many messages as there are free slots, in order, and shows the consumer none of them yet.
+    ///
+    /// The slots are filled from the last to the first. Each later one is stamped at once: the consumer looks at it only
+    /// once it has seen the first one's stamp.
+    ///
+    /// # Errors
+    /// As for [`Sender::send_batch`].
+    #[inline]
+    pub fn stage(&mut self, messages: &[Message]) -> Result<Staged<'_>, SendError> {
         if let Some(fault) = self.fault {
             return Err(fault.into());
-        }
-        if messages.is_empty() {
-            return Ok((0, Wake::NOT_NEEDED));
         }
         let mut free = (CAPACITY_WORD - (self.produced - self.consumed)) as usize;
         if free < messages.len() {
             free = self.free()?;
         }
         let count = free.min(messages.len());
-        if count == 0 {
+        let Some((first, later)) = messages[..count].split_first() else {
+            if messages.is_empty() {
+                return Ok(Staged {
+                    sender: self,
+                    count: 0,
+                    stamp: 0,
+                });
+            }
+            self.note_full();
             return Err(SendError::Full);
-        }
-        self.publish(&messages[..count]);
-        Ok((count, self.take_wake()))
-    }
-
-    /// Fills slots that are known to be free. The first slot is released last: a consumer that sees it sees them all.
-    fn publish(&mut self, messages: &[Message]) {
-        debug_assert!(self.produced + messages.len() as u64 - self.consumed <= CAPACITY_WORD);
-        for (offset, message) in messages.iter().enumerate().rev() {
-            let index = self.produced + offset as u64;
+        };
+        debug_assert!(self.produced + count as u64 - self.consumed <= CAPACITY_WORD);
+        for (offset, message) in later.iter().enumerate().rev() {
+            let index = self.produced + 1 + offset as u64;
             let slot = self.ring.slot(index);
             slot.write(message);
-            slot.sequence.store(index + 1, Ordering::Release);
+            // Relaxed: the first slot's release publishes it.
+            slot.stamp
+                .store(self.generation.stamp(index + 1), Ordering::Relaxed);
         }
-        self.produced += messages.len() as u64;
-        let telemetry = &self.ring.header.telemetry.0;
-        telemetry.sent.store(self.produced, Ordering::Relaxed);
+        self.ring.slot(self.produced).write(first);
+        let stamp = self.generation.stamp(self.produced + 1);
+        Ok(Staged {
+            sender: self,
+            count,
+            stamp,
+        })
     }
 
     /// Whether the consumer slept when the message was published. Takes the word away, so that each sleep is ended by
     /// one doorbell.
+    #[inline]
     fn take_wake(&mut self) -> Wake {
         // With the fence in `Receiver::arm`: either the consumer's second look sees the message, or this load sees that
         // the consumer sleeps.
         fence(Ordering::SeqCst);
         let asleep = &self.ring.header.asleep.0;
-        Wake(asleep.load(Ordering::Relaxed) != 0 && asleep.swap(0, Ordering::AcqRel) != 0)
+        let sleeps = self.generation.stamp(1);
+        Wake(
+            asleep.load(Ordering::Relaxed) == sleeps
+                && asleep.swap(self.generation.stamp(0), Ordering::AcqRel) == sleeps,
+        )
     }
 
     /// Reads how far the consumer is and tells how many slots are free.
@@ -141,29 +233,40 @@ impl Sender {
         }
         // Acquire: the consumer has read a slot before its next message overwrites it.
         let found = self.ring.header.consumed.0.load(Ordering::Acquire);
-        if found < self.consumed || found > self.produced {
-            let fault = PeerFault::ConsumerIndex {
-                found,
-                least: self.consumed,
-                most: self.produced,
-            };
-            self.fault = Some(fault);
-            return Err(fault);
+        // A consumer that has not begun this generation, or has left it, has consumed nothing more.
+        if self.generation.issued(found) {
+            let consumed = self.generation.ahead(found, self.consumed);
+            if consumed > self.produced - self.consumed {
+                let fault = PeerFault::ConsumerIndex {
+                    found,
+                    least: self.generation.stamp(self.consumed),
+                    most: self.generation.stamp(self.produced),
+                };
+                self.fault = Some(fault);
+                return Err(fault);
+            }
+            self.consumed += consumed;
         }
-        self.consumed = found;
         Ok((CAPACITY_WORD - (self.produced - self.consumed)) as usize)
     }
 
-    /// Messages sent so far.
+    /// Messages sent so far, in all generations.
     pub fn sent(&self) -> u64 {
-        self.produced
+        self.counts.messages
     }
 
     /// Counts a doorbell that was rung for this ring, and tells the peer.
     pub fn note_doorbell(&mut self) {
-        self.doorbells += 1;
-        let telemetry = &self.ring.header.telemetry.0;
-        telemetry.doorbells.store(self.doorbells, Ordering::Relaxed);
+        self.counts.doorbells += 1;
+        let told = &self.ring.header.sent.0.doorbells;
+        told.store(self.counts.doorbells, Ordering::Relaxed);
+    }
+
+    #[cold]
+    fn note_full(&mut self) {
+        self.counts.full += 1;
+        let told = &self.ring.header.sent.0.full;
+        told.store(self.counts.full, Ordering::Relaxed);
     }
 
     /// Rings the doorbell where a send says so, and counts it.
@@ -176,6 +279,11 @@ impl Sender {
 
     /// Doorbells rung so far.
     pub fn doorbells(&self) -> u64 {
-        self.doorbells
+        self.counts.doorbells
+    }
+
+    /// What both sides tell of this direction.
+    pub fn telemetry(&self) -> Telemetry {
+        Telemetry::of(&self.ring)
     }
 }

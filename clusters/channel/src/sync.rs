@@ -8,6 +8,8 @@ mod world {
     pub(crate) const SLOTS: usize = atoll_abi::layout::RING_SLOTS;
     /// Words of a slot's payload that are carried.
     pub(crate) const WORDS: usize = atoll_abi::message::MESSAGE_WORDS;
+    /// Buckets of a histogram of latencies.
+    pub(crate) const LATENCY_BUCKETS: usize = 32;
 }
 
 #[cfg(loom)]
@@ -18,6 +20,8 @@ mod world {
     pub(crate) const SLOTS: usize = 2;
     /// Words of a slot's payload that are carried: one stands for all.
     pub(crate) const WORDS: usize = 1;
+    /// Buckets of a histogram of latencies: nothing depends on them.
+    pub(crate) const LATENCY_BUCKETS: usize = 1;
 }
 
 pub(crate) use world::*;

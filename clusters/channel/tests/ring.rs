@@ -24,7 +24,7 @@ fn messages_arrive_in_order_over_many_laps_in_both_directions() {
     }
     assert_eq!(first.sender.sent(), 10 * CAPACITY as u64);
     assert_eq!(second.receiver.received(), 10 * CAPACITY as u64);
-    assert_eq!(second.receiver.peer_sent(), 10 * CAPACITY as u64);
+    assert_eq!(second.receiver.telemetry().sent, 10 * CAPACITY as u64);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn one_doorbell_for_each_sleep() {
         while second.receiver.receive().unwrap().is_some() {}
         assert_eq!(bell.0, sleep);
         assert_eq!(first.sender.doorbells(), sleep);
-        assert_eq!(second.receiver.peer_doorbells(), sleep);
+        assert_eq!(second.receiver.telemetry().doorbells, sleep);
     }
     assert_eq!(second.receiver.arm(), Ok(true));
     second.receiver.disarm();

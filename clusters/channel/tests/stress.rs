@@ -72,7 +72,7 @@ fn run(batch: u64) {
             .spawn(move || {
                 (
                     consume(&mut second, &wait),
-                    second.receiver.peer_doorbells(),
+                    second.receiver.telemetry().doorbells,
                 )
             })
             .join()

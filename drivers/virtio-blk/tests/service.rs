@@ -93,7 +93,7 @@ fn sleeps_until_rung_and_answers() {
             (tag, 0, CAPACITY)
         );
     }
-    assert_eq!(machine.server.receiver.peer_doorbells(), 1);
+    assert_eq!(machine.server.receiver.telemetry().doorbells, 1);
 }
 
 #[test]

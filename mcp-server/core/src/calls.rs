@@ -99,7 +99,9 @@ impl Entry {
             } else {
                 NO_BLOCK
             },
-            reserved: [0; 2],
+            returned: NO_BLOCK,
+            padding: 0,
+            reserved: 0,
         }
     }
 }

@@ -175,7 +175,12 @@ impl Personality {
                 request_vcores(tenant, process, syscall.arguments[0], environment)
             }
             Call::YieldVcore => yield_vcore(tenant, process, vcore, environment),
-            Call::Open | Call::Stat | Call::Read | Call::Close => Outcome::of(Status::NoService),
+            Call::Open
+            | Call::Stat
+            | Call::Read
+            | Call::Close
+            | Call::Cancel
+            | Call::Sleep => Outcome::of(Status::NoService),
         };
         self.finish(id, outcome.status, outcome.result);
         match outcome.after {

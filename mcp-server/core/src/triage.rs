@@ -22,6 +22,8 @@ pub const TABLE: [(Call, Service); Call::ALL.len()] = [
     (Call::BecomeMcp, Service::Server),
     (Call::RequestVcores, Service::Server),
     (Call::YieldVcore, Service::Server),
+    (Call::Cancel, Service::Server),
+    (Call::Sleep, Service::Server),
 ];
 
 /// Who serves a call.

@@ -84,7 +84,9 @@ fn answer(world: &Fake, tag: u64, status: Status, result: [u64; 2]) {
         result,
         route: 0,
         block: NO_BLOCK,
-        reserved: [0; 2],
+        returned: atoll_abi::syscall::NO_BLOCK,
+        padding: 0,
+        reserved: 0,
     };
     world
         .incoming

@@ -85,7 +85,7 @@ impl<'a> World<'a> {
                     end.sender.sent(),
                     end.receiver.received(),
                     end.sender.doorbells(),
-                    end.receiver.peer_doorbells(),
+                    end.receiver.telemetry().doorbells,
                 ]);
             }
         }

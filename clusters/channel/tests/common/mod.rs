@@ -5,7 +5,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
-use atoll_channel::{Endpoint, Side};
+use atoll_channel::{Endpoint, Side, announce_lost};
 
 pub struct Window(*mut u8);
 
@@ -30,6 +30,18 @@ impl Window {
                 Endpoint::attach(self.0, Side::Second),
             )
         }
+    }
+
+    /// A new incarnation of one side, which is dead: its endpoint was dropped.
+    pub fn attach_again(&self, side: Side) -> Endpoint {
+        // SAFETY: as above.
+        unsafe { Endpoint::attach_again(self.0, side) }
+    }
+
+    /// What a supervisor does when it stopped a side.
+    pub fn announce_lost(&self, side: Side) {
+        // SAFETY: as above.
+        unsafe { announce_lost(self.0, side) }
     }
 
     /// A word of the window, as a hostile peer sees it.

@@ -295,7 +295,9 @@ impl Server {
             result,
             route: Route::Server as u32,
             block,
-            reserved: [0; 2],
+            returned: atoll_abi::syscall::NO_BLOCK,
+            padding: 0,
+            reserved: 0,
         };
         self.answers.push((vcore, answer));
     }

@@ -1,0 +1,113 @@
+//! What both sides of a ring tell about it, in the ring's first page: anybody who has the window can read it.
+//!
+//! Nothing depends on these numbers. A peer can write anything in its own, and a reader sees each of them at a moment of
+//! its own.
+
+use crate::memory::{ReceivedCounts, Ring, SentCounts};
+use crate::sync::{AtomicU64, LATENCY_BUCKETS, Ordering};
+
+/// Buckets of a histogram of latencies; bucket `n` counts those from 2^n to below 2^(n+1) ticks, bucket 0 also zero.
+pub const BUCKETS: usize = LATENCY_BUCKETS;
+
+/// Bytes that one message moves.
+const MESSAGE_BYTES: u64 = atoll_abi::message::SLOT_SIZE as u64;
+
+/// One direction of a channel, counted since its window was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Messages sent.
+    pub sent: u64,
+    /// Publications: each made a batch of messages visible at once.
+    pub batches: u64,
+    /// Doorbells that the producer rang.
+    pub doorbells: u64,
+    /// Sends that found the ring full.
+    pub full_waits: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Times that polling found something in a ring that had been empty.
+    pub poll_hits: u64,
+    /// Times that the consumer blocked.
+    pub sleeps: u64,
+    /// Doorbells that woke the consumer for nothing.
+    pub spurious: u64,
+    /// Messages of an earlier generation that were refused.
+    pub stale: u64,
+    /// How many answers took how many ticks of the consumer's clock from their request on: see [`BUCKETS`].
+    pub latency: [u64; BUCKETS],
+}
+
+impl Telemetry {
+    /// Bytes sent, slots counted whole.
+    pub fn bytes(&self) -> u64 {
+        self.sent.wrapping_mul(MESSAGE_BYTES)
+    }
+
+    /// Publications that needed no doorbell, because the consumer was awake.
+    pub fn suppressed(&self) -> u64 {
+        self.batches.saturating_sub(self.doorbells)
+    }
+
+    pub(crate) fn of(ring: &Ring) -> Telemetry {
+        let get = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        let (sent, received) = (&ring.header.sent.0, &ring.header.received.0);
+        let mut latency = [0; BUCKETS];
+        for (count, word) in latency.iter_mut().zip(&ring.header.latency.0) {
+            *count = get(word);
+        }
+        Telemetry {
+            sent: get(&sent.messages),
+            batches: get(&sent.batches),
+            doorbells: get(&sent.doorbells),
+            full_waits: get(&sent.full),
+            received: get(&received.messages),
+            poll_hits: get(&received.poll_hits),
+            sleeps: get(&received.sleeps),
+            spurious: get(&received.spurious),
+            stale: get(&received.stale),
+            latency,
+        }
+    }
+}
+
+/// The producer's counts, as it keeps them.
+#[derive(Default)]
+pub(crate) struct Sent {
+    pub(crate) messages: u64,
+    pub(crate) batches: u64,
+    pub(crate) doorbells: u64,
+    pub(crate) full: u64,
+}
+
+impl Sent {
+    #[inline]
+    pub(crate) fn tell_batch(&self, counts: &SentCounts) {
+        counts.messages.store(self.messages, Ordering::Relaxed);
+        counts.batches.store(self.batches, Ordering::Relaxed);
+    }
+}
+
+/// The consumer's counts, as it keeps them.
+#[derive(Default)]
+pub(crate) struct Received {
+    pub(crate) messages: u64,
+    pub(crate) poll_hits: u64,
+    pub(crate) sleeps: u64,
+    pub(crate) spurious: u64,
+    pub(crate) stale: u64,
+}
+
+impl Received {
+    pub(crate) fn tell(&self, counts: &ReceivedCounts) {
+        counts.messages.store(self.messages, Ordering::Relaxed);
+        counts.poll_hits.store(self.poll_hits, Ordering::Relaxed);
+        counts.sleeps.store(self.sleeps, Ordering::Relaxed);
+        counts.spurious.store(self.spurious, Ordering::Relaxed);
+        counts.stale.store(self.stale, Ordering::Relaxed);
+    }
+}
+
+/// The bucket of a latency.
+pub(crate) fn bucket(ticks: u64) -> usize {
+    (ticks.max(1).ilog2() as usize).min(BUCKETS - 1)
+}

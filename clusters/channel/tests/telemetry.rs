@@ -1,0 +1,53 @@
+//! What both sides of a ring tell of it.
+#![cfg(not(loom))]
+
+mod common;
+
+use atoll_channel::{BUCKETS, CAPACITY, Telemetry};
+use common::Window;
+
+#[test]
+fn both_sides_are_counted_and_either_can_be_asked() {
+    let window = Window::new();
+    let (mut first, mut second) = window.attach();
+    assert_eq!(first.sender.telemetry(), Telemetry::default());
+    // A sleep that a message ends.
+    assert_eq!(second.receiver.arm(), Ok(true));
+    let (_, wake) = first.sender.send_batch(&[[1; 7]; 3]).unwrap();
+    assert!(wake.needed());
+    first.sender.note_doorbell();
+    second.receiver.disarm();
+    let mut batch = [[0; 7]; 8];
+    assert_eq!(second.receiver.receive_batch(&mut batch), Ok(3));
+    // A sleep that nothing ends but a stray wake-up, and one that a doorbell ends for nothing.
+    assert_eq!(second.receiver.receive(), Ok(None));
+    assert_eq!(second.receiver.arm(), Ok(true));
+    second.receiver.disarm();
+    assert_eq!(second.receiver.arm(), Ok(true));
+    window.poke(atoll_channel::window::ASLEEP, 0);
+    second.receiver.disarm();
+    // A full ring.
+    while first.sender.send(&[2; 7]).is_ok() {}
+    while second.receiver.receive().unwrap().is_some() {}
+    for ticks in [0, 1, 2, 3, 4, u64::MAX] {
+        second.receiver.note_latency(ticks);
+    }
+    let told = second.receiver.telemetry();
+    assert_eq!(told, first.sender.telemetry());
+    let messages = 3 + CAPACITY as u64;
+    assert_eq!((told.sent, told.received), (messages, messages));
+    assert_eq!(told.bytes(), messages * 64);
+    assert_eq!(told.batches, 1 + CAPACITY as u64);
+    assert_eq!((told.doorbells, told.suppressed()), (1, CAPACITY as u64));
+    assert_eq!((told.full_waits, told.poll_hits), (1, 2));
+    assert_eq!((told.sleeps, told.spurious, told.stale), (3, 1, 0));
+    let mut latency = [0; BUCKETS];
+    latency[..3].copy_from_slice(&[2, 2, 1]);
+    latency[BUCKETS - 1] = 1;
+    assert_eq!(told.latency, latency);
+    assert_eq!(
+        second.sender.telemetry().sent,
+        0,
+        "the other direction is its own"
+    );
+}
