@@ -4,7 +4,7 @@ use crate::generation::{self, Generation};
 use crate::memory::Shared;
 use crate::receiver::Receiver;
 use crate::sender::Sender;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, fence};
 
 /// Which side of a channel one is. [`Side::First`] sends on ring 0 and receives on ring 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Endpoint {
     /// on. The peer learns of it by [`Receiver::peer_changed`].
     ///
     /// # Safety
-    /// As for [`Endpoint::attach`]; the dead incarnation does not use the window any more.
+    /// As for [`Endpoint::attach`]. The dead incarnation was stopped: nothing that it wrote reaches memory any more.
     #[cfg(not(loom))]
     pub unsafe fn attach_again(window: *mut u8, side: Side) -> Endpoint {
         // SAFETY: the caller promises a whole window.
@@ -76,6 +76,9 @@ impl Endpoint {
         let (outgoing, _) = side.orient([&rings[0], &rings[1]]);
         let number = generation::next(incarnation(outgoing));
         set_incarnation(outgoing, number);
+        // The number is seen before anything that the new incarnation writes, and where both sides come back at once one
+        // of them sees the other's: else both could take a sum of old and new for the generation.
+        fence(Ordering::SeqCst);
         Endpoint::new(rings, side)
     }
 

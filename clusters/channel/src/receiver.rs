@@ -79,9 +79,10 @@ impl Receiver {
             *message = self.ring.slot(self.consumed + count).read();
             count += 1;
         }
-        if count > 0 {
-            self.consume(count);
+        if count == 0 || self.torn() {
+            return Ok(0);
         }
+        self.consume(count);
         Ok(count as usize)
     }
 
@@ -94,7 +95,17 @@ impl Receiver {
         if !self.ready(0)? {
             return Ok(None);
         }
-        Ok(Some(self.ring.slot(self.consumed).read()))
+        let message = self.ring.slot(self.consumed).read();
+        Ok((!self.torn()).then_some(message))
+    }
+
+    /// Whether what was just read may have been written over: a new incarnation of the producer does not wait for this
+    /// side before it begins anew, and stamps a slot last.
+    #[inline]
+    fn torn(&self) -> bool {
+        // With the fence in `Endpoint::attach_again`: whoever has read a word of the new incarnation sees its number.
+        fence(Ordering::Acquire);
+        self.ring.header.incarnation.0.load(Ordering::Relaxed) != self.peer
     }
 
     /// Frees the slots of messages that were read.

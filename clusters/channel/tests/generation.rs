@@ -86,6 +86,17 @@ fn a_write_that_reaches_memory_after_the_return_is_refused() {
 }
 
 #[test]
+fn a_message_under_a_death_is_not_taken() {
+    let window = Window::new();
+    let mut second = half_read(&window, 3, 1);
+    window.announce_lost(Side::First);
+    // The new incarnation may already be writing over the slot.
+    assert_eq!(second.receiver.receive(), Ok(None));
+    assert_eq!(second.receiver.receive_batch(&mut [[0; 7]; 4]), Ok(0));
+    assert!(second.receiver.peer_changed());
+}
+
+#[test]
 fn credits_of_an_old_generation_are_not_given_back_twice() {
     let window = Window::new();
     let (mut first, _second) = window.attach();
