@@ -34,8 +34,38 @@ pub trait Payload: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {
         message
     }
 
+    /// Values of this type as messages, in place.
+    fn as_messages(values: &[Self]) -> &[Message] {
+        const { assert!(size_of::<Self>() == MESSAGE_SIZE && align_of::<Self>() == 8) };
+        <[Message]>::ref_from_bytes(values.as_bytes()).unwrap_or_default()
+    }
+
+    /// Values of this type as messages, in place, to be written.
+    fn as_messages_mut(values: &mut [Self]) -> &mut [Message] {
+        const { assert!(size_of::<Self>() == MESSAGE_SIZE && align_of::<Self>() == 8) };
+        <[Message]>::mut_from_bytes(values.as_mut_bytes()).unwrap_or_default()
+    }
+
     #[doc(hidden)]
     fn as_mut_bytes_of(&mut self) -> &mut [u8] {
         self.as_mut_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zerocopy::FromZeros;
+
+    use super::*;
+    use crate::syscall::Syscall;
+
+    #[test]
+    fn values_are_messages_in_place() {
+        let mut calls = [Syscall::new_zeroed(); 3];
+        Syscall::as_messages_mut(&mut calls)[1][0] = 7;
+        assert_eq!(calls[1].tag, 7);
+        let messages = Syscall::as_messages(&calls);
+        assert_eq!((messages.len(), messages[1]), (3, calls[1].to_message()));
+        assert!(Syscall::as_messages(&[]).is_empty());
     }
 }

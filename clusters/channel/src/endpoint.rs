@@ -104,18 +104,16 @@ impl Endpoint {
         self.sender.generation().number()
     }
 
-    /// Begins anew with the peer's present incarnation, both rings empty; `false` where the peer is dead, or where this
-    /// side is. What was under way has to be ended by the caller: no answer to it will come.
+    /// Begins anew with the peer as it is now, both rings empty. What was under way has to be ended by the caller: no
+    /// answer to it will come. Tells whether both sides are alive; where one is dead, the generation is one in which
+    /// nobody sends, until [`Receiver::peer_changed`] says that the peer is back.
     pub fn renew(&mut self) -> bool {
         let own = incarnation(&self.outgoing);
         let peer = incarnation(&self.incoming);
-        if !generation::alive(own) || !generation::alive(peer) {
-            return false;
-        }
         let generation = Generation::of(own, peer);
         self.sender.renew(generation);
         self.receiver.renew(generation, peer);
-        true
+        generation::alive(own) && generation::alive(peer)
     }
 
     /// Says that this side is dead: it wants no more of a peer that broke the protocol, say.

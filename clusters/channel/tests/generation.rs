@@ -38,6 +38,12 @@ fn a_death_is_seen_and_ends_the_sleep() {
         "it does not sleep beside a death that it has not dealt with"
     );
     assert!(!second.renew(), "the dead do not talk");
+    assert!(!second.receiver.peer_changed(), "it is known now");
+    assert_eq!(
+        second.receiver.arm(),
+        Ok(true),
+        "and does not keep anybody awake"
+    );
 }
 
 #[test]

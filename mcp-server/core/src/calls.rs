@@ -25,6 +25,8 @@ pub(crate) enum Stage {
     Free,
     /// In a list, or being served right now.
     Held,
+    /// Waits for its deadline and nothing else.
+    Asleep,
     /// With the block driver.
     Device,
     /// With the peer of a channel.
@@ -32,6 +34,21 @@ pub(crate) enum Stage {
     /// Answered; its completion is on the way back.
     Finished,
 }
+
+/// Whether the caller of a call that is with the driver or a peer was answered before them: because it took the call
+/// back, or because its time was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Early {
+    /// No: it waits for the answer.
+    No,
+    /// Its completion is in line.
+    InLine,
+    /// It has its completion.
+    Told,
+}
+
+/// Never, as a deadline.
+pub(crate) const NEVER: u64 = u64::MAX;
 
 /// One outstanding call.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +72,11 @@ pub(crate) struct Entry {
     pub holds_block: bool,
     /// The peer's handle of the file.
     pub remote_handle: u32,
+    pub early: Early,
+    /// When the caller's time is up, on the environment's clock, or [`NEVER`].
+    pub deadline: u64,
+    /// The peer's handle of a file that has to be closed when the caller has its completion: nobody else knows of it.
+    pub orphan: Option<u32>,
     generation: u32,
     next: Link,
 }
@@ -81,13 +103,27 @@ impl Entry {
         pool: 0,
         holds_block: false,
         remote_handle: 0,
+        early: Early::No,
+        deadline: NEVER,
+        orphan: None,
         generation: 0,
         next: Link(0),
     };
 
-    /// The completion of a finished call.
-    pub(crate) fn completion(&self, generation: u32) -> Completion {
-        let gives_block = self.call == Some(Call::Read) && self.status != Status::BadBlock;
+    /// Whether the call is with the driver or a peer.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.stage, Stage::Device | Stage::Remote { .. })
+    }
+
+    /// Whether its caller waits for an answer.
+    fn waits(&self) -> bool {
+        self.early == Early::No && !matches!(self.stage, Stage::Free | Stage::Finished)
+    }
+
+    /// The completion of a finished call, or of one that ended early; the block of the latter is still away.
+    pub(crate) fn completion(&self, generation: u32, returned: u32) -> Completion {
+        let gives_block =
+            self.call == Some(Call::Read) && self.status != Status::BadBlock && !self.is_away();
         Completion {
             tag: self.syscall.tag,
             status: self.status as u32,
@@ -99,7 +135,7 @@ impl Entry {
             } else {
                 NO_BLOCK
             },
-            returned: NO_BLOCK,
+            returned,
             padding: 0,
             reserved: 0,
         }
@@ -141,10 +177,6 @@ impl List {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.length == 0
-    }
-
-    pub(crate) fn length(&self) -> usize {
-        usize::from(self.length)
     }
 
     pub(crate) fn first(&self) -> Option<CallId> {
@@ -242,12 +274,60 @@ impl CallTable {
         (entry.stage != Stage::Free && u64::from(entry.generation) == tag >> 32).then_some(id)
     }
 
-    /// Every outstanding call that is in a given stage.
-    pub(crate) fn in_stage(&self, stage: Stage) -> impl Iterator<Item = CallId> {
-        (0u16..)
+    /// A vcore's call by the tag that its process gave it, where it is not answered yet and not the call that asks.
+    pub(crate) fn find(&self, asks: CallId, origin: Origin, tag: u64) -> Option<CallId> {
+        self.used()
+            .find(|(id, entry)| {
+                let named = entry.origin == origin && entry.syscall.tag == tag;
+                named && entry.waits() && *id != asks
+            })
+            .map(|(id, _)| id)
+    }
+
+    /// The deadline of a call that waits for an answer.
+    pub(crate) fn deadline(&self, id: CallId) -> Option<u64> {
+        let entry = self.get(id).filter(|entry| entry.waits())?;
+        (entry.deadline != NEVER).then_some(entry.deadline)
+    }
+
+    /// Every entry that was ever used.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = CallId> + use<> {
+        (0..self.unused).map(CallId)
+    }
+
+    /// The entries that were ever used.
+    fn used(&self) -> impl Iterator<Item = (CallId, &Entry)> {
+        (0..self.unused)
             .zip(&self.entries)
-            .filter(move |(_, entry)| entry.stage == stage)
-            .map(|(index, _)| CallId(index))
+            .map(|(index, entry)| (CallId(index), entry))
+    }
+
+    /// Takes a call out of a list; `false` where it is not in it.
+    pub(crate) fn unlink(&mut self, list: &mut List, id: CallId) -> bool {
+        let (mut before, mut place) = (None, list.first());
+        while let Some(at) = place {
+            let after = self.after(at);
+            if at != id {
+                (before, place) = (place, after);
+                continue;
+            }
+            let link = after.map_or(Link(0), Link::to);
+            match before.and_then(|before| self.get_mut(before)) {
+                Some(before) => before.next = link,
+                None => list.head = link,
+            }
+            if after.is_none() {
+                list.tail = before.map_or(Link(0), Link::to);
+            }
+            list.length -= 1;
+            return true;
+        }
+        false
+    }
+
+    /// The call after another one in its list.
+    pub(crate) fn after(&self, id: CallId) -> Option<CallId> {
+        self.get(id)?.next.id()
     }
 
     pub(crate) fn push(&mut self, list: &mut List, id: CallId) {
@@ -341,7 +421,7 @@ mod tests {
         for id in ids {
             table.push(&mut list, id);
         }
-        assert_eq!(list.length(), 3);
+        assert_eq!(usize::from(list.length), 3);
         for id in ids {
             assert_eq!(table.pop(&mut list), Some(id));
         }

@@ -1,14 +1,12 @@
 //! How a process ends.
 
-use atoll_abi::layout::MAX_VCORES;
-use atoll_abi::plan::MAX_PROCESSES;
-use atoll_abi::syscall::{Call, NO_BLOCK, Syscall};
-
 use crate::calls::Origin;
 use crate::environment::Environment;
 use crate::files::Client;
-use crate::personality::{FAULT_STATUS, FIRST_GENERATION, Personality};
+use crate::finish::closing;
+use crate::personality::{FAULT_STATUS, Personality};
 use crate::process::State;
+use atoll_abi::layout::MAX_VCORES;
 
 impl Personality {
     /// Ends a process that somebody else found unable to go on, with an exit status: a vcore took a fault, say.
@@ -58,6 +56,11 @@ impl Personality {
             ring.line
                 .finish(|line| environment.print_line(process, line));
         }
+        // Nobody waits for blocks that came back late.
+        while let Some(id) = self.calls.pop(&mut tenant.returned) {
+            tenant.outstanding -= 1;
+            self.calls.remove(id);
+        }
         self.files.close_all(Client::Process(process as u8));
         self.cancel_waiting(process);
     }
@@ -66,7 +69,7 @@ impl Personality {
     /// nothing is under way any more.
     pub(crate) fn retire<E: Environment>(&mut self, environment: &mut E) -> bool {
         let mut worked = false;
-        for process in 0..MAX_PROCESSES {
+        for process in 0..self.process_end {
             let dying = self
                 .processes
                 .get(process)
@@ -106,19 +109,10 @@ impl Personality {
         let Some(channel) = channel else {
             return true;
         };
-        let close = Syscall {
-            tag: 0,
-            call: Call::Close as u16,
-            pool: 0,
-            handle: 0,
-            arguments: [0; 4],
-            block: NO_BLOCK,
-            generation: FIRST_GENERATION,
-        };
         let origin = Origin::Closing {
             process: process as u8,
         };
-        if let Some(id) = self.calls.insert(close, origin) {
+        if let Some(id) = self.calls.insert(closing(), origin) {
             tenant.outstanding += 1;
             let pool = tenant.pool;
             self.send_remote(id, channel, pool, handle);

@@ -22,17 +22,22 @@ pub enum SendRefused {
 /// Every function does bounded work and never blocks. Processes and channels are named by their index in the plan.
 /// Implemented by the server on seL4, by the simulator, and by tests.
 pub trait Environment {
-    /// Takes the next syscall from the ring of a vcore.
+    /// Nanoseconds on a clock that never goes backwards.
+    fn now(&mut self) -> u64;
+
+    /// Takes as many syscalls as there are and fit from the ring of a vcore; tells how many.
     ///
     /// # Errors
     /// The process broke the ring; it will be ended.
-    fn receive_syscall(
+    fn receive_syscalls(
         &mut self,
         process: usize,
         vcore: usize,
-    ) -> Result<Option<Syscall>, PeerFault>;
+        into: &mut [Syscall],
+    ) -> Result<usize, PeerFault>;
 
-    /// Puts a completion into the ring of a vcore, and wakes the vcore where it sleeps.
+    /// Puts as many completions as there is room for into the ring of a vcore, with one publication, and wakes the vcore
+    /// where it sleeps. Tells how many, at least one.
     ///
     /// # Errors
     /// Nothing was sent; see [`SendRefused`].
@@ -40,35 +45,38 @@ pub trait Environment {
         &mut self,
         process: usize,
         vcore: usize,
-        completion: Completion,
-    ) -> Result<(), SendRefused>;
+        completions: &[Completion],
+    ) -> Result<usize, SendRefused>;
 
     /// How many completions in the ring of a vcore the process has not taken yet.
     fn unread(&mut self, process: usize, vcore: usize) -> usize;
 
-    /// Takes the next message from a channel.
+    /// Takes as many messages as there are and fit from a channel; tells how many.
     ///
     /// # Errors
-    /// The peer broke the ring; the channel will not be used any more.
-    fn receive_channel(&mut self, channel: usize) -> Result<Option<Message>, PeerFault>;
+    /// The peer broke the ring; the channel will not be used any more, until it is opened again.
+    fn receive_channel(&mut self, channel: usize, into: &mut [Message])
+    -> Result<usize, PeerFault>;
 
-    /// Puts a message into a channel, and wakes the peer where it sleeps.
+    /// Puts as many messages as there is room for into a channel, with one publication, and wakes the peer where it
+    /// sleeps. Tells how many, at least one.
     ///
     /// # Errors
     /// Nothing was sent; see [`SendRefused`].
-    fn send_channel(&mut self, channel: usize, message: Message) -> Result<(), SendRefused>;
+    fn send_channel(&mut self, channel: usize, messages: &[Message]) -> Result<usize, SendRefused>;
 
-    /// Takes the next reply of the cluster's block driver.
+    /// Takes as many replies of the cluster's block driver as there are and fit; tells how many.
     ///
     /// # Errors
     /// The driver broke the ring; it will not be used any more.
-    fn receive_reply(&mut self) -> Result<Option<BlockReply>, PeerFault>;
+    fn receive_replies(&mut self, into: &mut [BlockReply]) -> Result<usize, PeerFault>;
 
-    /// Sends a request to the cluster's block driver, and wakes it where it sleeps.
+    /// Sends as many requests as there is room for to the cluster's block driver, with one publication, and wakes it
+    /// where it sleeps. Tells how many, at least one.
     ///
     /// # Errors
     /// Nothing was sent; see [`SendRefused`].
-    fn send_request(&mut self, request: BlockRequest) -> Result<(), SendRefused>;
+    fn send_requests(&mut self, requests: &[BlockRequest]) -> Result<usize, SendRefused>;
 
     /// Lets a vcore run: for the first time at its entry, later from where it was stopped.
     fn start_vcore(&mut self, process: usize, vcore: usize);

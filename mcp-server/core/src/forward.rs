@@ -5,10 +5,10 @@ use atoll_abi::handle::Handle;
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::syscall::{ANSWER, Call, Completion, Route, Status, Syscall};
 
-use crate::calls::{CallId, Entry, Origin, Stage};
+use crate::calls::{CallId, Early, Entry, Origin, Stage};
 use crate::channel::CHANNEL_CREDITS;
 use crate::files::{Client, check_range};
-use crate::personality::{FIRST_GENERATION, Personality};
+use crate::personality::Personality;
 use crate::tenant::{FileRoute, HANDLES_PER_PROCESS};
 use crate::triage::{Service, service};
 
@@ -74,12 +74,12 @@ impl Personality {
     }
 
     /// A call as the peer of a channel gets it.
-    pub(crate) fn request(&self, id: CallId, entry: &Entry) -> Message {
+    pub(crate) fn request(&self, id: CallId, entry: &Entry, generation: u32) -> Message {
         Syscall {
             tag: self.calls.tag(id),
             pool: entry.pool as u16,
             handle: entry.remote_handle,
-            generation: FIRST_GENERATION,
+            generation,
             ..entry.syscall
         }
         .to_message()
@@ -98,6 +98,11 @@ impl Personality {
         let Some(state) = self.channels.get_mut(usize::from(channel)) else {
             return;
         };
+        if !state.issued(syscall.generation) {
+            // Of a generation that has ended: so have its calls.
+            self.counters.stale_requests += 1;
+            return;
+        }
         if state.serving >= CHANNEL_CREDITS {
             // An honest peer counts its credits.
             self.lose_channel(channel);
@@ -110,10 +115,6 @@ impl Personality {
             return;
         };
         state.serving += 1;
-        if syscall.generation != FIRST_GENERATION {
-            self.finish(id, Status::PeerLost, [0; 2]);
-            return;
-        }
         let Some(call) = Call::from_raw(syscall.call) else {
             self.finish(id, Status::UnknownCall, [0; 2]);
             return;
@@ -134,9 +135,13 @@ impl Personality {
     }
 
     fn on_answer(&mut self, channel: u8, answer: Completion) {
+        let issued = self
+            .channels
+            .get(usize::from(channel))
+            .is_some_and(|state| state.issued(answer.generation));
         let asked = self.calls.lookup(answer.tag & !ANSWER).and_then(|id| {
             let entry = *self.calls.get(id)?;
-            (entry.stage == Stage::Remote { channel }).then_some((id, entry))
+            (issued && entry.stage == Stage::Remote { channel }).then_some((id, entry))
         });
         let Some((id, entry)) = asked else {
             self.counters.stale_answers += 1;
@@ -146,7 +151,7 @@ impl Personality {
             state.unanswered = state.unanswered.saturating_sub(1);
         }
         let (status, result) = match Status::from_raw(answer.status) {
-            Status::Done => match self.check_result(&entry, answer.result) {
+            Status::Done => match self.check_result(id, &entry, answer.result) {
                 Some(result) => (Status::Done, result),
                 None => (Status::Malformed, [0; 2]),
             },
@@ -159,7 +164,7 @@ impl Personality {
     }
 
     /// What a process is told of a peer's result; `None` where the peer's words make no sense.
-    fn check_result(&mut self, entry: &Entry, result: [u64; 2]) -> Option<[u64; 2]> {
+    fn check_result(&mut self, id: CallId, entry: &Entry, result: [u64; 2]) -> Option<[u64; 2]> {
         let [first, second] = result;
         match entry.call? {
             Call::Open => {
@@ -168,6 +173,11 @@ impl Personality {
                 let Origin::Vcore { process, .. } = entry.origin else {
                     return None;
                 };
+                if entry.early != Early::No {
+                    // Nobody waits for the handle any more.
+                    self.calls.get_mut(id)?.orphan = Some(raw);
+                    return Some([0; 2]);
+                }
                 let tenant = self.processes.get_mut(usize::from(process))?;
                 let handle = tenant.remote.insert(raw)?;
                 Some([u64::from(handle.to_raw()), second])

@@ -30,6 +30,7 @@ mod delivery;
 mod ending;
 mod environment;
 mod files;
+mod finish;
 mod forward;
 mod handles;
 mod local;
@@ -43,7 +44,7 @@ pub mod triage;
 pub mod vcore;
 
 pub use calls::CALLS;
-pub use channel::CHANNEL_CREDITS;
+pub use channel::{CHANNEL_CREDITS, FIRST_CHANNEL_GENERATION};
 pub use environment::{Environment, PeerFault, SendRefused};
 pub use personality::{Counters, FAULT_STATUS, FIRST_GENERATION, Personality, Progress};
 pub use tenant::HANDLES_PER_PROCESS;

@@ -2,8 +2,10 @@
 
 use atoll_abi::layout::{MAX_VCORES, RING_SLOTS};
 use atoll_abi::syscall::{Call, PRINT_SIZE, Status, Syscall};
+use atoll_abi::time::Timeout;
+use zerocopy::FromZeros;
 
-use crate::calls::{CallId, Origin};
+use crate::calls::{CallId, Origin, Stage};
 use crate::environment::Environment;
 use crate::files::Client;
 use crate::personality::Personality;
@@ -53,8 +55,44 @@ impl Personality {
         grant(tenant, process, None, environment);
     }
 
+    /// Serves syscalls that were taken from the ring of a vcore together, or sends them on their way.
+    pub(crate) fn accept_batch<E: Environment>(
+        &mut self,
+        process: usize,
+        vcore: usize,
+        batch: &[Syscall],
+        environment: &mut E,
+    ) {
+        for (place, syscall) in batch.iter().enumerate() {
+            let Some(tenant) = self.processes.get(process) else {
+                return;
+            };
+            if !tenant.is_alive() {
+                // One before has ended the process.
+                self.counters.dropped_completions += 1;
+                continue;
+            }
+            let room = tenant
+                .rings
+                .get(vcore)
+                .map_or(0, |ring| RING_SLOTS.saturating_sub(ring.outstanding));
+            let exits =
+                syscall.call == Call::Exit as u16 && syscall.generation == tenant.generation;
+            let later = batch.get(place + 1..).unwrap_or_default();
+            if exits && later.len() < room {
+                // What came with it ends before it: afterwards nobody takes a completion.
+                for syscall in later {
+                    self.accept_last(process, vcore, *syscall, environment);
+                }
+                self.accept(process, vcore, *syscall, environment);
+                return;
+            }
+            self.accept(process, vcore, *syscall, environment);
+        }
+    }
+
     /// Serves one syscall from the ring of a vcore, or sends it on its way.
-    pub(crate) fn accept<E: Environment>(
+    fn accept<E: Environment>(
         &mut self,
         process: usize,
         vcore: usize,
@@ -83,6 +121,7 @@ impl Personality {
             return;
         }
         let (files, pool) = (tenant.files, tenant.pool);
+        self.note_deadline(id, environment);
         let Some(call) = Call::from_raw(syscall.call) else {
             self.finish(id, Status::UnknownCall, [0; 2]);
             return;
@@ -108,11 +147,7 @@ impl Personality {
     fn enter(&mut self, process: usize, vcore: usize, syscall: Syscall) -> Option<CallId> {
         let tenant = self.processes.get_mut(process)?;
         let ring = tenant.rings.get_mut(vcore)?;
-        let origin = Origin::Vcore {
-            process: process as u8,
-            vcore: vcore as u8,
-        };
-        let id = self.calls.insert(syscall, origin);
+        let id = self.calls.insert(syscall, origin(process, vcore));
         // The shares of all clients together fit the table.
         debug_assert!(id.is_some(), "the call table is full");
         if id.is_some() {
@@ -135,18 +170,30 @@ impl Personality {
                 if !room || !self.listens(process, vcore) {
                     break;
                 }
-                let Ok(Some(syscall)) = environment.receive_syscall(process, vcore) else {
+                let mut next = [Syscall::new_zeroed()];
+                let Ok(1) = environment.receive_syscalls(process, vcore, &mut next) else {
                     break;
                 };
-                let Some(id) = self.enter(process, vcore, syscall) else {
-                    break;
-                };
-                if Call::from_raw(syscall.call) == Some(Call::Print) {
-                    self.serve(id, Call::Print, process, vcore, environment);
-                } else {
-                    self.finish(id, Status::Cancelled, [0; 2]);
-                }
+                self.accept_last(process, vcore, next[0], environment);
             }
+        }
+    }
+
+    /// Serves a syscall of a process that exits.
+    fn accept_last<E: Environment>(
+        &mut self,
+        process: usize,
+        vcore: usize,
+        syscall: Syscall,
+        environment: &mut E,
+    ) {
+        let Some(id) = self.enter(process, vcore, syscall) else {
+            return;
+        };
+        if Call::from_raw(syscall.call) == Some(Call::Print) {
+            self.serve(id, Call::Print, process, vcore, environment);
+        } else {
+            self.finish(id, Status::Cancelled, [0; 2]);
         }
     }
 
@@ -161,10 +208,24 @@ impl Personality {
         let Some(syscall) = self.calls.get(id).map(|entry| entry.syscall) else {
             return;
         };
+        let origin = origin(process, vcore);
         let Some(tenant) = self.processes.get_mut(process) else {
             return;
         };
         let outcome = match call {
+            Call::Cancel => {
+                let ended = self.cancel(id, origin, syscall.arguments[0]);
+                Outcome::done([u64::from(ended), 0])
+            }
+            Call::Sleep if syscall.timeout() == Timeout::NONE => {
+                Outcome::of(Status::InvalidArgument)
+            }
+            Call::Sleep => {
+                if let Some(entry) = self.calls.get_mut(id) {
+                    entry.stage = Stage::Asleep;
+                }
+                return;
+            }
             Call::Print => print(tenant, process, vcore, &syscall, environment),
             Call::Exit => Outcome {
                 after: After::End(syscall.arguments[0]),
@@ -175,12 +236,7 @@ impl Personality {
                 request_vcores(tenant, process, syscall.arguments[0], environment)
             }
             Call::YieldVcore => yield_vcore(tenant, process, vcore, environment),
-            Call::Open
-            | Call::Stat
-            | Call::Read
-            | Call::Close
-            | Call::Cancel
-            | Call::Sleep => Outcome::of(Status::NoService),
+            Call::Open | Call::Stat | Call::Read | Call::Close => Outcome::of(Status::NoService),
         };
         self.finish(id, outcome.status, outcome.result);
         match outcome.after {
@@ -201,6 +257,13 @@ impl Personality {
                 self.end_process(process, status, environment);
             }
         }
+    }
+}
+
+fn origin(process: usize, vcore: usize) -> Origin {
+    Origin::Vcore {
+        process: process as u8,
+        vcore: vcore as u8,
     }
 }
 

@@ -1,20 +1,32 @@
-//! What happens when a peer or the block driver breaks its protocol.
+//! What happens when a peer or the block driver dies or breaks its protocol.
 //!
-//! Its calls end with [`Status::PeerLost`] and give their blocks back. The peer may still write to those blocks: as long
-//! as lost peers are not reset, a process that reuses such a block trusts them.
+//! Its calls end with [`Status::PeerLost`] and give their blocks back: whoever says that a peer is dead has seen to it that
+//! nothing of it, and no device of it, writes any more. A peer that broke its protocol and lives may still write to those
+//! blocks: a process that uses such a block again trusts it.
 
-use atoll_abi::plan::MAX_CHANNELS;
 use atoll_abi::syscall::{Call, Status};
 
-use crate::calls::{CALLS, Entry, List, Origin, Stage};
+use crate::calls::{Entry, List, Origin, Stage};
 use crate::channel::ChannelState;
 use crate::files::{Client, Volume};
 use crate::personality::Personality;
 use crate::tenant::FileRoute;
 
 impl Personality {
-    /// Closes a channel: ends the calls that went by it, forgets those that came by it.
-    pub(crate) fn lose_channel(&mut self, channel: u8) {
+    /// Begins a channel anew after its peer died and came back, in a generation of which both ends have the number.
+    pub fn open_channel(&mut self, channel: u8, generation: u32) {
+        self.lose_channel(channel);
+        if let Some(state) = self.channels.get_mut(usize::from(channel))
+            && state.used
+        {
+            state.lost = false;
+            state.generation = generation;
+        }
+    }
+
+    /// Closes a channel, because its peer died or broke the protocol: ends the calls that went by it, forgets those that
+    /// came by it.
+    pub fn lose_channel(&mut self, channel: u8) {
         let Some(state) = self
             .channels
             .get_mut(usize::from(channel))
@@ -68,11 +80,10 @@ impl Personality {
     }
 
     fn finish_stage(&mut self, stage: Stage, status: Status) {
-        for _ in 0..CALLS {
-            let Some(id) = self.calls.in_stage(stage).next() else {
-                break;
-            };
-            self.finish(id, status, [0; 2]);
+        for id in self.calls.ids() {
+            if self.calls.get(id).is_some_and(|entry| entry.stage == stage) {
+                self.finish(id, status, [0; 2]);
+            }
         }
     }
 
@@ -88,9 +99,15 @@ impl Personality {
             );
             of_it && entry.call != Some(Call::Close)
         };
+        for id in self.calls.ids() {
+            let asleep = |entry: &Entry| entry.stage == Stage::Asleep && own(entry);
+            if self.calls.get(id).is_some_and(asleep) {
+                self.finish(id, Status::Cancelled, [0; 2]);
+            }
+        }
         self.waiting = self.take_out(self.waiting, Status::Cancelled, own);
         self.device = self.take_out(self.device, Status::Cancelled, own);
-        for channel in 0..MAX_CHANNELS {
+        for channel in 0..self.channel_end {
             let Some(list) = self.channels.get(channel).map(|state| state.requests) else {
                 break;
             };

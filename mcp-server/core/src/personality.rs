@@ -1,12 +1,14 @@
 //! The personality of one cluster: its tables, and one step over all its sources.
 
-use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
-use atoll_abi::layout::MAX_VCORES;
+use atoll_abi::block::{BLOCK_SIZE, BlockReply, SECTORS_PER_BLOCK};
+use atoll_abi::layout::RING_SLOTS;
+use atoll_abi::message::MESSAGE_WORDS;
 use atoll_abi::plan::{MAX_CHANNELS, MAX_PROCESSES, NONE, Plan};
 use atoll_abi::syscall::{NO_BLOCK, Syscall};
+use zerocopy::FromZeros;
 
 use crate::blocks::Blocks;
-use crate::calls::{CALLS, CallTable, List, Origin};
+use crate::calls::{CALLS, CallTable, List, NEVER, Origin};
 use crate::channel::{CHANNEL_CREDITS, ChannelState};
 use crate::environment::{Environment, PeerFault};
 use crate::files::{Files, Volume};
@@ -14,7 +16,7 @@ use crate::process::State;
 use crate::tenant::{FileRoute, HANDLES_PER_PROCESS, Tenant};
 use crate::vcore::VcoreMap;
 
-/// Generation of every cluster and process: nothing is restarted yet, so all are in their first incarnation.
+/// Generation of every process: no process is restarted yet, so all are in their first incarnation.
 pub const FIRST_GENERATION: u32 = 1;
 
 /// Exit status of a process that was ended because it broke the protocol of its rings.
@@ -37,13 +39,15 @@ pub enum Progress {
 /// What went wrong with others, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Answers of peers that no call waits for.
+    /// Requests of peers that carried another generation than the channel's.
+    pub stale_requests: u64,
+    /// Answers of peers that no call waits for, or that carried another generation than the channel's.
     pub stale_answers: u64,
     /// Replies of the block driver that no call waits for.
     pub stale_replies: u64,
     /// Answers of peers that are no answer to what was asked.
     pub malformed_answers: u64,
-    /// Channels that were closed because their peer broke the protocol.
+    /// Times that a channel was closed because its peer died or broke the protocol.
     pub lost_channels: u64,
     /// Processes that were ended because they broke the protocol.
     pub process_faults: u64,
@@ -80,7 +84,19 @@ pub struct Personality {
     /// Entries of the call table that one process may use.
     pub(crate) share: usize,
     pub(crate) counters: Counters,
+    /// Processes and channels of the plan: those from here on are none of anybody's.
+    pub(crate) process_end: usize,
+    pub(crate) channel_end: usize,
+    /// For each process, the vcores that have completions in line.
+    pub(crate) finished: [u16; MAX_PROCESSES],
+    /// No call's time is up before this, on the environment's clock.
+    pub(crate) earliest: u64,
+    /// Messages of all kinds that were sent.
+    pub(crate) delivered: u64,
 }
+
+/// What a step receives into.
+pub(crate) type Batch<T> = [T; BATCH];
 
 impl Personality {
     /// A personality of no cluster: [`configure`](Personality::configure) it.
@@ -99,6 +115,7 @@ impl Personality {
             device_lost: false,
             share: 0,
             counters: Counters {
+                stale_requests: 0,
                 stale_answers: 0,
                 stale_replies: 0,
                 malformed_answers: 0,
@@ -106,6 +123,11 @@ impl Personality {
                 process_faults: 0,
                 dropped_completions: 0,
             },
+            process_end: 0,
+            channel_end: 0,
+            finished: [0; MAX_PROCESSES],
+            earliest: NEVER,
+            delivered: 0,
         }
     }
 
@@ -119,6 +141,8 @@ impl Personality {
     /// Makes a vacant personality that of one cluster of a plan.
     pub fn configure(&mut self, plan: &Plan, cluster: u32) {
         self.cluster = cluster;
+        self.process_end = plan.processes().len();
+        self.channel_end = plan.channels().len();
         self.blocks.configure(plan);
         if let Some(own) = plan.clusters().get(cluster as usize)
             && own.block_device != NONE
@@ -172,14 +196,15 @@ impl Personality {
         if self.files.volume == Volume::Loading {
             self.load_volume();
         }
-        for process in 0..MAX_PROCESSES {
+        for process in 0..self.process_end {
             self.start_process(process, environment);
         }
     }
 
     /// Does bounded work over all sources: at most a fixed number of messages from each of them.
     pub fn step<E: Environment>(&mut self, environment: &mut E) -> Progress {
-        let mut worked = self.take_replies(environment);
+        let mut worked = self.expire(environment);
+        worked |= self.take_replies(environment);
         worked |= self.take_messages(environment);
         worked |= self.take_syscalls(environment);
         worked |= self.serve_waiting();
@@ -279,32 +304,45 @@ impl Personality {
     }
 
     fn take_replies<E: Environment>(&mut self, environment: &mut E) -> bool {
-        for taken in 0..BATCH {
-            if !self.listens_to_driver() {
-                return taken > 0;
+        if !self.listens_to_driver() {
+            return false;
+        }
+        let mut batch: Batch<_> = [BlockReply::new_zeroed(); BATCH];
+        match environment.receive_replies(&mut batch) {
+            Ok(count) => {
+                for reply in batch.iter().take(count) {
+                    self.on_reply(*reply, environment);
+                }
+                count > 0
             }
-            match environment.receive_reply() {
-                Ok(Some(reply)) => self.on_reply(reply, environment),
-                Ok(None) => return taken > 0,
-                Err(PeerFault) => self.lose_driver(),
+            Err(PeerFault) => {
+                self.lose_driver();
+                true
             }
         }
-        true
     }
 
     fn take_messages<E: Environment>(&mut self, environment: &mut E) -> bool {
         let mut worked = false;
-        for channel in 0..MAX_CHANNELS as u8 {
-            for _ in 0..BATCH {
-                if !self.listens_to_channel(usize::from(channel)) {
-                    break;
+        for channel in 0..self.channel_end as u8 {
+            if !self.listens_to_channel(usize::from(channel)) {
+                continue;
+            }
+            let mut batch: Batch<_> = [[0; MESSAGE_WORDS]; BATCH];
+            match environment.receive_channel(usize::from(channel), &mut batch) {
+                Ok(count) => {
+                    for message in batch.iter().take(count) {
+                        // One of them may have closed the channel.
+                        if self.listens_to_channel(usize::from(channel)) {
+                            self.on_message(channel, message);
+                        }
+                    }
+                    worked |= count > 0;
                 }
-                match environment.receive_channel(usize::from(channel)) {
-                    Ok(Some(message)) => self.on_message(channel, &message),
-                    Ok(None) => break,
-                    Err(PeerFault) => self.lose_channel(channel),
+                Err(PeerFault) => {
+                    self.lose_channel(channel);
+                    worked = true;
                 }
-                worked = true;
             }
         }
         worked
@@ -312,21 +350,42 @@ impl Personality {
 
     fn take_syscalls<E: Environment>(&mut self, environment: &mut E) -> bool {
         let mut worked = false;
-        for process in 0..MAX_PROCESSES {
-            for vcore in 0..MAX_VCORES {
-                for _ in 0..BATCH {
-                    if !self.listens(process, vcore) {
-                        break;
+        for process in 0..self.process_end {
+            let vcores = self
+                .processes
+                .get(process)
+                .map_or(0, |tenant| tenant.vcores.limit());
+            for vcore in 0..vcores {
+                if !self.listens(process, vcore) {
+                    continue;
+                }
+                let mut batch: Batch<_> = [Syscall::new_zeroed(); BATCH];
+                let room = self.room(process, vcore).min(BATCH);
+                let taken = batch.get_mut(..room).unwrap_or_default();
+                match environment.receive_syscalls(process, vcore, taken) {
+                    Ok(count) => {
+                        let taken = taken.get(..count).unwrap_or_default();
+                        self.accept_batch(process, vcore, taken, environment);
+                        worked |= count > 0;
                     }
-                    match environment.receive_syscall(process, vcore) {
-                        Ok(Some(syscall)) => self.accept(process, vcore, syscall, environment),
-                        Ok(None) => break,
-                        Err(PeerFault) => self.fault_process(process, environment),
+                    Err(PeerFault) => {
+                        self.fault_process(process, environment);
+                        worked = true;
                     }
-                    worked = true;
                 }
             }
         }
         worked
+    }
+
+    /// Syscalls that a process may still have in the table of calls.
+    fn room(&self, process: usize, vcore: usize) -> usize {
+        let Some(tenant) = self.processes.get(process) else {
+            return 0;
+        };
+        let outstanding = tenant.rings.get(vcore).map_or(0, |ring| ring.outstanding);
+        // One more than its ring has places for completions: a process that goes beyond them is found out.
+        let places = RING_SLOTS + 1 - outstanding.min(RING_SLOTS);
+        (self.share - tenant.outstanding.min(self.share)).min(places)
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Tenant {
     pub remote: Handles<u32, HANDLES_PER_PROCESS>,
     /// Calls to open a file in another cluster that are under way.
     pub opening: usize,
+    /// Calls that ended early, whose blocks are back and were not given to the process yet.
+    pub returned: List,
     /// Entries of the call table that are this process's.
     pub outstanding: usize,
     pub exit_status: u64,
@@ -71,6 +73,7 @@ impl Tenant {
         files: FileRoute::Nobody,
         remote: Handles::new(),
         opening: 0,
+        returned: List::EMPTY,
         outstanding: 0,
         exit_status: 0,
     };

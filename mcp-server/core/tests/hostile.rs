@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use atoll_abi::block::BlockReply;
 use atoll_abi::message::Payload;
-use atoll_abi::syscall::{ANSWER, Completion, Syscall};
+use atoll_abi::syscall::{ANSWER, Call, Completion, Syscall};
 use atoll_core::process::State;
 use atoll_core::{Personality, Progress};
 use common::*;
@@ -29,6 +29,7 @@ enum Act {
     },
     Reply([u64; 7]),
     Drive,
+    Wait(u64),
     Take {
         process: usize,
         vcore: usize,
@@ -54,8 +55,8 @@ fn syscall() -> impl Strategy<Value = Syscall> {
         Just([0, 4096, 0, 0])
     ];
     (
-        prop_oneof![9 => 0..11u16, 1 => any::<u16>()],
-        prop_oneof![0..6u16, any::<u16>()],
+        prop_oneof![9 => 0..13u16, 1 => any::<u16>()],
+        prop_oneof![Just(0u16), 0..6u16, any::<u16>()],
         prop_oneof![(0..4u32).prop_map(|index| 1 << 16 | index), any::<u32>()],
         arguments,
         prop_oneof![0..10u32, any::<u32>()],
@@ -82,13 +83,14 @@ fn act(processes: [usize; 2]) -> impl Strategy<Value = Act> {
         }),
         1 => any::<[u64; 7]>().prop_map(Act::Peer),
         3 => syscall().prop_map(|syscall| {
-            let mut message = syscall.to_message();
+            let mut message = Syscall { generation: syscall.generation / 2, ..syscall }.to_message();
             message[0] &= !ANSWER;
             Act::Peer(message)
         }),
         3 => (0..15u32, [small(), small()]).prop_map(|(status, result)| Act::Answer { status, result }),
         1 => any::<[u64; 7]>().prop_map(Act::Reply),
         3 => Just(Act::Drive),
+        3 => (0..5000u64).prop_map(Act::Wait),
         3 => (0..2usize, 0..4usize).prop_map(move |(index, vcore)| Act::Take {
             process: process(index),
             vcore,
@@ -114,10 +116,14 @@ impl Run {
                 syscall,
             } => {
                 self.submitted += 1;
-                let syscall = Syscall {
+                let mut syscall = Syscall {
                     tag: self.submitted,
                     ..syscall
                 };
+                if syscall.call == Call::Cancel as u16 {
+                    // One of the last few calls, its own among them.
+                    syscall.arguments[0] = self.submitted.saturating_sub(syscall.arguments[0] % 16);
+                }
                 self.world.submit(process, vcore, syscall);
             }
             Act::Peer(words) => self.world.incoming.borrow_mut().push_back(words),
@@ -133,7 +139,9 @@ impl Run {
                     result,
                     route: 9,
                     block: 9,
-                    reserved: [9; 2],
+                    returned: 9,
+                    padding: 9,
+                    reserved: 9,
                 };
                 self.world
                     .incoming
@@ -145,6 +153,7 @@ impl Run {
                     .replies
                     .push_back(BlockReply::from_message(&words));
             }
+            Act::Wait(nanoseconds) => self.world.now += nanoseconds,
             Act::Drive => {
                 self.world.drive();
             }
@@ -185,7 +194,10 @@ impl Run {
                 answered += 1;
             }
             if progress == Progress::Idle && self.world.drive() + answered == 0 {
-                return;
+                match self.personality.next_deadline() {
+                    Some(deadline) => self.world.now = self.world.now.max(deadline),
+                    None => return,
+                }
             }
         }
         panic!("never comes to rest");

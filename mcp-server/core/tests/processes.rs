@@ -226,8 +226,8 @@ fn a_process_ends_once_and_not_before_its_reads() {
         ]
     );
     assert_eq!(status(&fake.take(0, 1).unwrap()), Status::Done);
-    assert_eq!(status(&fake.take(0, 0).unwrap()), Status::Done);
     assert_eq!(status(&fake.take(0, 0).unwrap()), Status::Cancelled);
+    assert_eq!(status(&fake.take(0, 0).unwrap()), Status::Done);
     assert_eq!((fake.take(0, 0), personality.open_files()), (None, 0));
     assert!(!personality.finished());
     ask(&mut personality, &mut fake, 1, exit(0));

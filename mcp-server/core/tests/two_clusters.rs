@@ -8,7 +8,9 @@ use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::message::Payload;
 use atoll_abi::syscall::{ANSWER, Call, Completion, NO_BLOCK, Route, Status, Syscall};
 use atoll_core::process::State;
-use atoll_core::{CHANNEL_CREDITS, HANDLES_PER_PROCESS, Personality, Progress};
+use atoll_core::{
+    CHANNEL_CREDITS, FIRST_CHANNEL_GENERATION, HANDLES_PER_PROCESS, Personality, Progress,
+};
 use common::*;
 
 struct Pair {
@@ -80,7 +82,7 @@ fn answer(world: &Fake, tag: u64, status: Status, result: [u64; 2]) {
     let completion = Completion {
         tag,
         status: status as u32,
-        generation: 1,
+        generation: FIRST_CHANNEL_GENERATION,
         result,
         route: 0,
         block: NO_BLOCK,
@@ -92,6 +94,15 @@ fn answer(world: &Fake, tag: u64, status: Status, result: [u64; 2]) {
         .incoming
         .borrow_mut()
         .push_back(completion.to_message());
+}
+
+/// Sends a request of a cluster that has the channel's generation.
+fn ask_as_peer(world: &Fake, syscall: Syscall) {
+    let request = Syscall {
+        generation: FIRST_CHANNEL_GENERATION,
+        ..syscall
+    };
+    world.incoming.borrow_mut().push_back(request.to_message());
 }
 
 #[test]
@@ -320,7 +331,7 @@ fn answers_that_make_no_sense_are_malformed() {
     let request = sent(&world);
     assert_eq!(
         (request.handle, request.pool, request.generation),
-        (7 << 16 | 9, 2, 1)
+        (7 << 16 | 9, 2, FIRST_CHANNEL_GENERATION)
     );
     answer(&world, request.tag | ANSWER, Status::Done, [101, 0]);
     settle(&mut client, &mut world);
@@ -362,7 +373,7 @@ fn a_lost_channel_ends_its_calls_once_and_its_files_for_good() {
 fn a_peer_is_held_to_its_own_pools_and_to_file_calls() {
     let (mut server, mut world) = started();
     let mut asked = |syscall: Syscall| {
-        world.incoming.borrow_mut().push_back(syscall.to_message());
+        ask_as_peer(&world, syscall);
         settle(&mut server, &mut world);
         Completion::from_message(&world.outgoing.borrow_mut().pop_front().unwrap())
     };
@@ -399,15 +410,18 @@ fn a_peer_is_held_to_its_own_pools_and_to_file_calls() {
         assert_eq!(status(&asked(call(which, 1))), Status::NotAllowed);
     }
     let unknown = Syscall {
-        call: 10,
+        call: 12,
         ..call(Call::Open, 1)
     };
     assert_eq!(status(&asked(unknown)), Status::UnknownCall);
-    let old = Syscall {
-        generation: 0,
+    let other = Syscall {
+        generation: FIRST_CHANNEL_GENERATION + 1,
         ..open("input")
     };
-    assert_eq!(status(&asked(old)), Status::PeerLost);
+    world.incoming.borrow_mut().push_back(other.to_message());
+    settle(&mut server, &mut world);
+    assert!(world.outgoing.borrow().is_empty(), "it is nobody's request");
+    assert_eq!(server.counters().stale_requests, 1);
 }
 
 #[test]
@@ -415,17 +429,11 @@ fn a_peer_that_takes_more_than_its_credits_is_cut_off() {
     let (mut server, mut world) = (personality(0), Fake::new());
     server.start(&mut world);
     for _ in 0..CHANNEL_CREDITS {
-        world
-            .incoming
-            .borrow_mut()
-            .push_back(open("input").to_message());
+        ask_as_peer(&world, open("input"));
     }
     while server.step(&mut world) == Progress::Worked {}
     assert_eq!(server.counters().lost_channels, 0);
-    world
-        .incoming
-        .borrow_mut()
-        .push_back(open("input").to_message());
+    ask_as_peer(&world, open("input"));
     settle(&mut server, &mut world);
     assert_eq!(server.counters().lost_channels, 1);
     assert!(world.outgoing.borrow().is_empty());
@@ -436,10 +444,7 @@ fn a_peer_that_takes_more_than_its_credits_is_cut_off() {
 #[test]
 fn a_cluster_without_a_device_serves_no_files() {
     let (mut client, mut world) = alone();
-    world
-        .incoming
-        .borrow_mut()
-        .push_back(open("input").to_message());
+    ask_as_peer(&world, open("input"));
     settle(&mut client, &mut world);
     let answer = Completion::from_message(&world.outgoing.borrow_mut().pop_front().unwrap());
     assert_eq!(status(&answer), Status::NoService);

@@ -53,7 +53,9 @@ fn run(cluster: usize) -> ! {
     };
     let mut idle = 0;
     loop {
+        let renewed = world.renew(&mut personality);
         match personality.step(&mut world) {
+            _ if renewed => continue,
             Progress::Worked => {
                 idle = 0;
                 continue;

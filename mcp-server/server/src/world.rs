@@ -4,7 +4,7 @@ use atoll_abi::block::{BLOCK_SIZE, BlockReply, BlockRequest};
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::plan::{DoorbellKind, Plan};
 use atoll_abi::syscall::{Completion, Syscall};
-use atoll_channel::{CAPACITY, Endpoint, SendError, Wake};
+use atoll_channel::{CAPACITY, Endpoint, SendError};
 use atoll_core::{Environment, PeerFault, Personality, SendRefused};
 
 use crate::kernel::{self, Doorbells};
@@ -77,6 +77,35 @@ impl<'a> World<'a> {
         self.doorbells.acknowledge();
     }
 
+    /// Sees to channels whose peer died, or came back: ends what was under way and begins anew. Tells whether there was
+    /// one.
+    pub fn renew(&mut self, personality: &mut Personality) -> bool {
+        let mut any = false;
+        for (channel, end) in self.rings.channels.iter_mut().enumerate() {
+            let Some(end) = end.as_mut().filter(|end| end.receiver.peer_changed()) else {
+                continue;
+            };
+            any = true;
+            if end.renew() {
+                personality.open_channel(channel as u8, end.generation());
+            } else {
+                personality.lose_channel(channel as u8);
+            }
+        }
+        any
+    }
+
+    fn ring_peer(&mut self, channel: usize) {
+        let plan = &self.plan.channels()[channel];
+        let peer = plan
+            .clusters
+            .into_iter()
+            .find(|end| *end as usize != self.cluster);
+        if let Some(peer) = peer.and_then(|peer| self.plan.clusters().get(peer as usize)) {
+            self.doorbells.ring(channel, plan, peer);
+        }
+    }
+
     fn tell_channels(&mut self) {
         for (number, end) in self.rings.channels.iter().enumerate() {
             if let Some(end) = end {
@@ -93,25 +122,30 @@ impl<'a> World<'a> {
 }
 
 impl Environment for World<'_> {
-    fn receive_syscall(
+    fn now(&mut self) -> u64 {
+        self.doorbells.now()
+    }
+
+    fn receive_syscalls(
         &mut self,
         process: usize,
         vcore: usize,
-    ) -> Result<Option<Syscall>, PeerFault> {
-        receive(&mut self.rings.vcores[process][vcore])
+        into: &mut [Syscall],
+    ) -> Result<usize, PeerFault> {
+        receive(&mut self.rings.vcores[process][vcore], into)
     }
 
     fn complete(
         &mut self,
         process: usize,
         vcore: usize,
-        completion: Completion,
-    ) -> Result<(), SendRefused> {
-        let end = &mut self.rings.vcores[process][vcore];
-        if send(end, &completion.to_message())? {
+        completions: &[Completion],
+    ) -> Result<usize, SendRefused> {
+        let (sent, wake) = send(&mut self.rings.vcores[process][vcore], completions)?;
+        if wake {
             kernel::signal_vcore(process, vcore);
         }
-        Ok(())
+        Ok(sent)
     }
 
     fn unread(&mut self, process: usize, vcore: usize) -> usize {
@@ -121,37 +155,35 @@ impl Environment for World<'_> {
         CAPACITY - end.sender.free().unwrap_or(0)
     }
 
-    fn receive_channel(&mut self, channel: usize) -> Result<Option<Message>, PeerFault> {
+    fn receive_channel(
+        &mut self,
+        channel: usize,
+        into: &mut [Message],
+    ) -> Result<usize, PeerFault> {
         let Some(end) = &mut self.rings.channels[channel] else {
-            return Ok(None);
+            return Ok(0);
         };
-        end.receiver.receive().map_err(|_| PeerFault)
+        end.receiver.receive_batch(into).map_err(|_| PeerFault)
     }
 
-    fn send_channel(&mut self, channel: usize, message: Message) -> Result<(), SendRefused> {
-        if send(&mut self.rings.channels[channel], &message)? {
-            let plan = &self.plan.channels()[channel];
-            let peer = plan
-                .clusters
-                .into_iter()
-                .find(|end| *end as usize != self.cluster);
-            let Some(peer) = peer.and_then(|peer| self.plan.clusters().get(peer as usize)) else {
-                return Ok(());
-            };
-            self.doorbells.ring(channel, plan, peer);
+    fn send_channel(&mut self, channel: usize, messages: &[Message]) -> Result<usize, SendRefused> {
+        let (sent, wake) = send_messages(&mut self.rings.channels[channel], messages)?;
+        if wake {
+            self.ring_peer(channel);
         }
-        Ok(())
+        Ok(sent)
     }
 
-    fn receive_reply(&mut self) -> Result<Option<BlockReply>, PeerFault> {
-        receive(&mut self.rings.driver)
+    fn receive_replies(&mut self, into: &mut [BlockReply]) -> Result<usize, PeerFault> {
+        receive(&mut self.rings.driver, into)
     }
 
-    fn send_request(&mut self, request: BlockRequest) -> Result<(), SendRefused> {
-        if send(&mut self.rings.driver, &request.to_message())? {
+    fn send_requests(&mut self, requests: &[BlockRequest]) -> Result<usize, SendRefused> {
+        let (sent, wake) = send(&mut self.rings.driver, requests)?;
+        if wake {
             kernel::signal_driver();
         }
-        Ok(())
+        Ok(sent)
     }
 
     fn start_vcore(&mut self, process: usize, vcore: usize) {
@@ -186,25 +218,37 @@ impl Environment for World<'_> {
     }
 }
 
-fn receive<T: Payload>(end: &mut Option<Endpoint>) -> Result<Option<T>, PeerFault> {
+/// Receives typed messages, in place.
+fn receive<T: Payload>(end: &mut Option<Endpoint>, into: &mut [T]) -> Result<usize, PeerFault> {
     let Some(end) = end else {
-        return Ok(None);
+        return Ok(0);
     };
-    let message = end.receiver.receive().map_err(|_| PeerFault)?;
-    Ok(message.as_ref().map(T::from_message))
+    end.receiver
+        .receive_batch(T::as_messages_mut(into))
+        .map_err(|_| PeerFault)
 }
 
-/// Sends a message; whether the doorbell has to be rung, which is counted.
-fn send(end: &mut Option<Endpoint>, message: &Message) -> Result<bool, SendRefused> {
+/// Sends typed messages; how many, and whether the doorbell has to be rung, which is counted.
+fn send<T: Payload>(end: &mut Option<Endpoint>, batch: &[T]) -> Result<(usize, bool), SendRefused> {
+    send_messages(end, T::as_messages(batch))
+}
+
+fn send_messages(
+    end: &mut Option<Endpoint>,
+    messages: &[Message],
+) -> Result<(usize, bool), SendRefused> {
     let Some(end) = end else {
         return Err(SendRefused::Closed);
     };
-    let wake: Wake = end.sender.send(message).map_err(|error| match error {
-        SendError::Full => SendRefused::Full,
-        SendError::Peer(_) => SendRefused::Closed,
-    })?;
+    let (sent, wake) = end
+        .sender
+        .send_batch(messages)
+        .map_err(|error| match error {
+            SendError::Full => SendRefused::Full,
+            SendError::Peer(_) => SendRefused::Closed,
+        })?;
     if wake.needed() {
         end.sender.note_doorbell();
     }
-    Ok(wake.needed())
+    Ok((sent, wake.needed()))
 }

@@ -47,6 +47,7 @@ pub struct Fake {
     pub broken_ring: Option<(usize, usize)>,
     pub broken_channel: bool,
     pub broken_driver: bool,
+    pub now: u64,
 }
 
 impl Fake {
@@ -77,6 +78,7 @@ impl Fake {
             broken_ring: None,
             broken_channel: false,
             broken_driver: false,
+            now: 0,
         }
     }
 
@@ -113,70 +115,71 @@ impl Fake {
 }
 
 impl Environment for Fake {
-    fn receive_syscall(
+    fn now(&mut self) -> u64 {
+        self.now
+    }
+
+    fn receive_syscalls(
         &mut self,
         process: usize,
         vcore: usize,
-    ) -> Result<Option<Syscall>, PeerFault> {
+        into: &mut [Syscall],
+    ) -> Result<usize, PeerFault> {
         if self.broken_ring == Some((process, vcore)) {
             return Err(PeerFault);
         }
-        Ok(self.syscalls[process][vcore].pop_front())
+        Ok(receive(&mut self.syscalls[process][vcore], into))
     }
 
     fn complete(
         &mut self,
         process: usize,
         vcore: usize,
-        completion: Completion,
-    ) -> Result<(), SendRefused> {
+        completions: &[Completion],
+    ) -> Result<usize, SendRefused> {
         let ring = &mut self.completions[process][vcore];
-        if ring.len() >= self.capacity_of_rings {
-            return Err(SendRefused::Full);
-        }
-        ring.push_back(completion);
-        Ok(())
+        send(ring, completions, self.capacity_of_rings)
     }
 
     fn unread(&mut self, process: usize, vcore: usize) -> usize {
         self.completions[process][vcore].len()
     }
 
-    fn receive_channel(&mut self, _channel: usize) -> Result<Option<Message>, PeerFault> {
+    fn receive_channel(
+        &mut self,
+        _channel: usize,
+        into: &mut [Message],
+    ) -> Result<usize, PeerFault> {
         if self.broken_channel {
             return Err(PeerFault);
         }
-        Ok(self.incoming.borrow_mut().pop_front())
+        Ok(receive(&mut self.incoming.borrow_mut(), into))
     }
 
-    fn send_channel(&mut self, _channel: usize, message: Message) -> Result<(), SendRefused> {
+    fn send_channel(
+        &mut self,
+        _channel: usize,
+        messages: &[Message],
+    ) -> Result<usize, SendRefused> {
         if self.broken_channel {
             return Err(SendRefused::Closed);
         }
         let mut ring = self.outgoing.borrow_mut();
-        if ring.len() >= self.capacity_of_rings {
-            return Err(SendRefused::Full);
-        }
-        ring.push_back(message);
-        Ok(())
+        send(&mut ring, messages, self.capacity_of_rings)
     }
 
-    fn receive_reply(&mut self) -> Result<Option<BlockReply>, PeerFault> {
+    fn receive_replies(&mut self, into: &mut [BlockReply]) -> Result<usize, PeerFault> {
         if self.broken_driver {
             return Err(PeerFault);
         }
-        Ok(self.replies.pop_front())
+        Ok(receive(&mut self.replies, into))
     }
 
-    fn send_request(&mut self, request: BlockRequest) -> Result<(), SendRefused> {
+    fn send_requests(&mut self, requests: &[BlockRequest]) -> Result<usize, SendRefused> {
         if self.broken_driver {
             return Err(SendRefused::Closed);
         }
-        if self.requests.len() >= self.capacity_of_rings {
-            return Err(SendRefused::Full);
-        }
-        self.requests.push_back(request);
-        Ok(())
+        send(&mut self.requests, requests, self.capacity_of_rings)
     }
 
     fn start_vcore(&mut self, process: usize, vcore: usize) {
@@ -204,6 +207,34 @@ impl Environment for Fake {
         assert_eq!(index, 0);
         *into = self.header;
     }
+}
+
+/// Moves what there is, and fits, out of a ring.
+fn receive<T>(ring: &mut VecDeque<T>, into: &mut [T]) -> usize {
+    let mut count = 0;
+    for place in into {
+        let Some(message) = ring.pop_front() else {
+            break;
+        };
+        *place = message;
+        count += 1;
+    }
+    count
+}
+
+/// Copies what there is room for into a ring.
+fn send<T: Copy>(
+    ring: &mut VecDeque<T>,
+    messages: &[T],
+    capacity: usize,
+) -> Result<usize, SendRefused> {
+    assert!(!messages.is_empty(), "nothing is no batch");
+    let room = capacity.saturating_sub(ring.len()).min(messages.len());
+    if room == 0 {
+        return Err(SendRefused::Full);
+    }
+    ring.extend(&messages[..room]);
+    Ok(room)
 }
 
 fn file(name: &str, first_block: u64, length: u64) -> VolumeFile {
