@@ -62,7 +62,8 @@ impl Endpoint {
     }
 
     /// Attaches a new incarnation of a side that died: whatever the dead one wrote, or still writes, is refused from now
-    /// on. The peer learns of it by [`Receiver::peer_changed`].
+    /// on. The peer learns of it by [`Receiver::peer_changed`], for which its doorbell has to be rung once, whether or not
+    /// it sleeps: nothing of the new generation wakes it before it has begun it.
     ///
     /// # Safety
     /// As for [`Endpoint::attach`]. The dead incarnation was stopped: nothing that it wrote reaches memory any more.

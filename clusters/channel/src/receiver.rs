@@ -20,6 +20,8 @@ pub struct Receiver {
     empty: bool,
     /// The consumer sleeps, or is about to.
     armed: bool,
+    /// The next message was read and left in its slot.
+    peeked: bool,
     counts: Received,
     /// The last stamp of another generation that was seen where the next message is expected.
     last_stale: u64,
@@ -35,6 +37,7 @@ impl Receiver {
             consumed: 0,
             empty: true,
             armed: false,
+            peeked: false,
             counts: Received::default(),
             last_stale: 0,
             fault: None,
@@ -46,6 +49,7 @@ impl Receiver {
         self.peer = peer;
         self.consumed = 0;
         self.armed = false;
+        self.peeked = false;
         self.fault = None;
     }
 
@@ -96,7 +100,8 @@ impl Receiver {
             return Ok(None);
         }
         let message = self.ring.slot(self.consumed).read();
-        Ok((!self.torn()).then_some(message))
+        self.peeked = !self.torn();
+        Ok(self.peeked.then_some(message))
     }
 
     /// Whether what was just read may have been written over: a new incarnation of the producer does not wait for this
@@ -112,6 +117,7 @@ impl Receiver {
     #[inline]
     fn consume(&mut self, count: u64) {
         self.consumed += count;
+        self.peeked = false;
         self.counts.messages += count;
         if self.empty {
             self.empty = false;
@@ -125,9 +131,10 @@ impl Receiver {
     /// Frees the slot of the message that [`Receiver::peek`] read.
     ///
     /// # Panics
-    /// In builds with debug assertions, where there was no message to read.
+    /// In builds with debug assertions, where no message was read.
     pub fn advance(&mut self) {
-        debug_assert_eq!(self.ready(0), Ok(true), "there is no message to free");
+        // What the slot says now is the producer's to change.
+        debug_assert!(self.peeked, "no message was read");
         self.consume(1);
     }
 

@@ -217,9 +217,13 @@ impl Sender {
         fence(Ordering::SeqCst);
         let asleep = &self.ring.header.asleep.0;
         let sleeps = self.generation.stamp(1);
+        // By comparison: what a consumer of the next generation says must not be taken away.
+        let awake = self.generation.stamp(0);
         Wake(
             asleep.load(Ordering::Relaxed) == sleeps
-                && asleep.swap(self.generation.stamp(0), Ordering::AcqRel) == sleeps,
+                && asleep
+                    .compare_exchange(sleeps, awake, Ordering::AcqRel, Ordering::Relaxed)
+                    .is_ok(),
         )
     }
 

@@ -192,7 +192,7 @@ fn a_broken_ring_is_a_typed_error() {
     let mut service = Service::new(own, driver);
     for offset in (0..size_of::<Window>()).step_by(8) {
         // SAFETY: within the window; nobody else accesses it at this time.
-        unsafe { base.add(offset).cast::<u64>().write_volatile(u64::MAX / 3) };
+        unsafe { base.add(offset).cast::<u64>().write_volatile((1 << 48) - 1) };
     }
     assert!(matches!(service.step(), Err(ServiceError::Peer(_))));
     assert_eq!(device.borrow_mut().take(), 0);

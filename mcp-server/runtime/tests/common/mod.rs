@@ -237,7 +237,7 @@ impl Server {
                 // SAFETY: inside the window, and nobody reads it but atomically.
                 unsafe {
                     let word = self.windows[vcore].0.add(sequence + slot * 64);
-                    word.cast::<u64>().write_volatile(u64::MAX);
+                    word.cast::<u64>().write_volatile((1 << 48) - 1);
                 }
             }
             self.host.wake_vcore(vcore);
