@@ -16,6 +16,8 @@ pub(crate) enum Origin {
     Closing { process: u8 },
     /// This server, which reads the header of its volume.
     Volume,
+    /// Nobody any more: it came from a peer that died while the block driver had it.
+    Nobody,
 }
 
 /// Where a call is on its way.

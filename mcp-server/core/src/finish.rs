@@ -60,7 +60,7 @@ impl Personality {
                     tenant.outstanding -= 1;
                 }
             }
-            Origin::Volume => self.calls.remove(id),
+            Origin::Volume | Origin::Nobody => self.calls.remove(id),
         }
     }
 

@@ -53,6 +53,14 @@ impl Personality {
         let came_by_it = |entry: &Entry| entry.origin == Origin::Channel(channel);
         self.waiting = self.take_out(self.waiting, Status::PeerLost, came_by_it);
         self.device = self.take_out(self.device, Status::PeerLost, came_by_it);
+        // What the block driver has stays until it has answered, but it is answered to nobody.
+        for id in self.calls.ids() {
+            if let Some(entry) = self.calls.get_mut(id)
+                && came_by_it(entry)
+            {
+                entry.origin = Origin::Nobody;
+            }
+        }
         self.finish_stage(Stage::Remote { channel }, Status::PeerLost);
         self.files.close_all(Client::Channel(channel));
         for tenant in &mut self.processes {
