@@ -247,9 +247,10 @@ impl Authority {
         slot.cap()
     }
 
-    /// Gives up everything that only start-up needs, and tells what is still held.
-    pub fn give_up(mut self, instance: &Instance) -> Holdings {
-        let mut gone = self.device_memory.slots();
+    /// Gives up everything that only start-up needs, and tells what is still held. What is left can map the pages that the
+    /// root task has, and nothing else.
+    pub fn give_up(&mut self, instance: &Instance) -> Holdings {
+        let mut gone = core::mem::take(&mut self.device_memory).slots();
         gone.push(slot::IO_PORT_CONTROL.index());
         gone.push(slot::IRQ_CONTROL.index());
         gone.push(slot::ASID_CONTROL.index());
@@ -271,7 +272,7 @@ impl Authority {
                 && address + size <= instance.memory_base + instance.memory_size;
             holdings.untyped.push((address, address + size, !inside));
         }
-        holdings.ports = self.ports;
+        holdings.ports = core::mem::take(&mut self.ports);
         holdings.merge();
         holdings
     }

@@ -15,19 +15,27 @@ use zerocopy::IntoBytes;
 
 use crate::authority::Authority;
 use crate::component::{Component, Page, ThreadPlan, priority};
+use crate::obituary::{Bell, Obituary, RING_OF_FIRST, RING_OF_SECOND};
 use crate::{device, interrupts};
+
+/// The first page of the ring on which each side of a channel sends.
+const RINGS: [usize; 2] = [RING_OF_FIRST, RING_OF_SECOND];
 
 /// What of a built cluster is needed to connect, start and supervise it.
 pub struct ClusterParts {
     /// Its index in the plan.
     pub cluster: usize,
     server: Component<'static>,
+    /// Its server's thread.
+    pub server_thread: cap::Tcb,
+    /// Its driver's thread, and how the driver learns that its server is gone.
+    pub driver: Option<(cap::Tcb, Obituary)>,
+    /// How everybody else learns that.
+    pub obituaries: Vec<Obituary>,
+    /// The first page of each ring of its channels, by channel.
+    channels: Vec<(usize, [Page; 2])>,
     /// The notification that wakes its server.
     notification: cap::Notification,
-    /// Threads that are started at once: the driver's, then the server's.
-    pub threads: Vec<cap::Tcb>,
-    /// Components that say when they are ready.
-    pub expected_ready: usize,
     /// Its processes.
     pub processes: Vec<ProcessParts>,
 }
@@ -36,6 +44,7 @@ pub struct ClusterParts {
 pub struct ProcessParts {
     /// Its index in the plan.
     pub process: usize,
+    component: Component<'static>,
     /// Its vcores' threads.
     pub threads: Vec<cap::Tcb>,
     /// Tells its server that one of them took a fault.
@@ -64,9 +73,10 @@ pub fn build(
         0,
     );
 
-    let mut threads = Vec::new();
+    let mut driver = None;
+    let mut obituaries = Vec::new();
     if cluster.block_device != NONE {
-        let driver = device::build(
+        driver = Some(device::build(
             authority,
             plan,
             cluster.block_device as usize,
@@ -74,8 +84,7 @@ pub fn build(
             archive,
             &mut server,
             notification,
-        );
-        threads.push(driver);
+        ));
         let pool = &plan.pools[cluster.server_pool as usize];
         for block in 0..pool.blocks as usize {
             let page =
@@ -101,12 +110,15 @@ pub fn build(
                 archive,
                 &mut server,
                 notification,
+                &mut obituaries,
             );
             processes.push(parts);
         }
     }
-    map_channels(authority, plan, number, cluster, &mut server, notification);
-    let thread = server.thread(
+    let (channels, announced) =
+        map_channels(authority, plan, number, cluster, &mut server, notification);
+    obituaries.extend(announced);
+    let server_thread = server.thread(
         authority,
         ThreadPlan {
             number: 0,
@@ -116,13 +128,14 @@ pub fn build(
             arguments: [number as u64, 0],
         },
     );
-    threads.push(thread);
     ClusterParts {
         cluster: number,
         server,
+        server_thread,
+        driver,
+        obituaries,
+        channels,
         notification,
-        expected_ready: threads.len(),
-        threads,
         processes,
     }
 }
@@ -140,6 +153,7 @@ fn build_process(
     archive: &'static [u8],
     server: &mut Component<'_>,
     server_notification: cap::Notification,
+    obituaries: &mut Vec<Obituary>,
 ) -> ProcessParts {
     let holder = format!("process:{}", process.name);
     let image = archive::find(archive, process.image.as_str())
@@ -201,6 +215,8 @@ fn build_process(
             layout::server_vcore_window(index, vcore),
         );
         let notification = authority.notification();
+        let bell = Bell::Notification(notification);
+        obituaries.push(Obituary::new(authority, window[RING_OF_SECOND], bell));
         // Why the badge is what it is, `resume_vcore` of the server tells.
         let own_slot = slot::VCORE_NOTIFICATIONS + vcore as u64;
         component.give(own_slot, notification, CapRights::read_write(), own_slot);
@@ -228,6 +244,7 @@ fn build_process(
     }
     ProcessParts {
         process: index,
+        component,
         threads,
         alarm: authority.badged(server_notification, alarm::faulted(index)),
     }
@@ -265,16 +282,21 @@ fn map_channels(
     cluster: &Cluster,
     server: &mut Component<'_>,
     notification: cap::Notification,
-) {
-    let mut between_kernels = false;
+) -> (Vec<(usize, [Page; 2])>, Vec<Obituary>) {
+    let (mut channels, mut obituaries) = (Vec::new(), Vec::new());
+    let mut between_kernels = Vec::new();
     for (index, channel) in plan.channels().iter().enumerate() {
-        if channel.end_of(number as u32).is_none() || channel.doorbell != DoorbellKind::Hpet as u32
-        {
+        let Some(end) = channel
+            .end_of(number as u32)
+            .filter(|_| channel.doorbell == DoorbellKind::Hpet as u32)
+        else {
             continue;
-        }
-        between_kernels = true;
+        };
+        let peer = &plan.clusters[channel.clusters[1 - end] as usize];
+        let mut pages = Vec::new();
         for offset in (0..RING_WINDOW_SIZE).step_by(PAGE_SIZE) {
             let page = authority.device_page(channel.window + offset as u64, &server.holder);
+            pages.push(page);
             server.map(
                 authority,
                 page,
@@ -283,8 +305,10 @@ fn map_channels(
                 VmAttributes::DEFAULT,
             );
         }
+        between_kernels.push((pages[RINGS[end]], peer.comparator));
+        channels.push((index, RINGS.map(|ring| pages[ring])));
     }
-    if between_kernels {
+    if !between_kernels.is_empty() {
         let page = authority.device_page(HPET_BASE, &server.holder);
         if cluster.masked == 0 {
             let handler = interrupts::doorbell(authority, plan, cluster, page, notification);
@@ -297,7 +321,16 @@ fn map_channels(
             CapRights::read_write(),
             VmAttributes::UNCACHEABLE,
         );
+        let registers = authority.share(page, "root-task");
+        for (page, comparator) in between_kernels {
+            let bell = match comparator {
+                NONE => Bell::None,
+                comparator => Bell::Hpet(registers, comparator),
+            };
+            obituaries.push(Obituary::new(authority, page, bell));
+        }
     }
+    (channels, obituaries)
 }
 
 /// Connects the clusters of this instance with each other.
@@ -333,10 +366,19 @@ pub fn connect(authority: &mut Authority, plan: &Plan, clusters: &mut [ClusterPa
                 VmAttributes::DEFAULT,
             );
         }
+        for cluster in [first, second] {
+            let first_pages = RINGS.map(|ring| pages[ring]);
+            clusters[cluster].channels.push((index, first_pages));
+        }
         clusters[second]
             .server
             .map_shared(authority, &pages, layout::channel_window(index));
         let bells = [clusters[first].notification, clusters[second].notification];
+        for ((own, peer), ring) in [(first, 1), (second, 0)].into_iter().zip(RINGS) {
+            let bell = Bell::Notification(bells[peer]);
+            let obituary = Obituary::new(authority, pages[ring], bell);
+            clusters[own].obituaries.push(obituary);
+        }
         clusters[first].server.give(
             slot::CHANNELS + index as u64,
             bells[1],
@@ -349,5 +391,32 @@ pub fn connect(authority: &mut Authority, plan: &Plan, clusters: &mut [ClusterPa
             CapRights::write_only(),
             0,
         );
+    }
+}
+
+/// Lets the operators of this instance's clusters read what the channels of their cluster tell.
+pub fn let_operators_watch(authority: &mut Authority, plan: &Plan, clusters: &mut [ClusterParts]) {
+    for parts in clusters {
+        let operators = parts
+            .processes
+            .iter_mut()
+            .filter(|parts| plan.processes[parts.process].operator != 0);
+        for operator in operators {
+            let rings = parts.channels.iter().flat_map(|(channel, pages)| {
+                let addresses = [0, 1].map(|ring| layout::telemetry(*channel, ring));
+                pages.iter().zip(addresses)
+            });
+            for (page, address) in rings {
+                let component = &mut operator.component;
+                let page = authority.share(*page, &component.holder);
+                component.map(
+                    authority,
+                    page,
+                    address,
+                    CapRights::read_only(),
+                    VmAttributes::DEFAULT,
+                );
+            }
+        }
     }
 }

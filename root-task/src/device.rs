@@ -12,6 +12,7 @@ use zerocopy::IntoBytes;
 use crate::authority::{Authority, MappedPage};
 use crate::component::{Component, ThreadPlan, priority};
 use crate::interrupts;
+use crate::obituary::{Bell, Obituary, RING_OF_FIRST};
 
 struct Configuration<'a>(&'a MappedPage);
 
@@ -25,7 +26,8 @@ impl ConfigurationSpace for Configuration<'_> {
     }
 }
 
-/// Builds the driver of a device and its channel to `server`; the driver's thread, which does not run yet.
+/// Builds the driver of a device and its channel to `server`; the driver's thread, which does not run yet, and how the
+/// driver learns that its server is gone.
 pub fn build(
     authority: &mut Authority,
     plan: &Plan,
@@ -34,7 +36,7 @@ pub fn build(
     archive: &'static [u8],
     server: &mut Component<'_>,
     server_notification: cap::Notification,
-) -> cap::Tcb {
+) -> (cap::Tcb, Obituary) {
     let device = &plan.devices[index];
     assert_eq!(
         device.kind,
@@ -127,7 +129,12 @@ pub fn build(
         CapRights::write_only(),
         0,
     );
-    driver.thread(
+    let obituary = Obituary::new(
+        authority,
+        window[RING_OF_FIRST],
+        Bell::Notification(notification),
+    );
+    let thread = driver.thread(
         authority,
         ThreadPlan {
             number: 0,
@@ -136,5 +143,6 @@ pub fn build(
             fault_slot: slot::ROOT_TASK,
             arguments: [index as u64, dma],
         },
-    )
+    );
+    (thread, obituary)
 }

@@ -14,6 +14,7 @@ mod device;
 mod device_memory;
 mod instance;
 mod interrupts;
+mod obituary;
 mod supervise;
 
 use alloc::vec::Vec;
@@ -50,7 +51,8 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
         }
     }
     cluster::connect(&mut authority, &plan, &mut clusters);
+    cluster::let_operators_watch(&mut authority, &plan, &mut clusters);
     let holdings = authority.give_up(&plan.instances[index]);
     holdings.tell(index, |line| println!("{line}"));
-    supervise::run(&plan, index, endpoint, &clusters)
+    supervise::run(&plan, index, endpoint, clusters, authority)
 }

@@ -5,48 +5,69 @@ use alloc::vec::Vec;
 
 use atoll_abi::layout::{MAX_VCORES, badge, request};
 use atoll_abi::plan::Plan;
+use atoll_abi::process::FAULTED;
 use sel4::{Fault, MessageInfo, cap};
 use sel4_root_task::println;
 
+use crate::authority::Authority;
 use crate::cluster::ClusterParts;
+
+/// Labels of answers.
+const DONE: u64 = 0;
+const REFUSED: u64 = 1;
 
 struct Supervisor<'a> {
     plan: &'a Plan,
     instance: usize,
-    clusters: &'a [ClusterParts],
+    clusters: Vec<ClusterParts>,
+    /// Maps the pages on which is said that a server is gone.
+    authority: Authority,
     not_ready: usize,
     running: Vec<usize>,
+    /// Clusters without a server.
+    stopped: Vec<usize>,
 }
 
 /// Starts the components, then serves them for ever.
-pub fn run(plan: &Plan, instance: usize, endpoint: cap::Endpoint, clusters: &[ClusterParts]) -> ! {
+pub fn run(
+    plan: &Plan,
+    instance: usize,
+    endpoint: cap::Endpoint,
+    clusters: Vec<ClusterParts>,
+    authority: Authority,
+) -> ! {
     let mut supervisor = Supervisor {
         plan,
         instance,
-        clusters,
-        not_ready: clusters.iter().map(|parts| parts.expected_ready).sum(),
+        authority,
+        not_ready: 0,
         running: clusters
             .iter()
             .flat_map(|parts| parts.processes.iter().map(|parts| parts.process))
             .collect(),
+        stopped: Vec::new(),
+        clusters,
     };
-    for thread in clusters.iter().flat_map(|parts| &parts.threads) {
-        thread.tcb_resume().expect("the thread was set up");
+    for parts in &supervisor.clusters {
+        let driver = parts.driver.iter().map(|(thread, _)| thread);
+        for thread in driver.chain([&parts.server_thread]) {
+            supervisor.not_ready += 1;
+            thread.tcb_resume().expect("the thread was set up");
+        }
     }
     let (mut info, mut speaker) = endpoint.recv();
     loop {
         let answer = supervisor.handle(&info, speaker);
-        (info, speaker) = if answer {
-            endpoint.reply_recv(MessageInfo::new(0, 0, 0, 0))
-        } else {
-            endpoint.recv()
+        (info, speaker) = match answer {
+            Some(label) => endpoint.reply_recv(MessageInfo::new(label, 0, 0, 0)),
+            None => endpoint.recv(),
         };
     }
 }
 
 impl Supervisor<'_> {
-    /// Handles a message; whether its sender waits for an answer.
-    fn handle(&mut self, info: &MessageInfo, speaker: u64) -> bool {
+    /// Handles a message; the label of the answer, where its sender waits for one.
+    fn handle(&mut self, info: &MessageInfo, speaker: u64) -> Option<u64> {
         let (kind, index) = badge::split(speaker);
         match (kind, info.label()) {
             (badge::SERVER, request::LOG) => println!("{}", text(info)),
@@ -63,12 +84,77 @@ impl Supervisor<'_> {
                 let [process, status, vcores] = [0, 1, 2].map(sel4::get_mr);
                 self.exited(process as usize, status, vcores);
             }
+            (badge::PROCESS, request::STOP_SERVER) => {
+                let process = &self.plan.processes[index / MAX_VCORES];
+                if process.operator == 0 {
+                    return Some(REFUSED);
+                }
+                self.stop_server(process.cluster as usize);
+            }
+            (badge::PROCESS, request::EXIT_WITHOUT_SERVER) if self.has_no_server(index) => {
+                self.end(index / MAX_VCORES, sel4::get_mr(0));
+                return None;
+            }
+            (badge::DRIVER, request::STOPPED) => {
+                let cluster = self.plan.devices[index].cluster as usize;
+                if self.stopped.contains(&cluster) {
+                    self.announce(cluster);
+                }
+            }
             _ => {
                 self.fault(info, kind, index);
-                return false;
+                return None;
             }
         }
-        true
+        Some(DONE)
+    }
+
+    /// Stops the server of a cluster of this instance. Its driver stops the device; only then do others learn of it, so
+    /// that nobody takes a block back that a device still writes.
+    fn stop_server(&mut self, cluster: usize) {
+        let Some(parts) = self.clusters.iter().find(|it| it.cluster == cluster) else {
+            return;
+        };
+        if self.stopped.contains(&cluster) {
+            return;
+        }
+        let _ = parts.server_thread.tcb_suspend();
+        self.stopped.push(cluster);
+        println!(
+            r#"@atoll {{"event":"stopped","cluster":"{}"}}"#,
+            self.plan.clusters[cluster].name
+        );
+        match &parts.driver {
+            Some((_, obituary)) => obituary.announce(&mut self.authority),
+            None => self.announce(cluster),
+        }
+    }
+
+    /// Says to all who have a channel to a cluster's server that it is gone.
+    fn announce(&mut self, cluster: usize) {
+        for parts in self.clusters.iter().filter(|it| it.cluster == cluster) {
+            for obituary in &parts.obituaries {
+                obituary.announce(&mut self.authority);
+            }
+        }
+    }
+
+    /// Whether the server of a process is stopped; by the index that its threads speak with.
+    fn has_no_server(&self, index: usize) -> bool {
+        let process = &self.plan.processes[index / MAX_VCORES];
+        self.stopped.contains(&(process.cluster as usize))
+    }
+
+    /// Ends a process of which the server is gone.
+    fn end(&mut self, process: usize, status: u64) {
+        let parts = self.clusters.iter().flat_map(|parts| &parts.processes);
+        for parts in parts.filter(|parts| parts.process == process) {
+            for thread in &parts.threads {
+                let _ = thread.tcb_suspend();
+            }
+        }
+        let vcores = self.plan.processes[process].vcores;
+        self.exited(process, status, u64::from(vcores));
     }
 
     fn ready(&mut self) {
@@ -126,8 +212,11 @@ impl Supervisor<'_> {
             _ => String::from("nobody"),
         };
         println!(r#"@atoll {{"event":"fault","who":"{name}","reason":"{fault:x?}"}}"#);
-        if kind == badge::PROCESS {
-            self.stop(index / MAX_VCORES);
+        match kind {
+            badge::PROCESS if self.has_no_server(index) => self.end(index / MAX_VCORES, FAULTED),
+            badge::PROCESS => self.stop(index / MAX_VCORES),
+            badge::SERVER => self.stop_server(index),
+            _ => {}
         }
     }
 

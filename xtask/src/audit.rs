@@ -1,15 +1,16 @@
 //! Checks what the instances hold against what the plan lets them hold.
 //!
 //! An instance and its children may hold the instance's own memory. Beyond that a server may hold the windows of its
-//! cluster's channels, its own pool and, where a channel of its cluster has HPET doorbells, the HPET's registers; a
-//! process may hold its own pool; a driver may hold its function's configuration page and device memory. Nobody may
+//! cluster's channels, its own pool and, where a channel of its cluster has HPET doorbells, the HPET's registers; the root
+//! task the same windows and registers, to tell others of a server that is gone; a process may hold its own pool and, where
+//! it operates its cluster, the first page of each ring of its cluster's channels; a driver may hold its function's configuration page and device memory. Nobody may
 //! hold device untyped memory, and only the root task may hold I/O ports: those of the instance's serial console.
 
 use std::ops::Range;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::PAGE_SIZE;
-use atoll_abi::plan::{DoorbellKind, ECAM_BASE, HPET_BASE, Instance, Plan, Pool};
+use atoll_abi::plan::{Channel, DoorbellKind, ECAM_BASE, HPET_BASE, Instance, Plan, Pool};
 use serde::Serialize;
 
 use crate::monitor::Holdings;
@@ -136,6 +137,15 @@ impl InstanceAudit<'_> {
             cluster.is_some_and(|cluster| cluster.instance as usize == self.index)
         };
         if holder == "root-task" {
+            // To tell others that a server is gone.
+            for channel in plan.channels() {
+                if channel.clusters.into_iter().any(runs) {
+                    allowed.push(window(channel));
+                    if channel.doorbell == DoorbellKind::Hpet as u32 {
+                        allowed.push(HPET_BASE..HPET_BASE + PAGE_SIZE as u64);
+                    }
+                }
+            }
             return Some(allowed);
         }
         let (kind, name) = holder.split_once(':')?;
@@ -148,7 +158,7 @@ impl InstanceAudit<'_> {
                 }
                 for channel in plan.channels() {
                     if channel.end_of(cluster).is_some() {
-                        allowed.push(channel.window..channel.window + channel.window_size);
+                        allowed.push(window(channel));
                         if channel.doorbell == DoorbellKind::Hpet as u32 {
                             allowed.push(HPET_BASE..HPET_BASE + PAGE_SIZE as u64);
                         }
@@ -161,6 +171,11 @@ impl InstanceAudit<'_> {
                 let mut processes = plan.processes().iter();
                 let process = processes.find(|p| p.name.as_str() == name && runs(p.cluster))?;
                 allowed.extend(plan.pools().get(process.pool as usize).map(pool));
+                let channels = plan.channels().iter();
+                let watched = channels.filter(|channel| {
+                    process.operator != 0 && channel.end_of(process.cluster).is_some()
+                });
+                allowed.extend(watched.flat_map(first_pages));
             }
             "driver" => {
                 let mut devices = plan.devices().iter();
@@ -184,7 +199,7 @@ impl InstanceAudit<'_> {
             }
         }
         for (index, channel) in plan.channels().iter().enumerate() {
-            if (channel.window..channel.window + channel.window_size).contains(&at) {
+            if window(channel).contains(&at) {
                 return format!(
                     "the window of channel {index} between {} and {}",
                     names::cluster(plan, channel.clusters[0]),
@@ -222,6 +237,16 @@ impl InstanceAudit<'_> {
 
 fn memory(instance: &Instance) -> Range<u64> {
     instance.memory_base..instance.memory_base + instance.memory_size
+}
+
+fn window(channel: &Channel) -> Range<u64> {
+    channel.window..channel.window + channel.window_size
+}
+
+/// The first page of each ring of a channel.
+fn first_pages(channel: &Channel) -> [Range<u64>; 2] {
+    let rings = [channel.window, channel.window + channel.window_size / 2];
+    rings.map(|ring| ring..ring + PAGE_SIZE as u64)
 }
 
 fn pool(pool: &Pool) -> Range<u64> {

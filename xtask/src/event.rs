@@ -82,6 +82,8 @@ pub enum Event {
     Fault { who: String, reason: String },
     /// A root task panicked.
     Panic { who: String, reason: String },
+    /// The server of a cluster was stopped; those who had calls with it learn so.
+    Stopped { cluster: Key },
     /// Every process of an instance has ended.
     Done { instance: Key },
     /// An event that this program does not know.

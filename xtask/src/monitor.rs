@@ -47,6 +47,8 @@ pub struct Monitor<'a> {
     pub problems: Vec<String>,
     /// Whether a process took a fault.
     pub process_faults: bool,
+    /// Clusters of which the server was stopped.
+    pub stopped: Vec<usize>,
 }
 
 impl<'a> Monitor<'a> {
@@ -61,6 +63,7 @@ impl<'a> Monitor<'a> {
             failure: None,
             problems: Vec::new(),
             process_faults: false,
+            stopped: Vec::new(),
         }
     }
 
@@ -76,6 +79,10 @@ impl<'a> Monitor<'a> {
                 .instances
                 .iter()
                 .all(|instance| instance.started.is_some() && instance.audited && instance.ready)
+    }
+
+    fn is_stopped(&self, cluster: u32) -> bool {
+        self.stopped.contains(&(cluster as usize))
     }
 
     /// What is still owed when the run is complete; empty when nothing more will come.
@@ -95,7 +102,7 @@ impl<'a> Monitor<'a> {
                 let runs_a_process = processes.any(|process| process.cluster == cluster);
                 let mut ends = self.ends.iter();
                 let said = ends.any(|end| end.channel == index && end.cluster == cluster as usize);
-                if runs_a_process && !said {
+                if runs_a_process && !said && !self.is_stopped(cluster) {
                     owed.push(format!(
                         "cluster {} did not report channel {index}",
                         names::cluster(self.plan, cluster)
@@ -263,6 +270,14 @@ impl<'a> Monitor<'a> {
             }
             Event::Panic { who, reason } => {
                 self.fail(Verdict::Panic, format!("{who} panicked: {reason}"));
+            }
+            Event::Stopped { cluster } => {
+                let cluster = self
+                    .cluster(&cluster)
+                    .ok_or("an event of no cluster of the plan")?;
+                self.stopped.push(cluster);
+                let name = names::cluster(self.plan, cluster as u32);
+                return Ok(Shown::Line(format!("the server of {name} is stopped")));
             }
             Event::Done { instance } => self.instance(&instance)?.done = true,
             Event::Other => {}

@@ -178,6 +178,8 @@ pub struct Report {
     pub audit: Audit,
     /// The processes that ended.
     pub processes: Vec<ProcessReport>,
+    /// Clusters of which the server was stopped.
+    pub stopped: Vec<String>,
     /// The channels.
     pub channels: Vec<ChannelReport>,
     /// What processes said for the report, in order.
@@ -264,6 +266,7 @@ impl Report {
             instances: parts::instances(plan, monitor),
             audit,
             processes,
+            stopped: parts::stopped(plan, monitor),
             channels: parts::channels(plan, monitor),
             results: parts::results(monitor),
             digest,

@@ -81,6 +81,9 @@ pub const DMA: usize = AREA_BASE + 0x5000_0000;
 /// Pages of a driver's DMA memory.
 pub const DMA_PAGES: usize = 8;
 
+/// In an operator: the first page of each ring of its cluster's channels, read-only, by channel number and ring.
+pub const TELEMETRY: usize = AREA_BASE + 0x6000_0000;
+
 /// In a process: its pool of blocks.
 pub const BLOCKS: usize = AREA_BASE + 0x8000_0000;
 
@@ -123,6 +126,11 @@ pub const fn server_vcore_window(process: usize, vcore: usize) -> usize {
 /// The address of a channel's window in a server.
 pub const fn channel_window(channel: usize) -> usize {
     CHANNELS + channel * RING_WINDOW_SIZE
+}
+
+/// The address of the first page of a ring of a channel in an operator.
+pub const fn telemetry(channel: usize, ring: usize) -> usize {
+    TELEMETRY + (2 * channel + ring) * PAGE_SIZE
 }
 
 /// The address of a block of a process's pool.
@@ -194,7 +202,7 @@ pub mod alarm {
     }
 }
 
-/// Labels of the messages that a server or driver sends to its root task.
+/// Labels of the messages that a server, a driver or a process sends to its root task.
 pub mod request {
     /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.
     pub const LOG: u64 = 0x1000;
@@ -206,6 +214,12 @@ pub mod request {
     pub const CHANNEL: u64 = 0x1003;
     /// The speaker cannot start; it has said why.
     pub const FAILED: u64 = 0x1004;
+    /// A process whose server is gone ends. Registers: exit status. Not answered.
+    pub const EXIT_WITHOUT_SERVER: u64 = 0x1005;
+    /// An operator has its cluster's server stopped. Answered with a message whose label is 0 where that was begun.
+    pub const STOP_SERVER: u64 = 0x1006;
+    /// The speaker has stopped its device, which writes nothing any more, because its server is gone.
+    pub const STOPPED: u64 = 0x1007;
     /// Bytes of text that one [`LOG`] message carries.
     pub const LOG_SIZE: usize = 512;
 }

@@ -218,6 +218,10 @@ pub struct Process {
     pub padding: u32,
     /// Bytes of its heap.
     pub heap_size: u64,
+    /// 1 where it may watch the channels of its cluster and stop its cluster's server.
+    pub operator: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// A device and the component that drives it.

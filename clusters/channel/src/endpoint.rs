@@ -1,7 +1,7 @@
 //! One side of a channel.
 
 use crate::generation::{self, Generation};
-use crate::memory::Shared;
+use crate::memory::{Header, Shared};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 use crate::sync::{Ordering, fence};
@@ -38,8 +38,8 @@ pub struct Endpoint {
 impl Endpoint {
     fn new(rings: [Shared; 2], side: Side) -> Endpoint {
         let (outgoing, incoming) = side.orient(rings);
-        let own = incarnation(&outgoing);
-        let peer = incarnation(&incoming);
+        let own = incarnation(&outgoing.header);
+        let peer = incarnation(&incoming.header);
         let generation = Generation::of(own, peer);
         Endpoint {
             sender: Sender::new(outgoing.clone(), generation),
@@ -75,8 +75,8 @@ impl Endpoint {
 
     fn come_back(rings: [Shared; 2], side: Side) -> Endpoint {
         let (outgoing, _) = side.orient([&rings[0], &rings[1]]);
-        let number = generation::next(incarnation(outgoing));
-        set_incarnation(outgoing, number);
+        let number = generation::next(incarnation(&outgoing.header));
+        set_incarnation(&outgoing.header, number);
         // The number is seen before anything that the new incarnation writes, and where both sides come back at once one
         // of them sees the other's: else both could take a sum of old and new for the generation.
         fence(Ordering::SeqCst);
@@ -109,8 +109,8 @@ impl Endpoint {
     /// answer to it will come. Tells whether both sides are alive; where one is dead, the generation is one in which
     /// nobody sends, until [`Receiver::peer_changed`] says that the peer is back.
     pub fn renew(&mut self) -> bool {
-        let own = incarnation(&self.outgoing);
-        let peer = incarnation(&self.incoming);
+        let own = incarnation(&self.outgoing.header);
+        let peer = incarnation(&self.incoming.header);
         let generation = Generation::of(own, peer);
         self.sender.renew(generation);
         self.receiver.renew(generation, peer);
@@ -120,8 +120,8 @@ impl Endpoint {
     /// Says that this side is dead: it wants no more of a peer that broke the protocol, say.
     pub fn close(&mut self) {
         set_incarnation(
-            &self.outgoing,
-            generation::dead(incarnation(&self.outgoing)),
+            &self.outgoing.header,
+            generation::dead(incarnation(&self.outgoing.header)),
         );
     }
 }
@@ -135,7 +135,21 @@ impl Endpoint {
 pub unsafe fn announce_lost(window: *mut u8, side: Side) {
     // SAFETY: the caller promises a whole window.
     let (outgoing, _) = side.orient(unsafe { rings(window) });
-    set_incarnation(&outgoing, generation::dead(incarnation(&outgoing)));
+    set_incarnation(
+        &outgoing.header,
+        generation::dead(incarnation(&outgoing.header)),
+    );
+}
+
+/// As [`announce_lost`], by the first page of the ring on which the side sends.
+///
+/// # Safety
+/// `page` points to the first page of a ring, which is mapped writable and used as such only.
+#[cfg(not(loom))]
+pub unsafe fn announce_lost_on(page: *mut u8) {
+    // SAFETY: the caller promises the page; a header is made of atomics only, and every bit pattern is one.
+    let header = unsafe { &*page.cast::<Header>() };
+    set_incarnation(header, generation::dead(incarnation(header)));
 }
 
 /// # Safety
@@ -151,11 +165,11 @@ unsafe fn rings(window: *mut u8) -> [Shared; 2] {
     }
 }
 
-fn incarnation(ring: &Shared) -> u64 {
+fn incarnation(header: &Header) -> u64 {
     // Acquire: whoever raised the number has written nothing of an earlier generation after it.
-    ring.header.incarnation.0.load(Ordering::Acquire)
+    header.incarnation.0.load(Ordering::Acquire)
 }
 
-fn set_incarnation(ring: &Shared, number: u64) {
-    ring.header.incarnation.0.store(number, Ordering::Release);
+fn set_incarnation(header: &Header, number: u64) {
+    header.incarnation.0.store(number, Ordering::Release);
 }

@@ -23,9 +23,9 @@ mod telemetry;
 #[cfg(not(loom))]
 pub mod window;
 
-#[cfg(not(loom))]
-pub use endpoint::announce_lost;
 pub use endpoint::{Endpoint, Side};
+#[cfg(not(loom))]
+pub use endpoint::{announce_lost, announce_lost_on};
 pub use receiver::Receiver;
 pub use sender::{SendError, Sender, Staged, Wake};
 pub use telemetry::{BUCKETS, Telemetry};

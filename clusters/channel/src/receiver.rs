@@ -259,6 +259,6 @@ impl Receiver {
     /// What both sides tell of this direction.
     pub fn telemetry(&self) -> Telemetry {
         self.counts.tell(&self.ring.header.received.0);
-        Telemetry::of(&self.ring)
+        Telemetry::of(&self.ring.header)
     }
 }

@@ -288,6 +288,6 @@ impl Sender {
 
     /// What both sides tell of this direction.
     pub fn telemetry(&self) -> Telemetry {
-        Telemetry::of(&self.ring)
+        Telemetry::of(&self.ring.header)
     }
 }

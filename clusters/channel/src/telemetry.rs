@@ -3,7 +3,7 @@
 //! Nothing depends on these numbers. A peer can write anything in its own, and a reader sees each of them at a moment of
 //! its own.
 
-use crate::memory::{ReceivedCounts, Ring, SentCounts};
+use crate::memory::{Header, ReceivedCounts, SentCounts};
 use crate::sync::{AtomicU64, LATENCY_BUCKETS, Ordering};
 
 /// Buckets of a histogram of latencies; bucket `n` counts those from 2^n to below 2^(n+1) ticks, bucket 0 also zero.
@@ -48,11 +48,21 @@ impl Telemetry {
         self.batches.saturating_sub(self.doorbells)
     }
 
-    pub(crate) fn of(ring: &Ring) -> Telemetry {
+    /// Reads what a ring tells, from outside.
+    ///
+    /// # Safety
+    /// `page` points to the first page of a ring, which is mapped readable and used as such only.
+    #[cfg(not(loom))]
+    pub unsafe fn read(page: *const u8) -> Telemetry {
+        // SAFETY: the caller promises the page; a header is made of atomics only, and every bit pattern is one.
+        Telemetry::of(unsafe { &*page.cast::<Header>() })
+    }
+
+    pub(crate) fn of(header: &Header) -> Telemetry {
         let get = |word: &AtomicU64| word.load(Ordering::Relaxed);
-        let (sent, received) = (&ring.header.sent.0, &ring.header.received.0);
+        let (sent, received) = (&header.sent.0, &header.received.0);
         let mut latency = [0; BUCKETS];
-        for (count, word) in latency.iter_mut().zip(&ring.header.latency.0) {
+        for (count, word) in latency.iter_mut().zip(&header.latency.0) {
             *count = get(word);
         }
         Telemetry {

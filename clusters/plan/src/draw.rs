@@ -191,6 +191,9 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
             process.vcores,
             size::show(process.heap_size),
         )?;
+        if process.operator != 0 {
+            writeln!(out, "  {:<12} operates its cluster", "")?;
+        }
     }
     none_if(plan.processes().is_empty(), out)
 }

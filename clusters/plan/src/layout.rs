@@ -198,6 +198,7 @@ fn processes(plan: &Plan, encoded: &mut Encoded) {
         target.file_cluster = index_or_none(file_cluster);
         target.file_channel = index_or_none(file_channel.flatten());
         target.heap_size = process.heap.value;
+        target.operator = u32::from(process.operator);
         let Some(home) = home else {
             continue;
         };

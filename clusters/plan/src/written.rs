@@ -68,6 +68,8 @@ pub(crate) struct Process {
     pub(crate) vcores: Located<u32>,
     pub(crate) cores: Option<Located<Vec<Located<u32>>>>,
     pub(crate) blocks: u32,
+    /// Whether it may watch its cluster's channels and stop its cluster's server.
+    pub(crate) operator: bool,
     pub(crate) heap: Located<u64>,
 }
 

@@ -79,6 +79,11 @@ pub fn failed() {
     atoll_component::tell(request::FAILED, &[]);
 }
 
+/// Tells the root task that the device writes nothing any more.
+pub fn stopped() {
+    atoll_component::tell(request::STOPPED, &[]);
+}
+
 /// Wakes the server.
 pub fn signal_server() {
     SERVER.signal();

@@ -67,6 +67,7 @@ fn serve(mut service: Service<Transport>) -> ! {
             Err(error) => {
                 service.stop();
                 log(&error);
+                guest::stopped();
                 guest::park();
             }
         }

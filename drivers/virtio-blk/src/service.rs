@@ -17,6 +17,8 @@ pub enum ServiceError {
     Peer(PeerFault),
     /// It sent requests while the replies to earlier ones fill its ring.
     TooManyRequests,
+    /// It died.
+    ServerLost,
 }
 
 impl From<PeerFault> for ServiceError {
@@ -37,6 +39,9 @@ impl fmt::Display for ServiceError {
                 f,
                 "the server has more than {RING_SLOTS} requests outstanding; restart the cluster"
             ),
+            ServiceError::ServerLost => {
+                write!(f, "the server is gone; the device is stopped")
+            }
         }
     }
 }
@@ -84,6 +89,9 @@ impl<D: Device> Service<D> {
     /// Submits what the server asks for, while descriptors are free, with one notification of the device; then sends
     /// the replies that there are. Takes at most two rings' worth of messages, so a busy server cannot keep it here.
     pub fn step(&mut self) -> Result<Step, ServiceError> {
+        if self.endpoint.receiver.peer_changed() {
+            return Err(ServiceError::ServerLost);
+        }
         let mut step = Step::default();
         if let Some(reply) = self.held.take() {
             self.send(reply, &mut step)?;

@@ -29,6 +29,11 @@ pub fn tests() -> Vec<Test> {
             storm,
         ),
         Test::new(
+            "outage",
+            "a server is killed with calls in flight, and each of them ends once",
+            outage,
+        ),
+        Test::new(
             "masked",
             "a cluster that masks its doorbell is never rung",
             masked,
@@ -142,6 +147,36 @@ fn storm(context: &Context) -> TestResult {
         end["sent"] == STORM + 2 && end["received"] == STORM + 2,
         "the channel carried {end}"
     );
+    Ok(())
+}
+
+fn outage(context: &Context) -> TestResult {
+    let folder = context.folder("outage")?;
+    let input = inputs::write(&folder, &inputs::text(10_000))?;
+    let report = context.run_well(&plan("outage"), &input, &folder)?;
+    check!(
+        report["stopped"] == json!(["io"]),
+        "stopped: {}",
+        report["stopped"]
+    );
+    let said = result(&report, "client");
+    let count = |name: &str| said[name].as_u64().unwrap_or(0);
+    check!(
+        said["wrong"] == 0 && count("made") == count("done") + count("lost"),
+        "the client's account does not agree: {said}"
+    );
+    check!(
+        count("done") > 0 && count("lost") > 0,
+        "nothing was in flight: {said}"
+    );
+    check!(
+        count("later") > 0 && said["later"] == said["later_lost"],
+        "later calls: {said}"
+    );
+    // The operator has no server that could print for it: its status says that its own calls ended once each.
+    let expected = [json!(["client", 0]), json!(["operator", 0])];
+    let found = statuses(&report);
+    check!(found == expected, "the processes ended as {found:?}");
     Ok(())
 }
 

@@ -148,3 +148,11 @@ pub fn digest(monitor: &Monitor) -> Result<Option<Digest>, String> {
         None => Ok(Some(digest.clone())),
     }
 }
+
+/// Clusters of which the server was stopped.
+pub fn stopped(plan: &Plan, monitor: &Monitor<'_>) -> Vec<String> {
+    let clusters = monitor.stopped.iter();
+    clusters
+        .map(|&cluster| names::cluster(plan, cluster as u32).to_owned())
+        .collect()
+}

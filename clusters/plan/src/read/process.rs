@@ -7,7 +7,7 @@ use super::{cores, name, own_name, reference};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::size;
-use crate::table::{Located, Table, bytes, integer, text};
+use crate::table::{Located, Table, boolean, bytes, integer, text};
 use crate::written::Process;
 
 const DEFAULT_BLOCKS: u32 = 64;
@@ -18,7 +18,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     let process_name = own_name(&mut table, "process", diagnostics);
     table.only(
         &[
-            "name", "image", "cluster", "vcores", "cores", "blocks", "heap",
+            "name", "image", "cluster", "vcores", "cores", "blocks", "heap", "operator",
         ],
         diagnostics,
     );
@@ -62,6 +62,10 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             },
         );
     }
+    let operator = table
+        .optional("operator")
+        .and_then(|value| boolean("operator", value, diagnostics))
+        .unwrap_or(false);
     Process {
         name: process_name,
         image,
@@ -69,6 +73,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         vcores: vcores.unwrap_or(Located::new(1, table.at)),
         cores: named_cores,
         blocks,
+        operator,
         heap,
     }
 }

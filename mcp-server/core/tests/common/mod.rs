@@ -276,6 +276,8 @@ pub fn plan() -> Plan {
             file_channel: if of == 0 { NONE } else { 0 },
             padding: 0,
             heap_size: 0,
+            operator: 0,
+            reserved: 0,
         };
         plan.pools[index as usize] = pool(8, index, of);
     }
