@@ -47,6 +47,7 @@ pub struct Log {
     file: File,
     tail: Tail,
     progress: Progress,
+    shows: bool,
 }
 
 impl Log {
@@ -65,7 +66,13 @@ impl Log {
             file,
             tail: Tail::new(path.to_path_buf()),
             progress: Progress::new(),
+            shows: true,
         })
+    }
+
+    /// Does not show the last lines of a step that fails: it is meant to.
+    pub fn expect_failure(&mut self) {
+        self.shows = false;
     }
 
     /// Runs one step to its end, its output in the log and, condensed, before the user.
@@ -132,7 +139,7 @@ impl Log {
     }
 
     fn show(&mut self, lines: VecDeque<String>) {
-        for line in lines {
+        for line in lines.into_iter().filter(|_| self.shows) {
             self.progress.line(&format!("  {line}"));
         }
     }

@@ -6,6 +6,12 @@
 //! [package.metadata.atoll]
 //! host-tests = false
 //! loom = "model"  # the test program that is built and run with `--cfg loom`
+//!
+//! # A bug that a feature plants, and the test that has to catch it.
+//! [[package.metadata.atoll.planted]]
+//! feature = "planted-no-recheck"
+//! program = "model"  # the test program; with `loom = true` it is built as above
+//! test = "no_wake_up_is_lost"
 //! ```
 
 use std::fs;
@@ -33,6 +39,8 @@ pub struct HostTest {
     arguments: Vec<String>,
     /// A target folder of its own, and the compiler flags that need it.
     flags: Option<(&'static str, &'static str)>,
+    /// The test that has to fail, because a bug is planted.
+    must_fail: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +67,23 @@ struct Wishes {
     #[serde(default = "yes")]
     host_tests: bool,
     loom: Option<String>,
+    #[serde(default)]
+    planted: Vec<Planted>,
 }
+
+/// A planted bug.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Planted {
+    feature: String,
+    program: String,
+    test: String,
+    #[serde(default)]
+    loom: bool,
+}
+
+/// The target folder of loom builds, and their flags.
+const LOOM: (&str, &str) = ("loom", "--cfg loom -C debug-assertions");
 
 fn yes() -> bool {
     true
@@ -88,12 +112,14 @@ pub fn all() -> Result<Vec<HostTest>> {
             about: "the source is formatted".to_owned(),
             arguments: words("fmt --all -- --check"),
             flags: None,
+            must_fail: None,
         },
         HostTest {
             name: "host lints".to_owned(),
             about: "the compiler and Clippy have nothing to say".to_owned(),
             arguments: words("clippy --workspace --all-targets -- -D warnings"),
             flags: None,
+            must_fail: None,
         },
     ];
     for package in workspace.packages {
@@ -106,6 +132,7 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
     let default = Wishes {
         host_tests: true,
         loom: None,
+        planted: Vec::new(),
     };
     let said = package.metadata.as_ref();
     let wishes = said
@@ -120,6 +147,7 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
             about: format!("tests of the package {}", package.name),
             arguments: words(&format!("test --package {id}")),
             flags: None,
+            must_fail: None,
         });
     }
     if let Some(program) = &wishes.loom {
@@ -127,7 +155,21 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
             name: format!("host {} loom", package.name),
             about: format!("loom models of the package {}", package.name),
             arguments: words(&format!("test --release --package {id} --test {program}")),
-            flags: Some(("loom", "--cfg loom -C debug-assertions")),
+            flags: Some(LOOM),
+            must_fail: None,
+        });
+    }
+    for bug in &wishes.planted {
+        let profile = if bug.loom { "--release " } else { "" };
+        let (feature, program, test) = (&bug.feature, &bug.program, &bug.test);
+        tests.push(HostTest {
+            name: format!("host {} {feature}", package.name),
+            about: format!("the planted bug is caught by {program}: {test}"),
+            arguments: words(&format!(
+                "test {profile}--package {id} --features {feature} --test {program} -- --exact {test}"
+            )),
+            flags: bug.loom.then_some(LOOM),
+            must_fail: Some(test.clone()),
         });
     }
     tests
@@ -148,11 +190,30 @@ fn cargo() -> Command {
 }
 
 impl HostTest {
+    /// Whether a test caught a planted bug: it ran, and failed.
+    fn caught(&self, test: &str, caught: bool) -> Line {
+        let (verdict, text) = match caught {
+            true => ("pass", format!("caught by {test}")),
+            false => ("fail", format!("{test} does not catch the planted bug")),
+        };
+        Line {
+            name: self.name.clone(),
+            passed: usize::from(caught),
+            failed: usize::from(!caught),
+            verdict: verdict.to_owned(),
+            seconds: 0.0,
+            text,
+        }
+    }
+
     /// Runs it, its output in a log in a folder.
     pub fn run(&self, folder: &Path) -> Result<Line> {
         let file = format!("{}.log", self.name.replace(' ', "-"));
         let path = folder.join(file);
         let mut log = Log::create(&path)?;
+        if self.must_fail.is_some() {
+            log.expect_failure();
+        }
         let mut command = cargo();
         command.args(&self.arguments);
         if let Some((target, flags)) = self.flags {
@@ -162,6 +223,9 @@ impl HostTest {
         }
         let result = log.run_within(LIMIT, command, "cargo", &self.about);
         let output = fs::read_to_string(&path).unwrap_or_default();
+        if let Some(test) = &self.must_fail {
+            return Ok(self.caught(test, result.is_err() && output.contains("running 1 test")));
+        }
         let (mut passed, mut failed) = counts(&output);
         // A run without counted tests is a test itself; a failure that no count shows is one failure.
         match &result {
@@ -238,6 +302,9 @@ mod tests {
             names(r#"{"atoll":{"loom":"model"}}"#),
             ["host atoll-x", "host atoll-x loom"]
         );
+        let planted = r#"{"atoll":{"host-tests":false,"planted":[
+            {"feature":"planted-bug","program":"ring","test":"order"}]}}"#;
+        assert_eq!(names(planted), ["host atoll-x planted-bug"]);
     }
 
     #[test]
