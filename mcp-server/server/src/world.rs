@@ -95,6 +95,14 @@ impl<'a> World<'a> {
         any
     }
 
+    /// Gives a channel up whose peer broke the protocol, and tells the peer: it may have calls there.
+    fn close(&mut self, channel: usize) {
+        if let Some(end) = &mut self.rings.channels[channel] {
+            end.close();
+            self.ring_peer(channel);
+        }
+    }
+
     fn ring_peer(&mut self, channel: usize) {
         let plan = &self.plan.channels()[channel];
         let peer = plan
@@ -163,15 +171,28 @@ impl Environment for World<'_> {
         let Some(end) = &mut self.rings.channels[channel] else {
             return Ok(0);
         };
-        end.receiver.receive_batch(into).map_err(|_| PeerFault)
+        let received = end.receiver.receive_batch(into);
+        if received.is_err() {
+            self.close(channel);
+        }
+        received.map_err(|_| PeerFault)
     }
 
     fn send_channel(&mut self, channel: usize, messages: &[Message]) -> Result<usize, SendRefused> {
-        let (sent, wake) = send_messages(&mut self.rings.channels[channel], messages)?;
-        if wake {
-            self.ring_peer(channel);
+        match send_messages(&mut self.rings.channels[channel], messages) {
+            Ok((sent, wake)) => {
+                if wake {
+                    self.ring_peer(channel);
+                }
+                Ok(sent)
+            }
+            Err(refused) => {
+                if refused == SendRefused::Closed {
+                    self.close(channel);
+                }
+                Err(refused)
+            }
         }
-        Ok(sent)
     }
 
     fn receive_replies(&mut self, into: &mut [BlockReply]) -> Result<usize, PeerFault> {
