@@ -99,6 +99,7 @@ pub fn build(
         }
     }
     let mut processes = Vec::new();
+    let callees = callees(authority, plan, number);
     for (index, process) in plan.processes().iter().enumerate() {
         if process.cluster as usize == number {
             let parts = build_process(
@@ -107,6 +108,7 @@ pub fn build(
                 index,
                 process,
                 endpoint,
+                &callees,
                 archive,
                 &mut server,
                 notification,
@@ -140,6 +142,19 @@ pub fn build(
     }
 }
 
+/// An endpoint for each process of a cluster that another one calls through the kernel.
+fn callees(authority: &mut Authority, plan: &Plan, cluster: usize) -> Vec<(usize, cap::Endpoint)> {
+    let processes = plan.processes();
+    let mut callees = Vec::new();
+    for (index, process) in processes.iter().enumerate() {
+        let own = process.cluster as usize == cluster;
+        if own && processes.iter().any(|caller| caller.may_call(index)) {
+            callees.push((index, authority.endpoint()));
+        }
+    }
+    callees
+}
+
 #[allow(
     clippy::too_many_arguments,
     reason = "everything that a process is made of"
@@ -150,6 +165,7 @@ fn build_process(
     index: usize,
     process: &Process,
     endpoint: cap::Endpoint,
+    callees: &[(usize, cap::Endpoint)],
     archive: &'static [u8],
     server: &mut Component<'_>,
     server_notification: cap::Notification,
@@ -166,6 +182,15 @@ fn build_process(
         0,
     );
 
+    for &(callee, callers) in callees {
+        if callee == index {
+            component.give(slot::CALLERS, callers, CapRights::read_only(), 0);
+        } else if process.may_call(callee) {
+            // Calling takes the right to grant, with which the kernel makes the capability to reply.
+            let speaker = index as u64;
+            component.give_endpoint(slot::CALLEES + callee as u64, callers, speaker);
+        }
+    }
     let pool = &plan.pools[process.pool as usize];
     let information = procinfo(plan, index, process);
     let page = authority.page(&component.holder);
@@ -271,6 +296,7 @@ fn procinfo(plan: &Plan, index: usize, process: &Process) -> ProcInfo {
         granted: 0,
         name: process.name,
         cores,
+        server_kernel_entries: 0,
     }
 }
 

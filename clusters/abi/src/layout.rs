@@ -150,12 +150,16 @@ pub mod slot {
     pub const DRIVER_NOTIFICATION: u64 = 4;
     /// A server or driver: the handler of its interrupt.
     pub const INTERRUPT: u64 = 5;
+    /// A process that another one may call through the kernel: its endpoint, with the right to receive only.
+    pub const CALLERS: u64 = 6;
     /// In a server, by channel: the notification of the peer, where both are in one instance.
     pub const CHANNELS: u64 = 16;
     /// In a process, by vcore: the notification on which the vcore waits.
     pub const VCORE_NOTIFICATIONS: u64 = 32;
     /// In a process, by vcore: the endpoint to which the kernel sends the vcore's faults.
     pub const FAULT_ENDPOINTS: u64 = 64;
+    /// In a process, by process: the endpoint of a process that it may call through the kernel, with the right to call only.
+    pub const CALLEES: u64 = 96;
     /// In a server, by process and vcore: the vcore's thread.
     pub const VCORE_THREADS: u64 = 256;
     /// In a server, by process and vcore: the vcore's notification.

@@ -97,6 +97,7 @@ pub struct Plan {
 
 const _: () = assert!(size_of::<Plan>() <= PLAN_PAGES * PAGE_SIZE);
 const _: () = assert!(align_of::<Plan>() == 8);
+const _: () = assert!(MAX_PROCESSES <= u32::BITS as usize);
 
 /// How kernels and clusters relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,8 +215,8 @@ pub struct Process {
     pub file_cluster: u32,
     /// The channel to that cluster, or [`NONE`] where it is its own.
     pub file_channel: u32,
-    /// Zero.
-    pub padding: u32,
+    /// Bitmap of the processes, by index, that it may call through an endpoint of the kernel.
+    pub calls: u32,
     /// Bytes of its heap.
     pub heap_size: u64,
     /// 1 where it may watch the channels of its cluster and stop its cluster's server.
@@ -313,6 +314,13 @@ impl Plan {
     /// The pools in use.
     pub fn pools(&self) -> &[Pool] {
         &self.pools[..self.pool_count as usize]
+    }
+}
+
+impl Process {
+    /// Whether it may call the process of an index through an endpoint of the kernel.
+    pub fn may_call(&self, process: usize) -> bool {
+        process < MAX_PROCESSES && self.calls & 1 << process != 0
     }
 }
 

@@ -37,4 +37,6 @@ pub struct ProcInfo {
     pub name: Name,
     /// Physical core (APIC identifier) of each vcore.
     pub cores: [u32; MAX_VCORES],
+    /// How often the server of the process's cluster has entered the kernel since it began to serve.
+    pub server_kernel_entries: u64,
 }

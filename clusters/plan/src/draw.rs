@@ -194,6 +194,11 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
         if process.operator != 0 {
             writeln!(out, "  {:<12} operates its cluster", "")?;
         }
+        for (index, callee) in plan.processes().iter().enumerate() {
+            if process.may_call(index) {
+                writeln!(out, "  {:<12} calls {} through the kernel", "", callee.name)?;
+            }
+        }
     }
     none_if(plan.processes().is_empty(), out)
 }

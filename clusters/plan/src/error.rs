@@ -175,6 +175,18 @@ errors! {
     /// Two vcores of a process on one core.
     VcoreCoreRepeated { process: String, core: u32, first: Place } =>
         "process `{process}` has two vcores on core {core} (first at {first}); name a core once";
+    /// A process that does not exist.
+    UnknownCallee { name: String, process: String, hint: String } =>
+        "process `{process}` calls process `{name}`, which does not exist: {hint}";
+    /// A process that would wait for itself.
+    CallsItself { process: String } =>
+        "process `{process}` calls itself, which would never be answered; name other processes or take it out";
+    /// A process under another server.
+    CalleeElsewhere { process: String, cluster: String, callee: String, other: String, place: Place } =>
+        "process `{process}` of cluster `{cluster}` calls process `{callee}`, which runs in cluster `{other}` ({place}); calls through the kernel stay within a cluster: move one of the two";
+    /// A process that is named twice.
+    CalleeRepeated { process: String, callee: String, first: Place } =>
+        "process `{process}` calls process `{callee}` twice (first at {first}); name it once";
     /// Nobody serves files.
     NoBlockDevice { process: String } =>
         "process `{process}` has nobody to serve its files: no cluster has a block device; add a [[device]] of kind \"virtio-blk\" and name it in the `devices` of a cluster";

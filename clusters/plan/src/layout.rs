@@ -199,6 +199,10 @@ fn processes(plan: &Plan, encoded: &mut Encoded) {
         target.file_channel = index_or_none(file_channel.flatten());
         target.heap_size = process.heap.value;
         target.operator = u32::from(process.operator);
+        let callees = process.calls.iter();
+        target.calls = callees
+            .filter_map(|callee| plan.process(&callee.value))
+            .fold(0, |calls, callee| calls | 1 << callee);
         let Some(home) = home else {
             continue;
         };

@@ -70,6 +70,8 @@ pub(crate) struct Process {
     pub(crate) blocks: u32,
     /// Whether it may watch its cluster's channels and stop its cluster's server.
     pub(crate) operator: bool,
+    /// Processes that it may call through an endpoint of the kernel.
+    pub(crate) calls: Vec<Text>,
     pub(crate) heap: Located<u64>,
 }
 
@@ -127,6 +129,13 @@ impl Plan {
         self.clusters
             .iter()
             .position(|cluster| cluster.name.value == name)
+    }
+
+    /// Index of a process.
+    pub(crate) fn process(&self, name: &str) -> Option<usize> {
+        self.processes
+            .iter()
+            .position(|process| process.name.value == name)
     }
 
     /// Index of a device.

@@ -136,6 +136,21 @@ impl cap::Endpoint {
         // SAFETY: the message is in the IPC buffer, and no reference into it exists.
         received(unsafe { sys::reply_recv(self.bits(), info.into_inner(), load()) })
     }
+
+    /// Answers the last caller with at most as many words as travel in registers, then waits for the next message, without
+    /// the IPC buffer.
+    ///
+    /// Corresponds to `seL4_ReplyRecvWithMRs`.
+    pub fn reply_recv_with_mrs(
+        self,
+        info: MessageInfo,
+        registers: [Word; MESSAGE_REGISTERS],
+    ) -> (MessageInfo, Badge, [Word; MESSAGE_REGISTERS]) {
+        // SAFETY: a message that is longer than the registers overwrites the IPC buffer, into which no reference exists.
+        let returned = unsafe { sys::reply_recv(self.bits(), info.into_inner(), registers) };
+        let info = MessageInfo::from_inner(returned.info);
+        (info, returned.badge, returned.registers)
+    }
 }
 
 impl cap::Notification {

@@ -2,8 +2,9 @@
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
+use crate::suggest;
 use crate::table::Located;
-use crate::written::{Cluster, Plan, Process};
+use crate::written::{Cluster, Plan, Process, Text, UNNAMED};
 
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     let file_server =
@@ -25,6 +26,7 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
             continue;
         };
         vcores(process, &plan.clusters[index], diagnostics);
+        calls(plan, process, index, diagnostics);
         if let (Some((server, device)), None, true) =
             (file_server, plan.file_cluster(index), joined_up)
         {
@@ -40,6 +42,81 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
             );
         }
     }
+}
+
+/// A process calls others of its cluster, each named once.
+fn calls(plan: &Plan, process: &Process, home: usize, diagnostics: &mut Diagnostics<'_>) {
+    let name = &process.name.value;
+    let mut seen: Vec<&Text> = Vec::new();
+    // An empty name could not be read, which has been reported.
+    for callee in process
+        .calls
+        .iter()
+        .filter(|callee| !callee.value.is_empty())
+    {
+        if let Some(earlier) = seen.iter().find(|earlier| earlier.value == callee.value) {
+            let first = diagnostics.place(earlier.at);
+            diagnostics.report(
+                callee.at,
+                ErrorKind::CalleeRepeated {
+                    process: name.clone(),
+                    callee: callee.value.clone(),
+                    first,
+                },
+            );
+            continue;
+        }
+        seen.push(callee);
+        if callee.value == *name {
+            diagnostics.report(
+                callee.at,
+                ErrorKind::CallsItself {
+                    process: name.clone(),
+                },
+            );
+            continue;
+        }
+        let Some(index) = plan.process(&callee.value) else {
+            unknown_callee(plan, process, callee, diagnostics);
+            continue;
+        };
+        let other = &plan.processes[index].cluster;
+        let elsewhere = plan.cluster(&other.value).is_some_and(|it| it != home);
+        if elsewhere {
+            let place = diagnostics.place(other.at);
+            diagnostics.report(
+                callee.at,
+                ErrorKind::CalleeElsewhere {
+                    process: name.clone(),
+                    cluster: process.cluster.value.clone(),
+                    callee: callee.value.clone(),
+                    other: other.value.clone(),
+                    place,
+                },
+            );
+        }
+    }
+}
+
+/// Reports a callee that does not exist, unless the name of a process could not be read.
+fn unknown_callee(
+    plan: &Plan,
+    process: &Process,
+    callee: &Text,
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    if plan.processes.iter().any(|it| it.name.value == UNNAMED) {
+        return;
+    }
+    let known = plan.processes.iter().map(|it| it.name.value.as_str());
+    diagnostics.report(
+        callee.at,
+        ErrorKind::UnknownCallee {
+            name: callee.value.clone(),
+            process: process.name.value.clone(),
+            hint: suggest::hint(&callee.value, known),
+        },
+    );
 }
 
 fn vcores(process: &Process, cluster: &Cluster, diagnostics: &mut Diagnostics<'_>) {

@@ -3,7 +3,7 @@
 use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_VCORES, PAGE_SIZE};
 use atoll_abi::name::Name;
 
-use super::{cores, name, own_name, reference};
+use super::{cores, name, own_name, reference, references};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::size;
@@ -18,7 +18,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     let process_name = own_name(&mut table, "process", diagnostics);
     table.only(
         &[
-            "name", "image", "cluster", "vcores", "cores", "blocks", "heap", "operator",
+            "name", "image", "cluster", "vcores", "cores", "blocks", "heap", "operator", "calls",
         ],
         diagnostics,
     );
@@ -66,6 +66,10 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         .optional("operator")
         .and_then(|value| boolean("operator", value, diagnostics))
         .unwrap_or(false);
+    let calls = table
+        .optional("calls")
+        .and_then(|value| references("calls", "a process", value, diagnostics))
+        .unwrap_or_default();
     Process {
         name: process_name,
         image,
@@ -74,6 +78,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         cores: named_cores,
         blocks,
         operator,
+        calls,
         heap,
     }
 }

@@ -274,7 +274,7 @@ pub fn plan() -> Plan {
             pool: index,
             file_cluster: 0,
             file_channel: if of == 0 { NONE } else { 0 },
-            padding: 0,
+            calls: 0,
             heap_size: 0,
             operator: 0,
             reserved: 0,
