@@ -32,7 +32,7 @@ pub use context::DEFAULT_STACK_SIZE;
 pub use monitor::Monitor;
 pub use runtime::Runtime;
 pub use syscalls::{
-    File, ReadError, Reading, Reply, become_mcp, current_vcore, exit, max_vcores, open,
-    request_vcores, yield_vcore,
+    File, ReadError, Reading, Reply, become_mcp, current_vcore, exit, kernel_entries, max_vcores,
+    open, request_vcores, yield_vcore,
 };
 pub use uthread::{JoinHandle, block_on, spawn, spawn_with_stack, yield_now};

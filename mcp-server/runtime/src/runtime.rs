@@ -36,6 +36,8 @@ pub struct Runtime {
     /// Bitmap of the vcores that sleep, or are about to, and that nobody has begun to wake.
     sleepers: AtomicU64,
     ended: AtomicBool,
+    /// Entries into the kernel of all vcores.
+    entries: AtomicU64,
 }
 
 /// One vcore.
@@ -69,6 +71,7 @@ impl Runtime {
             pool: BlockPool::new(parts.pool),
             sleepers: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            entries: AtomicU64::new(0),
         }))
     }
 
@@ -118,6 +121,17 @@ impl Runtime {
             .sum()
     }
 
+    /// How often the process has entered the kernel so far, to wake somebody or to wait, over all vcores.
+    pub fn kernel_entries(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    /// The world, of which each use enters the kernel.
+    fn world(&self) -> &'static dyn World {
+        self.entries.fetch_add(1, Ordering::Relaxed);
+        self.world
+    }
+
     /// Whether the process has ended.
     pub fn ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
@@ -147,7 +161,7 @@ impl Runtime {
             }
             let vcore = sleepers.trailing_zeros();
             if self.sleepers.fetch_and(!(1 << vcore), Ordering::SeqCst) & 1 << vcore != 0 {
-                self.world.wake_vcore(vcore as usize);
+                self.world().wake_vcore(vcore as usize);
                 return;
             }
         }
@@ -236,7 +250,7 @@ impl Runtime {
         if completed.ended {
             self.ended.store(true, Ordering::SeqCst);
             for vcore in 0..self.vcores.len() {
-                self.world.wake_vcore(vcore);
+                self.world().wake_vcore(vcore);
             }
         }
     }
@@ -274,7 +288,7 @@ impl Runtime {
             true
         });
         if may_block && self.is_idle(vcore) && !self.ended() {
-            self.world.wait(vcore);
+            self.world().wait(vcore);
         }
         self.sleepers.fetch_and(!bit, Ordering::SeqCst);
         own.receiver.lock().disarm();
@@ -324,7 +338,7 @@ impl Runtime {
             Ok((tag, wake))
         })?;
         if wake.needed() {
-            self.world.ring_server();
+            self.world().ring_server();
         }
         Ok(tag)
     }
@@ -347,7 +361,7 @@ impl Runtime {
             let _ = own.submit(text);
             own.submit(once((Call::Exit, exit))).is_ok()
         });
-        self.world.ring_server();
+        self.world().ring_server();
         wakes == Some(true)
     }
 

@@ -252,6 +252,14 @@ pub fn current_vcore() -> usize {
     Runtime::current_vcore().1
 }
 
+/// How often the process has entered the kernel so far; see [`Runtime::kernel_entries`].
+///
+/// # Panics
+/// Where the calling thread is no vcore.
+pub fn kernel_entries() -> u64 {
+    Runtime::current().kernel_entries()
+}
+
 /// Vcores that the process may ever have.
 ///
 /// # Panics

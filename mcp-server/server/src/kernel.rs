@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use core::mem::offset_of;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{self, PAGE_SIZE, SERVER_BLOCKS, request, slot};
@@ -15,6 +16,20 @@ use sel4::cap;
 
 const DRIVER: cap::Notification = cap::Notification::from_bits(slot::DRIVER_NOTIFICATION);
 const INTERRUPT: cap::IrqHandler = cap::IrqHandler::from_bits(slot::INTERRUPT);
+
+/// How often the server has entered the kernel.
+static ENTRIES: AtomicU64 = AtomicU64::new(0);
+
+/// Counts an entry into the kernel, which follows.
+fn enters() {
+    // Only the server's one thread counts.
+    ENTRIES.store(ENTRIES.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// How often the server has entered the kernel.
+pub fn entries() -> u64 {
+    ENTRIES.load(Ordering::Relaxed)
+}
 
 atoll_component::entry!(enter);
 
@@ -48,6 +63,14 @@ pub fn publish_granted(process: usize, granted: u64) {
     unsafe { field.write_volatile(granted) };
 }
 
+/// Tells a process how often the server has entered the kernel.
+pub fn publish_entries(process: usize, entries: u64) {
+    let page = layout::PROCINFO + (process + 1) * PAGE_SIZE;
+    let field = (page + offset_of!(ProcInfo, server_kernel_entries)) as *mut u64;
+    // SAFETY: as for `publish_granted`.
+    unsafe { field.write_volatile(entries) };
+}
+
 /// How other clusters are woken, and this one by them.
 pub struct Doorbells {
     hpet: Option<Hpet>,
@@ -66,6 +89,7 @@ impl Doorbells {
     /// Wakes the server at the other end of a channel.
     pub fn ring(&self, number: usize, channel: &Channel, peer: &Cluster) {
         if channel.doorbell == DoorbellKind::Notification as u32 {
+            enters();
             cap::Notification::from_bits(slot::CHANNELS + number as u64).signal();
         } else if let Some(hpet) = &self.hpet
             && let Err(error) = hpet.ring(peer.comparator)
@@ -86,6 +110,7 @@ impl Doorbells {
     pub fn acknowledge(&self) {
         if self.interrupted {
             // A message-signalled interrupt is never masked; the kernel wants to be told all the same.
+            enters();
             let _ = INTERRUPT.irq_handler_ack();
         }
     }
@@ -93,11 +118,13 @@ impl Doorbells {
 
 /// Wakes the block driver.
 pub fn signal_driver() {
+    enters();
     DRIVER.signal();
 }
 
 /// Wakes a vcore.
 pub fn signal_vcore(process: usize, vcore: usize) {
+    enters();
     cap::Notification::from_bits(slot::server_vcore_notification(process, vcore)).signal();
 }
 
@@ -109,6 +136,7 @@ pub fn signal_vcore(process: usize, vcore: usize) {
 /// end took the wake-up, there is another one here. A spurious one does no harm.
 pub fn resume_vcore(process: usize, vcore: usize) {
     let thread = cap::Tcb::from_bits(slot::vcore_thread(process, vcore));
+    enters();
     if let Err(error) = thread.tcb_resume() {
         log(format_args!(
             "server: vcore {vcore} does not start: {error}"
@@ -120,18 +148,33 @@ pub fn resume_vcore(process: usize, vcore: usize) {
 /// Stops a vcore.
 pub fn suspend_vcore(process: usize, vcore: usize) {
     let thread = cap::Tcb::from_bits(slot::vcore_thread(process, vcore));
+    enters();
     if let Err(error) = thread.tcb_suspend() {
         log(format_args!("server: vcore {vcore} does not stop: {error}"));
     }
 }
 
+/// Waits for whoever wakes the server; the badges of all who did.
+pub fn wait() -> u64 {
+    enters();
+    atoll_component::wait()
+}
+
+/// Has the root task print a line.
+pub fn print(line: core::fmt::Arguments<'_>) {
+    enters();
+    log(line);
+}
+
 /// Tells the root task that the server serves.
 pub fn ready() {
+    enters();
     tell(request::READY, &[]);
 }
 
 /// Tells the root task that a process has ended.
 pub fn exited(process: usize, status: u64, max_granted: u32) {
+    enters();
     tell(
         request::EXITED,
         &[process as u64, status, u64::from(max_granted)],
@@ -140,5 +183,6 @@ pub fn exited(process: usize, status: u64, max_granted: u32) {
 
 /// Tells the root task what crossed a channel.
 pub fn channel(counts: [u64; 5]) {
+    enters();
     tell(request::CHANNEL, &counts);
 }

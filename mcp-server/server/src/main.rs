@@ -54,7 +54,9 @@ fn run(cluster: usize) -> ! {
     let mut idle = 0;
     loop {
         let renewed = world.renew(&mut personality);
-        match personality.step(&mut world) {
+        let progress = personality.step(&mut world);
+        world.publish_entries();
+        match progress {
             _ if renewed => continue,
             Progress::Worked => {
                 idle = 0;
@@ -69,7 +71,7 @@ fn run(cluster: usize) -> ! {
             continue;
         }
         if world.arm(&personality) {
-            let badges = atoll_component::wait();
+            let badges = kernel::wait();
             world.acknowledge();
             for process in (0..MAX_PROCESSES).filter(|process| badges & faulted(*process) != 0) {
                 personality.lose_process(process, FAULTED, &mut world);

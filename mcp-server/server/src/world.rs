@@ -19,6 +19,8 @@ pub struct World<'a> {
     masked: bool,
     /// Processes of the cluster that have not ended.
     running: usize,
+    /// Entries into the kernel that the processes were told of.
+    entries: u64,
 }
 
 impl<'a> World<'a> {
@@ -37,6 +39,7 @@ impl<'a> World<'a> {
             doorbells: Doorbells::new(between_kernels, between_kernels && !masked),
             masked,
             running: plan.processes().iter().filter(own).count(),
+            entries: 0,
         }
     }
 
@@ -111,6 +114,20 @@ impl<'a> World<'a> {
             .find(|end| *end as usize != self.cluster);
         if let Some(peer) = peer.and_then(|peer| self.plan.clusters().get(peer as usize)) {
             self.doorbells.ring(channel, plan, peer);
+        }
+    }
+
+    /// Tells the processes of the cluster how often the server has entered the kernel, where that has changed.
+    pub fn publish_entries(&mut self) {
+        let entries = kernel::entries();
+        if entries == self.entries {
+            return;
+        }
+        self.entries = entries;
+        for (number, process) in self.plan.processes().iter().enumerate() {
+            if process.cluster as usize == self.cluster {
+                kernel::publish_entries(number, entries);
+            }
         }
     }
 
@@ -220,7 +237,7 @@ impl Environment for World<'_> {
     }
 
     fn print_line(&mut self, process: usize, line: &str) {
-        atoll_component::log(format_args!(
+        kernel::print(format_args!(
             "[{}] {line}",
             self.plan.processes()[process].name
         ));

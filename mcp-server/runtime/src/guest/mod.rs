@@ -5,8 +5,10 @@ mod heap;
 mod kernel;
 pub mod operator;
 mod panic;
+mod time;
 
 pub use kernel::procinfo;
+pub use time::timestamp;
 
 /// Says which function, without arguments, a process begins with: its first uthread, on vcore 0. When it returns, the
 /// process ends with status 0.
