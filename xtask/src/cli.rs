@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::{archive, build, child, input, locate, plan, setup, simulate, test, volume};
+use crate::{archive, bench, build, child, input, locate, plan, setup, simulate, test, volume};
+
+/// Seconds that all serial lines may stay silent where nothing else is said.
+const SILENCE_LIMIT: u64 = 60;
 
 /// Plan that is built and run where none is named.
 pub const DEFAULT_PLAN: &str = "2x2";
@@ -49,6 +52,9 @@ enum Command {
     ///
     /// The last line of the output is `N passed, N failed`. The exit status is 0 if none failed.
     Test(test::Options),
+    /// Measure, and print figures beside their targets.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Write an archive of images (called by the build).
     #[command(hide = true)]
     Archive(FilesOption),
@@ -118,14 +124,34 @@ pub struct BootOptions {
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<u64>,
     /// Seconds that all serial lines may stay silent before the machine counts as hung.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = SILENCE_LIMIT)]
     pub silence_limit: u64,
     /// Seconds to leave the machine idle after its last process has ended; the report says what that cost the host.
     #[arg(long, value_name = "SECONDS")]
     pub idle: Option<u64>,
+    /// Count instructions: the machine's clock advances by one nanosecond with each, and its processors take turns.
+    ///
+    /// A difference of two readings of the time stamp counter is then how many instructions all processors executed in
+    /// between, the same in every run.
+    #[arg(long)]
+    pub count_instructions: bool,
     /// Show every serial line.
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+impl Default for BootOptions {
+    fn default() -> BootOptions {
+        BootOptions {
+            input: None,
+            report: None,
+            time_limit: None,
+            silence_limit: SILENCE_LIMIT,
+            idle: None,
+            count_instructions: false,
+            verbose: false,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -182,6 +208,7 @@ impl Cli {
                 return simulate::simulate(&folder, input, &options.boot, &tools);
             }
             Command::Test(options) => return test::run(&options),
+            Command::Bench(bench) => return bench.run(),
             Command::Archive(FilesOption { out, files }) => archive::write(&out, &files)?,
             Command::Volume(FilesOption { out, files }) => {
                 let files: Vec<_> = files

@@ -4,6 +4,7 @@
 
 mod archive;
 mod audit;
+mod bench;
 mod build;
 mod child;
 mod cli;

@@ -67,7 +67,13 @@ pub fn simulate(
     volume::write(&disk, vec![(INPUT_NAME.to_owned(), input)])?;
 
     let qemu = tools.path("qemu-system-x86_64");
-    let machine = machine::start(&qemu, &folder, scratch.path(), &disk)?;
+    let machine = machine::start(
+        &qemu,
+        &folder,
+        scratch.path(),
+        &disk,
+        options.count_instructions,
+    )?;
     let started = Instant::now();
     let mut monitor = Monitor::new(plan);
     let mut watch = Watch {

@@ -30,11 +30,18 @@ pub struct Machine {
     errors: PathBuf,
 }
 
-/// Starts the machine. `scratch` holds its serial files, `disk` is the volume.
+/// Starts the machine. `scratch` holds its serial files, `disk` is the volume; `counted` makes its clock advance with its
+/// instructions.
 ///
 /// # Errors
 /// Where the plan needs what the machine cannot have, or QEMU cannot be started.
-pub fn start(qemu: &Path, folder: &BuildFolder, scratch: &Path, disk: &Path) -> Result<Machine> {
+pub fn start(
+    qemu: &Path,
+    folder: &BuildFolder,
+    scratch: &Path,
+    disk: &Path,
+    counted: bool,
+) -> Result<Machine> {
     let serial: Vec<PathBuf> = (0..folder.plan.instances().len())
         .map(|index| scratch.join(format!("serial{index}")))
         .collect();
@@ -47,7 +54,7 @@ pub fn start(qemu: &Path, folder: &BuildFolder, scratch: &Path, disk: &Path) -> 
     // QEMU cuts module names at blanks, so it gets them relative to their folder.
     let mut command = child::command(qemu, OnDeath::Kill);
     command
-        .args(arguments(folder, &serial, &kernels, disk)?)
+        .args(arguments(folder, &serial, &kernels, disk, counted)?)
         .current_dir(&folder.images)
         .stdout(stderr.try_clone().context("cannot share a file")?)
         .stderr(stderr);
@@ -65,6 +72,7 @@ fn arguments(
     serial: &[PathBuf],
     kernels: &[PathBuf],
     disk: &Path,
+    counted: bool,
 ) -> Result<Vec<OsString>> {
     let plan = &folder.plan;
     if serial.len() > SERIAL_PORTS {
@@ -85,7 +93,11 @@ fn arguments(
         "-cpu",
         "max",
         "-accel",
-        "tcg,thread=multi",
+        if counted {
+            "tcg,thread=single"
+        } else {
+            "tcg,thread=multi"
+        },
         "-display",
         "none",
         "-no-reboot",
@@ -105,6 +117,10 @@ fn arguments(
     ]
     .map(OsString::from)
     .into();
+    if counted {
+        // Without `sleep=off` a machine that waits for its clock waits for the host's.
+        arguments.extend(["-icount", "shift=0,sleep=off"].map(OsString::from));
+    }
     for (index, path) in serial.iter().enumerate() {
         arguments.push("-chardev".into());
         arguments.push(option(&format!("file,id=serial{index},path="), path, ""));
@@ -202,6 +218,10 @@ mod tests {
     use crate::names::tests::example;
 
     fn words(plan: Plan) -> Result<String> {
+        words_of(plan, false)
+    }
+
+    fn words_of(plan: Plan, counted: bool) -> Result<String> {
         let folder = BuildFolder {
             plan,
             plan_path: String::new(),
@@ -212,7 +232,7 @@ mod tests {
         };
         let serial = vec![PathBuf::from("/a,b/serial0"); plan.instances().len()];
         let kernels = vec![PathBuf::from("/kernel"); serial.len()];
-        let arguments = arguments(&folder, &serial, &kernels, Path::new("/tmp/x,y"))?;
+        let arguments = arguments(&folder, &serial, &kernels, Path::new("/tmp/x,y"), counted)?;
         let words: Vec<_> = arguments
             .iter()
             .map(|word| word.to_string_lossy())
@@ -236,6 +256,15 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+    }
+
+    #[test]
+    fn a_machine_that_counts_takes_turns() {
+        let counted = words_of(example(), true).unwrap();
+        assert!(counted.contains("-accel tcg,thread=single"));
+        assert!(counted.contains("-icount shift=0,sleep=off"));
+        let free = words(example()).unwrap();
+        assert!(free.contains("thread=multi") && !free.contains("-icount"));
     }
 
     #[test]
