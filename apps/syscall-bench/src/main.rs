@@ -14,9 +14,7 @@ mod asynchronous;
 mod synchronous;
 
 use atoll_runtime::guest::procinfo;
-use atoll_runtime::{become_mcp, exit, open, println};
-
-use crate::asynchronous::Operation;
+use atoll_runtime::{become_mcp, exit, open, println, vcores_request};
 
 atoll_runtime::entry!(main);
 
@@ -38,10 +36,13 @@ fn main() {
     if become_mcp().wait().is_err() {
         wrong("the process cannot become a many-core process")
     }
-    for operation in [Operation::Vcores, Operation::Stat(file)] {
-        for batch in BATCHES {
-            asynchronous::measure(operation, batch);
-        }
+    // Served by the own server: it looks the process up, and answers how many vcores it has.
+    for batch in BATCHES {
+        asynchronous::measure("vcores", vcores_request(1), 1, batch);
+    }
+    // Served by the server of another cluster, behind another ring each way.
+    for batch in BATCHES {
+        asynchronous::measure("stat", file.stat_request(), file.length(), batch);
     }
     for (name, callee) in synchronous::CALLEES {
         if name == "far" && procinfo().name.as_str() == "bench-together" {

@@ -41,8 +41,25 @@ impl Answer {
 struct Credit {
     tag: u64,
     call: Call,
+    /// The credit after this one: of those that are free, or of the calls that were submitted together.
+    next: u8,
     block: u32,
     state: State,
+}
+
+/// Calls that were submitted together, of which the rest is waited for, the first one first.
+#[derive(Clone, Copy)]
+pub(crate) struct Chain {
+    /// Tag of the first one.
+    tag: u64,
+    length: usize,
+}
+
+/// Which calls of one publication are waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    Last,
+    All,
 }
 
 enum State {
@@ -65,11 +82,22 @@ pub(crate) struct Completed {
     pub(crate) refused_vcore: bool,
 }
 
+impl Completed {
+    /// Whether there is anything to do beside giving the credit back.
+    pub(crate) fn matters(&self) -> bool {
+        self.waker.is_some() || self.block.is_some() || self.ended || self.returned_vcore
+    }
+}
+
 /// The syscalls of one vcore, and the ring that carries them.
 pub(crate) struct Calls {
     sender: Sender,
     credits: [Credit; RING_SLOTS],
     free: usize,
+    /// The first free credit, where there is one.
+    first_free: u8,
+    /// Where messages are put together: kept, because to clear as many costs more than to send a few.
+    messages: [Message; RING_SLOTS],
     serial: u64,
     closed: bool,
     strays: u64,
@@ -87,13 +115,16 @@ impl Calls {
     pub(crate) fn new(sender: Sender) -> Calls {
         Calls {
             sender,
-            credits: core::array::from_fn(|_| Credit {
+            credits: core::array::from_fn(|index| Credit {
                 tag: 0,
                 call: Call::Stat,
+                next: index as u8 + 1,
                 block: 0,
                 state: State::Free,
             }),
             free: RING_SLOTS,
+            first_free: 0,
+            messages: [[0; MESSAGE_WORDS]; RING_SLOTS],
             serial: 0,
             closed: false,
             strays: 0,
@@ -116,12 +147,13 @@ impl Calls {
         self.sender.doorbells()
     }
 
-    /// Submits calls with one publication, each with its credit. Gives the tag of the last one, which alone is waited
-    /// for, and whether the server has to be woken.
+    /// Submits calls with one publication, each with its credit. Gives those that are waited for, and whether the server
+    /// has to be woken.
     pub(crate) fn submit(
         &mut self,
         calls: impl ExactSizeIterator<Item = (Call, Syscall)>,
-    ) -> Result<(u64, Wake), Refused> {
+        waited: Waited,
+    ) -> Result<(Chain, Wake), Refused> {
         let count = calls.len();
         if self.closed {
             return Err(Refused::Closed);
@@ -133,34 +165,54 @@ impl Calls {
         if !self.sender.free().is_ok_and(|free| free >= count) {
             return Err(Refused::Closed);
         }
-        let mut messages: [Message; RING_SLOTS] = [[0; MESSAGE_WORDS]; RING_SLOTS];
-        let mut tag = 0;
-        let mut index = 0;
-        for (number, (call, mut syscall)) in calls.enumerate() {
-            while !matches!(self.credits[index].state, State::Free) {
-                index += 1;
-            }
+        let (mut first, mut last) = (0, 0);
+        for (number, (message, (call, mut syscall))) in
+            self.messages.iter_mut().zip(calls).enumerate()
+        {
+            let index = self.first_free;
+            let credit = &mut self.credits[usize::from(index)];
+            self.first_free = credit.next;
             self.serial += 1;
-            tag = (self.serial << INDEX_BITS | index as u64) & !ANSWER;
-            syscall.tag = tag;
+            last = (self.serial << INDEX_BITS | u64::from(index)) & !ANSWER;
+            if number == 0 {
+                first = last;
+            }
+            syscall.tag = last;
             syscall.call = call as u16;
-            self.credits[index] = Credit {
-                tag,
-                call,
-                block: syscall.block,
-                state: if number + 1 == count {
-                    State::Submitted(None)
-                } else {
-                    State::Abandoned(None)
-                },
+            credit.tag = last;
+            credit.call = call;
+            credit.block = syscall.block;
+            credit.state = if waited == Waited::All || number + 1 == count {
+                State::Submitted(None)
+            } else {
+                State::Abandoned(None)
             };
-            messages[number] = syscall.to_message();
+            *message = syscall.to_message();
         }
         self.free -= count;
-        match self.sender.send_batch(&messages[..count]) {
-            Ok((_, wake)) => Ok((tag, wake)),
+        let chain = match waited {
+            Waited::All => Chain {
+                tag: first,
+                length: count,
+            },
+            Waited::Last => Chain {
+                tag: last,
+                length: 1,
+            },
+        };
+        match self.sender.send_batch(&self.messages[..count]) {
+            Ok((_, wake)) => Ok((chain, wake)),
             Err(SendError::Full | SendError::Peer(_)) => Err(Refused::Closed),
         }
+    }
+
+    /// Takes a credit back.
+    fn release(&mut self, tag: u64) {
+        let index = (tag & INDEX_MASK) as usize;
+        self.credits[index].state = State::Free;
+        self.credits[index].next = self.first_free;
+        self.first_free = index as u8;
+        self.free += 1;
     }
 
     pub(crate) fn note_doorbell(&mut self) {
@@ -207,7 +259,7 @@ impl Calls {
                     // Somebody else may still write it.
                     mem::forget(block);
                 }
-                self.free += 1;
+                self.release(completion.tag);
             }
             done @ (State::Done(_) | State::Free) => {
                 credit.state = done;
@@ -223,7 +275,9 @@ impl Calls {
         if mem::replace(&mut self.closed, true) {
             return;
         }
-        for credit in &mut self.credits {
+        for index in 0..self.credits.len() {
+            let credit = &mut self.credits[index];
+            let tag = credit.tag;
             match mem::replace(&mut credit.state, State::Free) {
                 State::Submitted(waker) => {
                     credit.state = State::Done(Answer::LOST);
@@ -231,31 +285,48 @@ impl Calls {
                 }
                 State::Abandoned(block) => {
                     mem::forget(block);
-                    self.free += 1;
+                    self.release(tag);
                 }
                 other => credit.state = other,
             }
         }
     }
 
-    /// The answer to a call, which gives its credit back; else the waker is kept.
-    fn poll(&mut self, tag: u64, waker: &Waker) -> Option<Answer> {
+    /// The answer to the first call of a chain, which gives its credit back; else the waker is kept.
+    fn poll(&mut self, chain: &mut Chain, waker: &Waker) -> Option<Answer> {
+        let tag = chain.tag;
         let Some(credit) = self.credit(tag) else {
             return Some(Answer::LOST);
         };
-        match &mut credit.state {
+        let (next, answer) = match &mut credit.state {
             State::Submitted(kept) => {
                 *kept = Some(waker.clone());
-                None
+                return None;
             }
-            State::Done(answer) => {
-                let answer = *answer;
-                credit.state = State::Free;
-                self.free += 1;
-                Some(answer)
-            }
-            State::Abandoned(_) | State::Free => Some(Answer::LOST),
+            State::Done(answer) => (credit.next, *answer),
+            State::Abandoned(_) | State::Free => return Some(Answer::LOST),
+        };
+        chain.length -= 1;
+        if chain.length > 0 {
+            // What was submitted with it and is waited for keeps its credit until it is answered here.
+            chain.tag = self.credits[usize::from(next)].tag;
         }
+        self.release(tag);
+        Some(answer)
+    }
+
+    /// Gives up waiting for a chain whose first call was given a block. Gives the block back where that call is done.
+    fn abandon_all(&mut self, mut chain: Chain, mut block: Option<Block>) -> Option<Block> {
+        let mut returned = None;
+        while chain.length > 0 {
+            let next = self.credits[(chain.tag & INDEX_MASK) as usize].next;
+            returned = self.abandon(chain.tag, block.take()).or(returned);
+            chain.length -= 1;
+            if chain.length > 0 {
+                chain.tag = self.credits[usize::from(next)].tag;
+            }
+        }
+        returned
     }
 
     /// Gives up waiting. Gives the block back where the call is done.
@@ -264,8 +335,7 @@ impl Calls {
         match &credit.state {
             State::Done(answer) => {
                 let returned = answer.block_returned;
-                credit.state = State::Free;
-                self.free += 1;
+                self.release(tag);
                 if returned {
                     return block;
                 }
@@ -277,45 +347,47 @@ impl Calls {
     }
 }
 
-/// An outstanding syscall. Dropped before its completion, it completes unseen.
+/// Outstanding syscalls that were submitted together. Dropped before their completion, they complete unseen.
 pub(crate) struct Pending {
     runtime: &'static Runtime,
     vcore: usize,
-    tag: Option<u64>,
+    chain: Chain,
 }
 
 impl Pending {
-    pub(crate) fn new(runtime: &'static Runtime, vcore: usize, tag: u64) -> Pending {
+    pub(crate) fn new(runtime: &'static Runtime, vcore: usize, chain: Chain) -> Pending {
         Pending {
             runtime,
             vcore,
-            tag: Some(tag),
+            chain,
         }
     }
 
     /// Gives up waiting; the block goes back to its pool when the call has completed.
     pub(crate) fn abandon(&mut self, block: Option<Block>) {
-        let Some(tag) = self.tag.take() else { return };
+        let chain = self.chain;
+        self.chain.length = 0;
+        if chain.length == 0 {
+            return;
+        }
         let calls = &self.runtime.vcores[self.vcore].calls;
         // The block is dropped when the lock is released.
-        let _block = calls.change(|calls| calls.abandon(tag, block));
+        let _block = calls.change(|calls| calls.abandon_all(chain, block));
     }
 }
 
+/// Gives the answer to the first call; to the next one when it is polled again.
 impl Future for Pending {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let Some(tag) = self.tag else {
+        if self.chain.length == 0 {
             return Poll::Ready(Answer::LOST);
-        };
+        }
         let calls = &self.runtime.vcores[self.vcore].calls;
-        match calls.look(|calls| calls.poll(tag, context.waker())) {
-            Some(answer) => {
-                calls.wake_all();
-                self.tag = None;
-                Poll::Ready(answer)
-            }
+        let chain = &mut self.chain;
+        match calls.change(|calls| calls.poll(chain, context.waker())) {
+            Some(answer) => Poll::Ready(answer),
             None => Poll::Pending,
         }
     }

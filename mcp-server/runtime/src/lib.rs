@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+mod batch;
 mod block;
 mod calls;
 mod context;
@@ -27,12 +28,13 @@ pub mod window;
 pub mod world;
 
 pub use atoll_abi::syscall::Status;
+pub use batch::{Replies, Request, submit_all};
 pub use block::Block;
 pub use context::DEFAULT_STACK_SIZE;
 pub use monitor::Monitor;
 pub use runtime::Runtime;
 pub use syscalls::{
     File, ReadError, Reading, Reply, become_mcp, current_vcore, exit, kernel_entries, max_vcores,
-    open, request_vcores, yield_vcore,
+    open, request_vcores, vcores_request, yield_vcore,
 };
 pub use uthread::{JoinHandle, block_on, spawn, spawn_with_stack, yield_now};

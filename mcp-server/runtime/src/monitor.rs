@@ -44,8 +44,15 @@ impl<T> Monitor<T> {
 
     /// Changes the value; everyone who waits looks again.
     pub fn change<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        let result = self.look(work);
-        self.wake_all();
+        let mut inner = self.inner.lock();
+        let result = work(&mut inner.value);
+        if !inner.waiters.is_empty() {
+            let waiters = core::mem::take(&mut inner.waiters);
+            drop(inner);
+            for (_, waker) in waiters {
+                waker.wake();
+            }
+        }
         result
     }
 

@@ -8,7 +8,7 @@ use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::syscall::{Call, PRINT_SIZE, Status, Syscall};
 use zerocopy::IntoBytes;
 
-use crate::calls::Answer;
+use crate::calls::{Answer, Waited};
 use crate::runtime::{EMPTY, Runtime};
 use crate::uthread;
 
@@ -34,7 +34,7 @@ pub fn print(arguments: fmt::Arguments<'_>) {
 }
 
 fn print_chunk(chunk: &[u8]) -> Result<(), Status> {
-    let pending = Runtime::submit(pieces(chunk))?;
+    let pending = Runtime::submit(pieces(chunk), Waited::Last)?;
     let Answer { status, .. } = uthread::block_on(pending);
     match status {
         Status::Done => Ok(()),

@@ -12,10 +12,10 @@ use core::task::Waker;
 use atoll_abi::layout::MAX_VCORES;
 use atoll_abi::message::Payload;
 use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Status, Syscall};
-use atoll_channel::Receiver;
+use atoll_channel::{PeerFault, Receiver};
 
 use crate::block::BlockPool;
-use crate::calls::{Calls, Completed, Pending, Refused};
+use crate::calls::{Calls, Chain, Completed, Pending, Refused, Waited};
 use crate::context;
 use crate::monitor::Monitor;
 use crate::scheduler::Scheduler;
@@ -213,17 +213,27 @@ impl Runtime {
     /// Takes in the completions that have arrived, at most a ring of them. Tells whether there were any.
     fn drain(&'static self, vcore: usize) -> bool {
         let own = &self.vcores[vcore];
-        let (mut any, mut credit) = (false, false);
-        for _ in 0..atoll_channel::CAPACITY {
-            let received = own.receiver.lock().receive();
-            match received {
-                Ok(Some(message)) => {
-                    let completion = Completion::from_message(&message);
-                    let completed = own.calls.look(|calls| calls.complete(&completion));
+        let mut receiver = own.receiver.lock();
+        let mut left = atoll_channel::CAPACITY;
+        let mut credit = false;
+        while left > 0 {
+            // One lock for all completions that set nothing free.
+            let completed = own.calls.look(|calls| {
+                while left > 0 {
+                    let Some(message) = receiver.receive()? else {
+                        break;
+                    };
+                    left -= 1;
+                    let completed = calls.complete(&Completion::from_message(&message));
                     credit |= completed.credit;
-                    self.settle(vcore, completed);
-                    any = true;
+                    if completed.matters() {
+                        return Ok(Some(completed));
+                    }
                 }
+                Ok::<_, PeerFault>(None)
+            });
+            match completed {
+                Ok(Some(completed)) => self.settle(vcore, completed),
                 Ok(None) => break,
                 Err(_) => {
                     self.close(own);
@@ -234,7 +244,7 @@ impl Runtime {
         if credit {
             own.calls.wake_all();
         }
-        any
+        left < atoll_channel::CAPACITY
     }
 
     fn settle(&'static self, vcore: usize, completed: Completed) {
@@ -294,18 +304,19 @@ impl Runtime {
         own.receiver.lock().disarm();
     }
 
-    /// Submits calls of the running uthread with one publication, and gives the last one. Waits for credits.
+    /// Submits calls of the running uthread with one publication, and gives those that are waited for. Waits for credits,
+    /// of which a vcore has [`atoll_abi::layout::RING_SLOTS`].
     ///
     /// # Errors
     /// [`Status::PeerLost`] where the server broke the protocol of the vcore's rings.
-    pub(crate) fn submit<I>(calls: I) -> Result<Pending, Status>
+    pub(crate) fn submit<I>(calls: I, waited: Waited) -> Result<Pending, Status>
     where
         I: ExactSizeIterator<Item = (Call, Syscall)> + Clone,
     {
         loop {
             let (runtime, vcore) = Runtime::current_vcore();
-            match runtime.try_submit(vcore, calls.clone()) {
-                Ok(tag) => return Ok(Pending::new(runtime, vcore, tag)),
+            match runtime.try_submit(vcore, calls.clone(), waited) {
+                Ok(chain) => return Ok(Pending::new(runtime, vcore, chain)),
                 Err(Refused::Closed) => {
                     runtime.close(&runtime.vcores[vcore]);
                     return Err(Status::PeerLost);
@@ -321,7 +332,12 @@ impl Runtime {
     }
 
     /// Submits calls on a vcore, which must be the calling one.
-    pub(crate) fn try_submit<I>(&'static self, vcore: usize, calls: I) -> Result<u64, Refused>
+    pub(crate) fn try_submit<I>(
+        &'static self,
+        vcore: usize,
+        calls: I,
+        waited: Waited,
+    ) -> Result<Chain, Refused>
     where
         I: ExactSizeIterator<Item = (Call, Syscall)>,
     {
@@ -330,17 +346,17 @@ impl Runtime {
             syscall.generation = generation;
             (call, syscall)
         });
-        let (tag, wake) = self.vcores[vcore].calls.look(|own| {
-            let (tag, wake) = own.submit(calls)?;
+        let (chain, wake) = self.vcores[vcore].calls.look(|own| {
+            let (chain, wake) = own.submit(calls, waited)?;
             if wake.needed() {
                 own.note_doorbell();
             }
-            Ok((tag, wake))
+            Ok((chain, wake))
         })?;
         if wake.needed() {
             self.world().ring_server();
         }
-        Ok(tag)
+        Ok(chain)
     }
 
     /// Prints and ends the process, from anywhere and without waiting. Tells whether the server was told to end it.
@@ -358,8 +374,8 @@ impl Runtime {
         let calls = &self.vcores[vcore].calls;
         // Whoever panicked may hold the lock.
         let wakes = calls.try_look(|own| {
-            let _ = own.submit(text);
-            own.submit(once((Call::Exit, exit))).is_ok()
+            let _ = own.submit(text, Waited::Last);
+            own.submit(once((Call::Exit, exit)), Waited::Last).is_ok()
         });
         self.world().ring_server();
         wakes == Some(true)
@@ -367,9 +383,10 @@ impl Runtime {
 
     /// Tells the server that the calling vcore is given back.
     fn give_back(&'static self, vcore: usize) -> Result<(), Refused> {
-        let tag = self.try_submit(vcore, once((Call::YieldVcore, EMPTY)))?;
+        let call = once((Call::YieldVcore, EMPTY));
+        let chain = self.try_submit(vcore, call, Waited::Last)?;
         // Nobody waits for the answer: it comes when the vcore is granted again.
-        drop(Pending::new(self, vcore, tag));
+        drop(Pending::new(self, vcore, chain));
         Ok(())
     }
 

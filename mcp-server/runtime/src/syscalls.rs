@@ -12,8 +12,9 @@ use atoll_abi::handle::Handle;
 use atoll_abi::name::Name;
 use atoll_abi::syscall::{Call, Status, Syscall};
 
+use crate::batch::Request;
 use crate::block::Block;
-use crate::calls::{Answer, Pending};
+use crate::calls::{Answer, Pending, Waited};
 use crate::runtime::{EMPTY, Runtime};
 use crate::uthread;
 
@@ -25,9 +26,13 @@ pub struct Reply<T> {
 }
 
 impl<T> Reply<T> {
-    fn submit(call: Call, syscall: Syscall, decode: fn(Answer) -> Result<T, Status>) -> Reply<T> {
+    pub(crate) fn submit(
+        call: Call,
+        syscall: Syscall,
+        decode: fn(Answer) -> Result<T, Status>,
+    ) -> Reply<T> {
         Reply {
-            pending: Runtime::submit(once((call, syscall))),
+            pending: Runtime::submit(once((call, syscall)), Waited::Last),
             decode,
         }
     }
@@ -74,11 +79,16 @@ impl File {
 
     /// Asks for its length in bytes.
     pub fn stat(&self) -> Reply<u64> {
+        self.stat_request().submit()
+    }
+
+    /// [`File::stat`], not submitted yet.
+    pub fn stat_request(&self) -> Request<u64> {
         let syscall = Syscall {
             handle: self.handle.to_raw(),
             ..EMPTY
         };
-        Reply::submit(Call::Stat, syscall, |answer| Ok(answer.result[0]))
+        Request::new(Call::Stat, syscall, |answer| Ok(answer.result[0]))
     }
 
     /// Reads `length` bytes, at most one block, from `offset`, a multiple of the block size, into a block.
@@ -90,7 +100,7 @@ impl File {
             ..EMPTY
         };
         Reading {
-            pending: Runtime::submit(once((Call::Read, syscall))),
+            pending: Runtime::submit(once((Call::Read, syscall)), Waited::Last),
             block: Some(block),
             length: length.min(BLOCK_SIZE),
         }
@@ -206,11 +216,16 @@ pub fn become_mcp() -> Reply<()> {
 
 /// Asks for vcores, `count` in all. The answer is how many are granted now.
 pub fn request_vcores(count: usize) -> Reply<usize> {
+    vcores_request(count).submit()
+}
+
+/// [`request_vcores`], not submitted yet.
+pub fn vcores_request(count: usize) -> Request<usize> {
     let syscall = Syscall {
         arguments: [count as u64, 0, 0, 0],
         ..EMPTY
     };
-    Reply::submit(Call::RequestVcores, syscall, |answer| {
+    Request::new(Call::RequestVcores, syscall, |answer| {
         Ok(answer.result[0] as usize)
     })
 }

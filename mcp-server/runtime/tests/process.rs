@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::RING_SLOTS;
 use atoll_runtime::{
-    Block, Monitor, Status, become_mcp, current_vcore, exit, open, println, request_vcores, spawn,
-    yield_now,
+    Block, Monitor, Request, Status, become_mcp, current_vcore, exit, open, println,
+    request_vcores, spawn, submit_all, vcores_request, yield_now,
 };
 use common::{Manners, run};
 
@@ -89,6 +90,55 @@ fn a_thousand_uthreads_share_eight_blocks() {
 #[test]
 fn a_thousand_uthreads_use_up_all_credits() {
     read_all(2, 1000, 500, 10_000_000);
+}
+
+/// Submits requests together, and takes the answers.
+fn answers<T>(requests: &[Request<T>]) -> Vec<Result<T, Status>> {
+    let mut answers = Vec::new();
+    submit_all(requests).wait(|answer| answers.push(answer));
+    answers
+}
+
+#[test]
+fn requests_that_are_submitted_together_are_answered_in_their_order() {
+    let report = run(2, 1, file(100), Manners::Honest, || {
+        become_mcp().wait().unwrap();
+        assert_eq!(answers::<u64>(&[]), []);
+        let mixed: Vec<_> = [1, 0, 2, 0]
+            .into_iter()
+            .cycle()
+            .take(RING_SLOTS)
+            .map(vcores_request)
+            .collect();
+        let mut expected = vec![Err(Status::InvalidArgument); RING_SLOTS];
+        expected[0] = Ok(1);
+        for number in (2..RING_SLOTS).step_by(2) {
+            expected[number] = Ok(2);
+        }
+        assert_eq!(answers(&mixed), expected);
+        let file = open("input").wait().unwrap();
+        // More than there are credits, by uthreads that wait for each other's.
+        let handles: Vec<_> = (0..20)
+            .map(|number| {
+                spawn(move || {
+                    let requests = vec![file.stat_request(); RING_SLOTS - number];
+                    assert_eq!(answers(&requests), vec![Ok(100); RING_SLOTS - number]);
+                })
+            })
+            .collect();
+        handles.into_iter().for_each(|handle| handle.join());
+        // Credits of what nobody waits for come back, all of them.
+        for _ in 0..100 {
+            drop(submit_all(&[file.stat_request(); RING_SLOTS / 2]));
+        }
+        assert_eq!(
+            answers(&[file.stat_request(); RING_SLOTS]),
+            [Ok(100); RING_SLOTS]
+        );
+        file.close().wait().unwrap();
+    });
+    assert_eq!((report.status, report.strays), (0, 0));
+    assert_eq!(report.most_outstanding, RING_SLOTS);
 }
 
 #[test]

@@ -355,6 +355,7 @@ impl Server {
             }
             Call::BecomeMcp => self.mcp = true,
             Call::RequestVcores if !self.mcp => return (Status::NotAllowed, result),
+            Call::RequestVcores if arguments[0] == 0 => return (Status::InvalidArgument, result),
             Call::RequestVcores => {
                 let most = (arguments[0] as usize).min(self.endpoints.len());
                 for vcore in self.report.granted..most {
