@@ -2,7 +2,6 @@
 
 use atoll_abi::layout::{MAX_VCORES, RING_SLOTS};
 use atoll_abi::syscall::{Call, PRINT_SIZE, Status, Syscall};
-use atoll_abi::time::Timeout;
 use zerocopy::FromZeros;
 
 use crate::calls::{CallId, Origin, Stage};
@@ -217,7 +216,7 @@ impl Personality {
                 let ended = self.cancel(id, origin, syscall.arguments[0]);
                 Outcome::done([u64::from(ended), 0])
             }
-            Call::Sleep if syscall.timeout() == Timeout::NONE => {
+            Call::Sleep if syscall.timeout().microseconds().is_none() => {
                 Outcome::of(Status::InvalidArgument)
             }
             Call::Sleep => {

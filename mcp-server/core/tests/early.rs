@@ -78,8 +78,15 @@ fn a_sleep_ends_when_its_time_is_up_and_not_before() {
 #[test]
 fn a_sleep_without_an_end_is_refused() {
     let (mut personality, mut fake) = started();
-    let answer = ask(&mut personality, &mut fake, 0, call(Call::Sleep, 1));
-    assert_eq!(status(&answer), Status::InvalidArgument);
+    // All that are none: no mantissa, whatever the exponent.
+    for raw in [0, 0x6800, 0xf800] {
+        let sleep = Syscall {
+            pool: raw,
+            ..call(Call::Sleep, 1)
+        };
+        let answer = ask(&mut personality, &mut fake, 0, sleep);
+        assert_eq!(status(&answer), Status::InvalidArgument);
+    }
 }
 
 #[test]
