@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use atoll_abi::layout::PAGE_SIZE;
-use atoll_abi::plan::Instance;
+use atoll_abi::plan::{HPET_BASE, Instance};
 use atoll_root_task::audit::Holdings;
 use sel4::init_thread::{Slot, slot};
 use sel4::{CapRights, ObjectBlueprint, ObjectBlueprintX86, VmAttributes, cap, cap_type};
@@ -21,6 +21,8 @@ pub struct Authority {
     frames: Vec<(cap::Granule, String)>,
     ports: Vec<(u16, u16, String)>,
     rest: Vec<(u64, u64)>,
+    /// The page of the HPET's registers, once somebody has it.
+    hpet: Option<cap::Granule>,
 }
 
 /// An untyped of ordinary memory, handed out from its start.
@@ -104,6 +106,7 @@ impl Authority {
             frames,
             ports: Vec::new(),
             rest,
+            hpet: None,
         }
     }
 
@@ -186,6 +189,18 @@ impl Authority {
         let frame = self.device_frame(address);
         self.frames.push((frame, holder.into()));
         frame
+    }
+
+    /// The page of the HPET's registers, for each of any number of servers.
+    pub fn hpet_page(&mut self, holder: &str) -> cap::Granule {
+        match self.hpet {
+            Some(page) => self.share(page, holder),
+            None => {
+                let page = self.device_page(HPET_BASE, holder);
+                self.hpet = Some(page);
+                page
+            }
+        }
     }
 
     fn device_frame(&mut self, address: u64) -> cap::Granule {

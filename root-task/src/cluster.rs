@@ -8,7 +8,7 @@ use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{
     self, MAX_VCORES, PAGE_SIZE, PLAN_PAGES, RING_WINDOW_SIZE, alarm, badge, slot,
 };
-use atoll_abi::plan::{Cluster, DoorbellKind, HPET_BASE, NONE, Plan, Process};
+use atoll_abi::plan::{DoorbellKind, NONE, Plan, Process};
 use atoll_abi::process::{PROCINFO_MAGIC, ProcInfo};
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
@@ -117,8 +117,7 @@ pub fn build(
             processes.push(parts);
         }
     }
-    let (channels, announced) =
-        map_channels(authority, plan, number, cluster, &mut server, notification);
+    let (channels, announced) = map_channels(authority, plan, number, &mut server, notification);
     obituaries.extend(announced);
     let server_thread = server.thread(
         authority,
@@ -300,12 +299,11 @@ fn procinfo(plan: &Plan, index: usize, process: &Process) -> ProcInfo {
     }
 }
 
-/// Maps the windows of a cluster's channels, and sets up how it is woken by, and wakes, other instances.
+/// Maps the windows of a cluster's channels to other instances, and the HPET, by which it is woken and wakes.
 fn map_channels(
     authority: &mut Authority,
     plan: &Plan,
     number: usize,
-    cluster: &Cluster,
     server: &mut Component<'_>,
     notification: cap::Notification,
 ) -> (Vec<(usize, [Page; 2])>, Vec<Obituary>) {
@@ -334,10 +332,10 @@ fn map_channels(
         between_kernels.push((pages[RINGS[end]], peer.comparator));
         channels.push((index, RINGS.map(|ring| pages[ring])));
     }
-    if !between_kernels.is_empty() {
-        let page = authority.device_page(HPET_BASE, &server.holder);
-        if cluster.masked == 0 {
-            let handler = interrupts::doorbell(authority, plan, cluster, page, notification);
+    if plan.uses_hpet(number as u32) {
+        let page = authority.hpet_page(&server.holder);
+        if plan.clusters[number].comparator != NONE {
+            let handler = interrupts::comparator(authority, plan, number, page, notification);
             server.give_whole(slot::INTERRUPT, handler);
         }
         server.map(
@@ -347,13 +345,12 @@ fn map_channels(
             CapRights::read_write(),
             VmAttributes::UNCACHEABLE,
         );
-        let registers = authority.share(page, "root-task");
-        for (page, comparator) in between_kernels {
+        for (first_page, comparator) in between_kernels {
             let bell = match comparator {
                 NONE => Bell::None,
-                comparator => Bell::Hpet(registers, comparator),
+                comparator => Bell::Hpet(authority.share(page, "root-task"), comparator),
             };
-            obituaries.push(Obituary::new(authority, page, bell));
+            obituaries.push(Obituary::new(authority, first_page, bell));
         }
     }
     (channels, obituaries)

@@ -1,6 +1,6 @@
-//! Interrupts, all of them message-signalled: of doorbells and of devices.
+//! Interrupts, all of them message-signalled: of the HPET's comparators and of devices.
 
-use atoll_abi::plan::{Cluster, DOORBELL_VECTOR, Plan, VECTOR_BASE};
+use atoll_abi::plan::{DOORBELL_VECTOR, Plan, VECTOR_BASE};
 use atoll_hpet::Hpet;
 use sel4::init_thread::slot;
 use sel4::{VmAttributes, cap, cap_type};
@@ -34,21 +34,23 @@ pub fn handler(
 }
 
 /// Makes a cluster's HPET comparator signal `notification`; `page` holds the HPET's registers.
-pub fn doorbell(
+pub fn comparator(
     authority: &mut Authority,
     plan: &Plan,
-    cluster: &Cluster,
+    number: usize,
     page: cap::Granule,
     notification: cap::Notification,
 ) -> cap::IrqHandler {
-    let handler = handler(authority, DOORBELL_VECTOR, 0, notification);
+    let cluster = &plan.clusters[number];
+    let argument = DOORBELL_VECTOR + number as u64;
+    let handler = handler(authority, argument, 0, notification);
     let core = plan.instances[cluster.instance as usize].cores[cluster.first_core as usize];
     authority.with_page(page, VmAttributes::UNCACHEABLE, |mapped| {
         // SAFETY: the page holds the HPET's registers and is mapped uncached while this runs.
         let hpet = unsafe { Hpet::new(mapped.address()) };
-        let vector = (VECTOR_BASE + DOORBELL_VECTOR) as u8;
+        let vector = (VECTOR_BASE + argument) as u8;
         hpet.listen(cluster.comparator, core, vector)
-            .unwrap_or_else(|error| panic!("the doorbell of {}: {error:?}", cluster.name));
+            .unwrap_or_else(|error| panic!("the comparator of {}: {error:?}", cluster.name));
     });
     handler
 }

@@ -159,10 +159,10 @@ impl InstanceAudit<'_> {
                 for channel in plan.channels() {
                     if channel.end_of(cluster).is_some() {
                         allowed.push(window(channel));
-                        if channel.doorbell == DoorbellKind::Hpet as u32 {
-                            allowed.push(HPET_BASE..HPET_BASE + PAGE_SIZE as u64);
-                        }
                     }
+                }
+                if plan.uses_hpet(cluster) {
+                    allowed.push(HPET_BASE..HPET_BASE + PAGE_SIZE as u64);
                 }
                 let own_pool = plan.clusters()[cluster as usize].server_pool as usize;
                 allowed.extend(plan.pools().get(own_pool).map(pool));

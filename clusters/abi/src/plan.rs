@@ -38,11 +38,14 @@ pub const fn kernel_port(instance: usize) -> u32 {
     0x300 + 8 * instance as u32
 }
 
-/// Vector argument of a doorbell's interrupt, in every instance.
+/// Vector argument of the first cluster's comparator; a cluster's is this plus its index, because several may share an
+/// instance.
 pub const DOORBELL_VECTOR: u64 = 16;
 
 /// Vector argument of the first device's interrupt; a device's is this plus its index.
 pub const DEVICE_VECTOR: u64 = 32;
+
+const _: () = assert!(DOORBELL_VECTOR + MAX_CLUSTERS as u64 <= DEVICE_VECTOR);
 
 /// What an interrupt's vector argument is added to, to give the vector that a message-signalled interrupt carries.
 pub const VECTOR_BASE: u64 = 0x30;
@@ -127,13 +130,13 @@ pub struct Cluster {
     pub cores: [u32; MAX_CORES],
     /// Its block device, or [`NONE`].
     pub block_device: u32,
-    /// HPET comparator that is its doorbell, or [`NONE`].
+    /// HPET comparator that is its server's doorbell between kernels and its timer, or [`NONE`].
     pub comparator: u32,
     /// The server's own pool, or [`NONE`].
     pub server_pool: u32,
     /// Length of its quantum in milliseconds.
     pub quantum_ms: u32,
-    /// 1 where its server masks its doorbell: it polls its channels and is never interrupted.
+    /// 1 where its server masks its doorbell: it polls its channels and the clock, and is never interrupted.
     pub masked: u32,
     /// Zero.
     pub padding: u32,
@@ -314,6 +317,17 @@ impl Plan {
     /// The pools in use.
     pub fn pools(&self) -> &[Pool] {
         &self.pools[..self.pool_count as usize]
+    }
+
+    /// Whether a cluster's server holds the registers of the HPET: as the clock of its processes' time-outs, and to ring
+    /// clusters of other kernels.
+    pub fn uses_hpet(&self, cluster: u32) -> bool {
+        let mut processes = self.processes().iter();
+        let mut channels = self.channels().iter();
+        processes.any(|process| process.cluster == cluster)
+            || channels.any(|channel| {
+                channel.end_of(cluster).is_some() && channel.doorbell == DoorbellKind::Hpet as u32
+            })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use atoll_abi::plan::{DoorbellKind, NONE, Plan};
+use atoll_abi::plan::{NONE, Plan};
 
 use crate::acpi::Madt;
 use crate::multiboot;
@@ -74,14 +74,9 @@ impl fmt::Display for Refusal {
 
 /// Comparators of the HPET that the plan uses.
 pub fn comparators(plan: &Plan) -> u32 {
-    let used = plan
-        .channels()
-        .iter()
-        .filter(|channel| channel.doorbell == DoorbellKind::Hpet as u32)
-        .flat_map(|channel| channel.clusters);
-    used.filter_map(|cluster| plan.clusters().get(cluster as usize))
-        .filter(|cluster| cluster.comparator != NONE)
-        .map(|cluster| cluster.comparator + 1)
+    let all = plan.clusters().iter().map(|cluster| cluster.comparator);
+    all.filter(|&comparator| comparator != NONE)
+        .map(|comparator| comparator.saturating_add(1))
         .max()
         .unwrap_or(0)
 }

@@ -84,16 +84,21 @@ fn instance_core(plan: &Plan, cluster: u32, within: u32) -> Option<u32> {
 fn clusters(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
     let plan = checked.encoded();
     writeln!(out, "\nclusters")?;
-    for cluster in plan.clusters() {
+    for (index, cluster) in plan.clusters().iter().enumerate() {
         let instance = &plan.instances()[cluster.instance as usize];
         let kind = if cluster.kind == ClusterKind::LowLatency as u32 {
             "LL"
         } else {
             "CG"
         };
+        let timer = match cluster.comparator {
+            NONE if plan.uses_hpet(index as u32) => "polls the HPET".to_owned(),
+            NONE => "no timer".to_owned(),
+            comparator => format!("timer HPET comparator {comparator}"),
+        };
         writeln!(
             out,
-            "  {:<12} {kind}  cores {:?}, quantum {} ms = {} ticks of {} ms, kernel {} on serial port {:#x}",
+            "  {:<12} {kind}  cores {:?}, quantum {} ms = {} ticks of {} ms, kernel {} on serial port {:#x}, {timer}",
             cluster.name,
             cluster.cores(),
             cluster.quantum_ms,

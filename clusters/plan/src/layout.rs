@@ -1,4 +1,4 @@
-//! From a plan without errors to numbers: physical memory, cores within instances, doorbells.
+//! From a plan without errors to numbers: physical memory, cores within instances, doorbells and timers.
 //!
 //! Physical memory from 0 up: [`RESERVED_LOW`]; the instances in order; the memory shared between clusters, first a window
 //! for each channel, then a pool for each process, then a pool for each server with a block device; [`RESERVED_HIGH`]
@@ -65,6 +65,7 @@ pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
     devices(plan, &mut encoded);
     processes(plan, &mut encoded);
     pools(plan, pools_base, &mut encoded);
+    comparators(&mut encoded);
     let instance_clusters = plan.instances();
     let names = instance_clusters
         .iter()
@@ -132,17 +133,15 @@ fn instances(plan: &Plan, encoded: &mut Encoded) -> u64 {
     base
 }
 
-/// Gives each channel its window and doorbell; the address after the last window.
+/// Gives each channel its window and kind of doorbell; the address after the last window.
 fn channels(plan: &Plan, encoded: &mut Encoded) -> u64 {
     let mut window = encoded.shared_base;
-    let mut rung = [false; atoll_abi::plan::MAX_CLUSTERS];
     for (index, channel) in plan.channels.iter().enumerate() {
         let ends = plan.channel_ends(channel).unwrap_or_default();
         let [first, second] = ends.map(|end| encoded.clusters[end].instance);
         let doorbell = if first == second {
             DoorbellKind::Notification
         } else {
-            ends.iter().for_each(|&end| rung[end] = true);
             DoorbellKind::Hpet
         };
         encoded.channels[index] = Channel {
@@ -155,15 +154,19 @@ fn channels(plan: &Plan, encoded: &mut Encoded) -> u64 {
         window += WINDOW;
     }
     encoded.channel_count = plan.channels.len() as u32;
-    let receivers = encoded
-        .clusters
-        .iter_mut()
-        .zip(rung)
-        .filter(|(cluster, it)| *it && cluster.masked == 0);
-    for (comparator, (cluster, _)) in receivers.enumerate() {
-        cluster.comparator = comparator as u32;
-    }
     window
+}
+
+/// Gives each cluster that uses the HPET and does not poll a comparator: its doorbell between kernels, and its timer.
+fn comparators(encoded: &mut Encoded) {
+    let woken: Vec<usize> = (0..encoded.clusters().len())
+        .filter(|&cluster| {
+            encoded.clusters[cluster].masked == 0 && encoded.uses_hpet(cluster as u32)
+        })
+        .collect();
+    for (comparator, cluster) in woken.into_iter().enumerate() {
+        encoded.clusters[cluster].comparator = comparator as u32;
+    }
 }
 
 fn devices(plan: &Plan, encoded: &mut Encoded) {

@@ -101,6 +101,17 @@ fn drawings_name_everything() {
             assert!(drawing.contains(name), "{name} in\n{drawing}");
         }
     }
+    for (plan, ending) in [
+        ("1x4", "timer HPET comparator 0"),
+        ("4x1", "timer HPET comparator 3"),
+        ("shared", "no timer"),
+    ] {
+        let drawing = load(plan).draw();
+        assert!(
+            drawing.lines().any(|line| line.ends_with(ending)),
+            "{drawing}"
+        );
+    }
     let drawing = load("2x2").draw();
     for line in [
         "  0x02000000 - 0x0a000000    128 MiB  instance io",

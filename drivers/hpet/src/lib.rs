@@ -1,9 +1,9 @@
-//! The HPET as a doorbell between kernels.
+//! The HPET as a doorbell between kernels, and as a clock with an alarm.
 //!
 //! Kernel instances cannot send each other inter-processor interrupts from user level, but all of them can map the
 //! registers of the one HPET. Each receiving cluster has a comparator of its own, which [`Hpet::listen`] makes deliver
 //! its interrupt as a message to the receiver's core. A sender rings by moving that comparator a little ahead of the
-//! main counter ([`Hpet::ring`]).
+//! main counter ([`Hpet::ring`]). The receiver itself moves it to the time of its next deadline ([`Clock::set`]).
 //!
 //! Section numbers are those of the IA-PC HPET specification 1.0a.
 
@@ -11,11 +11,13 @@
 
 use core::sync::atomic::{Ordering, fence};
 
+mod clock;
 mod registers;
 
+pub use clock::{Clock, MAX_DISTANCE};
 pub use registers::{Mapped, Registers};
 
-/// General capabilities, section 2.3.4: bits 8 to 12 number the last comparator.
+/// Low half of the general capabilities, section 2.3.4: bits 8 to 12 number the last comparator.
 const CAPABILITIES: usize = 0x000;
 /// General configuration, section 2.3.5.
 const CONFIGURATION: usize = 0x010;
@@ -70,6 +72,11 @@ pub enum HpetError {
         /// The APIC identifier that was asked for.
         apic_id: u32,
     },
+    /// The HPET states a period that it may not have, so it cannot be a clock.
+    NoPeriod {
+        /// Femtoseconds of a tick, as stated.
+        period: u32,
+    },
     /// The counter overtook every value that was aimed at; the sender is being delayed beyond reason: ring again.
     Overtaken,
 }
@@ -89,6 +96,10 @@ impl core::fmt::Display for HpetError {
             HpetError::UnreachableCore { apic_id } => write!(
                 f,
                 "APIC identifier {apic_id} does not fit a message-signalled interrupt; receive on another core"
+            ),
+            HpetError::NoPeriod { period } => write!(
+                f,
+                "the HPET states a period of {period} fs, which is none; this machine's HPET is no clock"
             ),
             HpetError::Overtaken => write!(
                 f,

@@ -7,11 +7,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{self, PAGE_SIZE, SERVER_BLOCKS, request, slot};
-use atoll_abi::plan::{Channel, Cluster, DoorbellKind};
+use atoll_abi::plan::{Channel, Cluster, DoorbellKind, NONE, Plan};
 use atoll_abi::process::ProcInfo;
 use atoll_channel::{Endpoint, Side};
 use atoll_component::{log, tell};
-use atoll_hpet::Hpet;
+use atoll_hpet::{Clock, Hpet, HpetError};
 use sel4::cap;
 
 const DRIVER: cap::Notification = cap::Notification::from_bits(slot::DRIVER_NOTIFICATION);
@@ -71,19 +71,29 @@ pub fn publish_entries(process: usize, entries: u64) {
     unsafe { field.write_volatile(entries) };
 }
 
-/// How other clusters are woken, and this one by them.
+/// How other clusters are woken, and this one by them and by the time.
 pub struct Doorbells {
-    hpet: Option<Hpet>,
-    interrupted: bool,
+    hpet: Option<(Hpet, Clock)>,
+    /// The cluster's own comparator, or `NONE` where it is never interrupted.
+    comparator: u32,
 }
 
 impl Doorbells {
-    /// The doorbells of a server; `between_kernels` where one of its channels crosses kernels, `interrupted` where it is
-    /// woken that way itself.
-    pub fn new(between_kernels: bool, interrupted: bool) -> Doorbells {
-        // SAFETY: the root task mapped the HPET's registers here, uncached, exactly where a channel crosses kernels.
-        let hpet = between_kernels.then(|| unsafe { Hpet::new(layout::HPET as *mut u8) });
-        Doorbells { hpet, interrupted }
+    /// The doorbells of a cluster's server.
+    ///
+    /// # Panics
+    /// Where the HPET cannot be a clock.
+    pub fn new(plan: &Plan, cluster: usize) -> Doorbells {
+        let hpet = plan.uses_hpet(cluster as u32).then(|| {
+            // SAFETY: the root task mapped the HPET's registers here, uncached, exactly for the servers that use it.
+            let hpet = unsafe { Hpet::new(layout::HPET as *mut u8) };
+            let clock = Clock::new(&hpet).unwrap_or_else(|error| panic!("server: {error}"));
+            (hpet, clock)
+        });
+        Doorbells {
+            hpet,
+            comparator: plan.clusters()[cluster].comparator,
+        }
     }
 
     /// Wakes the server at the other end of a channel.
@@ -91,7 +101,7 @@ impl Doorbells {
         if channel.doorbell == DoorbellKind::Notification as u32 {
             enters();
             cap::Notification::from_bits(slot::CHANNELS + number as u64).signal();
-        } else if let Some(hpet) = &self.hpet
+        } else if let Some((hpet, _)) = &self.hpet
             && let Err(error) = hpet.ring(peer.comparator)
         {
             log(format_args!(
@@ -101,14 +111,29 @@ impl Doorbells {
         }
     }
 
-    /// Nanoseconds on a clock that never goes backwards.
-    pub fn now(&self) -> u64 {
-        0
+    /// Nanoseconds on a clock that never goes backwards. A server without processes, whom nobody asks for the time, has
+    /// none.
+    pub fn now(&mut self) -> u64 {
+        match &mut self.hpet {
+            Some((hpet, clock)) => clock.now(hpet),
+            None => 0,
+        }
+    }
+
+    /// Has the server woken at a time on the clock, or before. Tells whether it will be; if not, the time has come.
+    ///
+    /// # Errors
+    /// Where the server has no comparator, and so must not block.
+    pub fn set_alarm(&mut self, deadline: u64) -> Result<bool, HpetError> {
+        match &mut self.hpet {
+            Some((hpet, clock)) => clock.set(hpet, self.comparator, deadline),
+            None => Ok(false),
+        }
     }
 
     /// Allows the next interrupt.
     pub fn acknowledge(&self) {
-        if self.interrupted {
+        if self.comparator != NONE {
             // A message-signalled interrupt is never masked; the kernel wants to be told all the same.
             enters();
             let _ = INTERRUPT.irq_handler_ack();

@@ -70,7 +70,7 @@ fn run(cluster: usize) -> ! {
             core::hint::spin_loop();
             continue;
         }
-        if world.arm(&personality) {
+        if world.set_alarm(&personality) && world.arm(&personality) {
             let badges = kernel::wait();
             world.acknowledge();
             for process in (0..MAX_PROCESSES).filter(|process| badges & faulted(*process) != 0) {

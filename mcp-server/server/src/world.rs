@@ -2,7 +2,7 @@
 
 use atoll_abi::block::{BLOCK_SIZE, BlockReply, BlockRequest};
 use atoll_abi::message::{Message, Payload};
-use atoll_abi::plan::{DoorbellKind, Plan};
+use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::{CAPACITY, Endpoint, SendError};
 use atoll_core::{Environment, PeerFault, Personality, SendRefused};
@@ -27,28 +27,43 @@ impl<'a> World<'a> {
     /// The world of a cluster.
     pub fn new(plan: &'a Plan, cluster: usize, rings: &'a mut Rings) -> World<'a> {
         let own = |process: &&atoll_abi::plan::Process| process.cluster as usize == cluster;
-        let between_kernels = plan.channels().iter().any(|channel| {
-            channel.end_of(cluster as u32).is_some()
-                && channel.doorbell == DoorbellKind::Hpet as u32
-        });
-        let masked = plan.clusters()[cluster].masked != 0;
         World {
             plan,
             cluster,
             rings,
-            doorbells: Doorbells::new(between_kernels, between_kernels && !masked),
-            masked,
+            doorbells: Doorbells::new(plan, cluster),
+            masked: plan.clusters()[cluster].masked != 0,
             running: plan.processes().iter().filter(own).count(),
             entries: 0,
         }
     }
 
-    /// Arms every ring that the personality would take something from; whether the server may block. A server that masks
-    /// its doorbell arms nothing, so nobody ever rings, and never blocks.
-    pub fn arm(&mut self, personality: &Personality) -> bool {
+    /// Has the server woken for the personality's next deadline; whether it may block. It may not where that has come. A
+    /// server that masks its doorbell never may: it arms nothing, so nobody ever rings, and looks at the clock in each step.
+    ///
+    /// The comparator that this sets is also the doorbell of clusters in other kernels, and whoever writes it last
+    /// undoes what the others wrote. No wake-up is lost, because this comes *before* [`World::arm`]:
+    ///
+    /// - A sender publishes, takes the ring's asleep word, and only then writes the comparator. Where this write comes
+    ///   after the sender's and undoes its ring, the message was published before, so the look that `arm` takes at every
+    ///   ring, which comes after this, shows it, unless it has been taken already. The other way round, armed first and
+    ///   set afterwards, a ring in between would be undone and its message never looked for.
+    /// - Where the sender's write comes after this one and undoes the alarm, its interrupt begins after this, so it ends
+    ///   the wait that follows, and before the next wait the alarm is set again. So it is with a sender that is late to
+    ///   ring for a message that was taken long ago.
+    /// - A sender that is stopped for good between its write and its second look may leave neither: see `Hpet::ring`.
+    pub fn set_alarm(&mut self, personality: &Personality) -> bool {
         if self.masked {
             return false;
         }
+        match personality.next_deadline() {
+            Some(deadline) => self.doorbells.set_alarm(deadline).unwrap_or(false),
+            None => true,
+        }
+    }
+
+    /// Arms every ring that the personality would take something from; whether the server may block.
+    pub fn arm(&mut self, personality: &Personality) -> bool {
         let mut may_block = true;
         // A ring whose peer broke it is read once more, so that the personality learns of it.
         let mut arm = |end: &mut Option<Endpoint>, listens: bool| {

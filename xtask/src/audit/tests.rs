@@ -147,14 +147,18 @@ fn devices_are_for_their_driver_alone() {
 }
 
 #[test]
-fn without_hpet_doorbells_a_server_has_no_hpet() {
+fn a_server_has_the_hpet_to_ring_others_or_as_a_clock_and_else_not() {
     let mut plan = example();
     plan.channels[0].doorbell = DoorbellKind::Notification as u32;
-    let holdings = [
-        frames(HPET_BASE, HPET_BASE + 0x1000, "server:io"),
-        Holdings::default(),
-    ];
-    assert_eq!(check(&plan, holdings.iter()).violations.len(), 1);
+    let holds = |holder| frames(HPET_BASE, HPET_BASE + 0x1000, holder);
+    let io = [holds("server:io"), Holdings::default()];
+    assert_eq!(check(&plan, io.iter()).violations.len(), 1);
+    // `compute` has a process.
+    let compute = [Holdings::default(), holds("server:compute")];
+    assert_eq!(check(&plan, compute.iter()).violations.len(), 0);
+    plan.processes[0].cluster = 0;
+    assert_eq!(check(&plan, io.iter()).violations.len(), 0);
+    assert_eq!(check(&plan, compute.iter()).violations.len(), 1);
 }
 
 #[test]

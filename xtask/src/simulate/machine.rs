@@ -161,7 +161,7 @@ fn arguments(
     Ok(arguments)
 }
 
-/// Comparators that the HPET must have for the plan's doorbells.
+/// Comparators that the HPET must have for the plan's doorbells and timers.
 fn timers(plan: &Plan) -> u32 {
     let used = plan
         .clusters()

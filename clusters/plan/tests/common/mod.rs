@@ -101,7 +101,11 @@ fn assert_doorbells(plan: &Encoded) {
         let rung = plan.channels().iter().any(|channel| {
             channel.end_of(index as u32).is_some() && channel.doorbell == DoorbellKind::Hpet as u32
         });
-        let woken = rung && cluster.masked == 0;
+        let timed = plan
+            .processes()
+            .iter()
+            .any(|process| process.cluster == index as u32);
+        let woken = (rung || timed) && cluster.masked == 0;
         assert_eq!(woken, cluster.comparator != NONE);
         if woken {
             comparators.push(cluster.comparator);
