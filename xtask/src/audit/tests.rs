@@ -38,10 +38,28 @@ fn what_the_plan_gives_may_be_held() {
     assert_allowed(1, 0x1800_4000, 0x1804_4000, "process:digest");
     assert_allowed(0, 0x1804_4000, 0x1804_8000, "server:io");
     assert_allowed(0, HPET_BASE, HPET_BASE + 0x1000, "server:io");
+    // To tell the others that a server is gone.
+    assert_allowed(1, 0x1800_0000, 0x1800_4000, "root-task");
+    assert_allowed(1, HPET_BASE, HPET_BASE + 0x1000, "root-task");
     assert_allowed(1, HPET_BASE, HPET_BASE + 0x1000, "server:compute");
     assert_allowed(0, 0xB002_0000, 0xB002_1000, "driver:disk");
     assert_allowed(0, 0xFEBD_4000, 0xFEBD_8000, "driver:disk");
     assert_allowed(0, 0x1_0000_0000, 0x1_0000_4000, "driver:disk");
+}
+
+#[test]
+fn an_operator_may_watch_the_channels_of_its_cluster() {
+    let mut plan = example();
+    plan.processes[0].operator = 1;
+    let held = |first, end| {
+        let operator = frames(first, end, "process:digest");
+        check(&plan, [Holdings::default(), operator].iter()).violations
+    };
+    // The first page of each ring, and not the slots.
+    assert!(held(0x1800_0000, 0x1800_1000).is_empty());
+    assert!(held(0x1800_2000, 0x1800_3000).is_empty());
+    assert_eq!(held(0x1800_1000, 0x1800_2000).len(), 1);
+    assert_eq!(held(0x1800_3000, 0x1800_4000).len(), 1);
 }
 
 #[test]
@@ -95,8 +113,8 @@ fn a_window_or_pool_of_someone_else_is_a_violation() {
         0,
         0x1800_0000,
         0x1800_4000,
-        "root-task",
-        "io: root-task holds 0x18000000-0x18004000, the window of channel 0 between io and compute",
+        "driver:disk",
+        "io: driver:disk holds 0x18000000-0x18004000, the window of channel 0 between io and compute",
     );
 }
 
@@ -106,8 +124,8 @@ fn devices_are_for_their_driver_alone() {
         0,
         HPET_BASE,
         HPET_BASE + 0x1000,
-        "root-task",
-        "io: root-task holds 0xfed00000-0xfed01000, the registers of the HPET",
+        "driver:disk",
+        "io: driver:disk holds 0xfed00000-0xfed01000, the registers of the HPET",
     );
     assert_violation(
         0,

@@ -106,12 +106,12 @@ fn a_violation_of_the_audit_fails() {
     let report = report_of(&altered(
         "[[402653184,402669568,\"server:compute\"]",
         &[
-            r#"@atoll {"event":"audit","instance":1,"frames":[[402653184,402669568,"root-task"]],"last":true}"#,
+            r#"@atoll {"event":"audit","instance":1,"frames":[[402653184,402669568,"process:digest"]],"last":true}"#,
         ],
     ));
     assert_eq!(report.verdict, Verdict::Fail);
     assert_eq!(report.audit.verdict, "violations");
-    assert!(report.problems[0].starts_with("audit: compute: root-task holds 0x18000000"));
+    assert!(report.problems[0].starts_with("audit: compute: process:digest holds 0x18000000"));
 }
 
 #[test]
