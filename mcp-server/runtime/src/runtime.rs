@@ -291,12 +291,18 @@ impl Runtime {
         if !leaving {
             self.sleepers.fetch_or(bit, Ordering::SeqCst);
         }
-        let armed = own.receiver.lock().arm();
+        let (armed, lost) = {
+            let mut receiver = own.receiver.lock();
+            (receiver.arm(), receiver.peer_changed())
+        };
         // Where the ring is closed, a vcore still sleeps for uthreads that others make ready.
-        let may_block = armed.unwrap_or_else(|_| {
-            self.close(own);
-            true
-        });
+        let may_block = match armed {
+            Ok(may_block) if !lost => may_block,
+            _ => {
+                self.close(own);
+                true
+            }
+        };
         if may_block && self.is_idle(vcore) && !self.ended() {
             self.world().wait(vcore);
         }
