@@ -29,8 +29,9 @@ pub struct Cli {
 enum Command {
     /// Bring in the tools that are missing.
     ///
-    /// Looks for QEMU, CMake, Ninja, GCC, binutils, xmllint and a Python 3 with six, ply and tempita. What is missing
-    /// is installed with apt-get where that is possible without a password; otherwise one line says what to install.
+    /// Looks for QEMU, CMake, Ninja, GCC, binutils, xmllint, Spin and a Python 3 with six, ply and tempita. What is
+    /// missing is installed with apt-get where that is possible without a password; otherwise one line says what to
+    /// install.
     Setup,
     /// Check or draw a plan; nothing is built.
     #[command(subcommand)]

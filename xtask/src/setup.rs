@@ -155,6 +155,7 @@ pub mod tests {
         script(path, "objcopy", "echo GNU objcopy 2.40");
         script(path, "ld", "echo GNU ld 2.40");
         script(path, "xmllint", "echo using libxml version 20914 >&2");
+        script(path, "spin", "echo Spin Version 6.5.2 -- 6 December 2019");
         script(
             path,
             "python3",

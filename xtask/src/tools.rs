@@ -28,7 +28,7 @@ struct Needed {
     minimum: (u32, u32),
 }
 
-const NEEDED: [Needed; 7] = [
+const NEEDED: [Needed; 8] = [
     Needed {
         program: "qemu-system-x86_64",
         packages: &["qemu-system-x86"],
@@ -70,6 +70,12 @@ const NEEDED: [Needed; 7] = [
         packages: &["libxml2-utils"],
         version_argument: "--version",
         minimum: (0, 0),
+    },
+    Needed {
+        program: "spin",
+        packages: &["spin"],
+        version_argument: "-V",
+        minimum: (6, 4),
     },
 ];
 

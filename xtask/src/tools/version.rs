@@ -43,6 +43,10 @@ mod tests {
             number("xmllint: using libxml version 20914"),
             Some((20914, 0))
         );
+        assert_eq!(
+            number("Spin Version 6.5.2 -- 6 December 2019"),
+            Some((6, 5))
+        );
         assert_eq!(number("no version at all"), None);
     }
 }
