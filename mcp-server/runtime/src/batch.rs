@@ -1,19 +1,17 @@
 //! Syscalls that are submitted together: one publication, at most one doorbell, and one wait for all answers.
 #![deny(unsafe_code)]
 
-use core::future::{Future, poll_fn};
-use core::pin::Pin;
-use core::task::{Poll, ready};
+use core::task::Waker;
 
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::syscall::{Call, Status, Syscall};
 
-use crate::calls::{Answer, Pending, Waited};
+use crate::calls::{Answer, Group};
 use crate::runtime::Runtime;
 use crate::syscalls::Reply;
 use crate::uthread;
 
-/// A syscall that is not submitted yet. It can be submitted any number of times.
+/// A syscall that is not submitted yet. It can be submitted any number of times, and always goes to the server.
 #[derive(Clone, Copy)]
 pub struct Request<T> {
     call: Call,
@@ -50,19 +48,38 @@ pub fn submit_all<'r, T>(requests: &'r [Request<T>]) -> Replies<'r, T> {
         "{} requests, and {RING_SLOTS} credits",
         requests.len()
     );
-    let calls = requests.iter().map(|it| (it.call, it.syscall));
+    let timeout = Runtime::timeout();
+    let calls = requests.iter().map(|request| {
+        let syscall = Syscall {
+            pool: timeout,
+            ..request.syscall
+        };
+        (request.call, syscall)
+    });
     Replies {
         requests,
-        pending: (!requests.is_empty()).then(|| Runtime::submit(calls, Waited::All)),
+        source: match requests {
+            [] => Source::Refused(Status::Done),
+            _ => match Runtime::submit_group(calls) {
+                Ok((runtime, vcore, group)) => Source::Submitted(runtime, vcore, group),
+                Err(status) => Source::Refused(status),
+            },
+        },
     }
+}
+
+enum Source {
+    /// On a vcore of a runtime.
+    Submitted(&'static Runtime, usize, Group),
+    Refused(Status),
 }
 
 /// The answers to come of requests that were submitted together. Dropping it does not take the syscalls back.
 #[must_use = "syscalls whose replies are dropped complete unseen"]
 pub struct Replies<'r, T> {
+    /// Those whose answers have not been taken.
     requests: &'r [Request<T>],
-    /// `None` where there was nothing to submit.
-    pending: Option<Result<Pending, Status>>,
+    source: Source,
 }
 
 impl<T> Replies<'_, T> {
@@ -70,23 +87,43 @@ impl<T> Replies<'_, T> {
     ///
     /// # Panics
     /// Where the caller is not a uthread.
-    pub fn wait(self, mut each: impl FnMut(Result<T, Status>)) {
-        let mut pending = match self.pending {
-            None => return,
-            Some(Err(status)) => return self.requests.iter().for_each(|_| each(Err(status))),
-            Some(Ok(pending)) => pending,
-        };
-        let mut requests = self.requests;
-        uthread::block_on(poll_fn(|context| {
-            while let Some((request, rest)) = requests.split_first() {
-                let answer = ready!(Pin::new(&mut pending).poll(context));
-                requests = rest;
-                each(match answer.status {
-                    Status::Done => (request.decode)(answer),
-                    status => Err(status),
-                });
-            }
-            Poll::Ready(())
-        }));
+    pub fn wait(mut self, mut each: impl FnMut(Result<T, Status>)) {
+        let mut waker = None;
+        while let Some((request, rest)) = self.requests.split_first() {
+            let Some(answer) = self.source.take(waker.as_ref()) else {
+                match waker {
+                    Some(_) => uthread::park(),
+                    None => waker = Some(uthread::waker()),
+                }
+                continue;
+            };
+            self.requests = rest;
+            each(match answer.status {
+                Status::Done => (request.decode)(answer),
+                status => Err(status),
+            });
+        }
+    }
+}
+
+impl Source {
+    /// The next answer; where it has not come, the waker is kept, if there is one.
+    fn take(&mut self, waker: Option<&Waker>) -> Option<Answer> {
+        match self {
+            Source::Submitted(runtime, vcore, group) => runtime.vcores[*vcore].calls.change_if(
+                |calls| calls.poll_group(group, waker),
+                |answer| answer.is_some(),
+            ),
+            Source::Refused(status) => Some(Answer::own(*status, [0; 2])),
+        }
+    }
+}
+
+impl<T> Drop for Replies<'_, T> {
+    fn drop(&mut self) {
+        if let Source::Submitted(runtime, vcore, group) = &self.source {
+            let calls = &runtime.vcores[*vcore].calls;
+            calls.change(|calls| calls.abandon_group(*group));
+        }
     }
 }

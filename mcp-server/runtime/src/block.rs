@@ -3,29 +3,82 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::monitor::Monitor;
 use crate::runtime::Runtime;
 use crate::window::PoolMemory;
 
+/// The process has it, free or not.
+const HERE: u8 = 0;
+/// With a call that has no completion yet.
+const LENT: u8 = 1;
+/// Its call has ended early; a device or another cluster may still write it.
+const AWAY: u8 = 2;
+/// It has come back from a call of which the completion has not been taken yet.
+const BACK: u8 = 3;
+
 /// The process's pool of blocks.
 pub(crate) struct BlockPool {
     memory: PoolMemory,
     free: Monitor<Vec<u32>>,
+    /// Where each block is.
+    places: Vec<AtomicU8>,
+    away: AtomicUsize,
+    /// Nobody writes a block any more: the server and its devices are gone.
+    still: AtomicBool,
 }
 
 impl BlockPool {
     pub(crate) fn new(memory: PoolMemory) -> BlockPool {
-        let free = (0..memory.blocks()).rev().collect();
+        let memory_blocks = memory.blocks();
+        let free = (0..memory_blocks).rev().collect();
         BlockPool {
             memory,
             free: Monitor::new(free),
+            places: (0..memory_blocks).map(|_| AtomicU8::new(HERE)).collect(),
+            away: AtomicUsize::new(0),
+            still: AtomicBool::new(false),
         }
     }
 
     /// Blocks that nobody owns.
     pub(crate) fn free(&self) -> usize {
         self.free.look(|free| free.len())
+    }
+
+    /// Blocks of calls that ended early, which have not come back.
+    pub(crate) fn away(&self) -> usize {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    /// Takes a block back of a call that ended early. Tells whether there is such a block away.
+    pub(crate) fn take_back(&self, index: u32) -> bool {
+        let Some(place) = self.places.get(index as usize) else {
+            return false;
+        };
+        let before = place.fetch_update(Ordering::AcqRel, Ordering::Acquire, |place| match place {
+            AWAY => Some(HERE),
+            // The completion that ends its call may come from another vcore's ring, and be seen later.
+            LENT => Some(BACK),
+            _ => None,
+        });
+        if before == Ok(AWAY) {
+            self.away.fetch_sub(1, Ordering::Relaxed);
+            self.free.change_for_one(|free| free.push(index));
+        }
+        before.is_ok()
+    }
+
+    /// Takes every block back that is away, now and later: nobody writes one any more.
+    pub(crate) fn take_all_back(&self) {
+        self.still.store(true, Ordering::SeqCst);
+        for (index, place) in (0..).zip(&self.places) {
+            if place.load(Ordering::SeqCst) == AWAY {
+                self.take_back(index);
+            }
+        }
     }
 
     fn own(&'static self, index: u32) -> Block {
@@ -73,6 +126,35 @@ impl Block {
 
     pub(crate) fn index(&self) -> u32 {
         self.index
+    }
+
+    fn place(&self) -> &AtomicU8 {
+        &self.pool.places[self.index as usize]
+    }
+
+    /// Notes that the block goes into a call.
+    pub(crate) fn lend(&self) {
+        self.place().store(LENT, Ordering::Release);
+    }
+
+    /// Deals with the block of a call that has ended: it is the process's again, or it stays away until it comes back to
+    /// the pool by itself.
+    pub(crate) fn settle(self, returned: bool) -> Option<Block> {
+        if returned {
+            self.place().store(HERE, Ordering::Release);
+            return Some(self);
+        }
+        let pool = self.pool;
+        let index = self.index;
+        // It must not go to the pool with the value.
+        mem::forget(self);
+        let place = &pool.places[index as usize];
+        pool.away.fetch_add(1, Ordering::Relaxed);
+        let back = place.swap(AWAY, Ordering::SeqCst) == BACK;
+        if back || pool.still.load(Ordering::SeqCst) {
+            pool.take_back(index);
+        }
+        None
     }
 
     pub(crate) fn set_length(&mut self, length: usize) {

@@ -1,23 +1,22 @@
 //! The syscalls that a vcore has outstanding: tags, credits, completions.
 #![deny(unsafe_code)]
 
-use core::future::Future;
+use alloc::vec::Vec;
 use core::mem;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
-use atoll_abi::syscall::{ANSWER, Call, Completion, Status, Syscall};
-use atoll_channel::{SendError, Sender, Wake};
+use atoll_abi::syscall::{ANSWER, Call, Completion, NO_BLOCK, Route, Status, Syscall};
+use atoll_channel::{Sender, Wake};
 
 use crate::block::Block;
-use crate::runtime::Runtime;
+use crate::events::Expected;
 
 const INDEX_BITS: u32 = RING_SLOTS.trailing_zeros();
 const INDEX_MASK: u64 = RING_SLOTS as u64 - 1;
-const _: () = assert!(RING_SLOTS.is_power_of_two());
+const _: () = assert!(RING_SLOTS.is_power_of_two() && RING_SLOTS <= 1 << u8::BITS);
 
 /// How a syscall ended, checked.
 #[derive(Clone, Copy, Debug)]
@@ -29,37 +28,50 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The answer to a call that the server did not get, or will never answer.
-    const LOST: Answer = Answer {
-        status: Status::PeerLost,
-        result: [0; 2],
-        block_returned: false,
-    };
+    /// The answer to a call that nobody but the runtime has seen.
+    pub(crate) fn own(status: Status, result: [u64; 2]) -> Answer {
+        Answer {
+            status,
+            result,
+            block_returned: true,
+        }
+    }
+
+    fn lost(loss: Loss) -> Answer {
+        Answer {
+            block_returned: loss == Loss::Death,
+            ..Answer::own(Status::PeerLost, [0; 2])
+        }
+    }
+}
+
+/// Why a vcore has no server any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It broke the protocol of the vcore's rings: what it had may still be written.
+    Fault,
+    /// It died. Whoever announced that has stopped its devices before, so nothing is written any more.
+    Death,
+}
+
+/// Calls that were submitted together, of which the rest is waited for, the first one first.
+#[derive(Clone, Copy)]
+pub(crate) struct Group {
+    /// Tag of the first one.
+    tag: u64,
+    length: usize,
 }
 
 /// One credit: room for one completion.
 struct Credit {
     tag: u64,
     call: Call,
-    /// The credit after this one: of those that are free, or of the calls that were submitted together.
+    /// The credit of the next call of the same group.
     next: u8,
     block: u32,
+    /// When it was submitted, on the world's clock.
+    since: u64,
     state: State,
-}
-
-/// Calls that were submitted together, of which the rest is waited for, the first one first.
-#[derive(Clone, Copy)]
-pub(crate) struct Chain {
-    /// Tag of the first one.
-    tag: u64,
-    length: usize,
-}
-
-/// Which calls of one publication are waited for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waited {
-    Last,
-    All,
 }
 
 enum State {
@@ -67,47 +79,54 @@ enum State {
     Submitted(Option<Waker>),
     /// Nobody waits; the block goes back to its pool at the completion.
     Abandoned(Option<Block>),
+    /// The completion becomes an event.
+    Expected(Expected),
     Done(Answer),
 }
 
-/// What a completion sets free, to be dealt with when the lock is released.
+/// What completions set free, to be dealt with when the lock is released. Kept between batches, so that none allocates.
 #[derive(Default)]
-pub(crate) struct Completed {
-    pub(crate) waker: Option<Waker>,
-    pub(crate) block: Option<Block>,
+pub(crate) struct Effects {
+    pub(crate) wakers: Vec<Waker>,
+    /// Blocks of calls that nobody waits for, and whether they are the process's again.
+    pub(crate) blocks: Vec<(Block, bool)>,
+    /// Blocks of earlier calls.
+    pub(crate) returned: Vec<u32>,
+    pub(crate) events: Vec<(Expected, Answer)>,
+    /// Ticks that the calls took.
+    pub(crate) latencies: Vec<u64>,
     pub(crate) credit: bool,
     pub(crate) ended: bool,
+    pub(crate) many_core: bool,
     pub(crate) returned_vcore: bool,
     /// The server did not take the vcore, because it had completions that were not taken yet.
     pub(crate) refused_vcore: bool,
-}
-
-impl Completed {
-    /// Whether there is anything to do beside giving the credit back.
-    pub(crate) fn matters(&self) -> bool {
-        self.waker.is_some() || self.block.is_some() || self.ended || self.returned_vcore
-    }
 }
 
 /// The syscalls of one vcore, and the ring that carries them.
 pub(crate) struct Calls {
     sender: Sender,
     credits: [Credit; RING_SLOTS],
+    /// Which credits are free: the first `free` entries.
+    free_list: [u8; RING_SLOTS],
     free: usize,
-    /// The first free credit, where there is one.
-    first_free: u8,
-    /// Where messages are put together: kept, because to clear as many costs more than to send a few.
-    messages: [Message; RING_SLOTS],
+    /// Calls that are written and not published yet.
+    staged: [Message; RING_SLOTS],
+    staged_count: usize,
+    /// Calls are kept back until the batch that they belong to is whole.
+    holding: bool,
     serial: u64,
-    closed: bool,
+    lost: Option<Loss>,
     strays: u64,
+    routes: [u64; 3],
 }
 
 /// Why nothing was submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// Too few credits; wait for completions.
     NoCredit,
-    /// The server broke the protocol of this vcore's rings.
+    /// The vcore has no server any more.
     Closed,
 }
 
@@ -115,19 +134,23 @@ impl Calls {
     pub(crate) fn new(sender: Sender) -> Calls {
         Calls {
             sender,
-            credits: core::array::from_fn(|index| Credit {
+            credits: core::array::from_fn(|_| Credit {
                 tag: 0,
                 call: Call::Stat,
-                next: index as u8 + 1,
-                block: 0,
+                next: 0,
+                block: NO_BLOCK,
+                since: 0,
                 state: State::Free,
             }),
+            free_list: core::array::from_fn(|index| index as u8),
             free: RING_SLOTS,
-            first_free: 0,
-            messages: [[0; MESSAGE_WORDS]; RING_SLOTS],
+            staged: [[0; MESSAGE_WORDS]; RING_SLOTS],
+            staged_count: 0,
+            holding: false,
             serial: 0,
-            closed: false,
+            lost: None,
             strays: 0,
+            routes: [0; 3],
         }
     }
 
@@ -136,87 +159,151 @@ impl Calls {
     }
 
     pub(crate) fn closed(&self) -> bool {
-        self.closed
+        self.lost.is_some()
     }
 
     pub(crate) fn strays(&self) -> u64 {
         self.strays
     }
 
+    /// Completions by who served the call.
+    pub(crate) fn routes(&self) -> [u64; 3] {
+        self.routes
+    }
+
     pub(crate) fn doorbells(&self) -> u64 {
         self.sender.doorbells()
     }
 
-    /// Submits calls with one publication, each with its credit. Gives those that are waited for, and whether the server
-    /// has to be woken.
-    pub(crate) fn submit(
-        &mut self,
-        calls: impl ExactSizeIterator<Item = (Call, Syscall)>,
-        waited: Waited,
-    ) -> Result<(Chain, Wake), Refused> {
-        let count = calls.len();
-        if self.closed {
+    /// Calls that were submitted and have no completion yet.
+    pub(crate) fn outstanding(&self) -> usize {
+        let waits = |credit: &&Credit| !matches!(credit.state, State::Free | State::Done(_));
+        self.credits.iter().filter(waits).count()
+    }
+
+    /// Keeps the calls to come back, or no longer. Tells what it was before.
+    pub(crate) fn hold(&mut self, holding: bool) -> bool {
+        mem::replace(&mut self.holding, holding)
+    }
+
+    /// Whether there are credits for calls, and a server.
+    #[inline]
+    pub(crate) fn room(&self, count: usize) -> Result<(), Refused> {
+        if self.lost.is_some() {
             return Err(Refused::Closed);
         }
         if count > self.free {
             return Err(Refused::NoCredit);
         }
-        // A server that has completed a call has read it: the ring has a slot for every credit.
-        if !self.sender.free().is_ok_and(|free| free >= count) {
-            return Err(Refused::Closed);
-        }
-        let (mut first, mut last) = (0, 0);
-        for (number, (message, (call, mut syscall))) in
-            self.messages.iter_mut().zip(calls).enumerate()
-        {
-            let index = self.first_free;
-            let credit = &mut self.credits[usize::from(index)];
-            self.first_free = credit.next;
-            self.serial += 1;
-            last = (self.serial << INDEX_BITS | u64::from(index)) & !ANSWER;
-            if number == 0 {
-                first = last;
-            }
-            syscall.tag = last;
-            syscall.call = call as u16;
-            credit.tag = last;
-            credit.call = call;
-            credit.block = syscall.block;
-            credit.state = if waited == Waited::All || number + 1 == count {
-                State::Submitted(None)
-            } else {
-                State::Abandoned(None)
-            };
-            *message = syscall.to_message();
-        }
-        self.free -= count;
-        let chain = match waited {
-            Waited::All => Chain {
-                tag: first,
-                length: count,
-            },
-            Waited::Last => Chain {
-                tag: last,
-                length: 1,
-            },
+        Ok(())
+    }
+
+    /// Writes a call, with its credit, for which there must be [room](Calls::room). Gives its tag.
+    #[inline]
+    pub(crate) fn stage(
+        &mut self,
+        call: Call,
+        mut syscall: Syscall,
+        awaited: bool,
+        now: u64,
+    ) -> u64 {
+        self.free -= 1;
+        let index = self.free_list[self.free];
+        self.serial += 1;
+        let tag = (self.serial << INDEX_BITS | u64::from(index)) & !ANSWER;
+        syscall.tag = tag;
+        syscall.call = call as u16;
+        let credit = &mut self.credits[usize::from(index)];
+        credit.tag = tag;
+        credit.call = call;
+        credit.block = syscall.block;
+        credit.since = now;
+        credit.state = if awaited {
+            State::Submitted(None)
+        } else {
+            State::Abandoned(None)
         };
-        match self.sender.send_batch(&self.messages[..count]) {
-            Ok((_, wake)) => Ok((chain, wake)),
-            Err(SendError::Full | SendError::Peer(_)) => Err(Refused::Closed),
+        // Each of them has a credit, so there are never more than there is room for.
+        self.staged[self.staged_count] = syscall.to_message();
+        self.staged_count += 1;
+        tag
+    }
+
+    /// Writes calls that are waited for together, at least one: see [`Calls::stage`].
+    pub(crate) fn stage_group(
+        &mut self,
+        calls: impl Iterator<Item = (Call, Syscall)>,
+        now: u64,
+    ) -> Group {
+        let mut group = Group { tag: 0, length: 0 };
+        let mut before = None;
+        for (call, syscall) in calls {
+            let tag = self.stage(call, syscall, true, now);
+            match before.replace((tag & INDEX_MASK) as usize) {
+                Some(before) => self.credits[before].next = (tag & INDEX_MASK) as u8,
+                None => group.tag = tag,
+            }
+            group.length += 1;
+        }
+        group
+    }
+
+    /// Goes on to the next call of a group. What is waited for keeps its credit, so its tag is still there.
+    #[inline]
+    fn advance(&self, group: &mut Group) {
+        let next = self.credits[(group.tag & INDEX_MASK) as usize].next;
+        group.tag = self.credits[usize::from(next)].tag;
+        group.length -= 1;
+    }
+
+    /// The answer to the first call of a group, which is then no more of it; else the waker is kept, if there is one.
+    #[inline]
+    pub(crate) fn poll_group(
+        &mut self,
+        group: &mut Group,
+        waker: Option<&Waker>,
+    ) -> Option<Answer> {
+        let answer = match waker {
+            Some(waker) => self.poll(group.tag, waker),
+            None => self.take(group.tag),
+        };
+        if answer.is_some() {
+            self.advance(group);
+        }
+        answer
+    }
+
+    /// Gives up waiting for a group.
+    pub(crate) fn abandon_group(&mut self, mut group: Group) {
+        while group.length > 0 {
+            // Before its credit is free.
+            let tag = group.tag;
+            self.advance(&mut group);
+            let block = self.abandon(tag, None);
+            debug_assert!(block.is_none());
         }
     }
 
-    /// Takes a credit back.
-    fn release(&mut self, tag: u64) {
-        let index = (tag & INDEX_MASK) as usize;
-        self.credits[index].state = State::Free;
-        self.credits[index].next = self.first_free;
-        self.first_free = index as u8;
-        self.free += 1;
-    }
-
-    pub(crate) fn note_doorbell(&mut self) {
-        self.sender.note_doorbell();
+    /// Submits what is staged with one publication, unless it is kept back. Tells whether the server has to be woken.
+    ///
+    /// # Errors
+    /// [`Refused::Closed`] where the server broke the ring: the calls have to be ended.
+    #[inline]
+    pub(crate) fn publish(&mut self) -> Result<Wake, Refused> {
+        if self.holding || self.staged_count == 0 {
+            return Ok(Wake::NOT_NEEDED);
+        }
+        let count = mem::take(&mut self.staged_count);
+        // A server that has completed a call has read it: the ring has a slot for every credit.
+        match self.sender.send_batch(&self.staged[..count]) {
+            Ok((sent, wake)) if sent == count => {
+                if wake.needed() {
+                    self.sender.note_doorbell();
+                }
+                Ok(wake)
+            }
+            _ => Err(Refused::Closed),
+        }
     }
 
     fn credit(&mut self, tag: u64) -> Option<&mut Credit> {
@@ -224,177 +311,151 @@ impl Calls {
         (credit.tag == tag && !matches!(credit.state, State::Free)).then_some(credit)
     }
 
-    /// Takes a completion in. One that answers no outstanding call is counted and otherwise ignored.
-    pub(crate) fn complete(&mut self, completion: &Completion) -> Completed {
-        let Some(credit) = self.credit(completion.tag) else {
+    fn release(&mut self, tag: u64) {
+        self.free_list[self.free] = (tag & INDEX_MASK) as u8;
+        self.free += 1;
+    }
+
+    /// Takes a completion in. One that answers no outstanding call is counted and otherwise ignored, but for a block that
+    /// comes back with it.
+    pub(crate) fn complete(&mut self, completion: &Completion, now: u64, effects: &mut Effects) {
+        if completion.returned != NO_BLOCK {
+            effects.returned.push(completion.returned);
+        }
+        let credit = &mut self.credits[(completion.tag & INDEX_MASK) as usize];
+        if credit.tag != completion.tag || matches!(credit.state, State::Free | State::Done(_)) {
             self.strays += 1;
-            return Completed::default();
-        };
+            return;
+        }
         let mut answer = Answer {
             status: Status::from_raw(completion.status),
             result: completion.result,
             block_returned: completion.block == credit.block,
         };
         let too_long = credit.call == Call::Read && answer.result[0] > BLOCK_SIZE as u64;
-        if answer.status == Status::Done && (too_long || !answer.block_returned) {
+        // A call that ends early may leave its block behind; no other may, and none gives another block back.
+        let early = answer.status != Status::Done && completion.block == NO_BLOCK;
+        if answer.status == Status::Done && too_long || !answer.block_returned && !early {
             answer.status = Status::Malformed;
         }
-        let done = answer.status == Status::Done;
-        let mut completed = Completed {
-            ended: done && credit.call == Call::Exit,
-            returned_vcore: credit.call == Call::YieldVcore,
-            refused_vcore: credit.call == Call::YieldVcore && answer.status == Status::Busy,
-            ..Completed::default()
-        };
+        if let Some(route) = Route::from_raw(completion.route) {
+            self.routes[route as usize] += 1;
+        }
+        effects.latencies.push(now.wrapping_sub(credit.since));
+        match credit.call {
+            Call::Exit => effects.ended |= answer.status == Status::Done,
+            Call::BecomeMcp => effects.many_core |= answer.status == Status::Done,
+            Call::YieldVcore => {
+                effects.returned_vcore = true;
+                effects.refused_vcore = answer.status == Status::Busy;
+            }
+            _ => {}
+        }
         match mem::replace(&mut credit.state, State::Free) {
             State::Submitted(waker) => {
                 credit.state = State::Done(answer);
-                completed.waker = waker;
+                effects.wakers.extend(waker);
+                return;
             }
             State::Abandoned(block) => {
-                completed.credit = true;
-                if answer.block_returned {
-                    completed.block = block;
-                } else {
-                    // Somebody else may still write it.
-                    mem::forget(block);
-                }
-                self.release(completion.tag);
+                let block = block.map(|block| (block, answer.block_returned));
+                effects.blocks.extend(block);
             }
-            done @ (State::Done(_) | State::Free) => {
-                credit.state = done;
-                self.strays += 1;
-                return Completed::default();
-            }
+            State::Expected(expected) => effects.events.push((expected, answer)),
+            State::Done(_) | State::Free => return,
         }
-        completed
+        effects.credit = true;
+        self.release(completion.tag);
     }
 
-    /// Ends every outstanding call: the server broke the protocol of this vcore's rings.
-    pub(crate) fn close(&mut self, mut wake: impl FnMut(Waker)) {
-        if mem::replace(&mut self.closed, true) {
-            return;
+    /// Ends every outstanding call: the vcore has no server any more. Tells whether that is new.
+    pub(crate) fn close(&mut self, loss: Loss, effects: &mut Effects) -> bool {
+        if self.lost.is_some() {
+            return false;
         }
-        for index in 0..self.credits.len() {
+        self.lost = Some(loss);
+        self.staged_count = 0;
+        let answer = Answer::lost(loss);
+        for index in 0..RING_SLOTS {
             let credit = &mut self.credits[index];
-            let tag = credit.tag;
             match mem::replace(&mut credit.state, State::Free) {
                 State::Submitted(waker) => {
-                    credit.state = State::Done(Answer::LOST);
-                    waker.into_iter().for_each(&mut wake);
+                    credit.state = State::Done(answer);
+                    effects.wakers.extend(waker);
+                    continue;
                 }
                 State::Abandoned(block) => {
-                    mem::forget(block);
-                    self.release(tag);
+                    let block = block.map(|block| (block, answer.block_returned));
+                    effects.blocks.extend(block);
                 }
-                other => credit.state = other,
+                State::Expected(expected) => effects.events.push((expected, answer)),
+                other => {
+                    credit.state = other;
+                    continue;
+                }
             }
+            self.release(index as u64);
         }
+        true
     }
 
-    /// The answer to the first call of a chain, which gives its credit back; else the waker is kept.
-    fn poll(&mut self, chain: &mut Chain, waker: &Waker) -> Option<Answer> {
-        let tag = chain.tag;
+    /// What a call that nobody knows any more ended with.
+    fn unknown() -> Answer {
+        Answer::lost(Loss::Fault)
+    }
+
+    /// The answer to a call that is done, which gives its credit back.
+    #[inline]
+    pub(crate) fn take(&mut self, tag: u64) -> Option<Answer> {
         let Some(credit) = self.credit(tag) else {
-            return Some(Answer::LOST);
+            return Some(Calls::unknown());
         };
-        let (next, answer) = match &mut credit.state {
-            State::Submitted(kept) => {
-                *kept = Some(waker.clone());
-                return None;
-            }
-            State::Done(answer) => (credit.next, *answer),
-            State::Abandoned(_) | State::Free => return Some(Answer::LOST),
+        let State::Done(answer) = credit.state else {
+            return None;
         };
-        chain.length -= 1;
-        if chain.length > 0 {
-            // What was submitted with it and is waited for keeps its credit until it is answered here.
-            chain.tag = self.credits[usize::from(next)].tag;
-        }
+        credit.state = State::Free;
         self.release(tag);
         Some(answer)
     }
 
-    /// Gives up waiting for a chain whose first call was given a block. Gives the block back where that call is done.
-    fn abandon_all(&mut self, mut chain: Chain, mut block: Option<Block>) -> Option<Block> {
-        let mut returned = None;
-        while chain.length > 0 {
-            let next = self.credits[(chain.tag & INDEX_MASK) as usize].next;
-            returned = self.abandon(chain.tag, block.take()).or(returned);
-            chain.length -= 1;
-            if chain.length > 0 {
-                chain.tag = self.credits[usize::from(next)].tag;
-            }
-        }
-        returned
+    /// Whether a call has its completion.
+    pub(crate) fn is_done(&mut self, tag: u64) -> bool {
+        self.credit(tag)
+            .is_none_or(|credit| matches!(credit.state, State::Done(_)))
     }
 
-    /// Gives up waiting. Gives the block back where the call is done.
-    fn abandon(&mut self, tag: u64, block: Option<Block>) -> Option<Block> {
-        let credit = self.credit(tag)?;
-        match &credit.state {
-            State::Done(answer) => {
-                let returned = answer.block_returned;
-                self.release(tag);
-                if returned {
-                    return block;
-                }
-                mem::forget(block);
-            }
-            _ => credit.state = State::Abandoned(block),
+    /// The answer to a call, which gives its credit back; else the waker is kept.
+    pub(crate) fn poll(&mut self, tag: u64, waker: &Waker) -> Option<Answer> {
+        let answer = self.take(tag);
+        if answer.is_none()
+            && let Some(credit) = self.credit(tag)
+            && let State::Submitted(kept) = &mut credit.state
+            && !kept.as_ref().is_some_and(|kept| kept.will_wake(waker))
+        {
+            *kept = Some(waker.clone());
+        }
+        answer
+    }
+
+    /// Gives up waiting. Gives the block back, and whether it is the process's again, where the call is done.
+    pub(crate) fn abandon(&mut self, tag: u64, block: Option<Block>) -> Option<(Block, bool)> {
+        if let Some(answer) = self.take(tag) {
+            return block.map(|block| (block, answer.block_returned));
+        }
+        if let Some(credit) = self.credit(tag) {
+            credit.state = State::Abandoned(block);
         }
         None
     }
-}
 
-/// Outstanding syscalls that were submitted together. Dropped before their completion, they complete unseen.
-pub(crate) struct Pending {
-    runtime: &'static Runtime,
-    vcore: usize,
-    chain: Chain,
-}
-
-impl Pending {
-    pub(crate) fn new(runtime: &'static Runtime, vcore: usize, chain: Chain) -> Pending {
-        Pending {
-            runtime,
-            vcore,
-            chain,
+    /// Has the completion become an event. Gives it back where the call is done.
+    pub(crate) fn expect(&mut self, tag: u64, expected: Expected) -> Option<(Expected, Answer)> {
+        if let Some(answer) = self.take(tag) {
+            return Some((expected, answer));
         }
-    }
-
-    /// Gives up waiting; the block goes back to its pool when the call has completed.
-    pub(crate) fn abandon(&mut self, block: Option<Block>) {
-        let chain = self.chain;
-        self.chain.length = 0;
-        if chain.length == 0 {
-            return;
+        if let Some(credit) = self.credit(tag) {
+            credit.state = State::Expected(expected);
         }
-        let calls = &self.runtime.vcores[self.vcore].calls;
-        // The block is dropped when the lock is released.
-        let _block = calls.change(|calls| calls.abandon_all(chain, block));
-    }
-}
-
-/// Gives the answer to the first call; to the next one when it is polled again.
-impl Future for Pending {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        if self.chain.length == 0 {
-            return Poll::Ready(Answer::LOST);
-        }
-        let calls = &self.runtime.vcores[self.vcore].calls;
-        let chain = &mut self.chain;
-        match calls.change(|calls| calls.poll(chain, context.waker())) {
-            Some(answer) => Poll::Ready(answer),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        self.abandon(None);
+        None
     }
 }

@@ -2,7 +2,56 @@
 //!
 //! A process has vcores, each of which runs the loop of [`Runtime::run`]; [uthreads](uthread) are what the vcores run, in
 //! the order that a [second-level scheduler](scheduler) gives. Every [syscall](syscalls) is asynchronous and travels in the
-//! rings of the vcore that submits it; so does its completion.
+//! rings of the vcore that submits it; so does its completion. What the runtime knows it answers itself, without a call:
+//! [`Runtime::routes`] counts who served what.
+//!
+//! # Three ways to use a syscall
+//! A call is submitted when it is made, whatever is done with what it gives: a [`Reply`], or a [`Reading`] for a read.
+//!
+//! The synchronous wrapper waits on the uthread; others run meanwhile:
+//! ```no_run
+//! use atoll_runtime::{Status, open};
+//!
+//! fn length(name: &str) -> Result<u64, Status> {
+//!     open(name).wait()?.stat().wait()
+//! }
+//! ```
+//!
+//! Futures, awaited one after the other or together, by [`block_on`] or an executor of the program's own:
+//! ```no_run
+//! use atoll_runtime::{Status, batch, block_on, open};
+//!
+//! async fn lengths(first: &str, second: &str) -> Result<u64, Status> {
+//!     // Both are under way before either is awaited; `batch` submits them together.
+//!     let (first, second) = batch(|| (open(first), open(second)));
+//!     Ok(first.await?.length() + second.await?.length())
+//! }
+//! let lengths = block_on(lengths("a", "b"));
+//! ```
+//!
+//! [Events](EventQueue), which arrive in one place in the order in which the calls end:
+//! ```no_run
+//! use atoll_runtime::{Block, EventQueue, File};
+//!
+//! fn scan(file: &File, blocks: u64, mut seen: impl FnMut(u64, &[u8])) {
+//!     let queue = EventQueue::new();
+//!     for number in 0..blocks {
+//!         queue.add(number, file.read(number * 4096, 4096, Block::acquire()));
+//!         while let Some(event) = queue.poll() {
+//!             event.block.iter().for_each(|block| seen(event.token, block.bytes()));
+//!         }
+//!     }
+//!     while let Some(event) = queue.wait() {
+//!         event.block.iter().for_each(|block| seen(event.token, block.bytes()));
+//!     }
+//! }
+//! ```
+//!
+//! # How a syscall ends
+//! Exactly once: with its result; [cancelled](Reply::cancel); [timed out](with_timeout); or with [`Status::PeerLost`] when
+//! the server dies or breaks the protocol of the vcore's rings. A read that ends early leaves its block with whoever may
+//! still write it; the block comes back to the pool by itself, and is handed out again only then. A [`Reply`] that is
+//! dropped does not take its call back. One that is kept and not looked at keeps one of the vcore's 64 credits.
 //!
 //! With the feature `guest` the crate is the whole environment of a program on seL4: see `entry!`. Without it the same
 //! lines run on threads of a host, which give a [`world::World`] of their own.
@@ -13,11 +62,16 @@ extern crate alloc;
 
 mod batch;
 mod block;
+mod budget;
 mod calls;
 mod context;
+pub mod events;
+mod facts;
 #[cfg(feature = "guest")]
 pub mod guest;
+mod incoming;
 pub mod monitor;
+mod pending;
 pub mod print;
 mod runtime;
 pub mod scheduler;
@@ -31,10 +85,14 @@ pub use atoll_abi::syscall::Status;
 pub use batch::{Replies, Request, submit_all};
 pub use block::Block;
 pub use context::DEFAULT_STACK_SIZE;
+pub use events::{Event, EventQueue};
+pub use facts::{
+    current_core, current_vcore, kernel_entries, max_vcores, process_name, vcores_granted,
+};
 pub use monitor::Monitor;
 pub use runtime::Runtime;
 pub use syscalls::{
-    File, ReadError, Reading, Reply, become_mcp, current_vcore, exit, kernel_entries, max_vcores,
-    open, request_vcores, vcores_request, yield_vcore,
+    File, ReadError, Reading, Reply, batch, become_mcp, exit, open, request_vcores, sleep,
+    vcores_request, with_timeout, yield_vcore,
 };
 pub use uthread::{JoinHandle, block_on, spawn, spawn_with_stack, yield_now};

@@ -44,14 +44,25 @@ impl<T> Monitor<T> {
 
     /// Changes the value; everyone who waits looks again.
     pub fn change<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        let mut inner = self.inner.lock();
-        let result = work(&mut inner.value);
-        if !inner.waiters.is_empty() {
-            let waiters = core::mem::take(&mut inner.waiters);
-            drop(inner);
-            for (_, waker) in waiters {
-                waker.wake();
+        self.change_if(work, |_| true)
+    }
+
+    /// Changes the value where the result says so; everyone who waits then looks again.
+    pub(crate) fn change_if<R>(
+        &self,
+        work: impl FnOnce(&mut T) -> R,
+        changed: impl FnOnce(&R) -> bool,
+    ) -> R {
+        let (result, waiters) = {
+            let mut inner = self.inner.lock();
+            let result = work(&mut inner.value);
+            if inner.waiters.is_empty() || !changed(&result) {
+                return result;
             }
+            (result, core::mem::take(&mut inner.waiters))
+        };
+        for (_, waker) in waiters {
+            waker.wake();
         }
         result
     }

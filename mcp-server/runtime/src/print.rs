@@ -2,19 +2,34 @@
 #![deny(unsafe_code)]
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use core::mem;
 
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::syscall::{Call, PRINT_SIZE, Status, Syscall};
 use zerocopy::IntoBytes;
 
-use crate::calls::{Answer, Waited};
+use crate::calls::Answer;
 use crate::runtime::{EMPTY, Runtime};
 use crate::uthread;
 
 /// Bytes of text that are submitted with one publication, so that no other text comes between: half of a vcore's
 /// credits. A longer line is broken.
 pub const MAX_LINE: usize = RING_SLOTS / 2 * PRINT_SIZE;
+
+/// Text that the uthreads of one vcore print.
+///
+/// Who prints while the text of others is under way adds to what goes next: all of it goes together, in full pieces.
+#[derive(Default)]
+pub(crate) struct Printer {
+    waiting: Vec<u8>,
+    /// Which group of text goes next; those before are under way or done.
+    next: u64,
+    /// Groups that are done.
+    done: u64,
+    busy: bool,
+}
 
 /// Prints text, and waits until the server has it. Each line arrives whole where it has at most [`MAX_LINE`] bytes.
 ///
@@ -26,15 +41,44 @@ pub fn print(arguments: fmt::Arguments<'_>) {
     let mut text = String::new();
     // A `Display` that fails has printed what it could.
     let _ = text.write_fmt(arguments);
-    for chunk in chunks(text.as_bytes()) {
+    if text.is_empty() {
+        return;
+    }
+    let (runtime, vcore) = Runtime::current_vcore();
+    let printer = &runtime.vcores[vcore].printer;
+    let group = printer.look(|printer| {
+        if !printer.waiting.is_empty() {
+            // It needs no call of its own.
+            runtime.note_own_answer();
+        }
+        printer.waiting.extend_from_slice(text.as_bytes());
+        printer.next
+    });
+    let mine = printer.wait_for(|printer| {
+        if printer.done > group {
+            return Some(None);
+        }
+        if printer.busy {
+            return None;
+        }
+        printer.busy = true;
+        printer.next += 1;
+        Some(Some(mem::take(&mut printer.waiting)))
+    });
+    let Some(text) = mine else { return };
+    for chunk in chunks(&text) {
         if print_chunk(chunk).is_err() {
-            return;
+            break;
         }
     }
+    printer.change(|printer| {
+        printer.busy = false;
+        printer.done += 1;
+    });
 }
 
 fn print_chunk(chunk: &[u8]) -> Result<(), Status> {
-    let pending = Runtime::submit(pieces(chunk), Waited::Last)?;
+    let pending = Runtime::submit(pieces(chunk))?;
     let Answer { status, .. } = uthread::block_on(pending);
     match status {
         Status::Done => Ok(()),
@@ -92,8 +136,6 @@ macro_rules! println {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
 
     #[test]

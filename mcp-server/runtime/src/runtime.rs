@@ -6,25 +6,28 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hint::spin_loop;
 use core::iter::once;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use core::task::Waker;
+use core::mem;
+use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use atoll_abi::layout::MAX_VCORES;
 use atoll_abi::message::Payload;
-use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Status, Syscall};
-use atoll_channel::{PeerFault, Receiver};
+use atoll_abi::process::ProcInfo;
+use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Route, Status, Syscall};
+use atoll_abi::time::Timeout;
+use atoll_channel::Wake;
 
 use crate::block::BlockPool;
-use crate::calls::{Calls, Chain, Completed, Pending, Refused, Waited};
+use crate::budget;
+use crate::calls::{Calls, Effects, Group, Loss, Refused};
 use crate::context;
+use crate::incoming::Incoming;
 use crate::monitor::Monitor;
+use crate::pending::Pending;
+use crate::print::Printer;
 use crate::scheduler::Scheduler;
 use crate::tls;
 use crate::uthread::Uthread;
 use crate::world::{Parts, World};
-
-/// How often a vcore without work looks before it arms its ring.
-const POLL_BUDGET: usize = 100;
 
 /// The runtime of a process.
 pub struct Runtime {
@@ -36,15 +39,33 @@ pub struct Runtime {
     /// Bitmap of the vcores that sleep, or are about to, and that nobody has begun to wake.
     sleepers: AtomicU64,
     ended: AtomicBool,
+    /// The server is dead.
+    lost: AtomicBool,
+    /// Exit status of a process that could not tell its server.
+    exiting: spin::Mutex<Option<u64>>,
+    many_core: AtomicBool,
+    /// How often a vcore without work looks before it arms its ring.
+    poll_budget: AtomicU32,
     /// Entries into the kernel of all vcores.
     entries: AtomicU64,
+    /// Calls that the runtime has answered itself.
+    own_answers: AtomicU64,
+    /// Blocks that came back and were not away.
+    stray_blocks: AtomicU64,
 }
 
 /// One vcore.
 pub(crate) struct Vcore {
     pub(crate) calls: Monitor<Calls>,
     /// Used by the vcore itself only.
-    receiver: spin::Mutex<Receiver>,
+    incoming: spin::Mutex<Incoming>,
+    /// The vcore has no server any more: nothing is received.
+    closed: AtomicBool,
+    /// The calls of the running uthread are kept back until the batch that they belong to is whole.
+    holding: AtomicBool,
+    /// Time-out of the calls of the running uthread, as it is sent.
+    timeout: AtomicU16,
+    pub(crate) printer: Monitor<Printer>,
     running: spin::Mutex<Option<Arc<Uthread>>>,
     /// The vcore is being given back: it runs no uthreads and is not woken for any.
     leaving: AtomicBool,
@@ -59,7 +80,11 @@ impl Runtime {
         assert!(parts.endpoints.len() <= MAX_VCORES);
         let vcores = parts.endpoints.into_iter().map(|endpoint| Vcore {
             calls: Monitor::new(Calls::new(endpoint.sender)),
-            receiver: spin::Mutex::new(endpoint.receiver),
+            incoming: spin::Mutex::new(Incoming::new(endpoint.receiver)),
+            closed: AtomicBool::new(false),
+            holding: AtomicBool::new(false),
+            timeout: AtomicU16::new(0),
+            printer: Monitor::new(Printer::default()),
             running: spin::Mutex::new(None),
             leaving: AtomicBool::new(false),
         });
@@ -71,7 +96,13 @@ impl Runtime {
             pool: BlockPool::new(parts.pool),
             sleepers: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            exiting: spin::Mutex::new(None),
+            many_core: AtomicBool::new(false),
+            poll_budget: AtomicU32::new(budget::FLOOR),
             entries: AtomicU64::new(0),
+            own_answers: AtomicU64::new(0),
+            stray_blocks: AtomicU64::new(0),
         }))
     }
 
@@ -79,7 +110,7 @@ impl Runtime {
     ///
     /// # Panics
     /// Where the calling thread is no vcore.
-    pub(crate) fn current() -> &'static Runtime {
+    pub fn current() -> &'static Runtime {
         Runtime::current_vcore().0
     }
 
@@ -105,20 +136,72 @@ impl Runtime {
         self.pool.free()
     }
 
-    /// Completions so far that answered no outstanding call, over all vcores.
+    /// Blocks of calls that ended early, which have not come back yet.
+    pub fn away_blocks(&self) -> usize {
+        self.pool.away()
+    }
+
+    /// Completions so far that answered no outstanding call, over all vcores, and blocks that came back and were not away.
     pub fn stray_completions(&self) -> u64 {
-        let vcores = self.vcores.iter();
-        vcores
-            .map(|vcore| vcore.calls.look(|calls| calls.strays()))
-            .sum()
+        let completions: u64 = self.over_vcores(|calls| calls.strays()).sum();
+        completions + self.stray_blocks.load(Ordering::Relaxed)
+    }
+
+    fn over_vcores<R>(&self, look: impl Fn(&mut Calls) -> R) -> impl Iterator<Item = R> {
+        self.vcores
+            .iter()
+            .map(move |vcore| vcore.calls.look(|calls| look(calls)))
+    }
+
+    /// Calls submitted so far that have no completion yet.
+    pub fn outstanding(&self) -> usize {
+        self.over_vcores(|calls| calls.outstanding()).sum()
+    }
+
+    /// Calls so far by who served them, indexed by [`Route`]. Those that the runtime served itself never left the process.
+    pub fn routes(&self) -> [u64; 3] {
+        let mut routes = [0; 3];
+        for served in self.over_vcores(|calls| calls.routes()) {
+            for (sum, part) in routes.iter_mut().zip(served) {
+                *sum += part;
+            }
+        }
+        routes[Route::Runtime as usize] += self.own_answers.load(Ordering::Relaxed);
+        routes
+    }
+
+    /// Counts a call that the runtime has answered itself.
+    pub(crate) fn note_own_answer(&self) {
+        self.own_answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Polls of an idle vcore before it blocks: as many as cost what blocking costs.
+    pub fn poll_budget(&self) -> u32 {
+        self.poll_budget.load(Ordering::Relaxed)
+    }
+
+    /// Whether the process is known to be a many-core process.
+    pub(crate) fn many_core(&self) -> bool {
+        self.many_core.load(Ordering::Relaxed)
+    }
+
+    /// What the server tells the process, as it is now.
+    pub(crate) fn procinfo(&self) -> ProcInfo {
+        self.world.procinfo()
+    }
+
+    /// Vcores that are granted and are not being given back.
+    pub(crate) fn staying(&self) -> usize {
+        let granted = self.procinfo().granted;
+        let stays = |(vcore, own): (usize, &Vcore)| {
+            granted & 1 << vcore != 0 && !own.leaving.load(Ordering::SeqCst)
+        };
+        self.vcores.iter().enumerate().filter(|v| stays(*v)).count()
     }
 
     /// Doorbells so far that the process rang for its server, over all vcores.
     pub fn doorbells(&self) -> u64 {
-        let vcores = self.vcores.iter();
-        vcores
-            .map(|vcore| vcore.calls.look(|calls| calls.doorbells()))
-            .sum()
+        self.over_vcores(|calls| calls.doorbells()).sum()
     }
 
     /// How often the process has entered the kernel so far, to wake somebody or to wait, over all vcores.
@@ -126,8 +209,8 @@ impl Runtime {
         self.entries.load(Ordering::Relaxed)
     }
 
-    /// The world, of which each use enters the kernel.
-    fn world(&self) -> &'static dyn World {
+    /// The world, for a use that enters the kernel.
+    fn enter(&self) -> &'static dyn World {
         self.entries.fetch_add(1, Ordering::Relaxed);
         self.world
     }
@@ -161,7 +244,7 @@ impl Runtime {
             }
             let vcore = sleepers.trailing_zeros();
             if self.sleepers.fetch_and(!(1 << vcore), Ordering::SeqCst) & 1 << vcore != 0 {
-                self.world().wake_vcore(vcore as usize);
+                self.enter().wake_vcore(vcore as usize);
                 return;
             }
         }
@@ -171,6 +254,9 @@ impl Runtime {
     /// the process has ended.
     pub fn run(&'static self, vcore: usize) {
         tls::enter(self, vcore);
+        if vcore == 0 {
+            self.calibrate(vcore);
+        }
         while !self.ended() {
             self.drain(vcore);
             match self.next(vcore) {
@@ -202,6 +288,8 @@ impl Runtime {
             self.wake_sleeper();
         }
         let own = &self.vcores[vcore];
+        let timeout = uthread.timeout.load(Ordering::Relaxed);
+        own.timeout.store(timeout, Ordering::Relaxed);
         *own.running.lock() = Some(uthread.clone());
         let ready = uthread.run();
         *own.running.lock() = None;
@@ -213,69 +301,154 @@ impl Runtime {
     /// Takes in the completions that have arrived, at most a ring of them. Tells whether there were any.
     fn drain(&'static self, vcore: usize) -> bool {
         let own = &self.vcores[vcore];
-        let mut receiver = own.receiver.lock();
-        let mut left = atoll_channel::CAPACITY;
-        let mut credit = false;
-        while left > 0 {
-            // One lock for all completions that set nothing free.
-            let completed = own.calls.look(|calls| {
-                while left > 0 {
-                    let Some(message) = receiver.receive()? else {
-                        break;
-                    };
-                    left -= 1;
-                    let completed = calls.complete(&Completion::from_message(&message));
-                    credit |= completed.credit;
-                    if completed.matters() {
-                        return Ok(Some(completed));
-                    }
-                }
-                Ok::<_, PeerFault>(None)
-            });
-            match completed {
-                Ok(Some(completed)) => self.settle(vcore, completed),
-                Ok(None) => break,
-                Err(_) => {
-                    self.close(own);
+        let mut incoming = own.incoming.lock();
+        if own.closed.load(Ordering::Relaxed) {
+            if incoming.receiver.peer_changed() && !self.lost() {
+                self.lose_server();
+            }
+            return false;
+        }
+        let Incoming {
+            receiver,
+            batch,
+            effects,
+        } = &mut *incoming;
+        let mut any = false;
+        for _ in 0..atoll_channel::CAPACITY.div_ceil(batch.len()) {
+            let count = match receiver.receive_batch(Completion::as_messages_mut(batch)) {
+                // What is left in the ring of a server that died is not answered by it.
+                Ok(0) if receiver.peer_changed() => {
+                    self.lose_server();
                     break;
                 }
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(_) => {
+                    self.close(vcore, Loss::Fault);
+                    break;
+                }
+            };
+            any = true;
+            let now = self.world.ticks();
+            own.calls.look(|calls| {
+                for completion in &batch[..count] {
+                    calls.complete(completion, now, effects);
+                }
+            });
+            for ticks in effects.latencies.drain(..) {
+                receiver.note_latency(ticks);
+            }
+            self.settle(vcore, effects);
+            if count < batch.len() {
+                break;
             }
         }
-        if credit {
-            own.calls.wake_all();
-        }
-        left < atoll_channel::CAPACITY
+        any
     }
 
-    fn settle(&'static self, vcore: usize, completed: Completed) {
-        drop(completed.block);
-        if completed.returned_vcore {
-            // What the server waits for has been taken by now.
-            let leaves = completed.refused_vcore && self.give_back(vcore).is_ok();
-            self.vcores[vcore].leaving.store(leaves, Ordering::Relaxed);
+    /// Does what completions have set free to be done, with no lock held that somebody who is woken could want.
+    fn settle(&self, vcore: usize, effects: &mut Effects) {
+        let own = &self.vcores[vcore];
+        if mem::take(&mut effects.many_core) {
+            self.many_core.store(true, Ordering::Relaxed);
         }
-        if let Some(waker) = completed.waker {
+        for (block, returned) in effects.blocks.drain(..) {
+            block.settle(returned);
+        }
+        for block in effects.returned.drain(..) {
+            if !self.pool.take_back(block) {
+                self.stray_blocks.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        if mem::take(&mut effects.returned_vcore) {
+            // What the server waits for has been taken by now.
+            let refused = mem::take(&mut effects.refused_vcore);
+            let leaves = refused && self.give_back(vcore).is_ok();
+            own.leaving.store(leaves, Ordering::Relaxed);
+        }
+        for (expected, answer) in effects.events.drain(..) {
+            expected.arrive(answer);
+        }
+        for waker in effects.wakers.drain(..) {
             waker.wake();
         }
-        if completed.ended {
-            self.ended.store(true, Ordering::SeqCst);
-            for vcore in 0..self.vcores.len() {
-                self.world().wake_vcore(vcore);
-            }
+        if mem::take(&mut effects.credit) {
+            own.calls.wake_all();
+        }
+        if mem::take(&mut effects.ended) {
+            self.end();
         }
     }
 
-    /// Ends what this vcore has outstanding: its server does not keep to the protocol.
-    fn close(&self, own: &Vcore) {
-        let mut wakers = Vec::new();
-        own.calls
-            .change(|calls| calls.close(|waker| wakers.push(waker)));
-        wakers.into_iter().for_each(Waker::wake);
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        for vcore in 0..self.vcores.len() {
+            self.enter().wake_vcore(vcore);
+        }
+    }
+
+    /// Ends what a vcore has outstanding: it has no server any more.
+    fn close(&self, vcore: usize, loss: Loss) {
+        let own = &self.vcores[vcore];
+        let mut effects = Effects::default();
+        own.closed.store(true, Ordering::Relaxed);
+        let news = own.calls.change(|calls| calls.close(loss, &mut effects));
+        if news {
+            own.leaving.store(false, Ordering::Relaxed);
+            self.settle(vcore, &mut effects);
+        }
+    }
+
+    /// The server is dead, for all vcores: each call ends, and each block is the process's again.
+    fn lose_server(&self) {
+        // Before a call ends with it: an exit asks then.
+        self.lost.store(true, Ordering::SeqCst);
+        for vcore in 0..self.vcores.len() {
+            self.close(vcore, Loss::Death);
+        }
+        self.pool.take_all_back();
+        let exiting = *self.exiting.lock();
+        if let (Some(status), Some((_, vcore))) = (exiting, tls::current()) {
+            self.enter().exit_without_server(vcore, status);
+            self.end();
+        }
+    }
+
+    /// Whether the server is dead.
+    fn lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+
+    /// Has the process ended by whoever supervises it and its server, as soon as the server is dead.
+    pub(crate) fn end_without_server(status: u64) {
+        let (runtime, vcore) = Runtime::current_vcore();
+        *runtime.exiting.lock() = Some(status);
+        if runtime.lost() {
+            runtime.enter().exit_without_server(vcore, status);
+            runtime.end();
+        }
+    }
+
+    /// Measures how long it pays to look before blocking.
+    fn calibrate(&'static self, vcore: usize) {
+        let budget = budget::calibrate(
+            || self.world.ticks(),
+            || {
+                // Whoever wakes this vcore meanwhile finds it awake: nobody needs to be remembered.
+                self.enter().wake_vcore(vcore);
+                self.enter().wait(vcore);
+            },
+            || {
+                self.drain(vcore);
+                self.is_idle(vcore)
+            },
+        );
+        self.poll_budget.store(budget, Ordering::Relaxed);
     }
 
     /// Looks for work for a while. Tells whether there is some.
     fn poll(&'static self, vcore: usize) -> bool {
-        for _ in 0..POLL_BUDGET {
+        for _ in 0..self.poll_budget() {
             if self.drain(vcore) || !self.is_idle(vcore) || self.ended() {
                 return true;
             }
@@ -291,109 +464,198 @@ impl Runtime {
         if !leaving {
             self.sleepers.fetch_or(bit, Ordering::SeqCst);
         }
-        let (armed, lost) = {
-            let mut receiver = own.receiver.lock();
-            (receiver.arm(), receiver.peer_changed())
-        };
-        // Where the ring is closed, a vcore still sleeps for uthreads that others make ready.
-        let may_block = match armed {
-            Ok(may_block) if !lost => may_block,
-            _ => {
-                self.close(own);
+        // Without a server, a vcore still sleeps for uthreads that others make ready.
+        let may_block = own.closed.load(Ordering::Relaxed)
+            || own.incoming.lock().receiver.arm().unwrap_or_else(|_| {
+                self.close(vcore, Loss::Fault);
                 true
-            }
-        };
+            });
         if may_block && self.is_idle(vcore) && !self.ended() {
-            self.world().wait(vcore);
+            self.enter().wait(vcore);
         }
         self.sleepers.fetch_and(!bit, Ordering::SeqCst);
-        own.receiver.lock().disarm();
+        own.incoming.lock().receiver.disarm();
     }
 
-    /// Submits calls of the running uthread with one publication, and gives those that are waited for. Waits for credits,
-    /// of which a vcore has [`atoll_abi::layout::RING_SLOTS`].
+    /// Submits calls of the running uthread with one publication, and gives the last one. Waits for credits.
     ///
     /// # Errors
-    /// [`Status::PeerLost`] where the server broke the protocol of the vcore's rings.
-    pub(crate) fn submit<I>(calls: I, waited: Waited) -> Result<Pending, Status>
+    /// [`Status::PeerLost`] where the vcore has no server any more.
+    #[inline]
+    pub(crate) fn submit<I>(calls: I) -> Result<Pending, Status>
+    where
+        I: ExactSizeIterator<Item = (Call, Syscall)> + Clone,
+    {
+        Runtime::submit_on(None, calls)
+    }
+
+    /// Submits calls, in the rings of a particular vcore or the calling one: see [`Runtime::submit`].
+    pub(crate) fn submit_on<I>(on: Option<usize>, calls: I) -> Result<Pending, Status>
+    where
+        I: ExactSizeIterator<Item = (Call, Syscall)> + Clone,
+    {
+        loop {
+            let (runtime, own) = Runtime::current_vcore();
+            let vcore = on.unwrap_or(own);
+            match runtime.try_submit(vcore, calls.clone(), true) {
+                Ok(tag) => return Ok(Pending::new(runtime, vcore, tag)),
+                Err(Refused::Closed) => return Err(Status::PeerLost),
+                Err(Refused::NoCredit) => runtime.wait_for_credits(vcore, calls.len()),
+            }
+        }
+    }
+
+    /// Submits calls in the rings of a vcore. Gives the tag of the last one, which alone may be waited for.
+    #[inline]
+    fn try_submit<I>(&self, vcore: usize, calls: I, awaited: bool) -> Result<u64, Refused>
+    where
+        I: ExactSizeIterator<Item = (Call, Syscall)>,
+    {
+        let now = self.world.ticks();
+        let (tag, published) = self.vcores[vcore].calls.look(|own| {
+            let mut left = calls.len();
+            own.room(left)?;
+            let mut tag = 0;
+            for (call, mut syscall) in calls {
+                left -= 1;
+                syscall.generation = self.generation;
+                tag = own.stage(call, syscall, awaited && left == 0, now);
+            }
+            Ok((tag, own.publish()))
+        })?;
+        self.published(vcore, published);
+        Ok(tag)
+    }
+
+    /// Submits calls of the running uthread with one publication, at least one, to be waited for together: see
+    /// [`Runtime::submit`].
+    pub(crate) fn submit_group<I>(calls: I) -> Result<(&'static Runtime, usize, Group), Status>
     where
         I: ExactSizeIterator<Item = (Call, Syscall)> + Clone,
     {
         loop {
             let (runtime, vcore) = Runtime::current_vcore();
-            match runtime.try_submit(vcore, calls.clone(), waited) {
-                Ok(chain) => return Ok(Pending::new(runtime, vcore, chain)),
-                Err(Refused::Closed) => {
-                    runtime.close(&runtime.vcores[vcore]);
-                    return Err(Status::PeerLost);
+            let now = runtime.world.ticks();
+            let generation = runtime.generation;
+            let own = &runtime.vcores[vcore];
+            let count = calls.len();
+            let submitted = own.calls.look(|table| {
+                table.room(count)?;
+                let calls = calls.clone().map(|(call, syscall)| {
+                    let syscall = Syscall {
+                        generation,
+                        ..syscall
+                    };
+                    (call, syscall)
+                });
+                let group = table.stage_group(calls, now);
+                Ok((group, table.publish()))
+            });
+            match submitted {
+                Ok((group, published)) => {
+                    runtime.published(vcore, published);
+                    return Ok((runtime, vcore, group));
                 }
-                Err(Refused::NoCredit) => {
-                    let own = &runtime.vcores[vcore];
-                    let count = calls.len();
-                    own.calls
-                        .wait_for(|calls| (calls.closed() || calls.free() >= count).then_some(()));
-                }
+                Err(Refused::Closed) => return Err(Status::PeerLost),
+                Err(Refused::NoCredit) => runtime.wait_for_credits(vcore, count),
             }
         }
     }
 
-    /// Submits calls on a vcore, which must be the calling one.
-    pub(crate) fn try_submit<I>(
-        &'static self,
-        vcore: usize,
-        calls: I,
-        waited: Waited,
-    ) -> Result<Chain, Refused>
-    where
-        I: ExactSizeIterator<Item = (Call, Syscall)>,
-    {
-        let generation = self.generation;
-        let calls = calls.map(|(call, mut syscall)| {
-            syscall.generation = generation;
-            (call, syscall)
-        });
-        let (chain, wake) = self.vcores[vcore].calls.look(|own| {
-            let (chain, wake) = own.submit(calls, waited)?;
-            if wake.needed() {
-                own.note_doorbell();
-            }
-            Ok((chain, wake))
-        })?;
-        if wake.needed() {
-            self.world().ring_server();
+    /// Waits until a vcore has credits for calls, or no server. What was kept back is submitted.
+    fn wait_for_credits(&self, vcore: usize, count: usize) {
+        let calls = &self.vcores[vcore].calls;
+        calls.wait_for(|calls| (calls.closed() || calls.free() >= count).then_some(()));
+    }
+
+    #[inline]
+    fn published(&self, vcore: usize, published: Result<Wake, Refused>) {
+        match published {
+            Ok(wake) if wake.needed() => self.enter().ring_server(),
+            Ok(_) => {}
+            // The calls end as if they had been submitted.
+            Err(_) => self.close(vcore, Loss::Fault),
         }
-        Ok(chain)
+    }
+
+    /// Has the calls of the calling uthread kept back. Tells whether they were not before.
+    pub(crate) fn begin_hold() -> bool {
+        let (runtime, vcore) = Runtime::current_vcore();
+        let own = &runtime.vcores[vcore];
+        let before = own.holding.swap(true, Ordering::Relaxed);
+        if !before {
+            own.calls.look(|calls| calls.hold(true));
+        }
+        !before
+    }
+
+    /// Submits what was kept back.
+    pub(crate) fn end_hold() {
+        let (runtime, vcore) = Runtime::current_vcore();
+        let own = &runtime.vcores[vcore];
+        if !own.holding.load(Ordering::Relaxed) {
+            return;
+        }
+        own.holding.store(false, Ordering::Relaxed);
+        let published = own.calls.look(|calls| {
+            calls.hold(false);
+            calls.publish()
+        });
+        runtime.published(vcore, published);
+    }
+
+    /// Time-out of the calls of the calling uthread, as it is sent.
+    #[inline]
+    pub(crate) fn timeout() -> u16 {
+        let (runtime, vcore) = Runtime::current_vcore();
+        runtime.vcores[vcore].timeout.load(Ordering::Relaxed)
+    }
+
+    /// Sets the time-out of the calls of the calling uthread, and tells what it was.
+    pub(crate) fn set_timeout(timeout: Timeout) -> Timeout {
+        let (runtime, vcore) = Runtime::current_vcore();
+        let raw = timeout.to_raw();
+        runtime.vcores[vcore].timeout.store(raw, Ordering::Relaxed);
+        let before = Runtime::running().timeout.swap(raw, Ordering::Relaxed);
+        Timeout::from_raw(before)
     }
 
     /// Prints and ends the process, from anywhere and without waiting. Tells whether the server was told to end it.
     #[cfg(feature = "guest")]
     pub(crate) fn last_words(&'static self, vcore: usize, text: &[u8], status: u64) -> bool {
+        if self.lost() {
+            self.enter().exit_without_server(vcore, status);
+            return true;
+        }
         let exit = Syscall {
             arguments: [status, 0, 0, 0],
             generation: self.generation,
             ..EMPTY
         };
-        let text = crate::print::pieces(text).map(|(call, mut piece)| {
-            piece.generation = self.generation;
-            (call, piece)
-        });
         let calls = &self.vcores[vcore].calls;
         // Whoever panicked may hold the lock.
-        let wakes = calls.try_look(|own| {
-            let _ = own.submit(text, Waited::Last);
-            own.submit(once((Call::Exit, exit)), Waited::Last).is_ok()
+        let told = calls.try_look(|own| {
+            own.hold(false);
+            let pieces = crate::print::pieces(text);
+            if own.room(pieces.len() + 1).is_ok() {
+                for (call, mut piece) in pieces {
+                    piece.generation = self.generation;
+                    own.stage(call, piece, false, 0);
+                }
+            }
+            own.room(1)?;
+            own.stage(Call::Exit, exit, false, 0);
+            own.publish()
         });
-        self.world().ring_server();
-        wakes == Some(true)
+        self.enter().ring_server();
+        matches!(told, Some(Ok(_)))
     }
 
     /// Tells the server that the calling vcore is given back.
-    fn give_back(&'static self, vcore: usize) -> Result<(), Refused> {
-        let call = once((Call::YieldVcore, EMPTY));
-        let chain = self.try_submit(vcore, call, Waited::Last)?;
+    fn give_back(&self, vcore: usize) -> Result<(), Refused> {
         // Nobody waits for the answer: it comes when the vcore is granted again.
-        drop(Pending::new(self, vcore, chain));
-        Ok(())
+        let call = once((Call::YieldVcore, EMPTY));
+        self.try_submit(vcore, call, false).map(drop)
     }
 
     /// Has the calling vcore given back as soon as the calling uthread has left it: it could be stopped at once.

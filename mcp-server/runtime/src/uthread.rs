@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::future::Future;
 use core::pin::pin;
-use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use core::task::{Context, Poll, Waker};
 
 use crate::context::{self, DEFAULT_STACK_SIZE, Fiber};
@@ -28,6 +28,8 @@ pub struct Uthread {
     state: AtomicU8,
     /// The uthread suspended itself to be woken, not to yield.
     parking: AtomicBool,
+    /// Time-out of the calls that it makes, as it is sent.
+    pub(crate) timeout: AtomicU16,
     fiber: Fiber,
 }
 
@@ -37,6 +39,7 @@ impl Uthread {
             runtime,
             state: AtomicU8::new(READY),
             parking: AtomicBool::new(false),
+            timeout: AtomicU16::new(0),
             fiber: Fiber::new(stack, entry),
         }
     }
@@ -62,6 +65,8 @@ impl Uthread {
 
     fn suspend(&self, parking: bool) {
         self.parking.store(parking, Ordering::Relaxed);
+        // What it has kept back might be what it waits for.
+        Runtime::end_hold();
         context::suspend();
     }
 }

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use atoll_abi::process::ProcInfo;
 use atoll_channel::Endpoint;
 
 use crate::window::PoolMemory;
@@ -17,6 +18,16 @@ pub trait World: Sync {
 
     /// Waits, on the calling vcore, until somebody wakes it. May return without reason.
     fn wait(&self, vcore: usize);
+
+    /// A clock that runs evenly on each core, in ticks of any length.
+    fn ticks(&self) -> u64;
+
+    /// What the server tells the process, as it is now.
+    fn procinfo(&self) -> ProcInfo;
+
+    /// Ends the process without its server, which is gone: whoever supervises both is asked to. May return before the
+    /// process has ended.
+    fn exit_without_server(&self, vcore: usize, status: u64);
 }
 
 /// What a runtime is made of.

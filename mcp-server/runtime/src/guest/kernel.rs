@@ -2,10 +2,11 @@
 
 use core::ptr;
 
-use atoll_abi::layout::{self, slot};
+use atoll_abi::layout::{self, request, slot};
 use atoll_abi::process::ProcInfo;
-use sel4::cap;
+use sel4::{MessageInfo, cap};
 
+use super::time::timestamp;
 use crate::world::World;
 
 /// The world of a process on seL4.
@@ -26,6 +27,20 @@ impl World for Kernel {
 
     fn wait(&self, vcore: usize) {
         notification(slot::VCORE_NOTIFICATIONS + vcore as u64).wait();
+    }
+
+    fn ticks(&self) -> u64 {
+        timestamp()
+    }
+
+    fn procinfo(&self) -> ProcInfo {
+        procinfo()
+    }
+
+    fn exit_without_server(&self, vcore: usize, status: u64) {
+        sel4::set_mr(0, status);
+        let root_task = cap::Endpoint::from_bits(slot::FAULT_ENDPOINTS + vcore as u64);
+        root_task.send(MessageInfo::new(request::EXIT_WITHOUT_SERVER, 0, 0, 1));
     }
 }
 
