@@ -68,6 +68,16 @@ impl World for Host {
             resume_unwind(Box::new(Stop));
         }
     }
+
+    fn ticks(&self) -> u64 {
+        0
+    }
+
+    fn procinfo(&self) -> ProcInfo {
+        ProcInfo::new_zeroed()
+    }
+
+    fn exit_without_server(&self, _vcore: usize, _status: u64) {}
 }
 
 fn right_answer(syscall: &Syscall) -> Completion {
