@@ -13,6 +13,7 @@
 
 #![no_std]
 
+pub mod budget;
 mod endpoint;
 mod generation;
 mod memory;

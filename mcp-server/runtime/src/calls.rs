@@ -103,6 +103,20 @@ pub(crate) struct Effects {
     pub(crate) refused_vcore: bool,
 }
 
+impl Effects {
+    /// Room for what so many completions set free.
+    pub(crate) fn with_capacity(completions: usize) -> Effects {
+        Effects {
+            wakers: Vec::with_capacity(completions),
+            blocks: Vec::with_capacity(completions),
+            returned: Vec::with_capacity(completions),
+            events: Vec::with_capacity(completions),
+            latencies: Vec::with_capacity(completions),
+            ..Effects::default()
+        }
+    }
+}
+
 /// The syscalls of one vcore, and the ring that carries them.
 pub(crate) struct Calls {
     sender: Sender,

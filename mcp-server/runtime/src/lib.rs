@@ -62,7 +62,6 @@ extern crate alloc;
 
 mod batch;
 mod block;
-mod budget;
 mod calls;
 mod context;
 pub mod events;

@@ -14,10 +14,9 @@ use atoll_abi::message::Payload;
 use atoll_abi::process::ProcInfo;
 use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Route, Status, Syscall};
 use atoll_abi::time::Timeout;
-use atoll_channel::Wake;
+use atoll_channel::{Wake, budget};
 
 use crate::block::BlockPool;
-use crate::budget;
 use crate::calls::{Calls, Effects, Group, Loss, Refused};
 use crate::context;
 use crate::incoming::Incoming;

@@ -13,14 +13,12 @@ mod world;
 use atoll_abi::layout::alarm::faulted;
 use atoll_abi::plan::{MAX_PROCESSES, Plan};
 use atoll_abi::process::FAULTED;
+use atoll_channel::budget;
 use atoll_core::{Personality, Progress};
 use spin::Mutex;
 
 use crate::rings::Rings;
 use crate::world::World;
-
-/// Steps without work before a server that has its core for itself arms its rings and blocks.
-const POLL_BUDGET: u32 = 200;
 
 static PERSONALITY: Mutex<Personality> = Mutex::new(Personality::vacant());
 static RINGS: Mutex<Rings> = Mutex::new(Rings::none());
@@ -49,7 +47,10 @@ fn run(cluster: usize) -> ! {
     let budget = if shares_core(&plan, cluster) {
         0
     } else {
-        POLL_BUDGET
+        // Steps without work before it arms its rings and blocks.
+        budget::calibrate(kernel::ticks, kernel::like_blocking, || {
+            personality.step(&mut world) == Progress::Idle
+        })
     };
     let mut idle = 0;
     loop {

@@ -390,7 +390,8 @@ impl Server {
         self.outstanding[vcore] -= 1;
         if self.manners == Manners::Liar {
             answer.returned = self.random(self.blocks as usize + 2) as u32;
-        } else if answer.block == NO_BLOCK
+        } else if !matches!(self.manners, Manners::Dies(_))
+            && answer.block == NO_BLOCK
             && answer.status == Status::Done as u32
             && let Some(block) = self.back.pop()
         {

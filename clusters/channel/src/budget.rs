@@ -3,15 +3,14 @@
 //! Looking for as long as blocking costs is at most twice as dear as the best choice that somebody could make who knows
 //! when work comes: the rule of competitive spinning (A. Karlin, K. Li, M. Manasse, S. Owicki: Empirical studies of
 //! competitive spinning for a shared-memory multiprocessor, SOSP 1991).
-#![deny(unsafe_code)]
 
 use core::hint::spin_loop;
 
 /// The least budget: an answer that is on its way in another core's cache is worth that.
-pub(crate) const FLOOR: u32 = 16;
+pub const FLOOR: u32 = 16;
 
 /// The largest budget, where a clock misleads.
-pub(crate) const CEILING: u32 = 20_000;
+pub const CEILING: u32 = 20_000;
 
 /// Times that each is measured; the shortest counts, which nobody disturbed.
 const ROUNDS: usize = 8;
@@ -19,9 +18,13 @@ const ROUNDS: usize = 8;
 /// Polls that are measured together.
 const POLLS: u32 = 64;
 
-/// The polls that cost as much as blocking once and being woken.
-pub(crate) fn calibrate(clock: impl Fn() -> u64, block: impl Fn(), poll: impl Fn() -> bool) -> u32 {
-    let shortest = |work: &dyn Fn()| {
+/// The polls that cost as much as blocking once and being woken, which `block` and `poll` do once each.
+pub fn calibrate(
+    clock: impl Fn() -> u64,
+    mut block: impl FnMut(),
+    mut poll: impl FnMut() -> bool,
+) -> u32 {
+    let shortest = |work: &mut dyn FnMut()| {
         let rounds = (0..ROUNDS).map(|_| {
             let begin = clock();
             work();
@@ -29,8 +32,8 @@ pub(crate) fn calibrate(clock: impl Fn() -> u64, block: impl Fn(), poll: impl Fn
         });
         rounds.min().unwrap_or(0)
     };
-    let blocking = shortest(&block);
-    let polling = shortest(&|| {
+    let blocking = shortest(&mut block);
+    let polling = shortest(&mut || {
         for _ in 0..POLLS {
             core::hint::black_box(poll());
             spin_loop();
