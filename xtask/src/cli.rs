@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::{archive, bench, build, child, input, locate, plan, setup, simulate, test, volume};
+use crate::{
+    archive, bench, build, child, input, locate, plan, setup, sim, simulate, test, volume,
+};
 
 /// Seconds that all serial lines may stay silent where nothing else is said.
 const SILENCE_LIMIT: u64 = 60;
@@ -56,6 +58,13 @@ enum Command {
     /// Measure, and print figures beside their targets.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Simulate whole machines on the host, with faults, in virtual time.
+    ///
+    /// Runs the real personalities over the real rings in one thread, from a seed: processes, servers and drivers act
+    /// between any two steps of one another, lie, fail, die and come back; then everything must finish. Each seed runs one
+    /// scenario, the next seed the next one. What a checker finds is told with its seed, which replays it exactly, and the
+    /// exit status is 1.
+    Sim(sim::Options),
     /// Write an archive of images (called by the build).
     #[command(hide = true)]
     Archive(FilesOption),
@@ -210,6 +219,7 @@ impl Cli {
             }
             Command::Test(options) => return test::run(&options),
             Command::Bench(bench) => return bench.run(),
+            Command::Sim(options) => return sim::run(&options),
             Command::Archive(FilesOption { out, files }) => archive::write(&out, &files)?,
             Command::Volume(FilesOption { out, files }) => {
                 let files: Vec<_> = files

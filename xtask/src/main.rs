@@ -17,6 +17,7 @@ mod plan;
 mod progress;
 mod report;
 mod setup;
+mod sim;
 mod simulate;
 mod step;
 mod summary;

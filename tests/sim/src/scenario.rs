@@ -1,0 +1,212 @@
+//! What each scenario has and what goes wrong in it.
+
+/// A named set of actors and faults.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// Clusters; cluster 0 has the device.
+    pub clusters: usize,
+    /// Processes of each cluster.
+    pub processes: usize,
+    /// Vcores of each process.
+    pub vcores: usize,
+    /// Calls that each process makes, about.
+    pub calls: u64,
+    /// The first process of the last cluster lies.
+    pub lying_process: bool,
+    /// This cluster's server lies.
+    pub lying_cluster: Option<usize>,
+    /// The block driver lies.
+    pub lying_driver: bool,
+    /// The device fails now and then, and the driver may die.
+    pub driver_fails: bool,
+    /// Servers die and come back: how many times.
+    pub server_deaths: u64,
+    /// Processes take faults: how many times.
+    pub process_faults: u64,
+    /// Doorbells are late, doubled, lost for a while, or come from nowhere.
+    pub doorbell_chaos: bool,
+    /// Actors stop for a while without reason.
+    pub slow: bool,
+    /// Vcores make as many calls at once as their rings hold.
+    pub deep: bool,
+    /// Processes follow the script.
+    pub script: bool,
+}
+
+const QUIET: Scenario = Scenario {
+    name: "one-cluster",
+    about: "two processes and a device in one cluster",
+    clusters: 1,
+    processes: 2,
+    vcores: 2,
+    calls: 40,
+    lying_process: false,
+    lying_cluster: None,
+    lying_driver: false,
+    driver_fails: false,
+    server_deaths: 0,
+    process_faults: 0,
+    doorbell_chaos: false,
+    slow: true,
+    deep: false,
+    script: false,
+};
+
+/// Every scenario, the one of a seed by its index modulo their number.
+pub const SCENARIOS: [Scenario; 14] = [
+    QUIET,
+    Scenario {
+        name: "two-clusters",
+        about: "file calls that cross a channel",
+        clusters: 2,
+        ..QUIET
+    },
+    Scenario {
+        name: "three-clusters",
+        about: "two clusters that use the files of a third; a process faults",
+        clusters: 3,
+        process_faults: 1,
+        ..QUIET
+    },
+    Scenario {
+        name: "many-vcores",
+        about: "gangs of eight vcores that yield and come back",
+        clusters: 2,
+        processes: 1,
+        vcores: 8,
+        calls: 120,
+        ..QUIET
+    },
+    Scenario {
+        name: "full-rings",
+        about: "vcores with as many calls under way as there are credits, and peers that are slow to take them",
+        clusters: 2,
+        calls: 300,
+        deep: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "lying-process",
+        about: "a process writes garbage into its rings and makes calls that make no sense",
+        clusters: 2,
+        lying_process: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "lying-peer",
+        about: "the server of a client cluster lies to the server of the files",
+        clusters: 3,
+        processes: 1,
+        lying_cluster: Some(2),
+        ..QUIET
+    },
+    Scenario {
+        name: "lying-server",
+        about: "the server of the files lies to its client clusters",
+        clusters: 2,
+        lying_cluster: Some(0),
+        ..QUIET
+    },
+    Scenario {
+        name: "lying-driver",
+        about: "the block driver lies to its server",
+        clusters: 2,
+        processes: 1,
+        lying_driver: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "driver-failure",
+        about: "the device fails, tears blocks, and the driver dies",
+        clusters: 2,
+        driver_fails: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "server-loss",
+        about: "servers die at any step and come back; processes fault",
+        clusters: 3,
+        processes: 1,
+        calls: 60,
+        server_deaths: 3,
+        process_faults: 1,
+        ..QUIET
+    },
+    Scenario {
+        name: "doorbell-chaos",
+        about: "doorbells are late, doubled, lost for a while, or come from nowhere; a server dies",
+        clusters: 2,
+        server_deaths: 1,
+        doorbell_chaos: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "everything",
+        about: "servers, processes and the driver die, doorbells go wrong, the device fails, and a process lies",
+        clusters: 3,
+        lying_process: true,
+        driver_fails: true,
+        server_deaths: 3,
+        process_faults: 2,
+        doorbell_chaos: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "script",
+        about: "the fixed calls that all three worlds run, against their expected trace",
+        clusters: 2,
+        processes: 1,
+        vcores: 1,
+        slow: false,
+        script: true,
+        ..QUIET
+    },
+];
+
+/// A call flow over two clusters in which somebody is killed at every step: for kill tests.
+pub const KILL: Scenario = Scenario {
+    name: "kill",
+    about: "a short call flow over two clusters",
+    clusters: 2,
+    processes: 1,
+    vcores: 1,
+    calls: 24,
+    slow: false,
+    ..QUIET
+};
+
+/// The scenario of a name.
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|scenario| scenario.name == name)
+}
+
+impl Scenario {
+    /// Channels: from cluster 0 to each other one.
+    pub fn channels(&self) -> usize {
+        self.clusters - 1
+    }
+
+    /// Processes in all clusters.
+    pub fn all_processes(&self) -> usize {
+        self.clusters * self.processes
+    }
+
+    /// The cluster of a process.
+    pub fn cluster_of(&self, process: usize) -> usize {
+        process / self.processes
+    }
+
+    /// Whether a process lies.
+    pub fn process_lies(&self, process: usize) -> bool {
+        self.lying_process && process == (self.clusters - 1) * self.processes
+    }
+
+    /// Whether what a process reads comes from somebody who may lie.
+    pub fn data_may_lie(&self, process: usize) -> bool {
+        self.lying_driver || (self.lying_cluster == Some(0) && self.cluster_of(process) != 0)
+    }
+}

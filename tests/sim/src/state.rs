@@ -1,0 +1,283 @@
+//! What the whole simulation shares: time, events, doorbells, the trace, and what was found wrong.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::fmt::Write;
+
+use crate::links::Links;
+use crate::random::Random;
+use crate::report::Tally;
+use crate::scenario::Scenario;
+use crate::supervisor::Task;
+
+/// Names an actor.
+pub type Id = usize;
+
+/// Entries of the trace that a failure shows.
+const SHOWN: usize = 60;
+
+/// What happens at the top level only, where no actor is in the middle of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// An actor takes a step.
+    Step(Id),
+    /// A supervisor acts, or a fault happens.
+    Task(Task),
+}
+
+/// What may happen between any two environment calls of anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signal {
+    /// A doorbell arrives.
+    Bell(Id),
+    /// A deadline that an actor sleeps for.
+    Timer(Id),
+    /// The rings of a dead server are marked as those of a dead one.
+    Announce(usize),
+    /// A server that died starts again, and attaches its rings.
+    Restart(usize),
+}
+
+/// How an actor is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Status {
+    /// It was not killed.
+    pub alive: bool,
+    /// It has a core.
+    pub granted: bool,
+    /// It waits for its doorbell.
+    pub asleep: bool,
+    /// Its doorbell rang while it was awake.
+    pub rung: bool,
+    /// A step of it is in the queue.
+    pub scheduled: bool,
+    /// Doorbells on their way to it.
+    pub bells: u32,
+    /// The points that it passed.
+    pub points: u64,
+    /// Dies after so many points more.
+    pub dies_in: Option<u64>,
+}
+
+impl Status {
+    /// Whether it can take a step now.
+    pub fn runnable(&self) -> bool {
+        self.alive && self.granted && !self.asleep
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Noted {
+    now: u64,
+    actor: Id,
+    what: &'static str,
+    numbers: [u64; 2],
+}
+
+/// Everything that is shared; see the module.
+pub struct State {
+    pub scenario: &'static Scenario,
+    pub random: Random,
+    /// Nanoseconds of virtual time.
+    pub now: u64,
+    serial: u64,
+    events: BinaryHeap<Reverse<(u64, u64, Event)>>,
+    signals: BinaryHeap<Reverse<(u64, u64, Signal)>>,
+    pub status: Vec<Status>,
+    pub links: Links,
+    pub tally: Tally,
+    /// No fault happens any more.
+    pub calm: bool,
+    /// Somebody dies at a certain point, whatever the phase.
+    pub kill_test: bool,
+    /// A server died in this run.
+    pub servers_died: bool,
+    /// A driver died in this run.
+    pub driver_died: bool,
+    /// Points passed by all actors.
+    pub steps: u64,
+    /// Steps of actors inside one another.
+    pub depth: u64,
+    /// Processes of each cluster that took a fault of which their server was not told yet.
+    pub alarms: Vec<Vec<usize>>,
+    /// What each sector of each pool's blocks holds, by pool and block.
+    pub memory: Vec<[u64; 8]>,
+    pub violation: Option<String>,
+    noted: VecDeque<Noted>,
+    hash: u64,
+}
+
+impl State {
+    pub fn new(scenario: &'static Scenario, seed: u64, actors: usize, blocks: usize) -> State {
+        State {
+            scenario,
+            random: Random::new(seed),
+            now: 0,
+            serial: 0,
+            events: BinaryHeap::new(),
+            signals: BinaryHeap::new(),
+            status: vec![Status::default(); actors],
+            links: Links::default(),
+            tally: Tally::default(),
+            calm: false,
+            kill_test: false,
+            servers_died: false,
+            driver_died: false,
+            steps: 0,
+            depth: 0,
+            alarms: vec![Vec::new(); scenario.clusters],
+            memory: vec![[0; 8]; blocks],
+            violation: None,
+            noted: VecDeque::new(),
+            hash: 0,
+        }
+    }
+
+    /// Writes something into the trace.
+    pub fn note(&mut self, actor: Id, what: &'static str, numbers: [u64; 2]) {
+        if self.noted.len() == SHOWN {
+            self.noted.pop_front();
+        }
+        self.noted.push_back(Noted {
+            now: self.now,
+            actor,
+            what,
+            numbers,
+        });
+        let kind = what
+            .bytes()
+            .fold(0, |sum, byte| u64::wrapping_add(sum << 5, u64::from(byte)));
+        for word in [self.now, actor as u64, kind, numbers[0], numbers[1]] {
+            self.hash = (self.hash ^ word)
+                .wrapping_mul(0x100_0000_01b3)
+                .rotate_left(29);
+        }
+    }
+
+    /// A number that is the same only for runs in which the same happened at the same times.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The last entries of the trace, one a line.
+    pub fn trace(&self, name: impl Fn(Id) -> String) -> String {
+        self.noted.iter().fold(String::new(), |mut text, noted| {
+            let [first, second] = noted.numbers;
+            let (now, what, actor) = (noted.now, noted.what, name(noted.actor));
+            let _ = writeln!(
+                text,
+                "{now:>9} ns  {actor:<14} {what} {first:#x} {second:#x}"
+            );
+            text
+        })
+    }
+
+    /// Says that something is wrong; the first one counts.
+    pub fn violate(&mut self, what: String) {
+        self.violation.get_or_insert(what);
+    }
+
+    /// Puts an event into the queue.
+    pub fn at(&mut self, delay: u64, event: Event) {
+        self.serial += 1;
+        self.events
+            .push(Reverse((self.now + delay, self.serial, event)));
+    }
+
+    /// Puts a signal into the queue.
+    pub fn signal(&mut self, delay: u64, signal: Signal) {
+        if let Signal::Bell(to) = signal {
+            self.status[to].bells += 1;
+        }
+        self.serial += 1;
+        self.signals
+            .push(Reverse((self.now + delay, self.serial, signal)));
+    }
+
+    /// The next event, if it is due before every signal; time goes on to it.
+    pub fn next_event(&mut self) -> Option<Event> {
+        let &Reverse((time, _, event)) = self.events.peek()?;
+        if let Some(Reverse((signal, ..))) = self.signals.peek()
+            && *signal < time
+        {
+            return None;
+        }
+        self.events.pop();
+        self.now = self.now.max(time);
+        Some(event)
+    }
+
+    /// The next signal that is due before a time.
+    pub fn next_signal(&mut self, before: u64) -> Option<Signal> {
+        let &Reverse((time, _, signal)) = self.signals.peek()?;
+        if time > before {
+            return None;
+        }
+        self.signals.pop();
+        self.now = self.now.max(time);
+        if let Signal::Bell(to) = signal {
+            self.status[to].bells -= 1;
+        }
+        Some(signal)
+    }
+
+    /// An actor's doorbell is rung: it arrives some time later.
+    pub fn ring(&mut self, from: Id, to: Id) {
+        self.tally.doorbells += 1;
+        self.note(from, "rings", [to as u64, 0]);
+        let mut delay = 20 + self.random.below(200);
+        if self.scenario.doorbell_chaos && !self.calm {
+            self.tally.faults += 1;
+            match self.random.below(5) {
+                // Lost, and rung again much later by somebody who waits too long.
+                0 => delay += 5_000 + self.random.below(20_000),
+                1 => delay += self.random.below(2_000),
+                2 => self.signal(delay / 2, Signal::Bell(to)),
+                3 => {
+                    let other = self.random.index(self.status.len());
+                    let late = self.random.below(3_000);
+                    self.signal(late, Signal::Bell(other));
+                }
+                _ => self.tally.faults -= 1,
+            }
+        }
+        self.signal(delay, Signal::Bell(to));
+    }
+
+    /// A doorbell arrives: whoever sleeps wakes; whoever is awake will not fall asleep.
+    pub fn wake(&mut self, actor: Id) {
+        let status = &mut self.status[actor];
+        if !status.asleep {
+            status.rung = true;
+            return;
+        }
+        status.asleep = false;
+        self.note(actor, "wakes", [0; 2]);
+        self.schedule(actor, 0);
+    }
+
+    /// An actor that has armed its rings blocks, unless its doorbell rang meanwhile. Tells whether it does.
+    pub fn sleep(&mut self, actor: Id, deadline: Option<u64>) -> bool {
+        let status = &mut self.status[actor];
+        if std::mem::take(&mut status.rung) {
+            return false;
+        }
+        status.asleep = true;
+        self.note(actor, "sleeps", [0; 2]);
+        if let Some(deadline) = deadline {
+            let delay = deadline.saturating_sub(self.now);
+            self.signal(delay, Signal::Timer(actor));
+        }
+        true
+    }
+
+    /// Lets an actor take its next step some time after now.
+    pub fn schedule(&mut self, actor: Id, delay: u64) {
+        let status = &mut self.status[actor];
+        if status.runnable() && !status.scheduled {
+            status.scheduled = true;
+            let delay = delay + 50 + self.random.below(450);
+            self.at(delay, Event::Step(actor));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A bounded number of seeds of every scenario; exact replay; the script's trace.
+
+use atoll_abi::syscall::Status;
+use atoll_sim::{SCENARIOS, Tally, find, run};
+
+/// Seeds of each scenario.
+const SEEDS: u64 = 50;
+
+fn all_seeds(name: &str) -> Tally {
+    let scenario = find(name).unwrap();
+    let mut total = Tally::default();
+    for seed in 0..SEEDS {
+        match run(scenario, seed) {
+            Ok(outcome) => total.add(&outcome.tally),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    println!("{name}: {total:?}");
+    let ended: u64 = total.completions.iter().sum();
+    let accounted = ended + total.ended_by_loss + total.ended_with_process;
+    assert_eq!(accounted, total.calls, "every call ends once");
+    total
+}
+
+#[test]
+fn one_cluster() {
+    let total = all_seeds("one-cluster");
+    assert!(total.reads_checked > 0 && total.ended(Status::Cancelled) > 0);
+}
+
+#[test]
+fn two_clusters() {
+    assert!(all_seeds("two-clusters").ended(Status::TimedOut) > 0);
+}
+
+#[test]
+fn three_clusters() {
+    assert!(all_seeds("three-clusters").kills > 0);
+}
+
+#[test]
+fn many_vcores() {
+    assert!(all_seeds("many-vcores").reads_checked > 0);
+}
+
+#[test]
+fn full_rings() {
+    assert!(all_seeds("full-rings").reads_checked > 0);
+}
+
+#[test]
+fn a_process_that_lies_harms_nobody_else() {
+    assert!(all_seeds("lying-process").faults > 0);
+}
+
+#[test]
+fn a_client_cluster_that_lies_harms_nobody_else() {
+    assert!(all_seeds("lying-peer").stale > 0);
+}
+
+#[test]
+fn a_file_cluster_that_lies_harms_nobody_else() {
+    assert!(all_seeds("lying-server").ended(Status::Malformed) > 0);
+}
+
+#[test]
+fn a_driver_that_lies_harms_nobody_else() {
+    assert!(all_seeds("lying-driver").stale > 0);
+}
+
+#[test]
+fn torn_blocks_and_dead_drivers() {
+    let total = all_seeds("driver-failure");
+    assert!(total.kills > 0 && total.ended(Status::DeviceError) > 0 && total.reads_checked > 0);
+}
+
+#[test]
+fn servers_that_die_and_come_back() {
+    let total = all_seeds("server-loss");
+    assert!(total.kills > 0 && total.ended_by_loss > 0 && total.ended(Status::PeerLost) > 0);
+    assert!(total.stale > 0 && total.reads_checked > 0);
+}
+
+#[test]
+fn doorbells_that_go_wrong() {
+    assert!(all_seeds("doorbell-chaos").faults > 0);
+}
+
+#[test]
+fn everything_at_once() {
+    assert!(all_seeds("everything").kills > 0);
+}
+
+#[test]
+fn the_script_has_its_expected_trace() {
+    let total = all_seeds("script");
+    assert_eq!(total.ended(Status::UnknownCall), 2 * SEEDS);
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for scenario in &SCENARIOS {
+        let first = run(scenario, 5).unwrap();
+        assert_eq!(run(scenario, 5).unwrap(), first, "{}", scenario.name);
+        assert_ne!(
+            run(scenario, 6).unwrap().hash,
+            first.hash,
+            "{}",
+            scenario.name
+        );
+    }
+}
