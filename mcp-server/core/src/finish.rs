@@ -10,6 +10,9 @@ use crate::calls::{CallId, Early, NEVER, Origin, Stage};
 use crate::environment::Environment;
 use crate::personality::Personality;
 
+/// Most calls whose time is up that one step ends; the others end in the next ones.
+const DUE: usize = 32;
+
 impl Personality {
     /// Ends a call that is in no list: gives its block back and puts its completion in line.
     pub(crate) fn finish(&mut self, id: CallId, status: Status, result: [u64; 2]) {
@@ -152,7 +155,7 @@ impl Personality {
         }
     }
 
-    /// Ends the calls whose time is up.
+    /// Ends calls whose time is up, in the order of their deadlines.
     pub(crate) fn expire<E: Environment>(&mut self, environment: &mut E) -> bool {
         if self.earliest == NEVER {
             return false;
@@ -162,18 +165,25 @@ impl Personality {
             return false;
         }
         self.earliest = NEVER;
-        let mut worked = false;
+        // The calls that end now, the first deadline first; the table is in no order.
+        let mut due = [(NEVER, None); DUE];
         for id in self.calls.ids() {
-            match self.calls.deadline(id) {
-                Some(deadline) if deadline <= now => {
-                    self.end_early(id, Status::TimedOut);
-                    worked = true;
+            let Some(deadline) = self.calls.deadline(id) else {
+                continue;
+            };
+            // Pushes the later ones back, and the last one out.
+            let mut pushed = (deadline, Some(id));
+            if deadline <= now {
+                for place in due.iter_mut().filter(|place| deadline < place.0) {
+                    core::mem::swap(place, &mut pushed);
                 }
-                Some(deadline) => self.earliest = self.earliest.min(deadline),
-                None => {}
             }
+            self.earliest = self.earliest.min(pushed.0);
         }
-        worked
+        for id in due.into_iter().filter_map(|(_, id)| id) {
+            self.end_early(id, Status::TimedOut);
+        }
+        due[0].1.is_some()
     }
 
     /// When the personality has to be stepped again, on the environment's clock, even if nothing happens before.

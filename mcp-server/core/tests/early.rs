@@ -67,12 +67,32 @@ fn a_sleep_ends_when_its_time_is_up_and_not_before() {
     assert_eq!(personality.next_deadline(), Some(200 * MICROSECOND));
     fake.now = 1_000_000 * MICROSECOND;
     rest(&mut personality, &mut fake);
-    let rest = [ended(30, Status::TimedOut), ended(20, Status::TimedOut)];
+    // In the order of their deadlines, not of their submission.
+    let rest = [ended(20, Status::TimedOut), ended(30, Status::TimedOut)];
     assert_eq!(taken(&mut fake, 0), rest);
     assert_eq!(
         (personality.next_deadline(), personality.outstanding()),
         (None, 0)
     );
+}
+
+/// Also where more of them have to end than one step ends.
+#[test]
+fn sleeps_end_in_the_order_of_their_deadlines() {
+    const SLEEPS: u64 = 50;
+    let (mut personality, mut fake) = started();
+    for tag in 1..=SLEEPS {
+        fake.submit(0, 0, sleep(tag, 1000 - 10 * tag));
+    }
+    rest(&mut personality, &mut fake);
+    fake.now = 1_000_000 * MICROSECOND;
+    rest(&mut personality, &mut fake);
+    let expected: Vec<_> = (1..=SLEEPS)
+        .rev()
+        .map(|tag| ended(tag, Status::TimedOut))
+        .collect();
+    assert_eq!(taken(&mut fake, 0), expected);
+    assert_eq!(personality.next_deadline(), None);
 }
 
 #[test]
