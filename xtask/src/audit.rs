@@ -1,10 +1,11 @@
 //! Checks what the instances hold against what the plan lets them hold.
 //!
 //! An instance and its children may hold the instance's own memory. Beyond that a server may hold the windows of its
-//! cluster's channels, its own pool and, where a channel of its cluster has HPET doorbells, the HPET's registers; the root
-//! task the same windows and registers, to tell others of a server that is gone; a process may hold its own pool and, where
-//! it operates its cluster, the first page of each ring of its cluster's channels; a driver may hold its function's configuration page and device memory. Nobody may
-//! hold device untyped memory, and only the root task may hold I/O ports: those of the instance's serial console.
+//! cluster's channels, its own pool and, where its cluster has processes or a channel with HPET doorbells, the HPET's
+//! registers; the root task the same windows and, for such channels, registers, to tell others of a server that is gone; a
+//! process may hold its own pool and, where it operates its cluster, the first page of each ring of its cluster's channels;
+//! a driver may hold its function's configuration page and device memory. Nobody may hold device untyped memory, and only
+//! the root task may hold I/O ports: those of the instance's serial console.
 
 use std::ops::Range;
 
