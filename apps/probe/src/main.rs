@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod attacks;
 mod calls;
+mod time;
 mod vcores;
 
 use atoll_runtime::guest::procinfo;
@@ -26,6 +27,7 @@ fn main() {
     match name.as_str() {
         "probe-vcores" => vcores::probe(),
         "probe-calls" => calls::probe(),
+        name if name.starts_with("probe-time") => time::probe(),
         "probe-exit" => exit(ENDED),
         "probe-panic" => panic!("as it was told to"),
         "probe-hang" => attacks::hang(),

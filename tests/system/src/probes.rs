@@ -34,8 +34,18 @@ pub fn tests() -> Vec<Test> {
             outage,
         ),
         Test::new(
+            "time",
+            "sleeps, time-outs and calls that are taken back, on both sides of a channel between kernels",
+            |context| time(context, "time"),
+        ),
+        Test::new(
+            "time-shared",
+            "the same in two clusters under one kernel",
+            |context| time(context, "time-shared"),
+        ),
+        Test::new(
             "masked",
-            "a cluster that masks its doorbell is never rung",
+            "a cluster that masks its doorbell is never rung, and has the time all the same",
             masked,
         ),
     ]
@@ -180,6 +190,24 @@ fn outage(context: &Context) -> TestResult {
     Ok(())
 }
 
+/// What a process says that has tried sleeps and time-outs.
+fn check_time(report: &Value, process: &str) -> TestResult {
+    let said = result(report, process);
+    let expected = json!({
+        "slept": 12, "alone": 10, "cancelled": 4, "in_time": 200, "in_time_or_late": 200
+    });
+    check!(*said == expected, "{process} says {said}");
+    Ok(())
+}
+
+fn time(context: &Context, name: &str) -> TestResult {
+    let folder = context.folder(name)?;
+    let input = inputs::write(&folder, b"text")?;
+    let report = context.run_well(&plan(name), &input, &folder)?;
+    check_time(&report, "probe-time-near")?;
+    check_time(&report, "probe-time-far")
+}
+
 fn masked(context: &Context) -> TestResult {
     let folder = context.folder("masked")?;
     let input = inputs::write(&folder, &inputs::random(1 << 20))?;
@@ -191,5 +219,5 @@ fn masked(context: &Context) -> TestResult {
         "the masked cluster was rung: {end}"
     );
     check!(end["received"].as_u64() > Some(256), "it received {end}");
-    Ok(())
+    check_time(&report, "probe-time")
 }
