@@ -1,4 +1,4 @@
-//! The one command line of Atoll: build, run, test, plan.
+//! The one command line of Atoll: build, run, test, bench, plan.
 
 #![forbid(unsafe_code)]
 

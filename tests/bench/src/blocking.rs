@@ -1,0 +1,316 @@
+//! What it costs to block on Linux, in floors, and how long polling pays.
+
+use std::hint::{black_box, spin_loop};
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::Instant;
+
+use atoll_channel::SendError;
+use rustix::buffer::spare_capacity;
+use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::io::{read, write};
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+use crate::candidate::{Atoll, Candidate, Receiver as _, Window};
+use crate::floor::{TRIPS, chunk_times};
+use crate::pair::{self, Pair};
+use crate::pin::{Cores, pin};
+use crate::statistics::{Spread, median};
+
+/// A doorbell of the host: an eventfd.
+pub struct Event(OwnedFd);
+
+impl Event {
+    /// An event that has not been rung.
+    #[allow(clippy::new_without_default, reason = "it takes a file descriptor")]
+    pub fn new() -> Event {
+        Event(eventfd(0, EventfdFlags::empty()).expect("there is a file descriptor left"))
+    }
+
+    /// Rings it.
+    pub fn ring(&self) {
+        write(&self.0, &1u64.to_ne_bytes()).expect("an event can be rung");
+    }
+
+    /// Blocks until it was rung.
+    pub fn wait(&self) {
+        read(&self.0, &mut [0; 8]).expect("an event can be read");
+    }
+}
+
+impl atoll_channel::Doorbell for &Event {
+    fn ring(&mut self) {
+        Event::ring(self);
+    }
+}
+
+/// A round trip of two threads that block on an eventfd each.
+pub fn event_round_trip(cores: Cores, chunks: usize) -> Pair {
+    let (there, back) = (Event::new(), Event::new());
+    let timed = || {
+        chunk_times(chunks, TRIPS, || {
+            for _ in 0..TRIPS {
+                there.ring();
+                back.wait();
+            }
+        })
+    };
+    let peer = || {
+        for _ in 0..chunks * TRIPS {
+            there.wait();
+            back.ring();
+        }
+    };
+    pair::measure(cores, chunks, timed, peer)
+}
+
+/// As [`event_round_trip`], with threads that wait for their eventfd in `epoll_wait`.
+pub fn epoll_round_trip(cores: Cores, chunks: usize) -> Pair {
+    let (there, back) = (Event::new(), Event::new());
+    let timed = || {
+        let set = watch(&back);
+        chunk_times(chunks, TRIPS, || {
+            for _ in 0..TRIPS {
+                there.ring();
+                wait(&set, &back);
+            }
+        })
+    };
+    let peer = || {
+        let set = watch(&there);
+        for _ in 0..chunks * TRIPS {
+            wait(&set, &there);
+            back.ring();
+        }
+    };
+    pair::measure(cores, chunks, timed, peer)
+}
+
+fn watch(event: &Event) -> OwnedFd {
+    let set = epoll::create(epoll::CreateFlags::empty()).expect("there is a file descriptor left");
+    let data = epoll::EventData::new_u64(0);
+    epoll::add(&set, &event.0, data, epoll::EventFlags::IN).expect("an event can be watched");
+    set
+}
+
+fn wait(set: &OwnedFd, event: &Event) {
+    let mut events = Vec::with_capacity(1);
+    epoll::wait(set, spare_capacity(&mut events), None).expect("a set can be waited for");
+    event.wait();
+}
+
+/// How long a consumer polls before it blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// Polls.
+    pub polls: u64,
+    /// Whether the number was calibrated rather than chosen.
+    pub calibrated: bool,
+}
+
+impl Budget {
+    /// The constants that the calibrated budget is compared with; the last one never blocks.
+    pub const CONSTANTS: [u64; 5] = [0, 100, 1_000, 10_000, u64::MAX];
+}
+
+/// What one run with a budget cost.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Cost {
+    /// Nanoseconds of CPU time that the consumer took, and the producer to ring, for each burst.
+    pub cpu: f64,
+    /// Nanoseconds from the send of a burst to its receipt.
+    pub latency: f64,
+    /// Times that the consumer blocked, for each burst.
+    pub sleeps: f64,
+}
+
+impl Cost {
+    /// A nanosecond of CPU time weighs as much as one of latency.
+    pub fn total(&self) -> f64 {
+        self.cpu + self.latency
+    }
+}
+
+/// Gaps between bursts in nanoseconds, the same ones each time: three of four are shorter than what blocking costs, one
+/// is five to fifteen times as long.
+pub fn gaps(bursts: u64, blocking: f64) -> Vec<u64> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut uniform = || {
+        // Marsaglia's xorshift.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    (0..bursts)
+        .map(|_| {
+            let long = uniform() < 0.25;
+            let part = uniform();
+            let gap = if long { 5.0 + 10.0 * part } else { part };
+            (gap * blocking) as u64
+        })
+        .collect()
+}
+
+/// Sends one message after each gap to a consumer that polls so often, then blocks.
+pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Cost {
+    let (_window, mut first, mut second) = Window::attach();
+    let event = Event::new();
+    let start = Instant::now();
+    let now = || start.elapsed().as_nanos() as u64;
+    pin(cores[0]);
+    thread::scope(|scope| {
+        let consumer = scope.spawn(|| {
+            pin(cores[1]);
+            let receiver = &mut second.receiver;
+            let before = cpu_time();
+            let (mut latency, mut empty, mut sleeps) = (0, 0, 0u64);
+            for _ in gaps {
+                let message = loop {
+                    if let Some(message) = receiver.receive().expect("the peer is honest") {
+                        break message;
+                    }
+                    if empty < polls {
+                        empty += 1;
+                        spin_loop();
+                    } else {
+                        empty = 0;
+                        if receiver.arm().expect("the peer is honest") {
+                            sleeps += 1;
+                            event.wait();
+                            receiver.disarm();
+                        }
+                    }
+                };
+                empty = 0;
+                latency += now() - message[0];
+            }
+            (cpu_time() - before, latency, sleeps)
+        });
+        let mut rung = 0;
+        let mut due = now();
+        for gap in gaps {
+            due = due.max(now()) + gap;
+            while now() < due {
+                spin_loop();
+            }
+            let sent = now();
+            let wake = loop {
+                match first.sender.send(&[sent; 7]) {
+                    Ok(wake) => break wake,
+                    // The consumer was kept from running for a long while.
+                    Err(SendError::Full) => spin_loop(),
+                    Err(SendError::Peer(fault)) => panic!("{fault}"),
+                }
+            };
+            if wake.needed() {
+                first.sender.wake(wake, &mut &event);
+                rung += now() - sent;
+            }
+        }
+        let (cpu, latency, sleeps) = consumer.join().expect("the consumer does not panic");
+        let each = |sum: u64| sum as f64 / gaps.len() as f64;
+        Cost {
+            cpu: each(cpu + rung),
+            latency: each(latency),
+            sleeps: each(sleeps),
+        }
+    })
+}
+
+/// CPU time of this thread in nanoseconds.
+fn cpu_time() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// What polling and blocking cost here, and the budget that follows.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Calibration {
+    /// Nanoseconds that a block and its wake cost: CPU time of both sides and latency.
+    pub blocking: f64,
+    /// Nanoseconds of one empty poll.
+    pub poll: f64,
+    /// Polls that cost as much as blocking: who polls so long before it blocks never pays more than twice what the best
+    /// choice would have cost.
+    pub polls: u64,
+}
+
+/// Measures what blocking costs and derives the budget.
+pub fn calibrate(cores: Cores, bursts_of_run: u64, repeats: usize) -> Calibration {
+    // Long enough for the consumer to sleep each time.
+    let gaps = vec![100_000; bursts_of_run as usize];
+    let blocking = median(
+        (0..repeats)
+            .map(|_| bursts(cores, &gaps, 0).total())
+            .collect(),
+    );
+    let (_sender, mut receiver) = Atoll::ring();
+    let poll = median(chunk_times(64, 256, || {
+        for _ in 0..256 {
+            assert!(black_box(receiver.receive()).is_none());
+            spin_loop();
+        }
+    }));
+    Calibration {
+        blocking,
+        poll,
+        polls: (blocking / poll) as u64,
+    }
+}
+
+/// One budget, against all the others in the same rounds.
+#[derive(Clone, Debug, Serialize)]
+pub struct BudgetResult {
+    /// The budget.
+    pub budget: Budget,
+    /// By round.
+    pub costs: Vec<Cost>,
+    /// CPU time and latency for each burst, over what blocking costs.
+    pub cost: Option<Spread>,
+    /// The calibrated budget's cost over this one's, by rounds.
+    pub calibrated_against: Option<Spread>,
+}
+
+/// Compares the calibrated budget with constants; the calibrated one comes first.
+pub fn compare_budgets(
+    cores: Cores,
+    calibration: &Calibration,
+    bursts_of_run: u64,
+    repeats: usize,
+) -> Vec<BudgetResult> {
+    let calibrated = Budget {
+        polls: calibration.polls,
+        calibrated: true,
+    };
+    let constants = Budget::CONSTANTS.map(|polls| Budget {
+        polls,
+        calibrated: false,
+    });
+    let budgets: Vec<_> = std::iter::once(calibrated).chain(constants).collect();
+    let gaps = gaps(bursts_of_run, calibration.blocking);
+    let mut costs = vec![Vec::new(); budgets.len()];
+    for round in 0..repeats {
+        for place in 0..budgets.len() {
+            let place = (place + round) % budgets.len();
+            costs[place].push(bursts(cores, &gaps, budgets[place].polls));
+        }
+    }
+    let own = costs[0].clone();
+    budgets
+        .into_iter()
+        .zip(costs)
+        .map(|(budget, costs)| {
+            let against = own.iter().zip(&costs);
+            BudgetResult {
+                budget,
+                cost: Spread::of(costs.iter().map(|it| it.total() / calibration.blocking)),
+                calibrated_against: Spread::of(
+                    against.map(|(own, other)| own.total() / other.total()),
+                ),
+                costs,
+            }
+        })
+        .collect()
+}

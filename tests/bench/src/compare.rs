@@ -1,0 +1,188 @@
+//! All candidates, in all ways, in rounds.
+
+use serde::Serialize;
+
+use crate::Effort;
+use crate::candidate::{
+    Atoll, Candidate, Crossbeam, Epoch, Gil, Heapless, Index, Ringbuf, Rtrb, RtrbChunks,
+};
+use crate::instructions;
+use crate::pair::{self, Pair};
+use crate::pin::Cores;
+use crate::statistics::Spread;
+use crate::work;
+
+/// Attempts to get a pair with equal floors, in each round.
+const ATTEMPTS: usize = 6;
+
+/// Ways in which a candidate is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// [`work::round_trip`].
+    RoundTrip,
+    /// [`work::stream`].
+    Stream,
+    /// [`work::stream_singly`].
+    StreamSingly,
+    /// [`work::exchange`].
+    Exchange,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Way; 4] = [
+        Way::RoundTrip,
+        Way::Stream,
+        Way::StreamSingly,
+        Way::Exchange,
+    ];
+}
+
+/// What a candidate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Atoll's channel.
+    Own,
+    /// A crate from the registry.
+    Crate,
+    /// Written for this comparison.
+    Control,
+}
+
+/// A candidate, its types forgotten.
+#[derive(Clone, Copy)]
+pub struct Subject {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    measure: fn(Way, Cores, usize) -> Pair,
+    /// Its work for a program that counts instructions.
+    pub steps: fn(instructions::Work, usize),
+}
+
+impl Subject {
+    fn of<C: Candidate>(kind: Kind) -> Subject {
+        Subject {
+            name: C::NAME,
+            kind,
+            measure: |way, cores, chunks| match way {
+                Way::RoundTrip => work::round_trip::<C>(cores, chunks),
+                Way::Stream => work::stream::<C>(cores, chunks),
+                Way::StreamSingly => work::stream_singly::<C>(cores, chunks),
+                Way::Exchange => work::exchange::<C>(cores, chunks),
+            },
+            steps: instructions::work::<C>,
+        }
+    }
+
+    /// All candidates, Atoll's channel first.
+    pub fn all() -> Vec<Subject> {
+        vec![
+            Subject::of::<Atoll>(Kind::Own),
+            Subject::of::<Rtrb>(Kind::Crate),
+            Subject::of::<RtrbChunks>(Kind::Crate),
+            Subject::of::<Gil>(Kind::Crate),
+            Subject::of::<Ringbuf>(Kind::Crate),
+            Subject::of::<Crossbeam>(Kind::Crate),
+            Subject::of::<Heapless>(Kind::Crate),
+            Subject::of::<Epoch>(Kind::Control),
+            Subject::of::<Index>(Kind::Control),
+        ]
+    }
+}
+
+/// One candidate's pairs, measured in one way.
+#[derive(Clone, Debug, Serialize)]
+pub struct Series {
+    /// The way.
+    pub way: Way,
+    /// By round; none where no attempt was accepted.
+    pub pairs: Vec<Option<Pair>>,
+    /// Pairs that were rejected.
+    pub rejected: usize,
+    /// What was measured, in floors.
+    pub floors: Option<Spread>,
+    /// What was measured, in nanoseconds.
+    pub nanoseconds: Option<Spread>,
+}
+
+/// What was measured of one candidate.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// By way, in the order of [`Way::ALL`].
+    pub series: Vec<Series>,
+    /// Instructions that it needs.
+    pub instructions: Option<instructions::Counts>,
+}
+
+impl Measured {
+    /// The series of one way.
+    pub fn of(&self, way: Way) -> &Series {
+        &self.series[way as usize]
+    }
+
+    /// This candidate's cost over another one's, by rounds in which both were accepted.
+    pub fn against(&self, other: &Measured, way: Way, others_way: Way) -> Option<Spread> {
+        let pairs = self.of(way).pairs.iter().zip(&other.of(others_way).pairs);
+        Spread::of(pairs.filter_map(|(own, other)| {
+            let (own, other) = ((*own)?, (*other)?);
+            Some(own.ratio() / other.ratio())
+        }))
+    }
+}
+
+/// The crate that is the fastest in any of some ways, and the way.
+pub fn best_crate<'a>(all: &'a [Measured], ways: &[Way]) -> Option<(&'a Measured, Way)> {
+    all.iter()
+        .filter(|candidate| candidate.kind == Kind::Crate)
+        .flat_map(|candidate| ways.iter().map(move |way| (candidate, *way)))
+        .filter_map(|(candidate, way)| Some((candidate.of(way).floors?.median, (candidate, way))))
+        .min_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, best)| best)
+}
+
+/// Measures all candidates.
+pub fn run(cores: Cores, effort: &Effort, mut progress: impl FnMut(usize)) -> Vec<Measured> {
+    let subjects = Subject::all();
+    let ways = Way::ALL.len();
+    let mut series = vec![(Vec::new(), 0); subjects.len() * ways];
+    for round in 0..effort.rounds {
+        progress(round);
+        for place in 0..series.len() {
+            // Another one begins each round, so that no two candidates always follow each other.
+            let place = (place + round * (ways + 1)) % series.len();
+            let (subject, way) = (subjects[place / ways], Way::ALL[place % ways]);
+            let (pair, rejected) =
+                pair::until_accepted(ATTEMPTS, || (subject.measure)(way, cores, effort.chunks));
+            series[place].0.push(pair);
+            series[place].1 += rejected;
+        }
+    }
+    let mut series = series.into_iter();
+    subjects
+        .iter()
+        .map(|subject| Measured {
+            name: subject.name,
+            kind: subject.kind,
+            series: Way::ALL
+                .iter()
+                .zip(series.by_ref())
+                .map(|(way, (pairs, rejected))| Series {
+                    way: *way,
+                    floors: Spread::of(pairs.iter().flatten().map(Pair::ratio)),
+                    nanoseconds: Spread::of(pairs.iter().flatten().map(|pair| pair.cost)),
+                    pairs,
+                    rejected,
+                })
+                .collect(),
+            instructions: None,
+        })
+        .collect()
+}

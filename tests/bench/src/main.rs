@@ -1,0 +1,43 @@
+//! Benchmarks Atoll's channel on the host.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use atoll_bench::{Effort, instructions, pin, report};
+use clap::Parser;
+
+/// Benchmark Atoll's channel on this machine, against its floor and against other channels.
+#[derive(Parser)]
+struct Options {
+    /// Where to write all figures, as JSON.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Measure just enough to see that everything works; the figures mean nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Do the work of a candidate whose instructions the parent process counts.
+    #[arg(long, hide = true, value_name = "CANDIDATE")]
+    traced: Option<String>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    if let Some(name) = options.traced {
+        return instructions::child(&name);
+    }
+    let effort = if options.quick {
+        Effort::QUICK
+    } else {
+        Effort::FULL
+    };
+    let report = report::run(pin::two_cores()?, &effort);
+    print!("{}", report::table(&report));
+    if let Some(path) = options.report {
+        let text = serde_json::to_string_pretty(&report)?;
+        fs::write(&path, text + "\n")
+            .with_context(|| format!("cannot write {}; is it writable?", path.display()))?;
+        eprintln!("all figures are in {}", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The benchmark of the channel on the host: builds `atoll-bench` and runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Deserialize;
+
+use crate::child::{self, OnDeath, Running};
+use crate::locate;
+use crate::step::{self, Log};
+use crate::tools::SearchPath;
+
+/// How to run the benchmark.
+#[derive(Args)]
+pub struct Options {
+    /// Where to write all figures, as JSON.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Measure just enough to see that everything works; the figures mean nothing.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// What `cargo metadata` says.
+#[derive(Deserialize)]
+struct Metadata {
+    target_directory: PathBuf,
+}
+
+/// Builds the benchmark and runs it.
+///
+/// # Errors
+/// Where it cannot be built or run.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let cargo = std::env::var_os("CARGO")
+        .map(PathBuf::from)
+        .or_else(|| SearchPath::of_environment().find("cargo"))
+        .context("cargo is not on the search path; install Rust")?;
+    let program = build(&cargo)?;
+    let mut command = child::command(&program, OnDeath::Terminate);
+    if options.quick {
+        command.arg("--quick");
+    }
+    if let Some(report) = &options.report {
+        command.arg("--report").arg(locate::absolute(report)?);
+    }
+    let status = Running::start(command, "the benchmark", OnDeath::Terminate)?.wait()?;
+    if !status.success() {
+        bail!("the benchmark ended early: {status}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the program as it is measured: optimized. Tells where it is.
+fn build(cargo: &Path) -> Result<PathBuf> {
+    let mut command = step::command(cargo);
+    command
+        .args(["build", "--release", "--package", "atoll-bench"])
+        .current_dir(locate::root());
+    let log = locate::output().join("bench/build.log");
+    Log::create(&log)?.run(command, "cargo", "building the benchmark")?;
+    let output = step::command(cargo)
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(locate::root())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!(
+            "cargo metadata fails: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context("cargo metadata cannot be read")?;
+    Ok(metadata.target_directory.join("release/bench-channel"))
+}
