@@ -3,7 +3,7 @@
 use std::hint::{black_box, spin_loop};
 use std::os::fd::OwnedFd;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use atoll_channel::SendError;
 use rustix::buffer::spare_capacity;
@@ -17,6 +17,9 @@ use crate::floor::{TRIPS, chunk_times};
 use crate::pair::{self, Pair};
 use crate::pin::{Cores, pin};
 use crate::statistics::{Spread, median};
+
+/// Time that the comparison of budgets may take; it is less on a machine that has little else to do.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A doorbell of the host: an eventfd.
 pub struct Event(OwnedFd);
@@ -114,15 +117,15 @@ impl Budget {
     pub const CONSTANTS: [u64; 5] = [0, 100, 1_000, 10_000, u64::MAX];
 }
 
-/// What one run with a budget cost.
+/// What one burst cost, all in nanoseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Cost {
-    /// Nanoseconds of CPU time that the consumer took, and the producer to ring, for each burst.
+    /// CPU time of the consumer from the burst before on, and of the producer to ring.
     pub cpu: f64,
-    /// Nanoseconds from the send of a burst to its receipt.
+    /// From the send to the receipt.
     pub latency: f64,
-    /// Times that the consumer blocked, for each burst.
-    pub sleeps: f64,
+    /// Whether the consumer blocked.
+    pub slept: bool,
 }
 
 impl Cost {
@@ -153,8 +156,8 @@ pub fn gaps(bursts: u64, blocking: f64) -> Vec<u64> {
         .collect()
 }
 
-/// Sends one message after each gap to a consumer that polls so often, then blocks.
-pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Cost {
+/// Sends one message after each gap to a consumer that polls so often, then blocks; tells what each cost.
+pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Vec<Cost> {
     let (_window, mut first, mut second) = Window::attach();
     let event = Event::new();
     let start = Instant::now();
@@ -163,60 +166,76 @@ pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Cost {
     thread::scope(|scope| {
         let consumer = scope.spawn(|| {
             pin(cores[1]);
-            let receiver = &mut second.receiver;
-            let before = cpu_time();
-            let (mut latency, mut empty, mut sleeps) = (0, 0, 0u64);
+            let mut before = cpu_time();
+            let mut received = Vec::with_capacity(gaps.len());
             for _ in gaps {
-                let message = loop {
-                    if let Some(message) = receiver.receive().expect("the peer is honest") {
-                        break message;
-                    }
-                    if empty < polls {
-                        empty += 1;
-                        spin_loop();
-                    } else {
-                        empty = 0;
-                        if receiver.arm().expect("the peer is honest") {
-                            sleeps += 1;
-                            event.wait();
-                            receiver.disarm();
-                        }
-                    }
-                };
-                empty = 0;
-                latency += now() - message[0];
+                let (sent, slept) = receive(&mut second.receiver, &event, polls);
+                let latency = now() - sent;
+                let cpu = cpu_time();
+                received.push(Cost {
+                    cpu: (cpu - before) as f64,
+                    latency: latency as f64,
+                    slept,
+                });
+                before = cpu;
             }
-            (cpu_time() - before, latency, sleeps)
+            received
         });
-        let mut rung = 0;
         let mut due = now();
-        for gap in gaps {
-            due = due.max(now()) + gap;
-            while now() < due {
-                spin_loop();
-            }
-            let sent = now();
-            let wake = loop {
-                match first.sender.send(&[sent; 7]) {
-                    Ok(wake) => break wake,
-                    // The consumer was kept from running for a long while.
-                    Err(SendError::Full) => spin_loop(),
-                    Err(SendError::Peer(fault)) => panic!("{fault}"),
+        let rung: Vec<u64> = gaps
+            .iter()
+            .map(|gap| {
+                due = due.max(now()) + gap;
+                while now() < due {
+                    spin_loop();
                 }
-            };
-            if wake.needed() {
-                first.sender.wake(wake, &mut &event);
-                rung += now() - sent;
+                send(&mut first.sender, &event, &now)
+            })
+            .collect();
+        let mut costs = consumer.join().expect("the consumer does not panic");
+        for (cost, rung) in costs.iter_mut().zip(rung) {
+            cost.cpu += rung as f64;
+        }
+        costs
+    })
+}
+
+/// Receives a message; tells what it holds and whether the receiver blocked.
+fn receive(receiver: &mut atoll_channel::Receiver, event: &Event, polls: u64) -> (u64, bool) {
+    let (mut empty, mut slept) = (0, false);
+    loop {
+        if let Some(message) = receiver.receive().expect("the peer is honest") {
+            return (message[0], slept);
+        }
+        if empty < polls {
+            empty += 1;
+            spin_loop();
+        } else {
+            empty = 0;
+            if receiver.arm().expect("the peer is honest") {
+                slept = true;
+                event.wait();
+                receiver.disarm();
             }
         }
-        let (cpu, latency, sleeps) = consumer.join().expect("the consumer does not panic");
-        let each = |sum: u64| sum as f64 / gaps.len() as f64;
-        Cost {
-            cpu: each(cpu + rung),
-            latency: each(latency),
-            sleeps: each(sleeps),
+    }
+}
+
+/// Sends the time; tells how long it took to ring, where that was needed.
+fn send(sender: &mut atoll_channel::Sender, event: &Event, now: impl Fn() -> u64) -> u64 {
+    let sent = now();
+    loop {
+        match sender.send(&[sent; 7]) {
+            Ok(wake) if wake.needed() => {
+                sender.wake(wake, &mut &*event);
+                return now() - sent;
+            }
+            Ok(_) => return 0,
+            // The consumer was kept from running for a long while.
+            Err(SendError::Full) => spin_loop(),
+            Err(SendError::Peer(fault)) => panic!("{fault}"),
         }
-    })
+    }
 }
 
 /// CPU time of this thread in nanoseconds.
@@ -241,11 +260,9 @@ pub struct Calibration {
 pub fn calibrate(cores: Cores, bursts_of_run: u64, repeats: usize) -> Calibration {
     // Long enough for the consumer to sleep each time.
     let gaps = vec![100_000; bursts_of_run as usize];
-    let blocking = median(
-        (0..repeats)
-            .map(|_| bursts(cores, &gaps, 0).total())
-            .collect(),
-    );
+    let runs = (0..repeats).map(|_| bursts(cores, &gaps, 0));
+    // The lower quartile: what else runs on the machine can only make it more.
+    let blocking = Spread::of(runs.flatten().map(|cost| cost.total())).map_or(0.0, |it| it.lower);
     let (_sender, mut receiver) = Atoll::ring();
     let poll = median(chunk_times(64, 256, || {
         for _ in 0..256 {
@@ -260,20 +277,19 @@ pub fn calibrate(cores: Cores, bursts_of_run: u64, repeats: usize) -> Calibratio
     }
 }
 
-/// One budget, against all the others in the same rounds.
+/// What one budget cost.
 #[derive(Clone, Debug, Serialize)]
 pub struct BudgetResult {
     /// The budget.
     pub budget: Budget,
-    /// By round.
-    pub costs: Vec<Cost>,
-    /// CPU time and latency for each burst, over what blocking costs.
-    pub cost: Option<Spread>,
-    /// The calibrated budget's cost over this one's, by rounds.
-    pub calibrated_against: Option<Spread>,
+    /// CPU time and latency of a burst, over what blocking costs: the mean over the gaps of the median over the runs,
+    /// which a run that was disturbed does not move, and likewise of the quartiles.
+    pub cost: Spread,
+    /// Part of the bursts before which the consumer blocked.
+    pub sleeps: f64,
 }
 
-/// Compares the calibrated budget with constants; the calibrated one comes first.
+/// Compares the calibrated budget with constants, on the same gaps; the calibrated one comes first.
 pub fn compare_budgets(
     cores: Cores,
     calibration: &Calibration,
@@ -290,27 +306,35 @@ pub fn compare_budgets(
     });
     let budgets: Vec<_> = std::iter::once(calibrated).chain(constants).collect();
     let gaps = gaps(bursts_of_run, calibration.blocking);
-    let mut costs = vec![Vec::new(); budgets.len()];
-    for round in 0..repeats {
+    let mut runs = vec![Vec::new(); budgets.len()];
+    let end = Instant::now() + LIMIT;
+    for round in (0..repeats).take_while(|round| *round == 0 || Instant::now() < end) {
         for place in 0..budgets.len() {
             let place = (place + round) % budgets.len();
-            costs[place].push(bursts(cores, &gaps, budgets[place].polls));
+            runs[place].push(bursts(cores, &gaps, budgets[place].polls));
         }
     }
-    let own = costs[0].clone();
-    budgets
-        .into_iter()
-        .zip(costs)
-        .map(|(budget, costs)| {
-            let against = own.iter().zip(&costs);
-            BudgetResult {
-                budget,
-                cost: Spread::of(costs.iter().map(|it| it.total() / calibration.blocking)),
-                calibrated_against: Spread::of(
-                    against.map(|(own, other)| own.total() / other.total()),
-                ),
-                costs,
-            }
-        })
+    let results = budgets.into_iter().zip(runs);
+    results
+        .map(|(budget, runs)| summarize(budget, &runs, calibration.blocking))
         .collect()
+}
+
+fn summarize(budget: Budget, runs: &[Vec<Cost>], blocking: f64) -> BudgetResult {
+    let gaps = runs[0].len();
+    let by_gap: Vec<Spread> = (0..gaps)
+        .filter_map(|gap| Spread::of(runs.iter().map(|run| run[gap].total() / blocking)))
+        .collect();
+    let mean = |get: fn(&Spread) -> f64| by_gap.iter().map(get).sum::<f64>() / gaps as f64;
+    let slept = runs.iter().flatten().filter(|cost| cost.slept).count();
+    BudgetResult {
+        budget,
+        cost: Spread {
+            lower: mean(|spread| spread.lower),
+            median: mean(|spread| spread.median),
+            upper: mean(|spread| spread.upper),
+            count: runs.len(),
+        },
+        sleeps: slept as f64 / (gaps * runs.len()) as f64,
+    }
 }

@@ -1,5 +1,7 @@
 //! All candidates, in all ways, in rounds.
 
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
 
 use crate::Effort;
@@ -14,6 +16,9 @@ use crate::work;
 
 /// Attempts to get a pair with equal floors, in each round.
 const ATTEMPTS: usize = 6;
+
+/// Time that the rounds may take.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Ways in which a candidate is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -148,12 +153,17 @@ pub fn best_crate<'a>(all: &'a [Measured], ways: &[Way]) -> Option<(&'a Measured
         .map(|(_, best)| best)
 }
 
-/// Measures all candidates.
-pub fn run(cores: Cores, effort: &Effort, mut progress: impl FnMut(usize)) -> Vec<Measured> {
-    let subjects = Subject::all();
+/// Measures candidates, in as many rounds as there is time for.
+pub fn run(
+    cores: Cores,
+    effort: &Effort,
+    subjects: &[Subject],
+    mut progress: impl FnMut(usize),
+) -> Vec<Measured> {
     let ways = Way::ALL.len();
     let mut series = vec![(Vec::new(), 0); subjects.len() * ways];
-    for round in 0..effort.rounds {
+    let end = Instant::now() + LIMIT;
+    for round in (0..effort.rounds).take_while(|round| *round == 0 || Instant::now() < end) {
         progress(round);
         for place in 0..series.len() {
             // Another one begins each round, so that no two candidates always follow each other.

@@ -183,9 +183,13 @@ fn trace(name: &str) -> Result<[f64; 3]> {
         .context("cannot start a child")?;
     let pid = Pid::from_raw(child.id().cast_signed());
     let mut counts = [0.0; 3];
+    let mut begun = false;
     for count in &mut counts {
         let mut steps = [0; 2];
         for steps in &mut steps {
+            if std::mem::replace(&mut begun, true) {
+                ptrace::cont(pid, None).context("a child cannot go on")?;
+            }
             until_mark(pid)?;
             *steps = count_until_mark(pid)?;
         }
@@ -196,10 +200,8 @@ fn trace(name: &str) -> Result<[f64; 3]> {
     Ok(counts)
 }
 
-/// Lets a child run until its next mark. The first one finds it running, later ones find it stopped at a mark.
+/// Waits until a child that runs stops at its next mark.
 fn until_mark(pid: Pid) -> Result<()> {
-    // It fails only for a child that has not stopped yet.
-    let _ = ptrace::cont(pid, None);
     match waitpid(pid, None)? {
         WaitStatus::Stopped(_, MARK) => Ok(()),
         other => bail!("a child did not come to its mark: {other:?}"),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::Effort;
 use crate::blocking::{self, BudgetResult, Calibration};
-use crate::compare::{self, Measured, Way};
+use crate::compare::{self, Measured, Subject, Way};
 use crate::doorbells;
 use crate::instructions;
 use crate::pair::{self, Pair};
@@ -126,7 +126,7 @@ const METHOD: [&str; 6] = [
 /// # Panics
 /// Where an end of Atoll's channel accuses the other one.
 pub fn run(cores: Cores, effort: &Effort) -> Report {
-    let mut candidates = compare::run(cores, effort, |round| {
+    let mut candidates = compare::run(cores, effort, &Subject::all(), |round| {
         if round.is_multiple_of(10) {
             eprintln!("candidates: round {round} of {}", effort.rounds);
         }
@@ -267,17 +267,25 @@ fn comparison_rows(candidates: &[Measured]) -> Vec<Row> {
 
 /// The calibrated budget against the constant that was best.
 fn budget_row(budgets: &[BudgetResult]) -> Row {
-    let constants = budgets.iter().filter(|result| !result.budget.calibrated);
-    let best = constants.min_by(|one, other| {
-        let median = |result: &BudgetResult| result.cost.map_or(f64::MAX, |cost| cost.median);
-        median(one).total_cmp(&median(other))
-    });
+    let of = |calibrated| {
+        let results = budgets
+            .iter()
+            .filter(move |result| result.budget.calibrated == calibrated);
+        results.min_by(|one, other| one.cost.median.total_cmp(&other.cost.median))
+    };
+    let (own, best) = (of(true), of(false));
     let name = best.map_or_else(String::new, |best| polls(best.budget.polls));
+    let against = own.zip(best).map(|(own, best)| Spread {
+        lower: own.cost.lower / best.cost.median,
+        median: own.cost.median / best.cost.median,
+        upper: own.cost.upper / best.cost.median,
+        count: own.cost.count,
+    });
     Row::new(
         "poll-budget",
         format!("cost of the calibrated poll budget, against {name}"),
         Some((1.10, 1.0)),
-        best.and_then(|best| best.calibrated_against),
+        against,
     )
 }
 
@@ -362,15 +370,14 @@ pub fn table(report: &Report) -> String {
         "poll budget", "cost of a burst, in blocks", "sleeps"
     ));
     for result in &report.budgets {
-        let sleeps = Spread::of(result.costs.iter().map(|cost| cost.sleeps));
         line(format_args!(
             "{:<34} {} {:>10}",
             match result.budget.calibrated {
                 true => format!("calibrated: {}", polls(result.budget.polls)),
                 false => polls(result.budget.polls),
             },
-            spread(result.cost),
-            sleeps.map_or("-".to_owned(), |sleeps| cell(sleeps.median))
+            spread(Some(result.cost)),
+            cell(result.sleeps)
         ));
     }
     line(format_args!(
