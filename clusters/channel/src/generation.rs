@@ -32,6 +32,12 @@ impl Generation {
         self.0 | count & INDEX
     }
 
+    /// How many messages from number `index` on have stamps that follow each other: all, until the count comes round.
+    #[inline]
+    pub(crate) fn run(self, index: u64) -> usize {
+        (INDEX - (index & INDEX)).max(1) as usize
+    }
+
     /// Whether a stamp is of this generation.
     #[inline]
     pub(crate) fn issued(self, stamp: u64) -> bool {

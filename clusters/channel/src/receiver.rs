@@ -57,13 +57,17 @@ impl Receiver {
     ///
     /// # Errors
     /// Where the producer broke the protocol; this end is then closed.
-    #[inline]
+    #[inline(always)]
     pub fn receive(&mut self) -> Result<Option<Message>, PeerFault> {
-        let message = self.peek()?;
-        if message.is_some() {
-            self.consume(1);
+        if !self.ready() {
+            return self.fault.map_or(Ok(None), Err);
         }
-        Ok(message)
+        let message = self.ring.slot(self.consumed).read();
+        if self.torn() {
+            return Ok(None);
+        }
+        self.consume(1);
+        Ok(Some(message))
     }
 
     /// Takes as many messages as there are and fit, in order; tells how many. Their slots become free together.
@@ -72,18 +76,29 @@ impl Receiver {
     /// Where the producer broke the protocol and nothing was taken; this end is then closed.
     #[inline]
     pub fn receive_batch(&mut self, into: &mut [Message]) -> Result<usize, PeerFault> {
-        let mut count = 0;
-        for message in into.iter_mut() {
-            match self.ready(count) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(_) if count > 0 => break,
-                Err(fault) => return Err(fault),
-            }
-            *message = self.ring.slot(self.consumed + count).read();
-            count += 1;
+        if into.is_empty() || !self.ready() {
+            return self.fault.map_or(Ok(0), Err);
         }
-        if count == 0 || self.torn() {
+        let (ring, first) = (&*self.ring, self.consumed);
+        let most = self.generation.run(first).min(into.len());
+        let mut index = first;
+        let mut stamp = self.generation.stamp(first + 1);
+        for message in into[..most].iter_mut() {
+            let slot = ring.slot(index);
+            // What is wrong with a later message is found when it is the next one.
+            // Acquire: the payload was written before.
+            if !self
+                .generation
+                .same(slot.stamp.load(Ordering::Acquire), stamp)
+            {
+                break;
+            }
+            *message = slot.read();
+            index += 1;
+            stamp += 1;
+        }
+        let count = index - self.consumed;
+        if self.torn() {
             return Ok(0);
         }
         self.consume(count);
@@ -96,8 +111,8 @@ impl Receiver {
     /// As for [`Receiver::receive`].
     #[inline]
     pub fn peek(&mut self) -> Result<Option<Message>, PeerFault> {
-        if !self.ready(0)? {
-            return Ok(None);
+        if !self.ready() {
+            return self.fault.map_or(Ok(None), Err);
         }
         let message = self.ring.slot(self.consumed).read();
         self.peeked = !self.torn();
@@ -138,49 +153,61 @@ impl Receiver {
         self.consume(1);
     }
 
-    /// Whether the message that is `offset` after the next one has been published.
+    /// The stamp in a slot.
     #[inline]
-    fn ready(&mut self, offset: u64) -> Result<bool, PeerFault> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
-        let index = self.consumed + offset;
+    fn stamp_of(&self, index: u64) -> u64 {
         // Acquire: the payload, and the later slots of a batch, were written before.
-        let found = self.ring.slot(index).stamp.load(Ordering::Acquire);
-        let expected = self.generation.stamp(index + 1);
-        if self.generation.same(found, expected) {
-            return Ok(true);
-        }
-        self.not_ready(found, index + 1, offset > 0)
+        self.ring.slot(index).stamp.load(Ordering::Acquire)
     }
 
-    /// Why a stamp is not that of message number `number`, counted from one: there is none yet, or the producer broke the
-    /// protocol. A `later` message of a batch leaves no trace.
+    /// Whether this stamp in its slot publishes message `index`.
+    #[inline]
+    fn published(&self, index: u64, stamp: u64) -> bool {
+        self.generation
+            .same(stamp, self.generation.stamp(index + 1))
+    }
+
+    /// Whether the next message has been published. If not, the producer may have been found at fault.
+    #[inline(always)]
+    fn ready(&mut self) -> bool {
+        let found = self.stamp_of(self.consumed);
+        if self.published(self.consumed, found) && self.fault.is_none() {
+            return true;
+        }
+        // What polling finds again and again.
+        if !self.empty || found != self.before() {
+            self.not_ready(found);
+        }
+        false
+    }
+
+    /// The stamp of the lap before in the next message's slot.
+    #[inline]
+    fn before(&self) -> u64 {
+        let number = self.consumed + 1;
+        self.generation.stamp(number.saturating_sub(CAPACITY_WORD))
+    }
+
+    /// Looks why a stamp is not that of the next message: there is none yet, or the producer broke the protocol.
     #[cold]
-    fn not_ready(&mut self, found: u64, number: u64, later: bool) -> Result<bool, PeerFault> {
-        if !later && !self.empty {
+    fn not_ready(&mut self, found: u64) {
+        if !self.empty {
             self.empty = true;
             self.counts.tell(&self.ring.header.received.0);
         }
-        let expected = self.generation.stamp(number);
-        let before = self.generation.stamp(number.saturating_sub(CAPACITY_WORD));
-        if found == before {
-            return Ok(false);
+        if found == self.before() || self.fault.is_some() {
+            return;
         }
-        if !self.generation.issued(found) {
+        let number = self.consumed + 1;
+        if self.generation.issued(found) {
+            let expected = self.generation.stamp(number);
+            self.fault = Some(PeerFault::Sequence { found, expected });
+        } else if found != self.last_stale && self.generation.ahead(found, number) == 0 {
             // An earlier incarnation's, which may even have written it late; or that of a new one, which this side has
             // to meet first.
-            if found != self.last_stale && self.generation.ahead(found, number) == 0 {
-                self.last_stale = found;
-                self.counts.stale += 1;
-            }
-            return Ok(false);
+            self.last_stale = found;
+            self.counts.stale += 1;
         }
-        let fault = PeerFault::Sequence { found, expected };
-        if !later {
-            self.fault = Some(fault);
-        }
-        Err(fault)
     }
 
     /// Says that the consumer is about to block, and looks once more. Tells whether it may block: if not, a message is
@@ -199,10 +226,9 @@ impl Receiver {
             self.armed = true;
             return Ok(true);
         }
-        let ready = self.ready(0);
-        if ready != Ok(false) || self.peer_changed() {
+        if self.ready() || self.fault.is_some() || self.peer_changed() {
             self.set_asleep(false);
-            return ready.map(|_| false);
+            return self.fault.map_or(Ok(false), Err);
         }
         self.counts.sleeps += 1;
         self.armed = true;
@@ -215,7 +241,7 @@ impl Receiver {
             return;
         }
         let rung = !self.set_asleep(false);
-        if rung && self.ready(0) == Ok(false) {
+        if rung && !self.ready() && self.fault.is_none() {
             self.counts.spurious += 1;
         }
     }

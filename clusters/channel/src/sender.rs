@@ -78,28 +78,15 @@ pub struct Staged<'a> {
 
 impl Staged<'_> {
     /// Makes the messages visible, all at once; tells how many.
-    #[inline]
+    #[inline(always)]
     pub fn publish(self) -> (usize, Wake) {
         // They are sent: there is nothing to take back.
         let mut staged = ManuallyDrop::new(self);
         let (count, stamp) = (staged.count, staged.stamp);
-        let sender = &mut *staged.sender;
         if count == 0 {
             return (0, Wake::NOT_NEEDED);
         }
-        let order = if cfg!(feature = "planted-relaxed-publish") {
-            Ordering::Relaxed
-        } else {
-            // Release: the consumer that sees this stamp sees the payload, and the rest of the batch.
-            Ordering::Release
-        };
-        let slot = sender.ring.slot(sender.produced);
-        slot.stamp.store(stamp, order);
-        sender.produced += count as u64;
-        sender.counts.messages += count as u64;
-        sender.counts.batches += 1;
-        sender.counts.tell_batch(&sender.ring.header.sent.0);
-        (count, sender.take_wake())
+        (count, staged.sender.publish(count, stamp))
     }
 }
 
@@ -146,10 +133,13 @@ impl Sender {
     ///
     /// # Errors
     /// [`SendError::Full`] where no slot is free, [`SendError::Peer`] where the consumer broke the protocol.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, message: &Message) -> Result<Wake, SendError> {
-        self.send_batch(core::slice::from_ref(message))
-            .map(|(_, wake)| wake)
+        if self.fault.is_some() || self.produced - self.consumed == CAPACITY_WORD {
+            self.room(1)?;
+        }
+        self.ring.slot(self.produced).write(message);
+        Ok(self.publish(1, self.generation.stamp(self.produced + 1)))
     }
 
     /// Sends as many messages as there are free slots, in order, with one publication; tells how many.
@@ -157,7 +147,7 @@ impl Sender {
     /// # Errors
     /// [`SendError::Full`] where there are messages and no slot is free, [`SendError::Peer`] where the consumer broke the
     /// protocol.
-    #[inline]
+    #[inline(always)]
     pub fn send_batch(&mut self, messages: &[Message]) -> Result<(usize, Wake), SendError> {
         self.stage(messages).map(Staged::publish)
     }
@@ -169,35 +159,33 @@ impl Sender {
     ///
     /// # Errors
     /// As for [`Sender::send_batch`].
-    #[inline]
+    #[inline(always)]
     pub fn stage(&mut self, messages: &[Message]) -> Result<Staged<'_>, SendError> {
-        if let Some(fault) = self.fault {
-            return Err(fault.into());
-        }
         let mut free = (CAPACITY_WORD - (self.produced - self.consumed)) as usize;
-        if free < messages.len() {
-            free = self.free()?;
+        if self.fault.is_some() || free < messages.len() {
+            free = self.room(messages.len())?;
         }
-        let count = free.min(messages.len());
+        let count = free
+            .min(messages.len())
+            .min(self.generation.run(self.produced));
         let Some((first, later)) = messages[..count].split_first() else {
-            if messages.is_empty() {
-                return Ok(Staged {
-                    sender: self,
-                    count: 0,
-                    stamp: 0,
-                });
-            }
-            self.note_full();
-            return Err(SendError::Full);
+            return Ok(Staged {
+                sender: self,
+                count: 0,
+                stamp: 0,
+            });
         };
         debug_assert!(self.produced + count as u64 - self.consumed <= CAPACITY_WORD);
-        for (offset, message) in later.iter().enumerate().rev() {
-            let index = self.produced + 1 + offset as u64;
-            let slot = self.ring.slot(index);
+        let ring = &*self.ring;
+        let mut index = self.produced + later.len() as u64;
+        let mut stamp = self.generation.stamp(index + 1);
+        for message in later.iter().rev() {
+            let slot = ring.slot(index);
             slot.write(message);
             // Relaxed: the first slot's release publishes it.
-            slot.stamp
-                .store(self.generation.stamp(index + 1), Ordering::Relaxed);
+            slot.stamp.store(stamp, Ordering::Relaxed);
+            index -= 1;
+            stamp -= 1;
         }
         self.ring.slot(self.produced).write(first);
         let stamp = self.generation.stamp(self.produced + 1);
@@ -208,9 +196,38 @@ impl Sender {
         })
     }
 
+    /// How many slots are free for so many messages: one at least, if there are messages.
+    #[cold]
+    fn room(&mut self, messages: usize) -> Result<usize, SendError> {
+        let free = self.free()?;
+        if free == 0 && messages > 0 {
+            self.note_full();
+            return Err(SendError::Full);
+        }
+        Ok(free)
+    }
+
+    /// Makes messages visible that are in their slots, the first one without its stamp.
+    #[inline(always)]
+    fn publish(&mut self, count: usize, stamp: u64) -> Wake {
+        let order = if cfg!(feature = "planted-relaxed-publish") {
+            Ordering::Relaxed
+        } else {
+            // Release: the consumer that sees this stamp sees the payload, and the rest of the batch.
+            Ordering::Release
+        };
+        let ring = &*self.ring;
+        ring.slot(self.produced).stamp.store(stamp, order);
+        self.produced += count as u64;
+        self.counts.messages += count as u64;
+        self.counts.batches += 1;
+        self.counts.tell_batch(&ring.header.sent.0);
+        self.take_wake()
+    }
+
     /// Whether the consumer slept when the message was published. Takes the word away, so that each sleep is ended by
     /// one doorbell.
-    #[inline]
+    #[inline(always)]
     fn take_wake(&mut self) -> Wake {
         // With the fence in `Receiver::arm`: either the consumer's second look sees the message, or this load sees that
         // the consumer sleeps.
