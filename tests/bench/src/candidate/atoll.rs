@@ -83,44 +83,46 @@ impl Candidate for Atoll {
 }
 
 impl Sender<Payload> for End<atoll_channel::Sender> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Payload) -> bool {
         match self.end.send(message) {
             Ok(Wake::NOT_NEEDED) => true,
             Err(SendError::Full) => false,
-            other => unexpected(&other.map(|_| ())),
+            Ok(wake) => unexpected(&wake),
+            Err(SendError::Peer(fault)) => unexpected(&fault),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Payload]) -> usize {
         match self.end.send_batch(messages) {
             Ok((count, Wake::NOT_NEEDED)) => count,
             Err(SendError::Full) => 0,
-            other => unexpected(&other.map(|_| ())),
+            Ok(wake) => unexpected(&wake),
+            Err(SendError::Peer(fault)) => unexpected(&fault),
         }
     }
 }
 
 impl Receiver<Payload> for End<atoll_channel::Receiver> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Payload> {
         match self.end.receive() {
             Ok(message) => message,
-            other => unexpected(&other),
+            Err(fault) => unexpected(&fault),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Payload]) -> usize {
         match self.end.receive_batch(into) {
             Ok(count) => count,
-            other => unexpected(&other),
+            Err(fault) => unexpected(&fault),
         }
     }
 }
 
 #[cold]
 fn unexpected(answer: &dyn std::fmt::Debug) -> ! {
-    panic!("a consumer that never sleeps and keeps the protocol was met with {answer:?}")
+    panic!("a peer that never sleeps and keeps the protocol was met with {answer:?}")
 }

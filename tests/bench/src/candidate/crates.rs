@@ -8,13 +8,13 @@ use ringbuf::traits::{Consumer as _, Producer as _, Split as _};
 use super::{Candidate, Line, Receiver, SLOTS, Sender};
 
 /// Sends one by one as many as there is room for.
-#[inline]
+#[inline(always)]
 fn one_by_one(messages: &[Line], mut send: impl FnMut(&Line) -> bool) -> usize {
     messages.iter().take_while(|message| send(message)).count()
 }
 
 /// Receives one by one as many as there are.
-#[inline]
+#[inline(always)]
 fn each(into: &mut [Line], mut receive: impl FnMut() -> Option<Line>) -> usize {
     for (count, place) in into.iter_mut().enumerate() {
         match receive() {
@@ -40,24 +40,24 @@ impl Candidate for Rtrb {
 }
 
 impl Sender<Line> for rtrb::Producer<Line> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Line) -> bool {
         self.push(*message).is_ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Line]) -> usize {
         one_by_one(messages, |message| self.push(*message).is_ok())
     }
 }
 
 impl Receiver<Line> for rtrb::Consumer<Line> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Line> {
         self.pop().ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Line]) -> usize {
         each(into, || self.pop().ok())
     }
@@ -85,14 +85,14 @@ impl Candidate for RtrbChunks {
 }
 
 impl Sender<Line> for ChunkSender {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Line) -> bool {
         self.0
             .push_entire_slice(std::slice::from_ref(message))
             .is_ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Line]) -> usize {
         match self.0.push_entire_slice(messages) {
             Ok(()) => messages.len(),
@@ -102,14 +102,14 @@ impl Sender<Line> for ChunkSender {
 }
 
 impl Receiver<Line> for ChunkReceiver {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Line> {
         let mut message = [Line::default()];
         self.0.pop_entire_slice(&mut message).ok()?;
         Some(message[0])
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Line]) -> usize {
         self.0.pop_partial_slice(into).0.len()
     }
@@ -130,12 +130,12 @@ impl Candidate for Gil {
 }
 
 impl Sender<Line> for gil::spsc::Sender<Line> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Line) -> bool {
         self.try_send(*message).is_ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Line]) -> usize {
         let room = self.write_buffer();
         let count = room.len().min(messages.len());
@@ -149,12 +149,12 @@ impl Sender<Line> for gil::spsc::Sender<Line> {
 }
 
 impl Receiver<Line> for gil::spsc::Receiver<Line> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Line> {
         self.try_recv()
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Line]) -> usize {
         let mut guard = self.read_guard();
         let count = guard.len().min(into.len());
@@ -179,24 +179,24 @@ impl Candidate for Ringbuf {
 }
 
 impl Sender<Line> for ringbuf::HeapProd<Line> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Line) -> bool {
         self.try_push(*message).is_ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Line]) -> usize {
         self.push_slice(messages)
     }
 }
 
 impl Receiver<Line> for ringbuf::HeapCons<Line> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Line> {
         self.try_pop()
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Line]) -> usize {
         self.pop_slice(into)
     }
@@ -217,24 +217,24 @@ impl Candidate for Crossbeam {
 }
 
 impl Sender<Line> for crossbeam_channel::Sender<Line> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Line) -> bool {
         self.try_send(*message).is_ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Line]) -> usize {
         one_by_one(messages, |message| self.try_send(*message).is_ok())
     }
 }
 
 impl Receiver<Line> for crossbeam_channel::Receiver<Line> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Line> {
         self.try_recv().ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Line]) -> usize {
         each(into, || self.try_recv().ok())
     }
@@ -258,24 +258,24 @@ impl Candidate for Heapless {
 }
 
 impl Sender<Line> for heapless::spsc::Producer<'static, Line> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Line) -> bool {
         self.enqueue(*message).is_ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Line]) -> usize {
         one_by_one(messages, |message| self.enqueue(*message).is_ok())
     }
 }
 
 impl Receiver<Line> for heapless::spsc::Consumer<'static, Line> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Line> {
         self.dequeue()
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Line]) -> usize {
         each(into, || self.dequeue())
     }

@@ -74,7 +74,7 @@ impl Candidate for Epoch {
 }
 
 impl Sender<Payload> for EpochSender {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Payload) -> bool {
         if self.produced - self.consumed == SLOTS as u64 {
             self.consumed = self.ring.consumed.0.load(Ordering::Acquire);
@@ -90,7 +90,7 @@ impl Sender<Payload> for EpochSender {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Payload]) -> usize {
         messages
             .iter()
@@ -100,7 +100,7 @@ impl Sender<Payload> for EpochSender {
 }
 
 impl EpochReceiver {
-    #[inline]
+    #[inline(always)]
     fn take(&self, index: u64) -> Option<Payload> {
         let (slot, epoch) = self.ring.slot(index);
         if slot.epoch.load(Ordering::Acquire) != epoch {
@@ -110,7 +110,7 @@ impl EpochReceiver {
         Some(unsafe { slot.payload.get().read() })
     }
 
-    #[inline]
+    #[inline(always)]
     fn free(&mut self, count: usize) {
         self.consumed += count as u64;
         self.ring.consumed.0.store(self.consumed, Ordering::Release);
@@ -118,14 +118,14 @@ impl EpochReceiver {
 }
 
 impl Receiver<Payload> for EpochReceiver {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Payload> {
         let message = self.take(self.consumed)?;
         self.free(1);
         Some(message)
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Payload]) -> usize {
         let mut count = 0;
         for place in into.iter_mut() {

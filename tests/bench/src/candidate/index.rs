@@ -73,13 +73,13 @@ impl Candidate for Index {
 }
 
 impl Sender<Line> for IndexSender {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &Line) -> bool {
         self.send_batch(std::slice::from_ref(message)) == 1
     }
 
     /// All or nothing: small batches would cost the consumer a miss each.
-    #[inline]
+    #[inline(always)]
     fn send_batch(&mut self, messages: &[Line]) -> usize {
         let room = |consumed| SLOTS - (self.produced - consumed) as usize;
         if room(self.consumed) < messages.len() {
@@ -100,13 +100,13 @@ impl Sender<Line> for IndexSender {
 }
 
 impl Receiver<Line> for IndexReceiver {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<Line> {
         let mut message = [Line::default()];
         (self.receive_batch(&mut message) == 1).then_some(message[0])
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_batch(&mut self, into: &mut [Line]) -> usize {
         if self.produced == self.consumed {
             self.produced = self.ring.produced.0.load(Ordering::Acquire);

@@ -37,12 +37,12 @@ impl Message for Payload {
         [number; 7]
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&self) -> u64 {
         self[0]
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_number(&mut self, number: u64) {
         self[0] = number;
     }
@@ -58,12 +58,12 @@ impl Message for Line {
         Line([number; 8])
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&self) -> u64 {
         self.0[0]
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_number(&mut self, number: u64) {
         self.0[0] = number;
     }
