@@ -81,9 +81,9 @@ impl Receiver {
         }
         let (ring, first) = (&*self.ring, self.consumed);
         let most = self.generation.run(first).min(into.len());
+        let stamps = self.generation.stamp(first + 1)..;
         let mut index = first;
-        let mut stamp = self.generation.stamp(first + 1);
-        for message in into[..most].iter_mut() {
+        for (message, stamp) in into[..most].iter_mut().zip(stamps) {
             let slot = ring.slot(index);
             // What is wrong with a later message is found when it is the next one.
             // Acquire: the payload was written before.
@@ -95,7 +95,6 @@ impl Receiver {
             }
             *message = slot.read();
             index += 1;
-            stamp += 1;
         }
         let count = index - self.consumed;
         if self.torn() {
