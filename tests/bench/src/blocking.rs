@@ -189,7 +189,7 @@ pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Vec<Cost> {
                 while now() < due {
                     spin_loop();
                 }
-                send(&mut first.sender, &event, &now)
+                send(&mut first.sender, &event, now)
             })
             .collect();
         let mut costs = consumer.join().expect("the consumer does not panic");

@@ -1,7 +1,9 @@
 //! All candidates, in all ways, in rounds.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::Effort;
@@ -17,8 +19,8 @@ use crate::work;
 /// Attempts to get a pair with equal floors, in each round.
 const ATTEMPTS: usize = 6;
 
-/// Time that the rounds may take.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Time that the rounds of one process may take.
+const LIMIT: Duration = Duration::from_secs(8);
 
 /// Ways in which a candidate is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -153,46 +155,71 @@ pub fn best_crate<'a>(all: &'a [Measured], ways: &[Way]) -> Option<(&'a Measured
         .map(|(_, best)| best)
 }
 
-/// Measures candidates, in as many rounds as there is time for.
-pub fn run(
-    cores: Cores,
-    effort: &Effort,
-    subjects: &[Subject],
-    mut progress: impl FnMut(usize),
-) -> Vec<Measured> {
+/// What one process measured of each candidate in each way: pairs by round, and how many were rejected.
+pub type Raw = Vec<(Vec<Option<Pair>>, usize)>;
+
+/// Measures candidates in this process, in as many rounds as there is time for.
+pub fn rounds(cores: Cores, rounds: usize, chunks: usize) -> Raw {
+    let subjects = Subject::all();
     let ways = Way::ALL.len();
-    let mut series = vec![(Vec::new(), 0); subjects.len() * ways];
+    let mut raw = vec![(Vec::new(), 0); subjects.len() * ways];
     let end = Instant::now() + LIMIT;
-    for round in (0..effort.rounds).take_while(|round| *round == 0 || Instant::now() < end) {
-        progress(round);
-        for place in 0..series.len() {
+    for round in (0..rounds).take_while(|round| *round == 0 || Instant::now() < end) {
+        for place in 0..raw.len() {
             // Another one begins each round, so that no two candidates always follow each other.
-            let place = (place + round * (ways + 1)) % series.len();
+            let place = (place + round * (ways + 1)) % raw.len();
             let (subject, way) = (subjects[place / ways], Way::ALL[place % ways]);
             let (pair, rejected) =
-                pair::until_accepted(ATTEMPTS, || (subject.measure)(way, cores, effort.chunks));
-            series[place].0.push(pair);
-            series[place].1 += rejected;
+                pair::until_accepted(ATTEMPTS, || (subject.measure)(way, cores, chunks));
+            raw[place].0.push(pair);
+            raw[place].1 += rejected;
         }
     }
-    let mut series = series.into_iter();
-    subjects
-        .iter()
-        .map(|subject| Measured {
-            name: subject.name,
-            kind: subject.kind,
-            series: Way::ALL
-                .iter()
-                .zip(series.by_ref())
-                .map(|(way, (pairs, rejected))| Series {
-                    way: *way,
-                    floors: Spread::of(pairs.iter().flatten().map(Pair::ratio)),
-                    nanoseconds: Spread::of(pairs.iter().flatten().map(|pair| pair.cost)),
-                    pairs,
-                    rejected,
-                })
-                .collect(),
-            instructions: None,
-        })
-        .collect()
+    raw
+}
+
+/// Measures all candidates in several processes, one after the other: where a process finds its stacks and code can move a
+/// figure by a third, and stays the same for its life.
+///
+/// # Errors
+/// Where a process cannot be started, or fails.
+pub fn run(effort: &Effort) -> Result<Vec<Measured>> {
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let subjects = Subject::all();
+    let mut raw: Raw = vec![(Vec::new(), 0); subjects.len() * Way::ALL.len()];
+    for process in 0..effort.processes {
+        eprintln!("candidates: process {process} of {}", effort.processes);
+        let output = Command::new(&program)
+            .args(["--rounds", &effort.rounds.to_string()])
+            .args(["--chunks", &effort.chunks.to_string()])
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start a process")?;
+        if !output.status.success() {
+            bail!("a process that measures ended early: {}", output.status);
+        }
+        let more: Raw = serde_json::from_slice(&output.stdout)?;
+        for (series, (pairs, rejected)) in raw.iter_mut().zip(more) {
+            series.0.extend(pairs);
+            series.1 += rejected;
+        }
+    }
+    let mut raw = raw.into_iter();
+    let measured = subjects.iter().map(|subject| Measured {
+        name: subject.name,
+        kind: subject.kind,
+        series: Way::ALL
+            .iter()
+            .zip(raw.by_ref())
+            .map(|(way, (pairs, rejected))| Series {
+                way: *way,
+                floors: Spread::of(pairs.iter().flatten().map(Pair::ratio)),
+                nanoseconds: Spread::of(pairs.iter().flatten().map(|pair| pair.cost)),
+                pairs,
+                rejected,
+            })
+            .collect(),
+        instructions: None,
+    });
+    Ok(measured.collect())
 }

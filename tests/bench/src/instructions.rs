@@ -21,7 +21,7 @@ use crate::work::fill;
 const MARK: Signal = Signal::SIGUSR1;
 
 /// Messages, or polls, of the first and of the second time.
-const TIMES: [usize; 2] = [64, 320];
+const TIMES: [usize; 2] = [32, 160];
 
 /// The name under which the child does nothing but copy.
 const COPY: &str = "copy";

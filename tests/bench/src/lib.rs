@@ -18,7 +18,9 @@ pub mod work;
 /// How long the benchmarks take.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Rounds; each measures every candidate once in every way.
+    /// Processes that measure candidates.
+    pub processes: usize,
+    /// Rounds of each process; each measures every candidate once in every way.
     pub rounds: usize,
     /// Chunks in each measurement.
     pub chunks: usize,
@@ -31,9 +33,10 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Long enough for the figures to mean something: about a minute.
+    /// Long enough for the figures to mean something: about two minutes.
     pub const FULL: Effort = Effort {
-        rounds: 101,
+        processes: 8,
+        rounds: 13,
         chunks: 96,
         messages: 1_000_000,
         bursts: 40,
@@ -42,6 +45,7 @@ impl Effort {
 
     /// Long enough to see that everything works.
     pub const QUICK: Effort = Effort {
+        processes: 2,
         rounds: 1,
         chunks: 8,
         messages: 10_000,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use atoll_bench::{Effort, instructions, pin, report};
+use atoll_bench::{Effort, compare, instructions, pin, report};
 use clap::Parser;
 
 /// Benchmark Atoll's channel on this machine, against its floor and against other channels.
@@ -19,6 +19,12 @@ struct Options {
     /// Do the work of a candidate whose instructions the parent process counts.
     #[arg(long, hide = true, value_name = "CANDIDATE")]
     traced: Option<String>,
+    /// Measure candidates in so many rounds for the parent process.
+    #[arg(long, hide = true, value_name = "NUMBER", requires = "chunks")]
+    rounds: Option<usize>,
+    /// Chunks in each measurement of these rounds.
+    #[arg(long, hide = true, value_name = "NUMBER")]
+    chunks: Option<usize>,
 }
 
 fn main() -> Result<()> {
@@ -26,12 +32,18 @@ fn main() -> Result<()> {
     if let Some(name) = options.traced {
         return instructions::child(&name);
     }
+    let cores = pin::two_cores()?;
+    if let (Some(rounds), Some(chunks)) = (options.rounds, options.chunks) {
+        let raw = compare::rounds(cores, rounds, chunks);
+        serde_json::to_writer(std::io::stdout(), &raw)?;
+        return Ok(());
+    }
     let effort = if options.quick {
         Effort::QUICK
     } else {
         Effort::FULL
     };
-    let report = report::run(pin::two_cores()?, &effort);
+    let report = report::run(cores, &effort)?;
     print!("{}", report::table(&report));
     if let Some(path) = options.report {
         let text = serde_json::to_string_pretty(&report)?;

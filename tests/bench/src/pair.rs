@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::floor::Floor;
 use crate::pin::{Cores, pin};
@@ -12,7 +12,7 @@ use crate::statistics::median;
 pub const TOLERANCE: f64 = 0.12;
 
 /// What one measurement and the floors around it gave: nanoseconds, each the median of its chunks.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Pair {
     /// The floor before.
     pub before: f64,

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use anyhow::Result;
 use serde::Serialize;
 
 use crate::Effort;
 use crate::blocking::{self, BudgetResult, Calibration};
-use crate::compare::{self, Measured, Subject, Way};
+use crate::compare::{self, Measured, Way};
 use crate::doorbells;
 use crate::instructions;
 use crate::pair::{self, Pair};
@@ -109,7 +110,7 @@ pub struct Report {
 const METHOD: [&str; 6] = [
     "Each figure is a median over accepted pairs, with the quartiles around it. A pair is the median chunk of a \
      measurement, with the median chunk of a ping-pong on two cache lines (the floor) before and after it; pairs whose \
-     floors differ by more than 12 % are rejected and repeated.",
+     floors differ by more than 12 % are rejected and repeated. The pairs come from several processes.",
     "Every ring has 64 slots of one cache line. A message is 64 bytes; of Atoll's and of the epoch control's, 8 are the \
      ring's own and 56 payload. Received messages lie in the consumer's memory.",
     "A stream is sent in batches of 32, or singly, and timed at the consumer.",
@@ -123,14 +124,13 @@ const METHOD: [&str; 6] = [
 
 /// Measures everything.
 ///
+/// # Errors
+/// Where a process that measures candidates cannot be started, or fails.
+///
 /// # Panics
 /// Where an end of Atoll's channel accuses the other one.
-pub fn run(cores: Cores, effort: &Effort) -> Report {
-    let mut candidates = compare::run(cores, effort, &Subject::all(), |round| {
-        if round.is_multiple_of(10) {
-            eprintln!("candidates: round {round} of {}", effort.rounds);
-        }
-    });
+pub fn run(cores: Cores, effort: &Effort) -> Result<Report> {
+    let mut candidates = compare::run(effort)?;
     eprintln!("instructions");
     let names: Vec<_> = candidates.iter().map(|candidate| candidate.name).collect();
     let instructions_missing = match instructions::count(&names) {
@@ -185,7 +185,7 @@ pub fn run(cores: Cores, effort: &Effort) -> Report {
         Spread::of(epoll_pairs.iter().map(|pair| pair.ratio() / 2.0)),
     ));
     rows.push(budget_row(&budgets));
-    Report {
+    Ok(Report {
         method: METHOD.to_vec(),
         cores,
         floor_nanoseconds: Spread::of(
@@ -202,7 +202,7 @@ pub fn run(cores: Cores, effort: &Effort) -> Report {
         calibration,
         budgets,
         instructions_missing,
-    }
+    })
 }
 
 /// The rows that compare candidates.
