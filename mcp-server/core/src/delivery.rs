@@ -129,8 +129,22 @@ impl Personality {
             if sent < count {
                 return true;
             }
+            if self.nothing_in_line(process, vcore) {
+                return false;
+            }
         }
         false
+    }
+
+    /// Whether a vcore has no completion in line, which is noted.
+    fn nothing_in_line(&mut self, process: usize, vcore: usize) -> bool {
+        let tenant = self.processes.get(process);
+        let ring = tenant.and_then(|tenant| tenant.rings.get(vcore));
+        let nothing = ring.is_none_or(|ring| ring.finished.is_empty());
+        if nothing && let Some(bits) = self.finished.get_mut(process) {
+            *bits &= !(1 << vcore);
+        }
+        nothing
     }
 
     /// Writes the next completions of one vcore; tells how many. They stay in line.
@@ -184,7 +198,7 @@ impl Personality {
     }
 
     fn deliver_device<E: Environment>(&mut self, environment: &mut E) -> Sent {
-        loop {
+        while !self.device.is_empty() {
             let room = RING_SLOTS - self.device_unanswered;
             let mut batch = [BlockRequest::new_zeroed(); BATCH];
             let (mut count, mut next) = (0, self.device.first());
@@ -218,6 +232,7 @@ impl Personality {
                 return Sent::Full;
             }
         }
+        Sent::All
     }
 
     fn block_request(&self, id: CallId, entry: &Entry) -> BlockRequest {
@@ -235,7 +250,7 @@ impl Personality {
     /// Sends answers, and requests for which there are credits: the answers first, with one publication of each kind.
     fn deliver_channel<E: Environment>(&mut self, channel: u8, environment: &mut E) -> Sent {
         for answers in [true, false] {
-            loop {
+            while self.has_messages(channel, answers) {
                 let mut batch = [[0; MESSAGE_WORDS]; BATCH];
                 let count = self.line_up_messages(channel, answers, &mut batch);
                 let Some(messages) = batch.get(..count).filter(|batch| !batch.is_empty()) else {
@@ -255,6 +270,20 @@ impl Personality {
             }
         }
         Sent::All
+    }
+
+    /// Whether there are answers or requests for a channel, which may have to wait for credits.
+    fn has_messages(&self, channel: u8, answers: bool) -> bool {
+        self.channels
+            .get(usize::from(channel))
+            .is_some_and(|state| {
+                let list = if answers {
+                    &state.answers
+                } else {
+                    &state.requests
+                };
+                !list.is_empty()
+            })
     }
 
     /// Writes the next answers or requests for a channel; tells how many. They stay in line.
