@@ -26,6 +26,9 @@ const BATCH: u64 = 32;
 const TARGET: f64 = 1.0 / 10.0;
 const STRETCH: f64 = 1.0 / 20.0;
 
+/// Callees of synchronous calls, and where they are.
+const CALLEES: [(&str, &str); 2] = [("near", "on one core"), ("far", "across cores")];
+
 #[derive(Args)]
 pub struct Options {
     /// Where to write the figures as JSON; reports and serial logs of the machines go beside it
@@ -183,17 +186,20 @@ fn find<'a>(plan: &'a PlanFigures, what: &str, batch: u64) -> Result<&'a Measure
 fn figures(plans: &[PlanFigures]) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for plan in plans {
-        let call = find(plan, "near", 1)?.each();
         let asynchronous = find(plan, "vcores", BATCH)?.each();
-        figures.push(figure(
-            format!(
-                "instructions of a call in batches of {BATCH} / Call+ReplyRecv, {}",
-                plan.plan
-            ),
-            asynchronous / call,
-            TARGET,
-            STRETCH,
-        ));
+        for (callee, place) in CALLEES {
+            if let Ok(call) = find(plan, callee, 1) {
+                figures.push(figure(
+                    format!(
+                        "instructions, batch {BATCH}, / Call+ReplyRecv {place}, {}",
+                        plan.plan
+                    ),
+                    asynchronous / call.each(),
+                    TARGET,
+                    STRETCH,
+                ));
+            }
+        }
     }
     if let Some(apart) = plans.iter().find(|plan| plan.plan == "apart") {
         for batch in [1, BATCH] {
@@ -291,6 +297,7 @@ mod tests {
         let figures = figures(&plans).unwrap();
         let verdicts: Vec<_> = figures.iter().map(|it| it.verdict).collect();
         assert_eq!(verdicts, ["met", "missed", "stretch", "stretch"]);
+        assert!(figures[0].figure.contains("on one core, apart"));
         assert_eq!(figures[0].measured, 0.1);
         let entered = super::figures(&[plan("apart", 500, 1)]).unwrap();
         let verdicts: Vec<_> = entered.iter().map(|it| it.verdict).collect();
@@ -301,6 +308,8 @@ mod tests {
     fn a_measurement_that_is_missing_is_an_error() {
         let mut plans = [plan("apart", 1_000, 0)];
         plans[0].measured.pop();
+        assert!(figures(&plans).is_err());
+        plans[0].measured.clear();
         assert!(figures(&plans).is_err());
     }
 
