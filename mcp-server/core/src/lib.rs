@@ -23,6 +23,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod at_once;
 mod blocks;
 mod calls;
 mod channel;

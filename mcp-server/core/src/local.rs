@@ -13,9 +13,9 @@ use crate::tenant::{FileRoute, Tenant};
 use crate::triage::{Service, service};
 
 /// How a served call ends, and what is to be done once its completion was sent.
-struct Outcome {
-    status: Status,
-    result: [u64; 2],
+pub(crate) struct Outcome {
+    pub status: Status,
+    pub result: [u64; 2],
     after: After,
 }
 
@@ -62,7 +62,15 @@ impl Personality {
         batch: &[Syscall],
         environment: &mut E,
     ) {
-        for (place, syscall) in batch.iter().enumerate() {
+        let mut place = 0;
+        while let Some(syscall) = batch.get(place) {
+            let rest = batch.get(place..).unwrap_or_default();
+            let served = self.serve_at_once(process, vcore, rest, environment);
+            if served > 0 {
+                place += served;
+                continue;
+            }
+            place += 1;
             let Some(tenant) = self.processes.get(process) else {
                 return;
             };
@@ -77,7 +85,7 @@ impl Personality {
                 .map_or(0, |ring| RING_SLOTS.saturating_sub(ring.outstanding));
             let exits =
                 syscall.call == Call::Exit as u16 && syscall.generation == tenant.generation;
-            let later = batch.get(place + 1..).unwrap_or_default();
+            let later = batch.get(place..).unwrap_or_default();
             if exits && later.len() < room {
                 // What came with it ends before it: afterwards nobody takes a completion.
                 for syscall in later {
@@ -143,7 +151,12 @@ impl Personality {
     }
 
     /// Enters a syscall into the table of calls.
-    fn enter(&mut self, process: usize, vcore: usize, syscall: Syscall) -> Option<CallId> {
+    pub(crate) fn enter(
+        &mut self,
+        process: usize,
+        vcore: usize,
+        syscall: Syscall,
+    ) -> Option<CallId> {
         let tenant = self.processes.get_mut(process)?;
         let ring = tenant.rings.get_mut(vcore)?;
         let id = self.calls.insert(syscall, origin(process, vcore));
@@ -318,7 +331,7 @@ fn stop<E: Environment>(tenant: &mut Tenant, process: usize, vcore: usize, envir
     environment.stop_vcore(process, vcore);
 }
 
-fn become_mcp(tenant: &mut Tenant) -> Outcome {
+pub(crate) fn become_mcp(tenant: &mut Tenant) -> Outcome {
     if tenant.state != State::RunningS || tenant.transition(State::RunnableM).is_err() {
         return Outcome::of(Status::NotAllowed);
     }
@@ -329,7 +342,7 @@ fn become_mcp(tenant: &mut Tenant) -> Outcome {
     Outcome::done([u64::from(tenant.vcores.count()), 0])
 }
 
-fn request_vcores<E: Environment>(
+pub(crate) fn request_vcores<E: Environment>(
     tenant: &mut Tenant,
     process: usize,
     wanted: u64,
@@ -377,7 +390,7 @@ fn yield_vcore<E: Environment>(
     }
 }
 
-fn print<E: Environment>(
+pub(crate) fn print<E: Environment>(
     tenant: &mut Tenant,
     process: usize,
     vcore: usize,
