@@ -70,6 +70,12 @@ impl Receiver {
         Ok(Some(message))
     }
 
+    /// Whether [`Receiver::receive`] would give something now: a message, or a fault.
+    #[inline]
+    pub fn waiting(&mut self) -> bool {
+        self.ready(0) != Ok(false)
+    }
+
     /// Takes as many messages as there are and fit, in order; tells how many. Their slots become free together.
     ///
     /// # Errors

@@ -25,6 +25,22 @@ pub trait Environment {
     /// Nanoseconds on a clock that never goes backwards.
     fn now(&mut self) -> u64;
 
+    /// Whether [`receive_syscalls`](Environment::receive_syscalls) may have something to give. `false` spares making room
+    /// for syscalls that are not there; an environment that has no cheap way to tell says `true`.
+    fn has_syscalls(&mut self, _process: usize, _vcore: usize) -> bool {
+        true
+    }
+
+    /// Whether [`receive_channel`](Environment::receive_channel) may have something to give, likewise.
+    fn has_messages(&mut self, _channel: usize) -> bool {
+        true
+    }
+
+    /// Whether [`receive_replies`](Environment::receive_replies) may have something to give, likewise.
+    fn has_replies(&mut self) -> bool {
+        true
+    }
+
     /// Takes as many syscalls as there are and fit from the ring of a vcore; tells how many.
     ///
     /// # Errors

@@ -304,7 +304,7 @@ impl Personality {
     }
 
     fn take_replies<E: Environment>(&mut self, environment: &mut E) -> bool {
-        if !self.listens_to_driver() {
+        if !self.listens_to_driver() || !environment.has_replies() {
             return false;
         }
         let mut batch: Batch<_> = [BlockReply::new_zeroed(); BATCH];
@@ -325,7 +325,8 @@ impl Personality {
     fn take_messages<E: Environment>(&mut self, environment: &mut E) -> bool {
         let mut worked = false;
         for channel in 0..self.channel_end as u8 {
-            if !self.listens_to_channel(usize::from(channel)) {
+            let index = usize::from(channel);
+            if !self.listens_to_channel(index) || !environment.has_messages(index) {
                 continue;
             }
             let mut batch: Batch<_> = [[0; MESSAGE_WORDS]; BATCH];
@@ -356,7 +357,7 @@ impl Personality {
                 .get(process)
                 .map_or(0, |tenant| tenant.vcores.limit());
             for vcore in 0..vcores {
-                if !self.listens(process, vcore) {
+                if !self.listens(process, vcore) || !environment.has_syscalls(process, vcore) {
                     continue;
                 }
                 let mut batch: Batch<_> = [Syscall::new_zeroed(); BATCH];

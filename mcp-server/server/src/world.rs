@@ -166,6 +166,18 @@ impl Environment for World<'_> {
         self.doorbells.now()
     }
 
+    fn has_syscalls(&mut self, process: usize, vcore: usize) -> bool {
+        has_any(&mut self.rings.vcores[process][vcore])
+    }
+
+    fn has_messages(&mut self, channel: usize) -> bool {
+        has_any(&mut self.rings.channels[channel])
+    }
+
+    fn has_replies(&mut self) -> bool {
+        has_any(&mut self.rings.driver)
+    }
+
     fn receive_syscalls(
         &mut self,
         process: usize,
@@ -269,6 +281,11 @@ impl Environment for World<'_> {
     fn server_block(&mut self, index: usize, into: &mut [u8; BLOCK_SIZE]) {
         kernel::read_server_block(index, into);
     }
+}
+
+/// Whether there is something to receive.
+fn has_any(end: &mut Option<Endpoint>) -> bool {
+    end.as_mut().is_some_and(|end| end.receiver.waiting())
 }
 
 /// Receives typed messages, in place.
