@@ -18,7 +18,7 @@ function(atoll_cargo result target_dir config package binary script)
         ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CARGO_ENCODED_RUSTFLAGS
         RUSTFLAGS=-Crelocation-model=static
         ATOLL_SEL4_TREE=${ATOLL_KERNEL_TREE} ATOLL_SEL4_CONFIG=${config} ${ARGN}
-        ${ATOLL_CARGO} rustc --quiet --locked --release --target ${ATOLL_TRIPLE} --target-dir ${target_dir}
+        ${ATOLL_CARGO} rustc --quiet --locked --profile guest --target ${ATOLL_TRIPLE} --target-dir ${target_dir}
         --package ${package} --bin ${binary} --features guest --
         -Clink-arg=-nostartfiles -Clink-arg=-static -Clink-arg=-no-pie -Clink-arg=-Wl,--build-id=none
         -Clink-arg=-Wl,-z,noexecstack -Clink-arg=-T${script} -Clink-arg=-Wl,--defsym=atoll_script_${script_hash}=0
@@ -32,7 +32,7 @@ endfunction()
 
 function(atoll_guest_images variant config)
     set(target_dir "${ATOLL_ROOT}/target/guest-${variant}")
-    set(out "${target_dir}/${ATOLL_TRIPLE}/release")
+    set(out "${target_dir}/${ATOLL_TRIPLE}/guest")
     set(images "${CMAKE_BINARY_DIR}/images/${variant}")
     set(process_script "${CMAKE_SOURCE_DIR}/linker/process.ld")
     set(commands)
@@ -74,7 +74,7 @@ function(atoll_loader_image)
         COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/images
         COMMAND ${build}
         # QEMU's Multiboot loader takes 32-bit images only.
-        COMMAND ${CMAKE_OBJCOPY} --strip-all -O elf32-i386 ${target_dir}/${ATOLL_TRIPLE}/release/loader
+        COMMAND ${CMAKE_OBJCOPY} --strip-all -O elf32-i386 ${target_dir}/${ATOLL_TRIPLE}/guest/loader
             ${CMAKE_BINARY_DIR}/images/loader.elf
         WORKING_DIRECTORY ${ATOLL_ROOT}
         USES_TERMINAL

@@ -51,7 +51,7 @@ pub(crate) struct Header {
 
 /// One slot: the stamp of its message, and the message.
 ///
-/// The payload is made of atomics because a hostile producer may write it while it is read.
+/// The payload is never a plain value: a hostile producer may write it while it is read.
 #[repr(C)]
 #[cfg_attr(not(loom), repr(align(64)))]
 pub(crate) struct Slot {
@@ -148,7 +148,8 @@ mod shared {
     #[derive(Clone)]
     pub(crate) struct Shared(NonNull<Ring>);
 
-    // SAFETY: a ring is made of atomics only, so any thread may use a reference to it.
+    // SAFETY: a ring is made of atomics, and of payloads of which only the side has a slot that its stamp says; so any
+    // thread may use a reference to it.
     unsafe impl Send for Shared {}
 
     impl Shared {

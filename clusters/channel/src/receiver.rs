@@ -73,7 +73,7 @@ impl Receiver {
     /// Whether [`Receiver::receive`] would give something now: a message, or a fault.
     #[inline]
     pub fn waiting(&mut self) -> bool {
-        self.ready(0) != Ok(false)
+        self.ready() || self.fault.is_some()
     }
 
     /// Takes as many messages as there are and fit, in order; tells how many. Their slots become free together.

@@ -344,7 +344,8 @@ impl Calls {
         let mut answer = Answer {
             status: Status::from_raw(completion.status),
             result: completion.result,
-            block_returned: completion.block == credit.block,
+            // Only a read is given a block; what is in that field of another call is something else.
+            block_returned: credit.call != Call::Read || completion.block == credit.block,
         };
         let too_long = credit.call == Call::Read && answer.result[0] > BLOCK_SIZE as u64;
         // A call that ends early may leave its block behind; no other may, and none gives another block back.

@@ -186,6 +186,16 @@ fn a_uthread_that_only_yields_starves_no_completion() {
 }
 
 #[test]
+fn text_that_takes_several_publications_is_printed_to_its_end() {
+    let expected: Vec<String> = (0..500).map(|line| format!("line {line}")).collect();
+    let text = expected.join("\n");
+    let report = run(1, 1, Vec::new(), Manners::Honest, move || {
+        println!("{text}")
+    });
+    assert_eq!(report.lines, expected);
+}
+
+#[test]
 fn lines_arrive_whole() {
     let report = run(4, 1, Vec::new(), Manners::Honest, || {
         become_mcp().wait().unwrap();

@@ -476,7 +476,8 @@ impl Server {
         let (status, result) = self.serve_call(vcore, &syscall);
         let mut block = syscall.block;
         if Call::from_raw(syscall.call) != Some(Call::Read) {
-            // The block field of a print is its length; it comes back as it was.
+            // The block field of a print is its length, and no block.
+            block = NO_BLOCK;
         } else if self.manners == Manners::WrongBlock {
             self.manners = Manners::Honest;
             block = NO_BLOCK;
