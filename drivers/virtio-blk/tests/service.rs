@@ -9,7 +9,7 @@ use std::rc::Rc;
 use atoll_abi::block::{BlockReply, BlockStatus};
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::Payload;
-use atoll_channel::{Endpoint, Side};
+use atoll_channel::{Endpoint, Side, announce_lost, window};
 use atoll_virtio_blk::{DriverError, Service, ServiceError};
 use support::{Bench, CAPACITY, FakeDevice, Line, Numbers, bench, read};
 
@@ -190,11 +190,32 @@ fn a_broken_ring_is_a_typed_error() {
     let own = unsafe { Endpoint::attach(base, Side::Second) };
     let Bench { driver, device, .. } = bench(128);
     let mut service = Service::new(own, driver);
-    for offset in (0..size_of::<Window>()).step_by(8) {
+    for offset in (window::SLOTS..size_of::<Window>()).step_by(8) {
         // SAFETY: within the window; nobody else accesses it at this time.
         unsafe { base.add(offset).cast::<u64>().write_volatile((1 << 48) - 1) };
     }
     assert!(matches!(service.step(), Err(ServiceError::Peer(_))));
+    assert_eq!(device.borrow_mut().take(), 0);
+}
+
+#[test]
+fn a_server_that_is_gone_is_noticed_before_anything_is_asked_of_the_device() {
+    let window = Box::leak(Box::new(Window([0; _])));
+    let base = window.0.as_mut_ptr();
+    // SAFETY: a whole zeroed window that is never freed; each side is attached once.
+    let (mut server, own) = unsafe {
+        (
+            Endpoint::attach(base, Side::First),
+            Endpoint::attach(base, Side::Second),
+        )
+    };
+    let Bench { driver, device, .. } = bench(128);
+    let mut service = Service::new(own, driver);
+    let _ = server.sender.send(&[1; 7]).unwrap();
+    // SAFETY: as above; the root task does this when it has stopped the server.
+    unsafe { announce_lost(base, Side::First) };
+    assert!(matches!(service.may_block(), Ok(false)));
+    assert_eq!(service.step(), Err(ServiceError::ServerLost));
     assert_eq!(device.borrow_mut().take(), 0);
 }
 

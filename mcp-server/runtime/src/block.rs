@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use crate::monitor::Monitor;
 use crate::runtime::Runtime;
@@ -26,8 +26,6 @@ pub(crate) struct BlockPool {
     /// Where each block is.
     places: Vec<AtomicU8>,
     away: AtomicUsize,
-    /// Nobody writes a block any more: the server and its devices are gone.
-    still: AtomicBool,
 }
 
 impl BlockPool {
@@ -39,7 +37,6 @@ impl BlockPool {
             free: Monitor::new(free),
             places: (0..memory_blocks).map(|_| AtomicU8::new(HERE)).collect(),
             away: AtomicUsize::new(0),
-            still: AtomicBool::new(false),
         }
     }
 
@@ -71,16 +68,6 @@ impl BlockPool {
         before.is_ok()
     }
 
-    /// Takes every block back that is away, now and later: nobody writes one any more.
-    pub(crate) fn take_all_back(&self) {
-        self.still.store(true, Ordering::SeqCst);
-        for (index, place) in (0..).zip(&self.places) {
-            if place.load(Ordering::SeqCst) == AWAY {
-                self.take_back(index);
-            }
-        }
-    }
-
     fn own(&'static self, index: u32) -> Block {
         Block {
             index,
@@ -101,7 +88,7 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block of the pool. Waits until there is one.
+    /// A block of the pool. Waits until there is one: for ever, where all that others had are away and the server is gone.
     ///
     /// # Panics
     /// Where the caller is not a uthread.
@@ -150,8 +137,7 @@ impl Block {
         mem::forget(self);
         let place = &pool.places[index as usize];
         pool.away.fetch_add(1, Ordering::Relaxed);
-        let back = place.swap(AWAY, Ordering::SeqCst) == BACK;
-        if back || pool.still.load(Ordering::SeqCst) {
+        if place.swap(AWAY, Ordering::SeqCst) == BACK {
             pool.take_back(index);
         }
         None

@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) result: [u64; 2],
     /// The block that the syscall was given is the caller's again.
     pub(crate) block_returned: bool,
+    /// Who served it, as the server says.
+    pub(crate) route: u32,
 }
 
 impl Answer {
@@ -34,12 +36,15 @@ impl Answer {
             status,
             result,
             block_returned: true,
+            route: Route::Runtime as u32,
         }
     }
 
-    fn lost(loss: Loss) -> Answer {
+    /// The answer to a call that has no server any more. Its block stays away: where another cluster reads into it, that
+    /// cluster's device may not be done.
+    fn lost() -> Answer {
         Answer {
-            block_returned: loss == Loss::Death,
+            block_returned: false,
             ..Answer::own(Status::PeerLost, [0; 2])
         }
     }
@@ -48,9 +53,9 @@ impl Answer {
 /// Why a vcore has no server any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// It broke the protocol of the vcore's rings: what it had may still be written.
+    /// It broke the protocol of the vcore's rings.
     Fault,
-    /// It died. Whoever announced that has stopped its devices before, so nothing is written any more.
+    /// It died.
     Death,
 }
 
@@ -226,7 +231,10 @@ impl Calls {
         self.serial += 1;
         let tag = (self.serial << INDEX_BITS | u64::from(index)) & !ANSWER;
         syscall.tag = tag;
-        syscall.call = call as u16;
+        // Only one that is written out by hand says it itself, and may say what is no call.
+        if syscall.call == 0 {
+            syscall.call = call as u16;
+        }
         let credit = &mut self.credits[usize::from(index)];
         credit.tag = tag;
         credit.call = call;
@@ -346,6 +354,7 @@ impl Calls {
             result: completion.result,
             // Only a read is given a block; what is in that field of another call is something else.
             block_returned: credit.call != Call::Read || completion.block == credit.block,
+            route: completion.route,
         };
         let too_long = credit.call == Call::Read && answer.result[0] > BLOCK_SIZE as u64;
         // A call that ends early may leave its block behind; no other may, and none gives another block back.
@@ -390,7 +399,7 @@ impl Calls {
         }
         self.lost = Some(loss);
         self.staged_count = 0;
-        let answer = Answer::lost(loss);
+        let answer = Answer::lost();
         for index in 0..RING_SLOTS {
             let credit = &mut self.credits[index];
             match mem::replace(&mut credit.state, State::Free) {
@@ -416,7 +425,7 @@ impl Calls {
 
     /// What a call that nobody knows any more ended with.
     fn unknown() -> Answer {
-        Answer::lost(Loss::Fault)
+        Answer::lost()
     }
 
     /// The answer to a call that is done, which gives its credit back.

@@ -72,6 +72,7 @@ mod incoming;
 pub mod monitor;
 mod pending;
 pub mod print;
+mod raw;
 mod runtime;
 pub mod scheduler;
 pub mod syscalls;
@@ -89,6 +90,7 @@ pub use facts::{
     current_core, current_vcore, kernel_entries, max_vcores, process_name, vcores_granted,
 };
 pub use monitor::Monitor;
+pub use raw::raw_call;
 pub use runtime::Runtime;
 pub use syscalls::{
     File, ReadError, Reading, Reply, batch, become_mcp, exit, open, request_vcores, sleep,

@@ -398,19 +398,23 @@ impl Runtime {
         }
     }
 
-    /// The server is dead, for all vcores: each call ends, and each block is the process's again.
+    /// The server is dead, for all vcores: each call ends. Blocks that are away stay away.
     fn lose_server(&self) {
         // Before a call ends with it: an exit asks then.
         self.lost.store(true, Ordering::SeqCst);
         for vcore in 0..self.vcores.len() {
             self.close(vcore, Loss::Death);
         }
-        self.pool.take_all_back();
         let exiting = *self.exiting.lock();
         if let (Some(status), Some((_, vcore))) = (exiting, tls::current()) {
             self.enter().exit_without_server(vcore, status);
             self.end();
         }
+    }
+
+    /// Generation of the process.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// Whether the server is dead.

@@ -28,7 +28,7 @@ pub(crate) enum Submission {
 }
 
 impl Submission {
-    fn new(call: Call, mut syscall: Syscall) -> Submission {
+    pub(crate) fn new(call: Call, mut syscall: Syscall) -> Submission {
         if syscall.pool == 0 && call != Call::Exit {
             syscall.pool = Runtime::timeout();
         }
@@ -70,7 +70,7 @@ impl Submission {
         }
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
         match self {
             Submission::Pending(pending) => Pin::new(pending).poll(context),
             Submission::Answered(answer) => Poll::Ready(*answer),

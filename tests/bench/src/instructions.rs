@@ -20,8 +20,8 @@ use crate::work::fill;
 /// What the child says where its work begins and ends.
 const MARK: Signal = Signal::SIGUSR1;
 
-/// Messages, or polls, of the first and of the second time.
-const TIMES: [usize; 2] = [32, 160];
+/// Messages, or polls, of the first and of the second time: whole batches.
+pub type Times = [usize; 2];
 
 /// The name under which the child does nothing but copy.
 const COPY: &str = "copy";
@@ -139,7 +139,7 @@ fn mark() {
 ///
 /// # Errors
 /// Where there is no such candidate, or no parent that counts.
-pub fn child(name: &str) -> Result<()> {
+pub fn child(name: &str, times: Times) -> Result<()> {
     let subject = Subject::all().into_iter().find(|it| it.name == name);
     let steps = match subject {
         Some(subject) => subject.steps,
@@ -148,7 +148,7 @@ pub fn child(name: &str) -> Result<()> {
     };
     ptrace::traceme().context("this process cannot be traced")?;
     for work in WORKS {
-        for times in TIMES {
+        for times in times {
             steps(work, times);
         }
     }
@@ -159,12 +159,12 @@ pub fn child(name: &str) -> Result<()> {
 ///
 /// # Errors
 /// Where a child cannot be started or traced.
-pub fn count(names: &[&'static str]) -> Result<Vec<Counts>> {
-    let copied = trace(COPY)?;
+pub fn count(names: &[&'static str], times: Times) -> Result<Vec<Counts>> {
+    let copied = trace(COPY, times)?;
     names
         .iter()
         .map(|name| {
-            let [batches, singly, poll] = trace(name)?;
+            let [batches, singly, poll] = trace(name, times)?;
             Ok(Counts {
                 batches: batches - copied[0],
                 singly: singly - copied[1],
@@ -175,10 +175,11 @@ pub fn count(names: &[&'static str]) -> Result<Vec<Counts>> {
 }
 
 /// Instructions for each time of each work.
-fn trace(name: &str) -> Result<[f64; 3]> {
+fn trace(name: &str, times: Times) -> Result<[f64; 3]> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let mut child = Command::new(program)
-        .args(["--traced", name])
+        .args(["--traced", name, "--times"])
+        .args(times.map(|times| times.to_string()))
         .spawn()
         .context("cannot start a child")?;
     let pid = Pid::from_raw(child.id().cast_signed());
@@ -193,7 +194,7 @@ fn trace(name: &str) -> Result<[f64; 3]> {
             until_mark(pid)?;
             *steps = count_until_mark(pid)?;
         }
-        *count = (steps[1] - steps[0]) as f64 / (TIMES[1] - TIMES[0]) as f64;
+        *count = (steps[1] - steps[0]) as f64 / (times[1] - times[0]) as f64;
     }
     ptrace::detach(pid, None).context("cannot let a child go")?;
     child.wait()?;

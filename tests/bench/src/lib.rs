@@ -30,6 +30,8 @@ pub struct Effort {
     pub bursts: u64,
     /// Repetitions of what does not compare candidates.
     pub repeats: usize,
+    /// Messages of the two times that instructions are counted.
+    pub traced: instructions::Times,
 }
 
 impl Effort {
@@ -41,6 +43,7 @@ impl Effort {
         messages: 1_000_000,
         bursts: 40,
         repeats: 41,
+        traced: [32, 160],
     };
 
     /// Long enough to see that everything works.
@@ -51,5 +54,6 @@ impl Effort {
         messages: 10_000,
         bursts: 10,
         repeats: 2,
+        traced: [0, 32],
     };
 }

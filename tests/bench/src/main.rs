@@ -19,6 +19,9 @@ struct Options {
     /// Do the work of a candidate whose instructions the parent process counts.
     #[arg(long, hide = true, value_name = "CANDIDATE")]
     traced: Option<String>,
+    /// How often it does it, the first time and the second.
+    #[arg(long, hide = true, num_args = 2, value_name = "NUMBER")]
+    times: Vec<usize>,
     /// Measure candidates in so many rounds for the parent process.
     #[arg(long, hide = true, value_name = "NUMBER", requires = "chunks")]
     rounds: Option<usize>,
@@ -30,7 +33,8 @@ struct Options {
 fn main() -> Result<()> {
     let options = Options::parse();
     if let Some(name) = options.traced {
-        return instructions::child(&name);
+        let times = options.times.try_into();
+        return instructions::child(&name, times.unwrap_or(Effort::FULL.traced));
     }
     let cores = pin::two_cores()?;
     if let (Some(rounds), Some(chunks)) = (options.rounds, options.chunks) {

@@ -133,7 +133,7 @@ pub fn run(cores: Cores, effort: &Effort) -> Result<Report> {
     let mut candidates = compare::run(effort)?;
     eprintln!("instructions");
     let names: Vec<_> = candidates.iter().map(|candidate| candidate.name).collect();
-    let instructions_missing = match instructions::count(&names) {
+    let instructions_missing = match instructions::count(&names, effort.traced) {
         Ok(counts) => {
             for (candidate, counts) in candidates.iter_mut().zip(counts) {
                 candidate.instructions = Some(counts);

@@ -20,7 +20,6 @@ mod process;
 mod random;
 mod report;
 mod scenario;
-pub mod script;
 mod server;
 mod simulation;
 mod state;

@@ -5,9 +5,9 @@ use atoll_abi::layout::MAX_VCORES;
 use atoll_abi::name::Name;
 use atoll_abi::plan::{Channel, Cluster, MAX_CORES, NONE, Plan, Pool, Process};
 use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
+use atoll_scenarios::script;
 
 use crate::scenario::Scenario;
-use crate::script;
 
 /// Blocks of each process's pool.
 pub const POOL_BLOCKS: u32 = 8;

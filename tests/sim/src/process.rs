@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use atoll_abi::process::FAULTED;
 use atoll_abi::syscall::{Call, Status, Syscall};
 use atoll_channel::CAPACITY;
+use atoll_scenarios::script;
 
 use crate::machine::POOL_BLOCKS;
-use crate::script;
 use crate::simulation::Simulation;
 
 /// A call as it is made.

@@ -5,11 +5,11 @@ use atoll_abi::name::Name;
 use atoll_abi::syscall::{Call, NO_BLOCK, Status, Syscall};
 use atoll_abi::time::Timeout;
 use atoll_core::FIRST_GENERATION;
+use atoll_scenarios::script;
 
 use crate::machine::{POOL_BLOCKS, volume};
 use crate::process::{Hold, Planned, Process};
 use crate::random::Random;
-use crate::script;
 use crate::simulation::Simulation;
 
 /// A call with nothing but its name and tag.

@@ -1,5 +1,6 @@
 //! Processes that test the system from inside, and processes that fail beside one that must not notice.
 
+use atoll_scenarios::script::EXIT_STATUS;
 use serde_json::{Value, json};
 
 use crate::context::expect_pass;
@@ -27,6 +28,11 @@ pub fn tests() -> Vec<Test> {
             "storm",
             "a million calls cross two kernels and all of them are accounted for",
             storm,
+        ),
+        Test::new(
+            "script",
+            "the scenario of all worlds has its expected trace on two kernels",
+            script,
         ),
         Test::new(
             "outage",
@@ -157,6 +163,24 @@ fn storm(context: &Context) -> TestResult {
         end["sent"] == STORM + 2 && end["received"] == STORM + 2,
         "the channel carried {end}"
     );
+    Ok(())
+}
+
+fn script(context: &Context) -> TestResult {
+    let folder = context.folder("script")?;
+    // As long as the scenario's file `input`.
+    let input = inputs::write(&folder, &inputs::random(2 * 4096 + 513))?;
+    let (ended, report) = context.run(&plan("script"), &input, &folder, &[])?;
+    let found = statuses(&report);
+    check!(
+        found == [json!(["here", EXIT_STATUS]), json!(["there", EXIT_STATUS])],
+        "the processes ended as {found:?}: {}",
+        ended.shown()
+    );
+    for process in ["here", "there"] {
+        let said = result(&report, process);
+        check!(said["as_expected"] == true, "{process}: {said}");
+    }
     Ok(())
 }
 
