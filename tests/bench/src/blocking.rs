@@ -135,26 +135,9 @@ impl Cost {
     }
 }
 
-/// Gaps between bursts in nanoseconds, the same ones each time: three of four are shorter than what blocking costs, one
-/// is five to fifteen times as long.
-pub fn gaps(bursts: u64, blocking: f64) -> Vec<u64> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut uniform = || {
-        // Marsaglia's xorshift.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    };
-    (0..bursts)
-        .map(|_| {
-            let long = uniform() < 0.25;
-            let part = uniform();
-            let gap = if long { 5.0 + 10.0 * part } else { part };
-            (gap * blocking) as u64
-        })
-        .collect()
-}
+/// Lengths of the gaps before bursts, in what blocking costs: a budget has to do well whatever its process waits for, and
+/// each constant meets a length that is just beyond it.
+pub const GAPS: [f64; 6] = [0.03, 0.12, 0.3, 0.6, 2.0, 8.0];
 
 /// Sends one message after each gap to a consumer that polls so often, then blocks; tells what each cost.
 pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Vec<Cost> {
@@ -282,9 +265,10 @@ pub fn calibrate(cores: Cores, bursts_of_run: u64, repeats: usize) -> Calibratio
 pub struct BudgetResult {
     /// The budget.
     pub budget: Budget,
-    /// CPU time and latency of a burst, over what blocking costs: the mean over the gaps of the median over the runs,
-    /// which a run that was disturbed does not move, and likewise of the quartiles.
-    pub cost: Spread,
+    /// For each of [`GAPS`], CPU time and latency of a burst, over what blocking costs: the median over all runs.
+    pub costs: Vec<f64>,
+    /// The most that it pays over the budget that is best for one of the gaps.
+    pub regret: f64,
     /// Part of the bursts before which the consumer blocked.
     pub sleeps: f64,
 }
@@ -305,36 +289,53 @@ pub fn compare_budgets(
         calibrated: false,
     });
     let budgets: Vec<_> = std::iter::once(calibrated).chain(constants).collect();
-    let gaps = gaps(bursts_of_run, calibration.blocking);
-    let mut runs = vec![Vec::new(); budgets.len()];
+    // By budget, then by gap.
+    let mut runs = vec![vec![Vec::new(); GAPS.len()]; budgets.len()];
     let end = Instant::now() + LIMIT;
     for round in (0..repeats).take_while(|round| *round == 0 || Instant::now() < end) {
-        for place in 0..budgets.len() {
-            let place = (place + round) % budgets.len();
-            runs[place].push(bursts(cores, &gaps, budgets[place].polls));
+        for (at, gap) in GAPS.iter().enumerate() {
+            let gaps = vec![(gap * calibration.blocking) as u64; bursts_of_run as usize];
+            for place in 0..budgets.len() {
+                let place = (place + round) % budgets.len();
+                runs[place][at].extend(bursts(cores, &gaps, budgets[place].polls));
+            }
         }
     }
-    let results = budgets.into_iter().zip(runs);
-    results
+    let mut results: Vec<_> = budgets
+        .into_iter()
+        .zip(runs)
         .map(|(budget, runs)| summarize(budget, &runs, calibration.blocking))
-        .collect()
+        .collect();
+    let best: Vec<f64> = (0..GAPS.len())
+        .map(|at| {
+            results
+                .iter()
+                .map(|result| result.costs[at])
+                .fold(f64::INFINITY, f64::min)
+        })
+        .collect();
+    for result in &mut results {
+        let ratios = result
+            .costs
+            .iter()
+            .zip(&best)
+            .map(|(cost, best)| cost / best);
+        result.regret = ratios.fold(0.0, f64::max);
+    }
+    results
 }
 
 fn summarize(budget: Budget, runs: &[Vec<Cost>], blocking: f64) -> BudgetResult {
-    let gaps = runs[0].len();
-    let by_gap: Vec<Spread> = (0..gaps)
-        .filter_map(|gap| Spread::of(runs.iter().map(|run| run[gap].total() / blocking)))
-        .collect();
-    let mean = |get: fn(&Spread) -> f64| by_gap.iter().map(get).sum::<f64>() / gaps as f64;
+    let costs = runs.iter().map(|run| {
+        let spread = Spread::of(run.iter().map(|cost| cost.total() / blocking));
+        spread.map_or(f64::NAN, |spread| spread.median)
+    });
+    let all = runs.iter().flatten().count();
     let slept = runs.iter().flatten().filter(|cost| cost.slept).count();
     BudgetResult {
         budget,
-        cost: Spread {
-            lower: mean(|spread| spread.lower),
-            median: mean(|spread| spread.median),
-            upper: mean(|spread| spread.upper),
-            count: runs.len(),
-        },
-        sleeps: slept as f64 / (gaps * runs.len()) as f64,
+        costs: costs.collect(),
+        regret: f64::NAN,
+        sleeps: slept as f64 / all as f64,
     }
 }

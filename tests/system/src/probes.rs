@@ -30,6 +30,11 @@ pub fn tests() -> Vec<Test> {
             storm,
         ),
         Test::new(
+            "kernel-entries",
+            "a process whose server is awake enters the kernel for no call",
+            kernel_entries,
+        ),
+        Test::new(
             "script",
             "the scenario of all worlds has its expected trace on two kernels",
             script,
@@ -162,6 +167,37 @@ fn storm(context: &Context) -> TestResult {
     check!(
         end["sent"] == STORM + 2 && end["received"] == STORM + 2,
         "the channel carried {end}"
+    );
+    Ok(())
+}
+
+/// On a machine that counts instructions, where who is awake depends on nothing outside.
+fn kernel_entries(context: &Context) -> TestResult {
+    let folder = context.folder("kernel-entries")?;
+    let input = inputs::write(&folder, &inputs::text(10_000))?;
+    let plan = "tests/bench/plans/apart.toml";
+    let (ended, report) = context.run(plan, &input, &folder, &["--count-instructions"])?;
+    expect_pass(&ended, &report)?;
+    let results = report["results"].as_array().into_iter().flatten();
+    let said: Vec<&Value> = results.map(|result| &result["result"]).collect();
+    let calls: Vec<_> = said
+        .iter()
+        .filter(|it| it["kind"] == "asynchronous")
+        .collect();
+    check!(calls.len() == 6, "what was measured: {said:?}");
+    for call in calls {
+        check!(
+            call["calls"].as_u64() > Some(1000)
+                && call["entries"] == 0
+                && call["server_entries"] == 0,
+            "kernel entries: {call}"
+        );
+    }
+    // Whoever calls through the kernel enters it.
+    let synchronous = said.iter().find(|it| it["kind"] == "synchronous");
+    check!(
+        synchronous.is_some_and(|it| it["entries"].as_u64() >= it["calls"].as_u64()),
+        "the count of kernel entries: {synchronous:?}"
     );
     Ok(())
 }
