@@ -1,7 +1,7 @@
 //! Calls that are wrong, each of which ends with what is wrong about it, and calls at the edges that are right.
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_runtime::{Block, File, Status, become_mcp, open, println, request_vcores};
+use atoll_runtime::{Block, File, Runtime, Status, become_mcp, open, println, request_vcores};
 
 use crate::{check, wrong};
 
@@ -58,12 +58,23 @@ pub fn probe() {
         "vcores for a single-core process",
     );
     check(become_mcp().wait().is_ok(), "becoming a many-core process");
+    let before = Runtime::current().routes();
     check(
-        become_mcp().wait() == Err(Status::NotAllowed),
+        become_mcp().wait().is_ok(),
         "becoming a many-core process twice",
     );
+    let after = Runtime::current().routes();
+    check(
+        after == [before[0] + 1, before[1], before[2]],
+        "what the runtime knows leaves the process",
+    );
     check(file.close().wait().is_ok(), "closing the input");
-    println!(r#"result {{"calls":18}}"#);
+    let [_, server, remote] = Runtime::current().routes();
+    check(
+        server > after[1] && remote == 0,
+        "files of its own cluster are served elsewhere",
+    );
+    println!(r#"result {{"calls":20}}"#);
 }
 
 fn read(file: File, offset: u64) -> Result<usize, Status> {

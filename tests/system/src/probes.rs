@@ -94,7 +94,7 @@ fn probe(context: &Context) -> TestResult {
         "vcores: {vcores}"
     );
     let calls = result(&report, "probe-calls");
-    check!(*calls == json!({"calls": 18}), "calls: {calls}");
+    check!(*calls == json!({"calls": 20}), "calls: {calls}");
     // All slots but the server's notification, the vcore's, and its fault endpoint.
     let slots = &result(&report, "probe-escape")["slots"];
     check!(*slots == 1024 - 3, "slots: {slots}");
