@@ -23,6 +23,8 @@ struct Supervisor<'a> {
     /// Maps the pages on which is said that a server is gone.
     authority: Authority,
     not_ready: usize,
+    /// Devices of which the driver has not said yet whether they can be used.
+    starting: Vec<usize>,
     running: Vec<usize>,
     /// Clusters without a server.
     stopped: Vec<usize>,
@@ -41,6 +43,7 @@ pub fn run(
         instance,
         authority,
         not_ready: 0,
+        starting: Vec::new(),
         running: clusters
             .iter()
             .flat_map(|parts| parts.processes.iter().map(|parts| parts.process))
@@ -48,13 +51,7 @@ pub fn run(
         stopped: Vec::new(),
         clusters,
     };
-    for parts in &supervisor.clusters {
-        let driver = parts.driver.iter().map(|(thread, _)| thread);
-        for thread in driver.chain([&parts.server_thread]) {
-            supervisor.not_ready += 1;
-            thread.tcb_resume().expect("the thread was set up");
-        }
-    }
+    supervisor.start();
     let (mut info, mut speaker) = endpoint.recv();
     loop {
         let answer = supervisor.handle(&info, speaker);
@@ -66,6 +63,40 @@ pub fn run(
 }
 
 impl Supervisor<'_> {
+    /// Starts the drivers, and the servers when the drivers are done with setting up their devices: a device that appears
+    /// in the machine's memory map changes the map, and under QEMU a register of another device that is read at that moment
+    /// can read as zero.
+    fn start(&mut self) {
+        let drivers = self
+            .clusters
+            .iter()
+            .filter_map(|parts| parts.driver.as_ref());
+        for (thread, _) in drivers {
+            self.starting += 1;
+            thread.tcb_resume().expect("the thread was set up");
+        }
+        self.not_ready = self.starting + self.clusters.len();
+        if self.starting == 0 {
+            self.start_servers();
+        }
+    }
+
+    fn start_servers(&self) {
+        for parts in &self.clusters {
+            let started = parts.server_thread.tcb_resume();
+            started.expect("the thread was set up");
+        }
+    }
+
+    /// The driver of a device has said whether it can be used, or never will.
+    fn driver_started(&mut self, device: usize) {
+        let before = self.starting.len();
+        self.starting.retain(|starting| *starting != device);
+        if self.starting.is_empty() && before > 0 {
+            self.start_servers();
+        }
+    }
+
     /// Handles a message; the label of the answer, where its sender waits for one.
     fn handle(&mut self, info: &MessageInfo, speaker: u64) -> Option<u64> {
         let (kind, index) = badge::split(speaker);
@@ -74,11 +105,18 @@ impl Supervisor<'_> {
             (badge::DRIVER, request::LOG) => {
                 println!("[{}] {}", self.plan.devices[index].name, text(info))
             }
-            (badge::SERVER | badge::DRIVER, request::READY) => self.ready(),
-            (badge::DRIVER, request::FAILED) => println!(
-                r#"@atoll {{"event":"fault","who":"driver:{}","reason":"the device did not start; see its log"}}"#,
-                self.plan.devices[index].name
-            ),
+            (badge::SERVER, request::READY) => self.ready(),
+            (badge::DRIVER, request::READY) => {
+                self.ready();
+                self.driver_started(index);
+            }
+            (badge::DRIVER, request::FAILED) => {
+                println!(
+                    r#"@atoll {{"event":"fault","who":"driver:{}","reason":"the device did not start; see its log"}}"#,
+                    self.plan.devices[index].name
+                );
+                self.driver_started(index);
+            }
             (badge::SERVER, request::CHANNEL) => self.channel(index),
             (badge::SERVER, request::EXITED) => {
                 let [process, status, vcores] = [0, 1, 2].map(sel4::get_mr);
@@ -216,6 +254,7 @@ impl Supervisor<'_> {
             badge::PROCESS if self.has_no_server(index) => self.end(index / MAX_VCORES, FAULTED),
             badge::PROCESS => self.stop(index / MAX_VCORES),
             badge::SERVER => self.stop_server(index),
+            badge::DRIVER => self.driver_started(index),
             _ => {}
         }
     }
