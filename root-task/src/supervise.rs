@@ -67,16 +67,15 @@ impl Supervisor<'_> {
     /// in the machine's memory map changes the map, and under QEMU a register of another device that is read at that moment
     /// can read as zero.
     fn start(&mut self) {
-        let drivers = self
-            .clusters
-            .iter()
-            .filter_map(|parts| parts.driver.as_ref());
-        for (thread, _) in drivers {
-            self.starting += 1;
-            thread.tcb_resume().expect("the thread was set up");
+        for parts in &self.clusters {
+            if let Some((thread, _)) = &parts.driver {
+                let device = self.plan.clusters[parts.cluster].block_device;
+                self.starting.push(device as usize);
+                thread.tcb_resume().expect("the thread was set up");
+            }
         }
-        self.not_ready = self.starting + self.clusters.len();
-        if self.starting == 0 {
+        self.not_ready = self.starting.len() + self.clusters.len();
+        if self.starting.is_empty() {
             self.start_servers();
         }
     }
