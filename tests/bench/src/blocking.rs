@@ -2,6 +2,7 @@
 
 use std::hint::{black_box, spin_loop};
 use std::os::fd::OwnedFd;
+use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -136,8 +137,10 @@ impl Cost {
 }
 
 /// Lengths of the gaps before bursts, in what blocking costs: a budget has to do well whatever its process waits for, and
-/// each constant meets a length that is just beyond it.
-pub const GAPS: [f64; 6] = [0.03, 0.12, 0.3, 0.6, 2.0, 8.0];
+/// each constant is worst at the length that is just beyond it, so they lie close where that can be.
+pub const GAPS: [f64; 14] = [
+    0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.5, 2.0, 4.0, 8.0,
+];
 
 /// Sends one message after each gap to a consumer that polls so often, then blocks; tells what each cost.
 pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Vec<Cost> {
@@ -146,9 +149,12 @@ pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Vec<Cost> {
     let start = Instant::now();
     let now = || start.elapsed().as_nanos() as u64;
     pin(cores[0]);
+    // A consumer that is not there yet would find the first bursts waiting.
+    let there = Barrier::new(2);
     thread::scope(|scope| {
         let consumer = scope.spawn(|| {
             pin(cores[1]);
+            there.wait();
             let mut before = cpu_time();
             let mut received = Vec::with_capacity(gaps.len());
             for _ in gaps {
@@ -164,6 +170,7 @@ pub fn bursts(cores: Cores, gaps: &[u64], polls: u64) -> Vec<Cost> {
             }
             received
         });
+        there.wait();
         let mut due = now();
         let rung: Vec<u64> = gaps
             .iter()

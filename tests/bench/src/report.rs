@@ -118,7 +118,7 @@ const METHOD: [&str; 6] = [
      arrived; the time until the last reply has arrived, over 32, in floors.",
     "Instructions are those of sender and receiver together, counted by single-stepping one thread that sends and then \
      receives, less those of the same loop with a 64-byte copy in and a 64-byte copy out.",
-    "Poll budgets: one message after each gap, in runs of gaps of one length, from 0.03 to 8 times what blocking costs. \
+    "Poll budgets: one message after each gap, in runs of gaps of one length, from 0.05 to 8 times what blocking costs. \
      Cost: CPU time of the consumer and of ringing, and latency, weighed the same. Regret: the most that a budget pays at \
      one of the lengths over the budget that is best there.",
 ];
@@ -382,7 +382,7 @@ pub fn table(report: &Report) -> String {
             result
                 .costs
                 .iter()
-                .map(|cost| format!(" {cost:>6.2}"))
+                .map(|cost| format!(" {cost:>5.2}"))
                 .collect::<String>()
         ));
     }
