@@ -140,10 +140,12 @@ impl InstanceAudit<'_> {
         if holder == "root-task" {
             // To tell others that a server is gone.
             for channel in plan.channels() {
-                if channel.clusters.into_iter().any(runs) {
-                    allowed.push(window(channel));
-                    if channel.doorbell == DoorbellKind::Hpet as u32 {
-                        allowed.push(HPET_BASE..HPET_BASE + PAGE_SIZE as u64);
+                for (cluster, sends) in channel.clusters.into_iter().zip(first_pages(channel)) {
+                    if runs(cluster) {
+                        allowed.push(sends);
+                        if channel.doorbell == DoorbellKind::Hpet as u32 {
+                            allowed.push(HPET_BASE..HPET_BASE + PAGE_SIZE as u64);
+                        }
                     }
                 }
             }

@@ -73,6 +73,7 @@ impl Endpoint {
         Endpoint::come_back(unsafe { rings(window) }, side)
     }
 
+    #[cfg(not(loom))]
     fn come_back(rings: [Shared; 2], side: Side) -> Endpoint {
         let (outgoing, _) = side.orient([&rings[0], &rings[1]]);
         let number = generation::next(incarnation(&outgoing.header));
@@ -91,13 +92,6 @@ impl Endpoint {
             Endpoint::new(rings.clone(), Side::First),
             Endpoint::new(rings, Side::Second),
         )
-    }
-
-    /// A new incarnation of this side: see `attach_again`.
-    #[cfg(loom)]
-    pub fn again(self, side: Side) -> Endpoint {
-        let (zero, one) = side.orient([self.outgoing, self.incoming]);
-        Endpoint::come_back([zero, one], side)
     }
 
     /// The channel's generation: it grows whenever one of its sides dies or comes back.
@@ -119,10 +113,7 @@ impl Endpoint {
 
     /// Says that this side is dead: it wants no more of a peer that broke the protocol, say.
     pub fn close(&mut self) {
-        set_incarnation(
-            &self.outgoing.header,
-            generation::dead(incarnation(&self.outgoing.header)),
-        );
+        bury(&self.outgoing.header);
     }
 }
 
@@ -135,10 +126,7 @@ impl Endpoint {
 pub unsafe fn announce_lost(window: *mut u8, side: Side) {
     // SAFETY: the caller promises a whole window.
     let (outgoing, _) = side.orient(unsafe { rings(window) });
-    set_incarnation(
-        &outgoing.header,
-        generation::dead(incarnation(&outgoing.header)),
-    );
+    bury(&outgoing.header);
 }
 
 /// As [`announce_lost`], by the first page of the ring on which the side sends.
@@ -148,8 +136,7 @@ pub unsafe fn announce_lost(window: *mut u8, side: Side) {
 #[cfg(not(loom))]
 pub unsafe fn announce_lost_on(page: *mut u8) {
     // SAFETY: the caller promises the page; a header is made of atomics only, and every bit pattern is one.
-    let header = unsafe { &*page.cast::<Header>() };
-    set_incarnation(header, generation::dead(incarnation(header)));
+    bury(unsafe { &*page.cast::<Header>() });
 }
 
 /// # Safety
@@ -168,6 +155,11 @@ unsafe fn rings(window: *mut u8) -> [Shared; 2] {
 fn incarnation(header: &Header) -> u64 {
     // Acquire: whoever raised the number has written nothing of an earlier generation after it.
     header.incarnation.0.load(Ordering::Acquire)
+}
+
+/// Says of the side that sends on a ring that it is dead.
+fn bury(header: &Header) {
+    set_incarnation(header, generation::dead(incarnation(header)));
 }
 
 fn set_incarnation(header: &Header, number: u64) {

@@ -1,9 +1,8 @@
 //! How everything that waits for room in a ring gets into it: batches, each with one publication.
 
 use atoll_abi::block::{BlockOperation, BlockRequest, SECTOR_SIZE};
-use atoll_abi::layout::RING_SLOTS;
+use atoll_abi::layout::{MAX_VCORES, RING_SLOTS};
 use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
-use atoll_abi::plan::MAX_PROCESSES;
 use atoll_abi::syscall::{ANSWER, Call, Completion, NO_BLOCK};
 use zerocopy::FromZeros;
 
@@ -64,7 +63,7 @@ impl Personality {
         };
         if let Some(ring) = tenant.rings.get_mut(vcore) {
             self.calls.push(&mut ring.finished, id);
-            const { assert!(MAX_PROCESSES * atoll_abi::layout::MAX_VCORES == 16 * 16) };
+            const { assert!(MAX_VCORES <= u16::BITS as usize, "a bit for each vcore") };
             if let Some(bits) = self.finished.get_mut(process) {
                 *bits |= 1 << vcore;
             }
@@ -79,14 +78,12 @@ impl Personality {
         environment: &mut E,
     ) -> bool {
         for _ in 0..RING_SLOTS.div_ceil(BATCH) {
+            if self.nothing_in_line(process, vcore) {
+                return false;
+            }
             let mut batch = [Completion::new_zeroed(); BATCH];
             let count = self.line_up(process, vcore, &mut batch);
-            let Some(completions) = batch.get(..count).filter(|batch| !batch.is_empty()) else {
-                if let Some(bits) = self.finished.get_mut(process) {
-                    *bits &= !(1 << vcore);
-                }
-                return false;
-            };
+            let completions = batch.get(..count).unwrap_or_default();
             let Some(tenant) = self.processes.get_mut(process) else {
                 return false;
             };
@@ -129,11 +126,8 @@ impl Personality {
             if sent < count {
                 return true;
             }
-            if self.nothing_in_line(process, vcore) {
-                return false;
-            }
         }
-        false
+        !self.nothing_in_line(process, vcore)
     }
 
     /// Whether a vcore has no completion in line, which is noted.

@@ -96,7 +96,7 @@ pub struct Personality {
 }
 
 /// What a step receives into.
-pub(crate) type Batch<T> = [T; BATCH];
+type Batch<T> = [T; BATCH];
 
 impl Personality {
     /// A personality of no cluster: [`configure`](Personality::configure) it.

@@ -1,7 +1,7 @@
 //! The thread that is a cluster's server.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use atoll_core::{Personality, Progress};
@@ -10,15 +10,22 @@ use crate::bell::Bell;
 use crate::disk::PATIENCE;
 use crate::world::World;
 
-/// The life of a server: steps while there is work, then arms its rings, looks once more, and blocks.
+/// The life of a server: steps while there is work, then arms its rings, looks once more, and blocks. Counts itself as
+/// finished when all its processes are dead, and goes on for those of others until it is all over.
 pub fn serve(
     mut personality: Box<Personality>,
     mut world: World,
     bell: &Bell,
+    finished: &AtomicUsize,
     over: &Arc<AtomicBool>,
 ) -> (Box<Personality>, World) {
     personality.start(&mut world);
+    let mut told = false;
     while !over.load(Ordering::SeqCst) {
+        if !told && personality.finished() {
+            told = true;
+            finished.fetch_add(1, Ordering::SeqCst);
+        }
         if personality.step(&mut world) == Progress::Worked {
             continue;
         }

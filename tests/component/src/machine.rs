@@ -2,7 +2,7 @@
 //! channel.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use atoll_core::Personality;
 
 use crate::bell::Bell;
 use crate::cluster;
-use crate::disk;
+use crate::disk::{self, PATIENCE};
 use crate::memory::{self, End};
 use crate::world::{Link, World};
 
@@ -37,6 +37,8 @@ pub struct Told {
 
 /// The running machine.
 pub struct Machine {
+    /// Clusters of which all processes are dead.
+    finished: Arc<AtomicUsize>,
     over: Arc<AtomicBool>,
     servers: Vec<Server>,
     driver: JoinHandle<()>,
@@ -101,6 +103,7 @@ impl Machine {
         let plan = plan(vcores as u32);
         let (header, sectors) = disk::volume(files);
         let over = Arc::new(AtomicBool::new(false));
+        let finished = Arc::new(AtomicUsize::new(0));
         let bells = [Bell::default(), Bell::default()];
         let driver_bell = Bell::default();
         let [first, second] = memory::channel();
@@ -139,9 +142,9 @@ impl Machine {
                 });
             }
             let personality = Box::new(Personality::new(&plan, number as u32));
-            let (bell, over) = (bells[number].clone(), over.clone());
+            let (bell, finished, over) = (bells[number].clone(), finished.clone(), over.clone());
             servers.push(thread::spawn(move || {
-                cluster::serve(personality, world, &bell, &over)
+                cluster::serve(personality, world, &bell, &finished, &over)
             }));
         }
         let (server, ended) = (bells[0].clone(), over.clone());
@@ -149,6 +152,7 @@ impl Machine {
             disk::drive(driver_end, &driver_bell, &server, sectors, &ended);
         });
         let machine = Machine {
+            finished,
             over,
             servers,
             driver,
@@ -156,13 +160,16 @@ impl Machine {
         (machine, processes)
     }
 
-    /// Stops everything. Gives, of each cluster, what its processes printed and how they ended.
+    /// Stops everything when all processes are dead. Gives, of each cluster, what its processes printed and how they ended.
     ///
     /// # Panics
-    /// Where a thread panicked, or a server kept a call, a block or an open file of processes that are all gone.
+    /// Where a process does not come to its end, a thread panicked, or a server kept a call, a block or an open file.
     pub fn stop(self) -> Vec<Told> {
-        // What is under way between the servers ends first.
-        thread::sleep(Duration::from_millis(100));
+        let begun = Instant::now();
+        while self.finished.load(Ordering::SeqCst) < self.servers.len() {
+            assert!(begun.elapsed() < LOST, "a process does not come to its end");
+            thread::sleep(PATIENCE);
+        }
         self.over.store(true, Ordering::SeqCst);
         let joined = |thread: Server| match thread.join() {
             Ok(found) => found,
@@ -171,11 +178,9 @@ impl Machine {
         let found: Vec<_> = self.servers.into_iter().map(joined).collect();
         assert!(self.driver.join().is_ok(), "the driver panicked");
         for (personality, _) in &found {
-            if personality.finished() {
-                assert_eq!(personality.outstanding(), 0, "calls are left");
-                assert_eq!(personality.blocks_in_use(), 0, "blocks are left");
-                assert_eq!(personality.open_files(), 0, "files are left");
-            }
+            assert_eq!(personality.outstanding(), 0, "calls are left");
+            assert_eq!(personality.blocks_in_use(), 0, "blocks are left");
+            assert_eq!(personality.open_files(), 0, "files are left");
         }
         found
             .into_iter()

@@ -39,7 +39,8 @@ fn what_the_plan_gives_may_be_held() {
     assert_allowed(0, 0x1804_4000, 0x1804_8000, "server:io");
     assert_allowed(0, HPET_BASE, HPET_BASE + 0x1000, "server:io");
     // To tell the others that a server is gone.
-    assert_allowed(1, 0x1800_0000, 0x1800_4000, "root-task");
+    assert_allowed(0, 0x1800_0000, 0x1800_1000, "root-task");
+    assert_allowed(1, 0x1800_2000, 0x1800_3000, "root-task");
     assert_allowed(1, HPET_BASE, HPET_BASE + 0x1000, "root-task");
     assert_allowed(1, HPET_BASE, HPET_BASE + 0x1000, "server:compute");
     assert_allowed(0, 0xB002_0000, 0xB002_1000, "driver:disk");
@@ -60,6 +61,19 @@ fn an_operator_may_watch_the_channels_of_its_cluster() {
     assert!(held(0x1800_2000, 0x1800_3000).is_empty());
     assert_eq!(held(0x1800_1000, 0x1800_2000).len(), 1);
     assert_eq!(held(0x1800_3000, 0x1800_4000).len(), 1);
+}
+
+#[test]
+fn a_root_task_holds_of_a_window_only_where_its_own_servers_say_that_they_live() {
+    for (instance, first, end) in [
+        (0, 0x1800_1000, 0x1800_2000),
+        (0, 0x1800_2000, 0x1800_3000),
+        (1, 0x1800_0000, 0x1800_1000),
+        (1, 0x1800_3000, 0x1800_4000),
+    ] {
+        let found = violations(instance, frames(first, end, "root-task"));
+        assert_eq!(found.len(), 1, "{instance}: {first:#x}");
+    }
 }
 
 #[test]
