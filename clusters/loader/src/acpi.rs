@@ -2,8 +2,12 @@
 //!
 //! Structures are those of the ACPI specification 6.5, chapter 5.2.
 
+use crate::extent::Extent;
+
 /// Bytes of a table header, whose length field is at 4 and checksum at 9.
 const HEADER_SIZE: usize = 36;
+/// Tables of this length or more are not believed.
+const MAX_LENGTH: u32 = 1 << 20;
 /// Where the MADT's list of structures begins.
 const MADT_LIST: usize = 44;
 /// MADT structure types: a local APIC, and one with an identifier beyond 8 bits.
@@ -21,21 +25,37 @@ pub enum TableError {
     Checksum,
 }
 
-/// The address of the RSDT that an RSDP at the start of `bytes` names, where there is one.
-pub fn rsdt_address(bytes: &[u8]) -> Option<u32> {
-    let rsdp = bytes.get(..20)?;
-    (rsdp.starts_with(b"RSD PTR ") && sum(rsdp) == 0).then(|| word(rsdp, 16))
+/// Where the RSDT lies that the first valid RSDP in the BIOS area names; an RSDP begins at a multiple of 16 bytes.
+pub fn rsdt_address(bios: &[u8]) -> Option<u32> {
+    let mut places = (0..bios.len()).step_by(16);
+    places.find_map(|place| {
+        let rsdp = bios.get(place..place + 20)?;
+        (rsdp.starts_with(b"RSD PTR ") && sum(rsdp) == 0).then(|| word(rsdp, 16))
+    })
 }
 
-/// The length that a table's header claims; `header` must have at least 8 bytes.
-pub fn table_length(header: &[u8]) -> Option<usize> {
-    Some(u32::from_le_bytes(header.get(4..8)?.try_into().ok()?) as usize)
+/// Where the bytes of a table lie that are needed to know its length.
+pub fn length_extent(address: u32) -> Option<Extent> {
+    Extent::new(address.into(), 8)
 }
 
-/// The addresses of the tables that an RSDT lists.
+/// Where a table lies whose first bytes are `header`; `None` where its length is none that a table has.
+pub fn table_extent(address: u32, header: &[u8]) -> Option<Extent> {
+    let length = u32::from_le_bytes(header.get(4..8)?.try_into().ok()?);
+    let has_header = (HEADER_SIZE as u32..MAX_LENGTH).contains(&length);
+    Extent::new(address.into(), length.into()).filter(|_| has_header)
+}
+
+/// The addresses of the tables that an RSDT lists; none where its signature or checksum is wrong.
 pub fn rsdt_entries(table: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    let list = table.get(HEADER_SIZE..).unwrap_or(&[]);
+    let valid = table.starts_with(b"RSDT") && sum(table) == 0;
+    let list = table.get(HEADER_SIZE..).filter(|_| valid).unwrap_or(&[]);
     list.chunks_exact(4).map(|entry| word(entry, 0))
+}
+
+/// Whether a table says that it is a MADT.
+pub fn is_madt(table: &[u8]) -> bool {
+    table.starts_with(b"APIC")
 }
 
 /// A MADT in memory.
@@ -156,12 +176,42 @@ mod tests {
 
     #[test]
     fn the_root_pointer_is_checked() {
-        let mut rsdp = [0; 20];
-        rsdp[..8].copy_from_slice(b"RSD PTR ");
-        rsdp[16..20].copy_from_slice(&0x1234_5678u32.to_le_bytes());
-        assert_eq!(rsdt_address(&rsdp), None);
-        rsdp[8] = 0u8.wrapping_sub(sum(&rsdp));
-        assert_eq!(rsdt_address(&rsdp), Some(0x1234_5678));
-        assert_eq!(rsdt_address(&rsdp[..19]), None);
+        let mut bios = [0; 64];
+        bios[16..24].copy_from_slice(b"RSD PTR ");
+        bios[32..36].copy_from_slice(&0x1234_5678u32.to_le_bytes());
+        assert_eq!(rsdt_address(&bios), None);
+        bios[24] = 0u8.wrapping_sub(sum(&bios));
+        assert_eq!(rsdt_address(&bios), Some(0x1234_5678));
+        assert_eq!(rsdt_address(&bios[..35]), None);
+        bios.copy_within(16..36, 17);
+        bios[16] = 0;
+        assert_eq!(rsdt_address(&bios), None);
+    }
+
+    #[test]
+    fn the_list_of_tables_is_checked() {
+        let mut rsdt = [0; HEADER_SIZE + 9];
+        rsdt[..4].copy_from_slice(b"RSDT");
+        rsdt[HEADER_SIZE..HEADER_SIZE + 8].copy_from_slice(&[1, 0, 0, 0, 0, 2, 0, 0]);
+        assert_eq!(rsdt_entries(&rsdt).next(), None);
+        rsdt[9] = 0u8.wrapping_sub(sum(&rsdt));
+        assert!(rsdt_entries(&rsdt).eq([1, 0x200]));
+        rsdt.swap(0, 1);
+        assert_eq!(rsdt_entries(&rsdt).next(), None);
+        assert_eq!(rsdt_entries(b"RSDT").next(), None);
+    }
+
+    #[test]
+    fn the_length_of_a_table_is_checked() {
+        let extent = |address, length: u32| {
+            let mut header = [0; 8];
+            header[4..].copy_from_slice(&length.to_le_bytes());
+            table_extent(address, &header)
+        };
+        assert_eq!(extent(0x7fe_0000, 36), Extent::new(0x7fe_0000, 36));
+        for length in [0, 35, MAX_LENGTH, u32::MAX] {
+            assert_eq!(extent(0x7fe_0000, length), None, "{length}");
+        }
+        assert_eq!(table_extent(0x7fe_0000, &[0; 7]), None);
     }
 }

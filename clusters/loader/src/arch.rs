@@ -5,15 +5,18 @@
 
 use core::arch::{asm, global_asm};
 
-use crate::memory;
+use atoll_loader::extent::{Extent, OutOfExtent};
+use atoll_loader::machine::START_UP_PAGE;
 
-/// Page of low memory where other cores start; the kernels keep 0x1000 to 0x7bff for theirs.
-const TRAMPOLINE: u64 = 0x8000;
+use crate::memory::{self, Region};
+use crate::refuse;
 
 global_asm!(
     r#"
     .section .multiboot, "a"
     .align 4
+    .global loader_image_start      # The linker script puts this section first.
+loader_image_start:
     .long 0x1BADB002                # magic
     .long 0x3                       # modules on page boundaries, memory information
     .long -(0x1BADB002 + 0x3)
@@ -165,41 +168,61 @@ loader_stack_top:
     .text
 "#,
     run = sym crate::run,
-    trampoline = const TRAMPOLINE,
+    trampoline = const START_UP_PAGE,
     options(att_syntax)
 );
 
 unsafe extern "C" {
     fn loader_enter_kernel(entry: u32, information: u32) -> !;
+    static loader_image_start: u8;
+    static loader_image_end: u8;
     static loader_trampoline: u8;
     static loader_trampoline_entry: u8;
     static loader_trampoline_information: u8;
     static loader_trampoline_end: u8;
 }
 
+/// Where the loader's code, data, page tables and stack are.
+pub fn image() -> Extent {
+    between(&raw const loader_image_start, &raw const loader_image_end)
+}
+
+/// The memory between two symbols.
+fn between(start: *const u8, end: *const u8) -> Extent {
+    Extent::between(start.addr() as u64, end.addr() as u64).unwrap_or_else(|| {
+        refuse(format_args!(
+            "the loader's image ends before it starts; build it with its linker script"
+        ))
+    })
+}
+
 /// Enters a kernel on this processor.
-pub fn enter_kernel(entry: u32, information: u32) -> ! {
-    // SAFETY: the entry point is that of a kernel image that was just loaded; the loader's stack and tables are not
-    // needed any more once it runs.
+///
+/// # Safety
+/// The entry point is that of a kernel that was put in its memory, and the other argument the address of what it is told.
+pub unsafe fn enter_kernel(entry: u32, information: u32) -> ! {
+    // SAFETY: the caller's; the loader's stack and tables are not needed any more once the kernel runs.
     unsafe { loader_enter_kernel(entry, information) }
 }
 
-/// Sets up the page at which another core starts and enters a kernel; the page's address.
-pub fn prepare_trampoline(entry: u32, information: u32) -> u64 {
+/// Sets up the page at which another core starts and enters a kernel. The code runs at [`START_UP_PAGE`] alone.
+pub fn prepare_trampoline(
+    page: &mut Region,
+    entry: u32,
+    information: u32,
+) -> Result<(), OutOfExtent> {
     let start = &raw const loader_trampoline;
-    let length = (&raw const loader_trampoline_end).addr() - start.addr();
+    let code = between(start, &raw const loader_trampoline_end);
     // SAFETY: the trampoline's code lies between these two symbols and is not written to.
-    memory::place(TRAMPOLINE, unsafe {
-        memory::bytes(start.addr() as u64, length)
-    });
+    page.place(START_UP_PAGE, unsafe { memory::bytes(code) })?;
     for (symbol, value) in [
         (&raw const loader_trampoline_entry, entry),
         (&raw const loader_trampoline_information, information),
     ] {
         let offset = symbol.addr() - start.addr();
-        memory::place(TRAMPOLINE + offset as u64, &value.to_le_bytes());
+        page.place(START_UP_PAGE + offset as u64, &value.to_le_bytes())?;
     }
-    TRAMPOLINE
+    Ok(())
 }
 
 /// Something that the kernels are built for and this processor lacks.

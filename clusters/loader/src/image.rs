@@ -4,6 +4,12 @@ use elf::ElfBytes;
 use elf::abi::PT_LOAD;
 use elf::endian::LittleEndian;
 
+use crate::extent::{Extent, OutOfExtent};
+
+/// Where a root task's image is put within its instance's memory: beyond the kernel, which wants it there before it
+/// loads it to its final place.
+const ROOT_TASK_OFFSET: u64 = 16 << 20;
+
 /// One loadable segment of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment<'a> {
@@ -25,19 +31,19 @@ pub enum ImageError {
         /// Physical address of the segment.
         address: u64,
     },
-    /// The entry point does not fit 32 bits.
+    /// The entry point lies outside the instance's memory or does not fit 32 bits.
     Entry,
 }
 
-/// The entry point of a kernel image; its segments go through `place`, each within `[base, base + size)`.
+/// The entry point of a kernel image; its segments go through `place`, each within `memory`.
 ///
 /// # Errors
-/// Says what is wrong with the image; `place` may have been called for the segments before the wrong one.
+/// Says what is wrong with the image, or that `place` had no place for a segment; `place` may have been called for the
+/// segments before the wrong one.
 pub fn load<'a>(
     file: &'a [u8],
-    base: u64,
-    size: u64,
-    mut place: impl FnMut(Segment<'a>),
+    memory: Extent,
+    mut place: impl FnMut(Segment<'a>) -> Result<(), OutOfExtent>,
 ) -> Result<u32, ImageError> {
     let image = ElfBytes::<LittleEndian>::minimal_parse(file).map_err(|_| ImageError::NotElf)?;
     let segments = image.segments().ok_or(ImageError::NotElf)?;
@@ -45,22 +51,32 @@ pub fn load<'a>(
         let bytes = image
             .segment_data(&header)
             .map_err(|_| ImageError::NotElf)?;
-        let address = header.p_paddr;
-        let inside = address >= base
-            && header.p_memsz >= bytes.len() as u64
-            && address
-                .checked_add(header.p_memsz)
-                .is_some_and(|end| end <= base + size);
-        if !inside {
-            return Err(ImageError::OutOfRange { address });
+        let (address, memory_size) = (header.p_paddr, header.p_memsz);
+        let out_of_range = ImageError::OutOfRange { address };
+        let part = memory.part(address, memory_size);
+        if part.is_err() || memory_size < bytes.len() as u64 {
+            return Err(out_of_range);
         }
         place(Segment {
             address,
             bytes,
-            memory_size: header.p_memsz,
-        });
+            memory_size,
+        })
+        .map_err(|_| out_of_range)?;
     }
-    u32::try_from(image.ehdr.e_entry).map_err(|_| ImageError::Entry)
+    match memory.part(image.ehdr.e_entry, 1) {
+        Ok(_) => u32::try_from(image.ehdr.e_entry).map_err(|_| ImageError::Entry),
+        Err(OutOfExtent) => Err(ImageError::Entry),
+    }
+}
+
+/// Where a root task's file of `size` bytes is put in its instance's memory; `None` where there is too little. The kernel
+/// ends at `kernel_end`; it loads the image behind the file and needs as much again.
+pub fn root_task_extent(memory: Extent, kernel_end: u64, size: u64) -> Option<Extent> {
+    let start = memory.start().checked_add(ROOT_TASK_OFFSET)?;
+    let with_image = Extent::new(start, size.checked_mul(3)?)?;
+    let fits = kernel_end <= start && memory.contains(with_image);
+    Extent::new(start, size).filter(|_| fits)
 }
 
 #[cfg(test)]
@@ -85,14 +101,19 @@ mod tests {
         file
     }
 
+    fn memory(start: u64, size: u64) -> Extent {
+        Extent::new(start, size).unwrap()
+    }
+
     #[test]
     fn a_segment_goes_where_it_was_linked() {
         let file = file(0x20_1000, 0x20_1010);
         let mut seen = None;
-        assert_eq!(
-            load(&file, 0x20_0000, 0x10_0000, |segment| seen = Some(segment)),
-            Ok(0x20_1010)
-        );
+        let loaded = load(&file, memory(0x20_0000, 0x10_0000), |segment| {
+            seen = Some(segment);
+            Ok(())
+        });
+        assert_eq!(loaded, Ok(0x20_1010));
         let segment = seen.unwrap();
         assert_eq!(
             (segment.address, segment.bytes, segment.memory_size),
@@ -102,21 +123,56 @@ mod tests {
 
     #[test]
     fn an_image_for_another_place_is_refused() {
-        let wrong = file(0x10_0000, 0);
+        let here = memory(0x20_0000, 0x10_0000);
+        let everywhere = memory(0, u64::MAX);
+        let place = |_: Segment<'_>| Ok(());
+        let low = file(0x10_0000, 0x20_0000);
         assert_eq!(
-            load(&wrong, 0x20_0000, 0x10_0000, |_| ()),
+            load(&low, here, place),
             Err(ImageError::OutOfRange { address: 0x10_0000 })
         );
-        let high = file(0x2f_f001, 0);
-        assert!(load(&high, 0x20_0000, 0x10_0000, |_| ()).is_err());
+        let high = file(0x2f_f001, 0x20_0000);
         assert_eq!(
-            load(&wrong[..100], 0, u64::MAX, |_| ()),
+            load(&high, here, place),
+            Err(ImageError::OutOfRange { address: 0x2f_f001 })
+        );
+        let wraps = file(u64::MAX - 4094, 0x20_0000);
+        assert!(load(&wraps, everywhere, place).is_err());
+        assert_eq!(
+            load(&low[..100], everywhere, place),
             Err(ImageError::NotElf)
         );
-        assert_eq!(load(b"", 0, 1, |_| ()), Err(ImageError::NotElf));
+        assert_eq!(load(b"", everywhere, place), Err(ImageError::NotElf));
+        for entry in [0x1f_ffff, 0x30_0000, u64::MAX] {
+            let outside = file(0x20_1000, entry);
+            assert_eq!(load(&outside, here, place), Err(ImageError::Entry));
+        }
         assert_eq!(
-            load(&file(0, 1 << 40), 0, 1 << 20, |_| ()),
+            load(&file(0, 1 << 40), everywhere, place),
             Err(ImageError::Entry)
         );
+    }
+
+    #[test]
+    fn a_segment_without_a_place_ends_the_load() {
+        let file = file(0x20_1000, 0x20_1010);
+        assert_eq!(
+            load(&file, memory(0x20_0000, 0x10_0000), |_| Err(OutOfExtent)),
+            Err(ImageError::OutOfRange { address: 0x20_1000 })
+        );
+    }
+
+    #[test]
+    fn a_root_task_lies_beyond_its_kernel_with_room_for_its_image() {
+        let here = memory(0x200_0000, 0x300_0000);
+        let start = 0x200_0000 + ROOT_TASK_OFFSET;
+        let most = (here.end() - start) / 3;
+        assert_eq!(
+            root_task_extent(here, start, most),
+            Extent::new(start, most)
+        );
+        assert_eq!(root_task_extent(here, start, most + 1), None);
+        assert_eq!(root_task_extent(here, start + 1, most), None);
+        assert_eq!(root_task_extent(here, start, u64::MAX), None);
     }
 }

@@ -4,6 +4,11 @@
 #![forbid(unsafe_code)]
 
 pub mod acpi;
+pub mod boot_page;
+pub mod claims;
+pub mod extent;
 pub mod image;
 pub mod machine;
+pub mod memory_map;
 pub mod multiboot;
+pub mod refusal;

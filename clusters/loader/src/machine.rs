@@ -1,75 +1,38 @@
 //! What the plan needs of the machine, checked before anything is started.
 
-use core::fmt;
-
-use atoll_abi::plan::{NONE, Plan};
+use atoll_abi::boot::READY_PAGE;
+use atoll_abi::plan::{MAX_CLUSTERS, NONE, Plan};
 
 use crate::acpi::Madt;
-use crate::multiboot;
+use crate::extent::Extent;
+use crate::refusal::{Owner, Refusal};
 
-/// Why the loader refuses a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// A core of an instance is not there.
-    NoCore {
-        /// The instance.
-        instance: usize,
-        /// The core's APIC identifier.
-        core: u32,
-    },
-    /// Memory of an instance is not there.
-    NoMemory {
-        /// The instance, or `None` for the memory that clusters share.
-        instance: Option<usize>,
-        /// First byte.
-        base: u64,
-        /// Byte after the last.
-        end: u64,
-    },
-    /// The HPET has too few comparators, or none that can send a message-signalled interrupt.
-    NoDoorbell {
-        /// Comparators that the plan needs.
-        needed: u32,
-        /// Comparators that can send messages.
-        found: u32,
-    },
-    /// The processor lacks something that the kernel was built for.
-    NoFeature(&'static str),
+/// Bytes of a page.
+pub const PAGE: u64 = 4096;
+
+/// Where other cores start; the kernels keep 0x1000 to 0x7bff for their own start-up code.
+pub const START_UP_PAGE: u64 = 0x8000;
+
+/// The loader's pages of low memory, one after another: the start-up code, the ready words, and what each kernel is told.
+pub const START_UP_CODE: Extent = pages(START_UP_PAGE, 1);
+/// The page of ready words.
+pub const READY_WORDS: Extent = pages(START_UP_CODE.end(), 1);
+/// The pages of what each kernel is told, one for each instance.
+pub const BOOT_INFORMATION: Extent = pages(READY_WORDS.end(), MAX_CLUSTERS as u64);
+
+const _: () = assert!(READY_WORDS.start() == READY_PAGE);
+const _: () = assert!(BOOT_INFORMATION.end() < 0x8_0000);
+
+const fn pages(start: u64, count: u64) -> Extent {
+    match Extent::new(start, count * PAGE) {
+        Some(extent) => extent,
+        None => panic!("no pages"),
+    }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Refusal::NoCore { instance, core } => write!(
-                formatter,
-                "instance {instance} needs core {core}, which this machine does not have; give the machine the plan's number of cores (QEMU: -smp)"
-            ),
-            Refusal::NoMemory {
-                instance: Some(instance),
-                base,
-                end,
-            } => write!(
-                formatter,
-                "instance {instance} needs memory {base:#x}-{end:#x}, which this machine does not have whole; give the machine the plan's memory (QEMU: -m)"
-            ),
-            Refusal::NoMemory {
-                instance: None,
-                base,
-                end,
-            } => write!(
-                formatter,
-                "the channels need memory {base:#x}-{end:#x}, which this machine does not have whole; give the machine the plan's memory (QEMU: -m)"
-            ),
-            Refusal::NoDoorbell { needed, found } => write!(
-                formatter,
-                "the plan needs {needed} HPET comparators that send message-signalled interrupts, this machine has {found} (QEMU: -global hpet.msi=on -global hpet.timers={needed})"
-            ),
-            Refusal::NoFeature(feature) => write!(
-                formatter,
-                "this processor has no {feature}, which the kernels are built for (QEMU: -cpu max)"
-            ),
-        }
-    }
+/// Address of the page of what the kernel of an instance is told.
+pub fn boot_information(instance: usize) -> u64 {
+    BOOT_INFORMATION.start() + instance as u64 * PAGE
 }
 
 /// Comparators of the HPET that the plan uses.
@@ -81,16 +44,11 @@ pub fn comparators(plan: &Plan) -> u32 {
         .unwrap_or(0)
 }
 
-/// Checks the plan against the machine.
+/// Checks the plan against the machine's cores and comparators.
 ///
 /// # Errors
 /// The first thing that the machine lacks.
-pub fn check(
-    plan: &Plan,
-    memory_map: &[u8],
-    madt: &mut Madt<'_>,
-    comparators_found: u32,
-) -> Result<(), Refusal> {
+pub fn check(plan: &Plan, madt: &mut Madt<'_>, comparators_found: u32) -> Result<(), Refusal> {
     for (index, instance) in plan.instances().iter().enumerate() {
         for &core in instance.cores() {
             if !madt.has_core(core) {
@@ -100,25 +58,6 @@ pub fn check(
                 });
             }
         }
-        let (base, end) = (
-            instance.memory_base,
-            instance.memory_base + instance.memory_size,
-        );
-        if !multiboot::holds(memory_map, base, end) {
-            return Err(Refusal::NoMemory {
-                instance: Some(index),
-                base,
-                end,
-            });
-        }
-    }
-    let (base, end) = (plan.shared_base, plan.shared_base + plan.shared_size);
-    if plan.shared_size > 0 && !multiboot::holds(memory_map, base, end) {
-        return Err(Refusal::NoMemory {
-            instance: None,
-            base,
-            end,
-        });
     }
     let needed = comparators(plan);
     if comparators_found < needed {
@@ -128,4 +67,75 @@ pub fn check(
         });
     }
     Ok(())
+}
+
+/// The memory of an instance.
+///
+/// # Errors
+/// Where it is none, or more than there are addresses.
+pub fn instance_memory(plan: &Plan, index: usize) -> Result<Extent, Refusal> {
+    let (base, size) = plan.instances().get(index).map_or((0, 0), |instance| {
+        (instance.memory_base, instance.memory_size)
+    });
+    memory(Owner::Instance(index), base, size)
+}
+
+/// The memory that clusters share, where there is any.
+///
+/// # Errors
+/// Where it is more than there are addresses.
+pub fn shared_memory(plan: &Plan) -> Result<Option<Extent>, Refusal> {
+    if plan.shared_size == 0 {
+        return Ok(None);
+    }
+    memory(Owner::Shared, plan.shared_base, plan.shared_size).map(Some)
+}
+
+fn memory(owner: Owner, base: u64, size: u64) -> Result<Extent, Refusal> {
+    Extent::new(base, size).ok_or(Refusal::NoMemory {
+        owner,
+        base,
+        end: base.saturating_add(size),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_a_plan_cannot_have_is_refused() {
+        let mut plan = Plan::empty();
+        plan.instance_count = 2;
+        plan.instances[0].memory_base = 0x200_0000;
+        plan.instances[0].memory_size = 0x600_0000;
+        assert_eq!(
+            instance_memory(&plan, 0).ok(),
+            Extent::between(0x200_0000, 0x800_0000)
+        );
+        assert!(instance_memory(&plan, 1).is_err());
+        assert!(instance_memory(&plan, 2).is_err());
+        assert_eq!(shared_memory(&plan), Ok(None));
+        plan.shared_size = 1 << 20;
+        plan.shared_base = 1 << 21;
+        assert_eq!(shared_memory(&plan), Ok(Extent::new(1 << 21, 1 << 20)));
+        plan.shared_base = u64::MAX;
+        assert_eq!(
+            shared_memory(&plan),
+            Err(Refusal::NoMemory {
+                owner: Owner::Shared,
+                base: u64::MAX,
+                end: u64::MAX,
+            })
+        );
+    }
+
+    #[test]
+    fn each_instance_has_its_own_page_of_boot_information() {
+        for index in 0..MAX_CLUSTERS {
+            let part = BOOT_INFORMATION.part(boot_information(index), PAGE);
+            assert!(part.is_ok());
+        }
+        assert_ne!(boot_information(0), boot_information(1));
+    }
 }

@@ -18,14 +18,18 @@ mod memory;
 mod serial;
 mod start;
 
+use core::convert::Infallible;
 use core::fmt::Write;
 
 use atoll_abi::plan::Plan;
 use atoll_loader::acpi::Madt;
-use atoll_loader::machine::{self, Refusal};
-use atoll_loader::multiboot::{BOOTLOADER_MAGIC, Information, Module};
+use atoll_loader::machine;
+use atoll_loader::multiboot::BOOTLOADER_MAGIC;
+use atoll_loader::refusal::Refusal;
 
+use crate::memory::PhysicalMemory;
 use crate::serial::{Serial, event};
+use crate::start::Regions;
 
 /// Called by the entry code, once, on the boot processor.
 extern "C" fn run(magic: u32, information: u32) -> ! {
@@ -36,91 +40,41 @@ extern "C" fn run(magic: u32, information: u32) -> ! {
             "entered with {magic:#x} and not by a Multiboot loader; start it as a Multiboot kernel (QEMU: -kernel)"
         ));
     }
-    // SAFETY: a Multiboot loader passes the address of its information structure, which lies below 4 GiB.
-    let information: Information = unsafe { memory::read(u64::from(information)) };
-    boot(&information)
+    // SAFETY: the magic number says that a Multiboot loader has passed the address, and the entry code, which comes here
+    // once, has written only to the page tables and the stack in the loader's image.
+    let memory = unsafe { PhysicalMemory::new(information) };
+    match memory.and_then(boot) {
+        Err(refusal) => refuse(format_args!("{refusal}")),
+    }
 }
 
-fn boot(information: &Information) -> ! {
-    // SAFETY: the boot loader placed this many module descriptors at this address and nothing moves them.
-    let modules: &[Module] =
-        unsafe { memory::structures(information.modules, information.module_count as usize) };
-    let [plan_module, images @ ..] = modules else {
-        refuse(format_args!(
-            "no modules; pass plan.bin and the images (QEMU: -initrd)"
-        ));
-    };
-    let Some(plan) = Plan::parse(module_bytes(plan_module)) else {
+fn boot(mut memory: PhysicalMemory) -> Result<Infallible, Refusal> {
+    let Some(plan) = Plan::parse(memory.module(0)) else {
         refuse(format_args!(
             "the first module is no encoded plan of this version; rebuild all images together"
         ));
     };
-    if images.len() != 2 * plan.instances().len() {
+    let images = memory.image_count();
+    if images != 2 * plan.instances().len() {
         refuse(format_args!(
-            "{} image modules for {} instances; each instance needs its kernel and its root task",
-            images.len(),
+            "{images} image modules for {} instances; each instance needs its kernel and its root task",
             plan.instances().len()
         ));
     }
     if let Some(feature) = arch::missing_feature() {
-        refuse(format_args!("{}", Refusal::NoFeature(feature)));
+        return Err(Refusal::NoFeature(feature));
     }
-    let Some(madt) = memory::find_madt() else {
-        refuse(format_args!(
-            "the firmware shows no valid ACPI MADT, which lists the cores"
-        ));
-    };
-    let Ok(mut madt) = Madt::new(madt) else {
+    let Ok(mut madt) = Madt::new(memory.madt()?) else {
         refuse(format_args!("the firmware's ACPI MADT is damaged"));
     };
-    let hpet = hpet::Clock::start().unwrap_or_else(|| {
-        refuse(format_args!(
-            "{}",
-            Refusal::NoFeature("HPET (machine device)")
-        ));
-    });
-    // SAFETY: the boot loader placed the memory map there.
-    let map = unsafe {
-        memory::bytes(
-            u64::from(information.memory_map),
-            information.memory_map_length as usize,
-        )
-    };
-    if let Err(refusal) = machine::check(&plan, map, &mut madt, hpet.message_comparators()) {
-        refuse(format_args!("{refusal}"));
-    }
-    let reserved = plan
-        .instances()
-        .iter()
-        .map(|instance| instance.memory_base)
-        .min()
-        .unwrap_or(0);
-    if let Some(module) = modules
-        .iter()
-        .find(|module| u64::from(module.end) > reserved)
-    {
-        refuse(format_args!(
-            "the images end at {:#x}, in the memory of an instance; the plan's low memory of {reserved:#x} bytes is too small for them",
-            module.end
-        ));
-    }
+    let hpet = hpet::Clock::start().ok_or(Refusal::NoFeature("HPET (machine device)"))?;
+    machine::check(&plan, &mut madt, hpet.message_comparators())?;
+    let regions = Regions::claim(&plan, &mut memory)?;
     event(format_args!(
         r#""event":"loader","stage":"machine checked","instances":{}"#,
         plan.instances().len()
     ));
-    memory::clear(plan.shared_base, plan.shared_size);
-    memory::clear(atoll_abi::boot::READY_PAGE, 4096);
-    start::all(&plan, images, &mut madt, &hpet)
-}
-
-fn module_bytes(module: &Module) -> &'static [u8] {
-    // SAFETY: the boot loader loaded the module there, and nothing writes to it.
-    unsafe {
-        memory::bytes(
-            u64::from(module.start),
-            module.end.saturating_sub(module.start) as usize,
-        )
-    }
+    start::all(&plan, &memory, regions, &mut madt, &hpet)
 }
 
 /// Says why the machine is not booted, and halts.
