@@ -1,6 +1,7 @@
 //! Runs every test: on the host through Cargo, in QEMU through the registry of system tests.
 
 mod host;
+mod planted;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -59,7 +59,7 @@ fn late_messages_of_an_old_generation_are_refused() {
         assert_eq!(
             second.receiver.receive(),
             Ok(None),
-            "{sent} sent, {read} read"
+            "no message of an old generation is delivered: {sent} sent, {read} read"
         );
         assert_eq!(
             second.receiver.arm(),

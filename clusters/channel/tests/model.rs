@@ -6,6 +6,7 @@
 //! model must fail, and `cargo xtask test` sees to it that it does.
 #![cfg(loom)]
 
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use atoll_channel::{Endpoint, SendError};
@@ -44,13 +45,17 @@ struct Seen {
 /// One execution: a sender of three messages, in batches of at most `batch`, through a ring of two slots, and a receiver
 /// that sleeps when it may.
 ///
-/// A lost wake-up is a deadlock, which loom reports.
+/// A lost wake-up is a deadlock, which loom reports with a panic in the thread that sleeps. While that one unwinds, loom
+/// has no current thread, and what is dropped then panics again and ends the test program before it can say which test
+/// failed: what the receiver's thread holds is dropped only where the execution ends well.
 fn execution(seen: &'static Seen, batch: u64) {
     seen.runs.fetch_add(1, Ordering::Relaxed);
-    let (mut first, mut second) = Endpoint::pair();
+    let (first, second) = Endpoint::pair();
     let bell = Notification(Arc::new((Mutex::new(false), Condvar::new())));
     let ring = bell.clone();
     let sender = thread::spawn(move || {
+        // All of it, not only the half that is used, so that nothing of it stays with the receiver's thread.
+        let mut first = first;
         let mut next = 0;
         while next < MESSAGES {
             let last = (next + batch).min(MESSAGES);
@@ -70,11 +75,13 @@ fn execution(seen: &'static Seen, batch: u64) {
             }
         }
     });
+    let bell = ManuallyDrop::new(bell);
+    let mut second = ManuallyDrop::new(second);
     let mut next = 0;
     while next < MESSAGES {
         match second.receiver.receive().unwrap() {
             Some(message) => {
-                assert_eq!(message[0], next);
+                assert_eq!(message[0], next, "a message is read as it was written");
                 next += 1;
             }
             None if second.receiver.arm().unwrap() => {
@@ -88,6 +95,8 @@ fn execution(seen: &'static Seen, batch: u64) {
         }
     }
     sender.join().unwrap();
+    ManuallyDrop::into_inner(bell);
+    ManuallyDrop::into_inner(second);
 }
 
 impl Seen {

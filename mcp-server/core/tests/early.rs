@@ -385,7 +385,8 @@ fn a_peer_that_dies_ends_every_call_once() {
     client.generation = 0;
     client.answer(stat[0].tag, Status::Done, [1, 0]);
     client.answer(old[1].tag, Status::Done, [1, 0]);
-    assert_eq!(client.taken(), []);
+    let taken = client.taken();
+    assert_eq!(taken, [], "no answer of an old generation ends a call");
     assert_eq!(client.personality.counters().stale_answers, 2);
     client.generation = 2;
     client.answer(stat[0].tag, Status::Done, [LENGTH, 0]);

@@ -12,6 +12,8 @@ fn opened(personality: &mut Personality, fake: &mut Fake, process: usize) -> u32
     let answer = ask(personality, fake, process, open("input"));
     assert_eq!(status(&answer), Status::Done);
     assert_eq!(answer.result[1], LENGTH);
+    let second = fake.take(process, 0);
+    assert_eq!(second, None, "a call completes exactly once");
     answer.result[0] as u32
 }
 

@@ -209,8 +209,11 @@ fn more_calls_than_credits_all_end_once() {
     for _ in 0..50 {
         pair.client.step(&mut pair.world);
     }
-    // The peer does not answer: only what there are credits for was sent.
-    assert_eq!(pair.world.outgoing.borrow().len(), CHANNEL_CREDITS);
+    assert_eq!(
+        pair.world.outgoing.borrow().len(),
+        CHANNEL_CREDITS,
+        "a peer that does not answer is sent no more calls than there are credits"
+    );
     pair.settle();
     let mut tags = BTreeSet::new();
     for vcore in 0..4 {

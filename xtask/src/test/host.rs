@@ -12,6 +12,7 @@
 //! feature = "planted-no-recheck"
 //! program = "model"  # the test program; with `loom = true` it is built as above
 //! test = "no_wake_up_is_lost"
+//! reason = "deadlock; threads = "  # what the failed check says
 //! ```
 
 use std::fs;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use crate::locate;
 use crate::step::{self, Log};
 use crate::test::Line;
+use crate::test::planted::Planted;
 use crate::tools::SearchPath;
 
 /// Time that one run may take, compilation included.
@@ -39,8 +41,8 @@ pub struct HostTest {
     arguments: Vec<String>,
     /// A target folder of its own, and the compiler flags that need it.
     flags: Option<(&'static str, &'static str)>,
-    /// The test that has to fail, because a bug is planted.
-    must_fail: Option<String>,
+    /// The bug that is planted, because of which a test has to fail.
+    planted: Option<Planted>,
 }
 
 #[derive(Deserialize)]
@@ -69,17 +71,6 @@ struct Wishes {
     loom: Option<String>,
     #[serde(default)]
     planted: Vec<Planted>,
-}
-
-/// A planted bug.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Planted {
-    feature: String,
-    program: String,
-    test: String,
-    #[serde(default)]
-    loom: bool,
 }
 
 /// The target folder of loom builds, and their flags.
@@ -112,14 +103,14 @@ pub fn all() -> Result<Vec<HostTest>> {
             about: "the source is formatted".to_owned(),
             arguments: words("fmt --all -- --check"),
             flags: None,
-            must_fail: None,
+            planted: None,
         },
         HostTest {
             name: "host lints".to_owned(),
             about: "the compiler and Clippy have nothing to say".to_owned(),
             arguments: words("clippy --workspace --all-targets -- -D warnings"),
             flags: None,
-            must_fail: None,
+            planted: None,
         },
     ];
     for package in workspace.packages {
@@ -147,7 +138,7 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
             about: format!("tests of the package {}", package.name),
             arguments: words(&format!("test --package {id}")),
             flags: None,
-            must_fail: None,
+            planted: None,
         });
     }
     if let Some(program) = &wishes.loom {
@@ -156,7 +147,7 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
             about: format!("loom models of the package {}", package.name),
             arguments: words(&format!("test --release --package {id} --test {program}")),
             flags: Some(LOOM),
-            must_fail: None,
+            planted: None,
         });
     }
     for bug in &wishes.planted {
@@ -169,7 +160,7 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
                 "test {profile}--package {id} --features {feature} --test {program} -- --exact {test}"
             )),
             flags: bug.loom.then_some(LOOM),
-            must_fail: Some(test.clone()),
+            planted: Some(bug.clone()),
         });
     }
     tests
@@ -190,17 +181,23 @@ fn cargo() -> Command {
 }
 
 impl HostTest {
-    /// Whether a test caught a planted bug: it ran, and failed.
-    fn caught(&self, test: &str, caught: bool) -> Line {
-        let (verdict, text) = match caught {
-            true => ("pass", format!("caught by {test}")),
-            false => ("fail", format!("{test} does not catch the planted bug")),
+    /// What the output of a run says of a planted bug.
+    fn judged(&self, bug: &Planted, output: &str) -> Line {
+        let (caught, text) = match bug.caught(output) {
+            Ok(()) => (true, format!("caught by {}: {}", bug.test, bug.reason)),
+            Err(missed) => (
+                false,
+                format!(
+                    "{} does not catch the planted bug with {:?}: {missed}",
+                    bug.test, bug.reason
+                ),
+            ),
         };
         Line {
             name: self.name.clone(),
             passed: usize::from(caught),
             failed: usize::from(!caught),
-            verdict: verdict.to_owned(),
+            verdict: if caught { "pass" } else { "fail" }.to_owned(),
             seconds: 0.0,
             text,
         }
@@ -211,11 +208,13 @@ impl HostTest {
         let file = format!("{}.log", self.name.replace(' ', "-"));
         let path = folder.join(file);
         let mut log = Log::create(&path)?;
-        if self.must_fail.is_some() {
-            log.expect_failure();
-        }
         let mut command = cargo();
         command.args(&self.arguments);
+        if self.planted.is_some() {
+            log.expect_failure();
+            // A reason is looked for in what the test says, not in the names of functions.
+            command.env("RUST_BACKTRACE", "0");
+        }
         if let Some((target, flags)) = self.flags {
             command
                 .env("RUSTFLAGS", flags)
@@ -223,8 +222,8 @@ impl HostTest {
         }
         let result = log.run_within(LIMIT, command, "cargo", &self.about);
         let output = fs::read_to_string(&path).unwrap_or_default();
-        if let Some(test) = &self.must_fail {
-            return Ok(self.caught(test, result.is_err() && output.contains("running 1 test")));
+        if let Some(bug) = &self.planted {
+            return Ok(self.judged(bug, &output));
         }
         let (mut passed, mut failed) = counts(&output);
         // A run without counted tests is a test itself; a failure that no count shows is one failure.
@@ -303,8 +302,15 @@ mod tests {
             ["host atoll-x", "host atoll-x loom"]
         );
         let planted = r#"{"atoll":{"host-tests":false,"planted":[
-            {"feature":"planted-bug","program":"ring","test":"order"}]}}"#;
+            {"feature":"planted-bug","program":"ring","test":"order","reason":"in order"}]}}"#;
         assert_eq!(names(planted), ["host atoll-x planted-bug"]);
+    }
+
+    #[test]
+    fn a_planted_bug_needs_a_reason() {
+        let planted = r#"{"planted":[{"feature":"planted-bug","program":"ring","test":"order"}]}"#;
+        let error = serde_json::from_str::<Wishes>(planted).err().unwrap();
+        assert!(error.to_string().contains("missing field `reason`"));
     }
 
     #[test]
