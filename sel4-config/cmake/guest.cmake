@@ -8,18 +8,36 @@ include_guard(GLOBAL)
 
 set(ATOLL_TRIPLE x86_64-unknown-linux-gnu)
 
+# atoll_cargo_settings(environment arguments target_dir config): what Cargo is given for every program.
+function(atoll_cargo_settings environment arguments target_dir config)
+    set(${environment}
+        RUSTFLAGS=-Crelocation-model=static ATOLL_SEL4_TREE=${ATOLL_KERNEL_TREE} ATOLL_SEL4_CONFIG=${config}
+        PARENT_SCOPE)
+    set(${arguments}
+        --locked --profile guest --target ${ATOLL_TRIPLE} --target-dir ${target_dir} --features guest
+        PARENT_SCOPE)
+endfunction()
+
+# Writes the settings of a variant for `cargo xtask test`, which lints the programs as they are built.
+function(atoll_write_cargo_settings variant target_dir config)
+    atoll_cargo_settings(environment arguments "${target_dir}" "${config}")
+    list(TRANSFORM environment REPLACE "^([^=]+)=(.*)$" "\"\\1\":\"\\2\"")
+    list(JOIN environment "," environment)
+    list(JOIN arguments "\",\"" arguments)
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/cargo-${variant}.json @ONLY CONTENT
+        "{\"environment\":{${environment}},\"arguments\":[\"${arguments}\"]}\n")
+endfunction()
+
 # atoll_cargo(result target_dir config package binary script [NAME=VALUE ...]): the command that builds one program.
 function(atoll_cargo result target_dir config package binary script)
     # cargo does not see the linker script; a symbol that is named after its contents makes it link again.
     file(SHA256 ${script} script_hash)
     string(SUBSTRING ${script_hash} 0 16 script_hash)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
+    atoll_cargo_settings(environment arguments "${target_dir}" "${config}")
     set(${result}
-        ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CARGO_ENCODED_RUSTFLAGS
-        RUSTFLAGS=-Crelocation-model=static
-        ATOLL_SEL4_TREE=${ATOLL_KERNEL_TREE} ATOLL_SEL4_CONFIG=${config} ${ARGN}
-        ${ATOLL_CARGO} rustc --quiet --locked --profile guest --target ${ATOLL_TRIPLE} --target-dir ${target_dir}
-        --package ${package} --bin ${binary} --features guest --
+        ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CARGO_ENCODED_RUSTFLAGS ${environment} ${ARGN}
+        ${ATOLL_CARGO} rustc --quiet ${arguments} --package ${package} --bin ${binary} --
         -Clink-arg=-nostartfiles -Clink-arg=-static -Clink-arg=-no-pie -Clink-arg=-Wl,--build-id=none
         -Clink-arg=-Wl,-z,noexecstack -Clink-arg=-T${script} -Clink-arg=-Wl,--defsym=atoll_script_${script_hash}=0
         PARENT_SCOPE)
@@ -35,6 +53,7 @@ function(atoll_guest_images variant config)
     set(out "${target_dir}/${ATOLL_TRIPLE}/guest")
     set(images "${CMAKE_BINARY_DIR}/images/${variant}")
     set(process_script "${CMAKE_SOURCE_DIR}/linker/process.ld")
+    atoll_write_cargo_settings("${variant}" "${target_dir}" "${config}")
     set(commands)
     set(entries "plan=${CMAKE_BINARY_DIR}/plan.bin")
     set(programs "atoll-server|mcp-server")

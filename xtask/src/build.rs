@@ -16,6 +16,18 @@ use crate::tools::Tools;
 /// # Errors
 /// Shows the last lines of what failed and says where the whole output is.
 pub fn build(plan: &LoadedPlan, tools: &Tools) -> Result<PathBuf> {
+    let (build, mut log) = configure(plan, tools)?;
+    let mut ninja = step::command(&tools.path("ninja"));
+    ninja.arg("-C").arg(&build);
+    log.run(ninja, "ninja", "building")?;
+    Ok(build)
+}
+
+/// Configures the build of a plan and returns its folder and its log.
+///
+/// # Errors
+/// Shows the last lines of what failed and says where the whole output is.
+pub fn configure(plan: &LoadedPlan, tools: &Tools) -> Result<(PathBuf, Log)> {
     let root = locate::root();
     let folder = locate::output().join(plan.plan.name());
     let build = folder.join("build");
@@ -35,11 +47,7 @@ pub fn build(plan: &LoadedPlan, tools: &Tools) -> Result<PathBuf> {
         .arg(definition("ATOLL_XTASK", &xtask))
         .arg(definition("CMAKE_MAKE_PROGRAM", &tools.path("ninja")));
     log.run(cmake, "cmake", "configuring")?;
-
-    let mut ninja = step::command(&tools.path("ninja"));
-    ninja.arg("-C").arg(&build);
-    log.run(ninja, "ninja", "building")?;
-    Ok(build)
+    Ok((build, log))
 }
 
 fn definition(name: &str, value: &Path) -> OsString {

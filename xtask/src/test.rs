@@ -1,6 +1,8 @@
 //! Runs every test: on the host through Cargo, in QEMU through the registry of system tests.
 
+mod guest;
 mod host;
+mod packages;
 mod planted;
 
 use std::path::PathBuf;
@@ -76,7 +78,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let folder = locate::output().join("test");
     let mut lines = Vec::new();
     for test in &host {
-        let line = timed(&test.name, || test.run(&folder.join("host")))?;
+        let line = timed(&test.name, || test.run(&folder.join("host"), &tools))?;
         lines.push(line);
     }
     if !system.is_empty() {

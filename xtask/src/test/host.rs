@@ -1,83 +1,74 @@
 //! The tests that Cargo runs on the host.
-//!
-//! Every package of the workspace is tested. A package can ask for further runs, or for none, in its `Cargo.toml`:
-//!
-//! ```toml
-//! [package.metadata.atoll]
-//! host-tests = false
-//! loom = "model"  # the test program that is built and run with `--cfg loom`
-//!
-//! # A bug that a feature plants, and the test that has to catch it.
-//! [[package.metadata.atoll.planted]]
-//! feature = "planted-no-recheck"
-//! program = "model"  # the test program; with `loom = true` it is built as above
-//! test = "no_wake_up_is_lost"
-//! reason = "deadlock; threads = "  # what the failed check says
-//! ```
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use anyhow::Result;
 
 use crate::locate;
 use crate::step::{self, Log};
 use crate::test::Line;
+use crate::test::guest;
+use crate::test::packages::{self, Package, Program};
 use crate::test::planted::Planted;
-use crate::tools::SearchPath;
+use crate::tools::{SearchPath, Tools};
 
 /// Time that one run may take, compilation included.
-const LIMIT: Duration = Duration::from_secs(8 * 60);
+pub const LIMIT: Duration = Duration::from_secs(8 * 60);
 
-/// One run of Cargo.
+/// The target folder of loom builds, and their flags.
+const LOOM: (&str, &str) = ("loom", "--cfg loom -C debug-assertions");
+
+/// A test on the host.
 pub struct HostTest {
     /// Its name.
     pub name: String,
     /// What it is, for `--list`.
     pub about: String,
+    work: Work,
+}
+
+/// What a test does.
+enum Work {
+    /// Runs Cargo, which has to succeed.
+    Run(Run),
+    /// Runs a test that has to fail, because a bug is planted.
+    Planted(Run, Planted),
+    /// Lints the programs that run on the kernels.
+    GuestLints(Vec<Program>),
+}
+
+/// One run of Cargo.
+struct Run {
     arguments: Vec<String>,
     /// A target folder of its own, and the compiler flags that need it.
     flags: Option<(&'static str, &'static str)>,
-    /// The bug that is planted, because of which a test has to fail.
-    planted: Option<Planted>,
 }
 
-#[derive(Deserialize)]
-struct Workspace {
-    packages: Vec<Package>,
-}
+impl Run {
+    fn new(arguments: &str) -> Run {
+        Run {
+            arguments: arguments.split(' ').map(str::to_owned).collect(),
+            flags: None,
+        }
+    }
 
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    version: String,
-    metadata: Option<Metadata>,
-}
+    fn with_flags(self, flags: Option<(&'static str, &'static str)>) -> Run {
+        Run { flags, ..self }
+    }
 
-#[derive(Deserialize)]
-struct Metadata {
-    atoll: Option<Wishes>,
-}
-
-/// What a package says about its tests.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Wishes {
-    #[serde(default = "yes")]
-    host_tests: bool,
-    loom: Option<String>,
-    #[serde(default)]
-    planted: Vec<Planted>,
-}
-
-/// The target folder of loom builds, and their flags.
-const LOOM: (&str, &str) = ("loom", "--cfg loom -C debug-assertions");
-
-fn yes() -> bool {
-    true
+    fn command(&self) -> Command {
+        let mut command = cargo();
+        command.args(&self.arguments);
+        if let Some((target, flags)) = self.flags {
+            command
+                .env("RUSTFLAGS", flags)
+                .env("CARGO_TARGET_DIR", locate::output().join(target));
+        }
+        command
+    }
 }
 
 /// All tests on the host.
@@ -85,92 +76,64 @@ fn yes() -> bool {
 /// # Errors
 /// Where Cargo cannot list the packages.
 pub fn all() -> Result<Vec<HostTest>> {
-    let output = cargo()
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .output()
-        .context("cannot run cargo; install Rust")?;
-    if !output.status.success() {
-        bail!(
-            "cargo metadata fails: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    let workspace: Workspace =
-        serde_json::from_slice(&output.stdout).context("cargo metadata cannot be read")?;
+    let packages = packages::all()?;
+    let programs = packages.iter().flat_map(Package::guest_programs).collect();
     let mut tests = vec![
-        HostTest {
-            name: "host format".to_owned(),
-            about: "the source is formatted".to_owned(),
-            arguments: words("fmt --all -- --check"),
-            flags: None,
-            planted: None,
-        },
-        HostTest {
-            name: "host lints".to_owned(),
-            about: "the compiler and Clippy have nothing to say".to_owned(),
-            arguments: words("clippy --workspace --all-targets -- -D warnings"),
-            flags: None,
-            planted: None,
-        },
+        HostTest::new(
+            "host format",
+            "the source is formatted",
+            Work::Run(Run::new("fmt --all -- --check")),
+        ),
+        HostTest::new(
+            "host lints",
+            "the compiler and Clippy have nothing to say",
+            Work::Run(Run::new("clippy --workspace --all-targets -- -D warnings")),
+        ),
+        HostTest::new(
+            "host guest lints",
+            "nor have they of the programs that run on the kernels",
+            Work::GuestLints(programs),
+        ),
     ];
-    for package in workspace.packages {
-        tests.extend(tests_of(&package));
-    }
+    tests.extend(packages.iter().flat_map(tests_of));
     Ok(tests)
 }
 
 fn tests_of(package: &Package) -> Vec<HostTest> {
-    let default = Wishes {
-        host_tests: true,
-        loom: None,
-        planted: Vec::new(),
-    };
-    let said = package.metadata.as_ref();
-    let wishes = said
-        .and_then(|metadata| metadata.atoll.as_ref())
-        .unwrap_or(&default);
-    // The version tells our packages from those of a registry that have the same name.
-    let id = format!("{}@{}", package.name, package.version);
+    let (name, id, wishes) = (&package.name, package.id(), package.wishes());
     let mut tests = Vec::new();
     if wishes.host_tests {
-        tests.push(HostTest {
-            name: format!("host {}", package.name),
-            about: format!("tests of the package {}", package.name),
-            arguments: words(&format!("test --package {id}")),
-            flags: None,
-            planted: None,
-        });
+        tests.push(HostTest::new(
+            format!("host {name}"),
+            format!("tests of the package {name}"),
+            Work::Run(Run::new(&format!("test --package {id}"))),
+        ));
     }
-    if let Some(program) = &wishes.loom {
-        tests.push(HostTest {
-            name: format!("host {} loom", package.name),
-            about: format!("loom models of the package {}", package.name),
-            arguments: words(&format!("test --release --package {id} --test {program}")),
-            flags: Some(LOOM),
-            planted: None,
-        });
+    if let Some(program) = wishes.loom {
+        let run = Run::new(&format!("test --release --package {id} --test {program}"));
+        tests.push(HostTest::new(
+            format!("host {name} loom"),
+            format!("loom models of the package {name}"),
+            Work::Run(run.with_flags(Some(LOOM))),
+        ));
     }
-    for bug in &wishes.planted {
+    for bug in wishes.planted {
         let profile = if bug.loom { "--release " } else { "" };
         let (feature, program, test) = (&bug.feature, &bug.program, &bug.test);
-        tests.push(HostTest {
-            name: format!("host {} {feature}", package.name),
-            about: format!("the planted bug is caught by {program}: {test}"),
-            arguments: words(&format!(
-                "test {profile}--package {id} --features {feature} --test {program} -- --exact {test}"
-            )),
-            flags: bug.loom.then_some(LOOM),
-            planted: Some(bug.clone()),
-        });
+        let run = Run::new(&format!(
+            "test {profile}--package {id} --features {feature} --test {program} -- --exact {test}"
+        ));
+        tests.push(HostTest::new(
+            format!("host {name} {feature}"),
+            format!("the planted bug is caught by {program}: {test}"),
+            Work::Planted(run.with_flags(bug.loom.then_some(LOOM)), bug),
+        ));
     }
     tests
 }
 
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
-}
-
-fn cargo() -> Command {
+/// Cargo, in the root of the project.
+pub fn cargo() -> Command {
     let cargo = std::env::var_os("CARGO")
         .map(Into::into)
         .or_else(|| SearchPath::of_environment().find("cargo"))
@@ -181,72 +144,76 @@ fn cargo() -> Command {
 }
 
 impl HostTest {
-    /// What the output of a run says of a planted bug.
-    fn judged(&self, bug: &Planted, output: &str) -> Line {
-        let (caught, text) = match bug.caught(output) {
-            Ok(()) => (true, format!("caught by {}: {}", bug.test, bug.reason)),
-            Err(missed) => (
-                false,
-                format!(
-                    "{} does not catch the planted bug with {:?}: {missed}",
-                    bug.test, bug.reason
-                ),
-            ),
-        };
-        Line {
-            name: self.name.clone(),
-            passed: usize::from(caught),
-            failed: usize::from(!caught),
-            verdict: if caught { "pass" } else { "fail" }.to_owned(),
-            seconds: 0.0,
-            text,
+    fn new(name: impl Into<String>, about: impl Into<String>, work: Work) -> HostTest {
+        HostTest {
+            name: name.into(),
+            about: about.into(),
+            work,
         }
     }
 
     /// Runs it, its output in a log in a folder.
-    pub fn run(&self, folder: &Path) -> Result<Line> {
+    ///
+    /// # Errors
+    /// Where it cannot be run at all.
+    pub fn run(&self, folder: &Path, tools: &Tools) -> Result<Line> {
         let file = format!("{}.log", self.name.replace(' ', "-"));
         let path = folder.join(file);
         let mut log = Log::create(&path)?;
-        let mut command = cargo();
-        command.args(&self.arguments);
-        if self.planted.is_some() {
-            log.expect_failure();
-            // A reason is looked for in what the test says, not in the names of functions.
-            command.env("RUST_BACKTRACE", "0");
-        }
-        if let Some((target, flags)) = self.flags {
-            command
-                .env("RUSTFLAGS", flags)
-                .env("CARGO_TARGET_DIR", locate::output().join(target));
-        }
-        let result = log.run_within(LIMIT, command, "cargo", &self.about);
-        let output = fs::read_to_string(&path).unwrap_or_default();
-        if let Some(bug) = &self.planted {
-            return Ok(self.judged(bug, &output));
-        }
-        let (mut passed, mut failed) = counts(&output);
-        // A run without counted tests is a test itself; a failure that no count shows is one failure.
-        match &result {
-            Ok(()) if passed + failed == 0 && !self.arguments[0].eq("test") => passed = 1,
-            Err(_) if failed == 0 => failed = 1,
-            _ => {}
-        }
-        let verdict = match failed {
-            0 => "pass",
-            _ => "fail",
+        let ((passed, failed), text) = match &self.work {
+            Work::Run(run) => {
+                let result = log.run_within(LIMIT, run.command(), "cargo", &self.about);
+                let (mut passed, mut failed) = counts(&read(&path));
+                // A run without counted tests is a test itself; a failure that no count shows is one failure.
+                match &result {
+                    Ok(()) if passed + failed == 0 && !run.arguments[0].eq("test") => passed = 1,
+                    Err(_) if failed == 0 => failed = 1,
+                    _ => {}
+                }
+                let text = result.err().map(|error| format!("{error:#}"));
+                ((passed, failed), text.unwrap_or_default())
+            }
+            Work::Planted(run, bug) => {
+                log.expect_failure();
+                let mut command = run.command();
+                // A reason is looked for in what the test says, not in the names of functions.
+                command.env("RUST_BACKTRACE", "0");
+                // Whether the bug was caught is in the output; that the run fails says less.
+                let _ = log.run_within(LIMIT, command, "cargo", &self.about);
+                judge(bug, &read(&path))
+            }
+            Work::GuestLints(programs) => {
+                let (runs, failures) = guest::lint(programs, tools, &mut log, folder)?;
+                let failed = failures.len();
+                ((runs - failed, failed), failures.join("\n"))
+            }
         };
         Ok(Line {
             name: self.name.clone(),
             passed,
             failed,
-            verdict: verdict.to_owned(),
+            verdict: if failed == 0 { "pass" } else { "fail" }.to_owned(),
             seconds: 0.0,
-            text: match result {
-                Ok(()) => String::new(),
-                Err(error) => format!("{error:#}"),
-            },
+            text,
         })
+    }
+}
+
+fn read(log: &Path) -> String {
+    fs::read(log)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
+}
+
+/// Whether a run passes, and what is to be said of it, where a bug is planted.
+fn judge(bug: &Planted, output: &str) -> ((usize, usize), String) {
+    let Planted { test, reason, .. } = bug;
+    match bug.caught(output) {
+        Ok(()) => ((1, 0), format!("caught by {test}: {reason}")),
+        Err(missed) => (
+            (0, 1),
+            format!("{test} does not catch the planted bug with {reason:?}: {missed}"),
+        ),
     }
 }
 
@@ -272,6 +239,7 @@ fn counts(output: &str) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test::packages::tests::package;
 
     #[test]
     fn counts_are_summed_over_test_programs() {
@@ -285,11 +253,6 @@ mod tests {
 
     #[test]
     fn every_package_is_tested_unless_it_says_otherwise() {
-        let package = |metadata: &str| Package {
-            name: "atoll-x".to_owned(),
-            version: "0.1.0".to_owned(),
-            metadata: serde_json::from_str(metadata).unwrap(),
-        };
         let names = |metadata: &str| -> Vec<String> {
             let tests = tests_of(&package(metadata));
             tests.into_iter().map(|test| test.name).collect()
@@ -307,15 +270,16 @@ mod tests {
     }
 
     #[test]
-    fn a_planted_bug_needs_a_reason() {
-        let planted = r#"{"planted":[{"feature":"planted-bug","program":"ring","test":"order"}]}"#;
-        let error = serde_json::from_str::<Wishes>(planted).err().unwrap();
-        assert!(error.to_string().contains("missing field `reason`"));
-    }
-
-    #[test]
-    fn this_package_is_among_the_tests() {
+    fn this_package_and_the_programs_of_the_kernels_are_among_the_tests() {
         let tests = all().unwrap();
         assert!(tests.iter().any(|test| test.name == "host xtask"));
+        let linted = tests.iter().find_map(|test| match &test.work {
+            Work::GuestLints(programs) => Some(programs),
+            _ => None,
+        });
+        for binary in ["root-task", "mcp-server", "virtio-blk", "loader", "digest"] {
+            let found = linted.unwrap().iter().any(|it| it.binary == binary);
+            assert!(found, "{binary} is not linted");
+        }
     }
 }

@@ -1,0 +1,79 @@
+//! Lints of the programs that run on the kernels, built as the images of a plan build them.
+//!
+//! The settings are those that CMake gives to its own Cargo runs. The programs are all that the workspace has, whether
+//! the plan boots them or not.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::build;
+use crate::cli::DEFAULT_PLAN;
+use crate::plan;
+use crate::step::Log;
+use crate::test::host::{LIMIT, cargo};
+use crate::test::packages::Program;
+use crate::tools::Tools;
+
+/// What CMake writes as `cargo-VARIANT.json` for each configuration of the kernel.
+#[derive(Deserialize)]
+struct Settings {
+    environment: BTreeMap<String, String>,
+    arguments: Vec<String>,
+}
+
+/// Lints each program for each kernel configuration of the default plan. Returns how many runs there were, and a line
+/// about each that failed.
+///
+/// # Errors
+/// Where the default plan cannot be configured.
+pub fn lint(
+    programs: &[Program],
+    tools: &Tools,
+    log: &mut Log,
+    scratch: &Path,
+) -> Result<(usize, Vec<String>)> {
+    // The root task links an archive of images, which the build makes; any file will do where nothing is linked.
+    let archive = scratch.join("no-archive.bin");
+    fs::write(&archive, []).with_context(|| format!("cannot write {}", archive.display()))?;
+    let (mut runs, mut failures) = (0, Vec::new());
+    for (variant, settings) in settings(tools)? {
+        for program in programs {
+            let mut command = cargo();
+            command
+                .env_remove("CARGO_BUILD_TARGET")
+                .env_remove("CARGO_ENCODED_RUSTFLAGS")
+                .envs(&settings.environment)
+                .env("ATOLL_ARCHIVE", &archive)
+                .arg("clippy")
+                .args(&settings.arguments)
+                .args(["--package", &program.package, "--bin", &program.binary])
+                .args(["--", "-D", "warnings"]);
+            let doing = format!("{} for {variant} kernels", program.binary);
+            runs += 1;
+            if let Err(error) = log.run_within(LIMIT, command, "cargo", &doing) {
+                failures.push(format!("{doing}: {error:#}"));
+            }
+        }
+    }
+    Ok((runs, failures))
+}
+
+/// The settings for each kernel configuration of the default plan.
+fn settings(tools: &Tools) -> Result<Vec<(String, Settings)>> {
+    let plan = plan::load(DEFAULT_PLAN)?;
+    let (folder, _) = build::configure(&plan, tools)?;
+    let mut found = Vec::new();
+    for variant in plan.plan.variants() {
+        let path = folder.join(format!("cargo-{variant}.json"));
+        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let settings = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not what CMake writes", path.display()))?;
+        found.push((variant.to_owned(), settings));
+    }
+    ensure!(!found.is_empty(), "{DEFAULT_PLAN} has no kernel");
+    Ok(found)
+}
