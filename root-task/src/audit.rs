@@ -2,10 +2,8 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
-/// Frames that one line of the list may name; a longer list takes several lines.
-const RANGES_PER_LINE: usize = 16;
+use atoll_abi::event::{AUDIT_RANGES, Event, Held, Untyped, Written};
 
 /// A range of physical memory and who holds it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +22,7 @@ pub struct Holdings {
     /// Frames.
     pub frames: Vec<Range>,
     /// Untyped memory still held: first byte, byte after the last, whether it is device memory.
-    pub untyped: Vec<(u64, u64, bool)>,
+    pub untyped: Vec<Untyped>,
     /// Ranges of I/O ports: first, last, holder.
     pub ports: Vec<(u16, u16, String)>,
 }
@@ -53,7 +51,7 @@ impl Holdings {
         }
         self.frames = merged;
         self.untyped.sort_unstable();
-        let mut merged: Vec<(u64, u64, bool)> = Vec::new();
+        let mut merged: Vec<Untyped> = Vec::new();
         for (start, end, device) in self.untyped.drain(..) {
             match merged.last_mut() {
                 Some(last) if last.2 == device && start <= last.1 => last.1 = last.1.max(end),
@@ -63,55 +61,39 @@ impl Holdings {
         self.untyped = merged;
     }
 
-    /// Calls `print` with each `audit` event of the serial protocol.
-    pub fn tell(&self, instance: usize, mut print: impl FnMut(&str)) {
-        let mut chunks = self.frames.chunks(RANGES_PER_LINE).peekable();
-        while let Some(chunk) = chunks.next() {
-            if chunks.peek().is_some() {
-                print(&line(instance, chunk, &[], &[], false));
-            } else {
-                print(&line(instance, chunk, &self.untyped, &self.ports, true));
-            }
+    /// Calls `emit` with each `audit` event of the serial protocol.
+    pub fn tell(&self, instance: usize, mut emit: impl FnMut(&Written<'_>)) {
+        let frames: Vec<Held<&str>> = self
+            .frames
+            .iter()
+            .map(|range| (range.start, range.end, range.holder.as_str()))
+            .collect();
+        let ports: Vec<Held<&str>> = self
+            .ports
+            .iter()
+            .map(|(first, last, holder)| (u64::from(*first), u64::from(*last), holder.as_str()))
+            .collect();
+        let (mut frames, mut untyped, mut ports) = (&frames[..], &self.untyped[..], &ports[..]);
+        let mut last = false;
+        while !last {
+            let listed = (take(&mut frames), take(&mut untyped), take(&mut ports));
+            last = frames.is_empty() && untyped.is_empty() && ports.is_empty();
+            emit(&Event::Audit {
+                instance,
+                frames: listed.0,
+                untyped: listed.1,
+                ports: listed.2,
+                last,
+            });
         }
     }
 }
 
-fn line(
-    instance: usize,
-    frames: &[Range],
-    untyped: &[(u64, u64, bool)],
-    ports: &[(u16, u16, String)],
-    last: bool,
-) -> String {
-    let mut text = String::new();
-    let _ = write!(
-        text,
-        r#"@atoll {{"event":"audit","instance":{instance},"frames":["#
-    );
-    for (index, range) in frames.iter().enumerate() {
-        let _ = write!(
-            text,
-            r#"{}[{},{},"{}"]"#,
-            comma(index),
-            range.start,
-            range.end,
-            range.holder
-        );
-    }
-    let _ = write!(text, r#"],"untyped":["#);
-    for (index, (start, end, device)) in untyped.iter().enumerate() {
-        let _ = write!(text, "{}[{start},{end},{device}]", comma(index));
-    }
-    let _ = write!(text, r#"],"ports":["#);
-    for (index, (first, last, holder)) in ports.iter().enumerate() {
-        let _ = write!(text, r#"{}[{first},{last},"{holder}"]"#, comma(index));
-    }
-    let _ = write!(text, r#"],"last":{last}}}"#);
-    text
-}
-
-fn comma(index: usize) -> &'static str {
-    if index == 0 { "" } else { "," }
+/// Takes as many ranges off the front of a list as one event may list.
+fn take<'a, T>(list: &mut &'a [T]) -> &'a [T] {
+    let (first, rest) = list.split_at(list.len().min(AUDIT_RANGES));
+    *list = rest;
+    first
 }
 
 #[cfg(test)]
@@ -141,17 +123,40 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_takes_several_lines_and_says_which_is_last() {
+    fn a_long_list_takes_several_events_and_says_which_is_last() {
         let mut holdings = Holdings::default();
         for index in 0..20 {
             holdings.frame("a", index * 0x2000, 0x1000);
         }
+        holdings.untyped = (0..40)
+            .map(|index| (4 * index, 4 * index + 1, false))
+            .collect();
         holdings.ports.push((0x3f8, 0x3ff, "root-task".into()));
         holdings.merge();
-        let mut lines = Vec::new();
-        holdings.tell(1, |line| lines.push(String::from(line)));
-        assert_eq!(lines.len(), 2);
-        assert!(lines[0].ends_with(r#""ports":[],"last":false}"#));
-        assert!(lines[1].ends_with(r#""ports":[[1016,1023,"root-task"]],"last":true}"#));
+        let mut told = Vec::new();
+        holdings.tell(1, |event| match event {
+            Event::Audit {
+                instance: 1,
+                frames,
+                untyped,
+                ports,
+                last,
+            } => told.push(([frames.len(), untyped.len(), ports.len()], *last)),
+            _ => panic!("{event:?}"),
+        });
+        assert_eq!(
+            told,
+            [([16, 16, 1], false), ([4, 16, 0], false), ([0, 8, 0], true)]
+        );
+    }
+
+    #[test]
+    fn an_instance_that_holds_nothing_says_so() {
+        let mut last = None;
+        Holdings::default().tell(0, |event| {
+            assert_eq!(last, None, "one event is enough");
+            last = Some(matches!(event, Event::Audit { last: true, .. }));
+        });
+        assert_eq!(last, Some(true));
     }
 }

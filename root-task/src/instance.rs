@@ -1,8 +1,9 @@
 //! Which instance this is, and telling the outside so.
 
 use atoll_abi::boot::{READY, READY_PAGE};
+use atoll_abi::event::Event;
 use atoll_abi::plan::Plan;
-use sel4_root_task::println;
+use sel4_root_task::console::emit;
 
 use crate::authority::Authority;
 
@@ -21,14 +22,16 @@ pub fn find(plan: &Plan, boot_info: &sel4::BootInfo) -> Option<usize> {
 /// Prints the `instance` event.
 pub fn announce(plan: &Plan, index: usize, boot_info: &sel4::BootInfo) {
     let instance = &plan.instances[index];
-    println!(
-        r#"@atoll {{"event":"instance","instance":{index},"cores":{},"smp":{},"tick_ms":{},"memory":[{},{}]}}"#,
-        boot_info.num_nodes(),
-        sel4::MAX_NUM_NODES > 1,
-        instance.timer_tick_ms,
-        instance.memory_base,
-        instance.memory_base + instance.memory_size,
-    );
+    emit(&Event::Instance {
+        instance: index,
+        cores: boot_info.num_nodes(),
+        smp: sel4::MAX_NUM_NODES > 1,
+        tick_ms: instance.timer_tick_ms,
+        memory: (
+            instance.memory_base,
+            instance.memory_base + instance.memory_size,
+        ),
+    });
     if boot_info.num_nodes() != instance.core_count as usize {
         panic!(
             "the kernel started {} cores, the plan says {}",

@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 
 use atoll_abi::archive;
 use atoll_abi::plan::Plan;
-use sel4_root_task::{console, println, root_task};
+use sel4_root_task::{console, root_task};
 
 use crate::authority::Authority;
 use crate::cluster::ClusterParts;
@@ -53,6 +53,6 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
     cluster::connect(&mut authority, &plan, &mut clusters);
     cluster::let_operators_watch(&mut authority, &plan, &mut clusters);
     let holdings = authority.give_up(&plan.instances[index]);
-    holdings.tell(index, |line| println!("{line}"));
+    holdings.tell(index, console::emit);
     supervise::run(&plan, index, endpoint, clusters, authority)
 }

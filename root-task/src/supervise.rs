@@ -3,10 +3,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use atoll_abi::event::Event;
 use atoll_abi::layout::{MAX_VCORES, badge, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::process::FAULTED;
 use sel4::{Fault, MessageInfo, cap};
+use sel4_root_task::console::emit;
 use sel4_root_task::println;
 
 use crate::authority::Authority;
@@ -110,10 +112,10 @@ impl Supervisor<'_> {
                 self.driver_started(index);
             }
             (badge::DRIVER, request::FAILED) => {
-                println!(
-                    r#"@atoll {{"event":"fault","who":"driver:{}","reason":"the device did not start; see its log"}}"#,
-                    self.plan.devices[index].name
-                );
+                emit(&Event::Fault {
+                    who: format_args!("driver:{}", self.plan.devices[index].name),
+                    reason: format_args!("the device did not start; see its log"),
+                });
                 self.driver_started(index);
             }
             (badge::SERVER, request::CHANNEL) => self.channel(index),
@@ -157,10 +159,10 @@ impl Supervisor<'_> {
         }
         let _ = parts.server_thread.tcb_suspend();
         self.stopped.push(cluster);
-        println!(
-            r#"@atoll {{"event":"stopped","cluster":"{}"}}"#,
-            self.plan.clusters[cluster].name
-        );
+        let name = self.plan.clusters[cluster].name;
+        emit(&Event::Stopped {
+            cluster: format_args!("{name}"),
+        });
         match &parts.driver {
             Some((_, obituary)) => obituary.announce(&mut self.authority),
             None => self.announce(cluster),
@@ -199,13 +201,15 @@ impl Supervisor<'_> {
         if self.not_ready > 0 {
             return;
         }
-        println!(r#"@atoll {{"event":"ready","instance":{}}}"#, self.instance);
+        let instance = self.instance;
+        emit(&Event::Ready { instance });
         for process in &self.running {
             let process = &self.plan.processes[*process];
-            println!(
-                r#"@atoll {{"event":"started","process":"{}","cluster":"{}","vcores":{}}}"#,
-                process.name, self.plan.clusters[process.cluster as usize].name, process.vcores
-            );
+            emit(&Event::Started {
+                process: format_args!("{}", process.name),
+                cluster: format_args!("{}", self.plan.clusters[process.cluster as usize].name),
+                vcores: process.vcores,
+            });
         }
         self.tell_done();
     }
@@ -213,10 +217,14 @@ impl Supervisor<'_> {
     fn channel(&self, cluster: usize) {
         let [channel, sent, received, doorbells, peer_doorbells] =
             [0, 1, 2, 3, 4].map(sel4::get_mr);
-        println!(
-            r#"@atoll {{"event":"channel","channel":{channel},"cluster":"{}","sent":{sent},"received":{received},"doorbells":{doorbells},"peer_doorbells":{peer_doorbells}}}"#,
-            self.plan.clusters[cluster].name
-        );
+        emit(&Event::Channel {
+            channel,
+            cluster: format_args!("{}", self.plan.clusters[cluster].name),
+            sent,
+            received,
+            doorbells,
+            peer_doorbells,
+        });
     }
 
     fn exited(&mut self, process: usize, status: u64, vcores: u64) {
@@ -225,16 +233,19 @@ impl Supervisor<'_> {
         };
         self.running.remove(position);
         let plan = &self.plan.processes[process];
-        println!(
-            r#"@atoll {{"event":"process","process":"{}","cluster":"{}","vcores":{vcores},"status":{status}}}"#,
-            plan.name, self.plan.clusters[plan.cluster as usize].name
-        );
+        emit(&Event::Process {
+            process: format_args!("{}", plan.name),
+            cluster: format_args!("{}", self.plan.clusters[plan.cluster as usize].name),
+            vcores,
+            status,
+        });
         self.tell_done();
     }
 
     fn tell_done(&self) {
         if self.running.is_empty() {
-            println!(r#"@atoll {{"event":"done","instance":{}}}"#, self.instance);
+            let instance = self.instance;
+            emit(&Event::Done { instance });
         }
     }
 
@@ -248,7 +259,10 @@ impl Supervisor<'_> {
             }
             _ => String::from("nobody"),
         };
-        println!(r#"@atoll {{"event":"fault","who":"{name}","reason":"{fault:x?}"}}"#);
+        emit(&Event::Fault {
+            who: format_args!("{name}"),
+            reason: format_args!("{fault:x?}"),
+        });
         match kind {
             badge::PROCESS if self.has_no_server(index) => self.end(index / MAX_VCORES, FAULTED),
             badge::PROCESS => self.stop(index / MAX_VCORES),

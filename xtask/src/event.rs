@@ -1,13 +1,11 @@
 //! One line of a serial port, as `docs/serial-protocol.md` defines it.
 
-use serde::Deserialize;
+use atoll_abi::event::{self, EVENT_PREFIX};
 use serde_json::Value;
 
-use crate::names::Key;
 use crate::report::Verdict;
 
-/// What begins an event.
-const EVENT_PREFIX: &str = "@atoll ";
+pub use atoll_abi::event::Untyped;
 
 /// What begins a process's result, after its name.
 const RESULT_PREFIX: &str = "result ";
@@ -19,77 +17,11 @@ const FATAL: [(&str, Verdict); 3] = [
     (r#""event":"panic""#, Verdict::Panic),
 ];
 
-/// A range of addresses or ports and who holds it.
-pub type Held = (u64, u64, String);
-
-/// A range of untyped memory and whether it is a device's.
-pub type Untyped = (u64, u64, bool);
+/// A range of addresses or ports and its holder.
+pub type Held = event::Held<String>;
 
 /// An event of the loader or a root task.
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Event {
-    /// A step of the loader.
-    Loader { stage: String },
-    /// The loader stopped.
-    Refused { reason: String },
-    /// A root task has started.
-    Instance {
-        instance: Key,
-        cores: u32,
-        smp: bool,
-        tick_ms: u32,
-        memory: (u64, u64),
-    },
-    /// What a root task and its children hold; a part of the list unless `last`.
-    Audit {
-        instance: Key,
-        #[serde(default)]
-        frames: Vec<Held>,
-        #[serde(default)]
-        untyped: Vec<Untyped>,
-        #[serde(default)]
-        ports: Vec<Held>,
-        #[serde(default)]
-        last: bool,
-    },
-    /// All components of an instance have started.
-    Ready { instance: Key },
-    /// A process has started.
-    Started {
-        process: Key,
-        cluster: Key,
-        vcores: u32,
-    },
-    /// A process has ended.
-    Process {
-        process: Key,
-        cluster: Key,
-        vcores: u32,
-        status: u64,
-    },
-    /// What one end of a channel counted.
-    Channel {
-        channel: Key,
-        cluster: Key,
-        sent: u64,
-        received: u64,
-        doorbells: u64,
-        peer_doorbells: u64,
-    },
-    /// A fault that nobody handles.
-    Fault { who: String, reason: String },
-    /// A root task panicked.
-    Panic { who: String, reason: String },
-    /// The server of a cluster was stopped; those who had calls with it learn so.
-    Stopped { cluster: Key },
-    /// Every process of an instance has ended.
-    Done { instance: Key },
-    /// An event that this program does not know.
-    #[serde(other)]
-    Other,
-}
+pub type Event = event::Event<String, Vec<Held>, Vec<Untyped>>;
 
 /// One line.
 #[derive(Debug, PartialEq)]
@@ -151,24 +83,61 @@ mod tests {
     fn events_are_read() {
         let line = r#"@atoll {"event":"instance","instance":0,"cores":2,"smp":true,"tick_ms":2,"memory":[4096,8192]}"#;
         let expected = Event::Instance {
-            instance: Key::Index(0),
+            instance: 0,
             cores: 2,
             smp: true,
             tick_ms: 2,
             memory: (4096, 8192),
         };
         assert_eq!(Line::parse(line), Line::Event(expected));
-        let line = r#"@atoll {"event":"audit","instance":"io","frames":[[0,4096,"root-task"]],"untyped":[[1,2,true]],"ports":[],"last":true}"#;
+        let line = r#"@atoll {"event":"audit","instance":1,"frames":[[0,4096,"root-task"]],"untyped":[[1,2,true]],"ports":[],"last":true}"#;
         let expected = Event::Audit {
-            instance: Key::Name("io".to_owned()),
+            instance: 1,
             frames: vec![(0, 4096, "root-task".to_owned())],
             untyped: vec![(1, 2, true)],
             ports: Vec::new(),
             last: true,
         };
         assert_eq!(Line::parse(line), Line::Event(expected));
-        let line = r#"@atoll {"event":"something new","x":1}"#;
-        assert_eq!(Line::parse(line), Line::Event(Event::Other));
+    }
+
+    /// Reads what the loader or a root task writes of an event.
+    fn read_back(written: &event::Written<'_>) -> Event {
+        let mut line = String::new();
+        event::write(written, &mut line).unwrap();
+        match Line::parse(line.trim_end_matches('\n')) {
+            Line::Event(event) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let reason = "a \"quote\", a \\ and a\nline";
+        let read = read_back(&event::Event::Refused {
+            reason: format_args!("{reason}"),
+        });
+        let reason = reason.to_owned();
+        assert_eq!(read, Event::Refused { reason });
+
+        let read = read_back(&event::Event::Audit {
+            instance: 2,
+            frames: &[(0, 4096, "root-task"), (8192, 12288, "process:digest")],
+            untyped: &[(1, 2, true)],
+            ports: &[],
+            last: false,
+        });
+        let expected = Event::Audit {
+            instance: 2,
+            frames: vec![
+                (0, 4096, "root-task".to_owned()),
+                (8192, 12288, "process:digest".to_owned()),
+            ],
+            untyped: vec![(1, 2, true)],
+            ports: Vec::new(),
+            last: false,
+        };
+        assert_eq!(read, expected);
     }
 
     #[test]
@@ -203,6 +172,10 @@ mod tests {
         ));
         assert!(matches!(
             Line::parse(r#"@atoll {"event":"done"}"#),
+            Line::Malformed(_)
+        ));
+        assert!(matches!(
+            Line::parse(r#"@atoll {"event":"something new","x":1}"#),
             Line::Malformed(_)
         ));
         assert!(matches!(

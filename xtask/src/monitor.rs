@@ -6,7 +6,7 @@ use atoll_abi::plan::Plan;
 use serde_json::Value;
 
 use crate::event::{Event, Line};
-use crate::names::{self, Key};
+use crate::names;
 use crate::report::Verdict;
 
 pub use state::{End, Ended, Failure, Holdings, InstanceState, Started};
@@ -125,14 +125,14 @@ impl<'a> Monitor<'a> {
                 Shown::Nothing
             }
             Line::Result(name, value) => {
-                if self.process(&Key::Name(name.to_owned())).is_none() {
+                if self.process(name).is_none() {
                     return self.problem(format!("a result of no process of the plan: {text}"));
                 }
                 self.results.push((name.to_owned(), value));
                 Shown::Nothing
             }
             Line::Named(name, said) => {
-                if self.process(&Key::Name(name.to_owned())).is_none() {
+                if self.process(name).is_none() {
                     Shown::Nothing
                 } else if said.contains("progress") {
                     Shown::Note(text.to_owned())
@@ -160,19 +160,19 @@ impl<'a> Monitor<'a> {
         Shown::Line(problem)
     }
 
-    fn process(&self, key: &Key) -> Option<usize> {
-        key.find(self.plan.processes().iter().map(|p| p.name.as_str()))
+    fn process(&self, name: &str) -> Option<usize> {
+        let mut processes = self.plan.processes().iter();
+        processes.position(|process| process.name.as_str() == name)
     }
 
-    fn cluster(&self, key: &Key) -> Option<usize> {
-        key.find(self.plan.clusters().iter().map(|c| c.name.as_str()))
+    fn cluster(&self, name: &str) -> Option<usize> {
+        let mut clusters = self.plan.clusters().iter();
+        clusters.position(|cluster| cluster.name.as_str() == name)
     }
 
-    fn instance(&mut self, key: &Key) -> Result<&mut InstanceState, &'static str> {
-        let names = names::instances(self.plan);
-        key.find(names.iter().map(String::as_str))
-            .map(|index| &mut self.instances[index])
-            .ok_or("an event of no instance of the plan")
+    fn instance(&mut self, index: usize) -> Result<&mut InstanceState, &'static str> {
+        let instance = self.instances.get_mut(index);
+        instance.ok_or("an event of no instance of the plan")
     }
 
     fn event(&mut self, event: Event) -> Result<Shown, &'static str> {
@@ -188,7 +188,7 @@ impl<'a> Monitor<'a> {
                 tick_ms,
                 memory,
             } => {
-                let state = self.instance(&instance)?;
+                let state = self.instance(instance)?;
                 if state.started.is_some() {
                     return Err("an instance started twice");
                 }
@@ -207,14 +207,14 @@ impl<'a> Monitor<'a> {
                 ports,
                 last,
             } => {
-                let state = self.instance(&instance)?;
+                let state = self.instance(instance)?;
                 state.holdings.frames.extend(frames);
                 state.holdings.untyped.extend(untyped);
                 state.holdings.ports.extend(ports);
                 state.audited |= last;
             }
             Event::Ready { instance } => {
-                self.instance(&instance)?.ready = true;
+                self.instance(instance)?.ready = true;
                 return Ok(Shown::Note("an instance is ready".to_owned()));
             }
             Event::Started { process, .. } => {
@@ -241,10 +241,10 @@ impl<'a> Monitor<'a> {
                 doorbells,
                 peer_doorbells,
             } => {
-                let channel = match channel {
-                    Key::Index(index) if index < self.plan.channels().len() => index,
-                    _ => return Err("an event of no channel of the plan"),
-                };
+                let channel = usize::try_from(channel)
+                    .ok()
+                    .filter(|&channel| channel < self.plan.channels().len())
+                    .ok_or("an event of no channel of the plan")?;
                 let cluster = self
                     .cluster(&cluster)
                     .filter(|&c| self.plan.channels()[channel].end_of(c as u32).is_some())
@@ -279,8 +279,7 @@ impl<'a> Monitor<'a> {
                 let name = names::cluster(self.plan, cluster as u32);
                 return Ok(Shown::Line(format!("the server of {name} is stopped")));
             }
-            Event::Done { instance } => self.instance(&instance)?.done = true,
-            Event::Other => {}
+            Event::Done { instance } => self.instance(instance)?.done = true,
         }
         Ok(Shown::Nothing)
     }

@@ -1,27 +1,6 @@
 //! What a person calls the parts of a plan.
 
 use atoll_abi::plan::{KernelMode, Plan};
-use serde::Deserialize;
-
-/// How an event names a part of the plan.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Key {
-    /// By its place in the plan.
-    Index(usize),
-    /// By its name.
-    Name(String),
-}
-
-impl Key {
-    /// The place of the named part among parts with these names.
-    pub fn find<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Option<usize> {
-        match self {
-            Key::Index(index) => (*index < names.count()).then_some(*index),
-            Key::Name(name) => names.position(|other| other == name),
-        }
-    }
-}
 
 /// The name of an instance: that of its cluster, or `shared`, as the plan crate names it.
 pub fn instance(plan: &Plan, index: usize) -> String {
@@ -157,14 +136,5 @@ pub mod tests {
         plan.mode = KernelMode::Shared as u32;
         assert_eq!(instances(&plan), ["shared"]);
         assert_eq!(clusters_of(&plan, 0).collect::<Vec<_>>(), ["io", "compute"]);
-    }
-
-    #[test]
-    fn a_part_is_found_by_place_and_by_name() {
-        let names = || ["io", "compute"].into_iter();
-        assert_eq!(Key::Index(1).find(names()), Some(1));
-        assert_eq!(Key::Index(2).find(names()), None);
-        assert_eq!(Key::Name("compute".to_owned()).find(names()), Some(1));
-        assert_eq!(Key::Name("other".to_owned()).find(names()), None);
     }
 }

@@ -95,7 +95,7 @@ pub struct ProcessReport {
     /// Its cluster.
     pub cluster: String,
     /// The most vcores it was granted.
-    pub vcores: u32,
+    pub vcores: u64,
     /// Its exit status.
     pub status: u64,
 }

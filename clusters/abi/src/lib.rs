@@ -1,8 +1,9 @@
 //! Every type that crosses a boundary of Atoll: between clusters, between a process and its server, between a server
 //! and a driver, between the build and the machine.
 //!
-//! All of them are [`zerocopy`] structures with a fixed layout that is asserted at compile time. A reader copies what a
-//! peer wrote once, validates it, then uses it; the validating constructors are here, beside the types.
+//! All of them but [`event`], which is text, are [`zerocopy`] structures with a fixed layout that is asserted at compile
+//! time. A reader copies what a peer wrote once, validates it, then uses it; the validating constructors are here, beside
+//! the types.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -10,6 +11,7 @@
 pub mod archive;
 pub mod block;
 pub mod boot;
+pub mod event;
 pub mod handle;
 pub mod layout;
 pub mod message;

@@ -21,6 +21,7 @@ mod start;
 use core::convert::Infallible;
 use core::fmt::Write;
 
+use atoll_abi::event::Event;
 use atoll_abi::plan::Plan;
 use atoll_loader::acpi::Madt;
 use atoll_loader::machine;
@@ -28,13 +29,13 @@ use atoll_loader::multiboot::BOOTLOADER_MAGIC;
 use atoll_loader::refusal::Refusal;
 
 use crate::memory::PhysicalMemory;
-use crate::serial::{Serial, event};
+use crate::serial::{Serial, emit, stage};
 use crate::start::Regions;
 
 /// Called by the entry code, once, on the boot processor.
 extern "C" fn run(magic: u32, information: u32) -> ! {
     Serial::initialise();
-    event(format_args!(r#""event":"loader","stage":"entered""#));
+    stage(format_args!("entered"));
     if magic != BOOTLOADER_MAGIC {
         refuse(format_args!(
             "entered with {magic:#x} and not by a Multiboot loader; start it as a Multiboot kernel (QEMU: -kernel)"
@@ -70,25 +71,22 @@ fn boot(mut memory: PhysicalMemory) -> Result<Infallible, Refusal> {
     let hpet = hpet::Clock::start().ok_or(Refusal::NoFeature("HPET (machine device)"))?;
     machine::check(&plan, &mut madt, hpet.message_comparators())?;
     let regions = Regions::claim(&plan, &mut memory)?;
-    event(format_args!(
-        r#""event":"loader","stage":"machine checked","instances":{}"#,
-        plan.instances().len()
-    ));
+    let instances = plan.instances().len();
+    stage(format_args!("machine checked for {instances} instances"));
     start::all(&plan, &memory, regions, &mut madt, &hpet)
 }
 
 /// Says why the machine is not booted, and halts.
 fn refuse(reason: core::fmt::Arguments<'_>) -> ! {
     let _ = writeln!(Serial, "loader: {reason}");
-    event(format_args!(r#""event":"refused","reason":"{reason}""#));
+    emit(&Event::Refused { reason });
     arch::halt()
 }
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let _ = writeln!(Serial, "loader: {info}");
-    event(format_args!(
-        r#""event":"refused","reason":"the loader panicked""#
-    ));
+    let reason = format_args!("the loader panicked");
+    emit(&Event::Refused { reason });
     arch::halt()
 }

@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Write};
 
+use atoll_abi::event::{self, Event, Written};
+
 use crate::arch::{input, output};
 
 const PORT: u16 = 0x3f8;
@@ -36,7 +38,12 @@ impl Write for Serial {
     }
 }
 
-/// Writes one event line of the serial protocol; `fields` is the inside of a JSON object.
-pub fn event(fields: fmt::Arguments<'_>) {
-    let _ = writeln!(Serial, "@atoll {{{fields}}}");
+/// Writes the line of an event.
+pub fn emit(event: &Written<'_>) {
+    let _ = event::write(event, &mut Serial);
+}
+
+/// Says how far the loader is.
+pub fn stage(stage: fmt::Arguments<'_>) {
+    emit(&Event::Loader { stage });
 }

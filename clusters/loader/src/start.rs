@@ -11,7 +11,7 @@ use atoll_loader::{boot_page, image, machine};
 
 use crate::hpet::Clock;
 use crate::memory::{PhysicalMemory, Region};
-use crate::serial::event;
+use crate::serial::stage;
 use crate::{apic, arch, refuse};
 
 /// How long an instance may take until its root task says that it is ready.
@@ -127,14 +127,12 @@ fn start_elsewhere(
             READY_MILLISECONDS / 1000
         ));
     }
-    event(format_args!(
-        r#""event":"loader","stage":"instance ready","instance":{index}"#
-    ));
+    stage(format_args!("instance {index} is ready"));
 }
 
 fn announce(index: usize, instance: &Instance) {
-    event(format_args!(
-        r#""event":"loader","stage":"starting","instance":{index},"cores":{},"base":{}"#,
+    stage(format_args!(
+        "starting instance {index} of {} cores at {:#x}",
         instance.core_count, instance.memory_base
     ));
 }

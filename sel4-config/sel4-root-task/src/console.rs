@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use atoll_abi::event::{self, Written};
 use sel4::cap;
 use spin::Mutex;
 
@@ -45,6 +46,11 @@ impl fmt::Write for Console {
         }
         Ok(())
     }
+}
+
+/// Prints the line of an event.
+pub fn emit(event: &Written<'_>) {
+    let _ = event::write(event, &mut Console);
 }
 
 /// Prints a line on the console.

@@ -7,7 +7,7 @@ use crate::report::Verdict;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
     /// Cores in its boot information.
-    pub cores: u32,
+    pub cores: usize,
     /// Whether its kernel is of the multicore configuration.
     pub smp: bool,
     /// Milliseconds between its timer ticks.
@@ -46,7 +46,7 @@ pub struct InstanceState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The most vcores it was granted.
-    pub vcores: u32,
+    pub vcores: u64,
     /// Its exit status.
     pub status: u64,
 }

@@ -15,7 +15,7 @@ pub const GOOD_RUN: &[(usize, &str)] = &[
     (0, "[io] server is up"),
     (
         0,
-        r#"@atoll {"event":"audit","instance":0,"frames":[[16777216,16781312,"root-task"],[402653184,402669568,"server:io"]],"untyped":[[33554432,67108864,false]],"ports":[]}"#,
+        r#"@atoll {"event":"audit","instance":0,"frames":[[16777216,16781312,"root-task"],[402653184,402669568,"server:io"]],"untyped":[[33554432,67108864,false]],"ports":[],"last":false}"#,
     ),
     (
         0,

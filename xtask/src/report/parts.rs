@@ -24,7 +24,7 @@ pub fn disagreements(plan: &Plan, monitor: &Monitor) -> Vec<String> {
                 "instance {name} says {what} {says}, the plan {planned}"
             ));
         };
-        if started.cores != planned.core_count {
+        if started.cores != planned.core_count as usize {
             differs(
                 "cores",
                 started.cores.to_string(),

@@ -106,7 +106,7 @@ fn a_violation_of_the_audit_fails() {
     let report = report_of(&altered(
         "[[402653184,402669568,\"server:compute\"]",
         &[
-            r#"@atoll {"event":"audit","instance":1,"frames":[[402653184,402669568,"process:digest"]],"last":true}"#,
+            r#"@atoll {"event":"audit","instance":1,"frames":[[402653184,402669568,"process:digest"]],"untyped":[],"ports":[],"last":true}"#,
         ],
     ));
     assert_eq!(report.verdict, Verdict::Fail);
