@@ -17,6 +17,7 @@ pub mod budget;
 mod endpoint;
 mod generation;
 mod memory;
+mod payload;
 mod receiver;
 mod sender;
 mod sync;

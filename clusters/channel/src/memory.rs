@@ -1,13 +1,9 @@
 //! The layout of a ring in shared memory.
 
-#[cfg(all(not(loom), target_arch = "x86_64"))]
-use core::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_storeu_si128};
-#[cfg(all(not(loom), target_arch = "x86_64"))]
-use core::cell::UnsafeCell;
 use core::ops::Deref;
 
-use crate::sync::{AtomicU64, LATENCY_BUCKETS, Ordering, SLOTS, WORDS};
-use atoll_abi::message::{MESSAGE_WORDS, Message};
+use crate::payload::Payload;
+use crate::sync::{AtomicU64, LATENCY_BUCKETS, SLOTS};
 
 /// What one side writes, alone on its cache line.
 #[repr(C, align(64))]
@@ -50,13 +46,11 @@ pub(crate) struct Header {
 }
 
 /// One slot: the stamp of its message, and the message.
-///
-/// The payload is never a plain value: a hostile producer may write it while it is read.
 #[repr(C)]
 #[cfg_attr(not(loom), repr(align(64)))]
 pub(crate) struct Slot {
     pub(crate) stamp: AtomicU64,
-    payload: [AtomicU64; WORDS],
+    pub(crate) payload: Payload,
 }
 
 /// A ring: a header page and a page of slots. Zeroed memory is an empty ring of generation 0.
@@ -74,64 +68,9 @@ impl Ring {
     }
 }
 
-#[cfg(not(all(not(loom), target_arch = "x86_64")))]
-impl Slot {
-    #[inline]
-    pub(crate) fn write(&self, message: &Message) {
-        for (word, value) in self.payload.iter().zip(message) {
-            word.store(*value, Ordering::Relaxed);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn read(&self) -> Message {
-        let mut message = [0; MESSAGE_WORDS];
-        for (value, word) in message.iter_mut().zip(&self.payload) {
-            *value = word.load(Ordering::Relaxed);
-        }
-        message
-    }
-}
-
-/// The payload by sixteen bytes at a time: half the instructions.
-#[cfg(all(not(loom), target_arch = "x86_64"))]
-impl Slot {
-    #[inline]
-    pub(crate) fn write(&self, message: &Message) {
-        self.payload[0].store(message[0], Ordering::Relaxed);
-        for (pair, values) in self.pairs().iter().zip(message[1..].as_chunks::<2>().0) {
-            // SAFETY: the pair lies in this slot's payload and is aligned; the values are two words. Volatile, because
-            // the peer has the memory too: it leaves the payload alone until the stamp says that it is the consumer's,
-            // and a hostile one is another program, whose accesses are no more to this one than a device's.
-            unsafe {
-                pair.get()
-                    .write_volatile(_mm_loadu_si128(values.as_ptr().cast()))
-            };
-        }
-    }
-
-    #[inline]
-    pub(crate) fn read(&self) -> Message {
-        let mut message = [0; MESSAGE_WORDS];
-        message[0] = self.payload[0].load(Ordering::Relaxed);
-        for (pair, values) in self.pairs().iter().zip(message[1..].as_chunks_mut::<2>().0) {
-            // SAFETY: as in `write`; whatever bytes the peer left there are two words.
-            unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), pair.get().read_volatile()) };
-        }
-        message
-    }
-
-    /// The payload without its first word, which shares its sixteen bytes with the stamp.
-    #[inline]
-    fn pairs(&self) -> &[UnsafeCell<__m128i>; WORDS / 2] {
-        const _: () = assert!(WORDS % 2 == 1 && core::mem::offset_of!(Slot, payload) == 8);
-        // SAFETY: the words from the second one on are in the slot, at a multiple of sixteen bytes, and may change.
-        unsafe { &*self.payload[1..].as_ptr().cast() }
-    }
-}
-
 #[cfg(not(loom))]
 mod shared {
+    use core::mem::offset_of;
     use core::ptr::NonNull;
 
     use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
@@ -141,6 +80,8 @@ mod shared {
 
     const _: () = assert!(size_of::<Header>() == PAGE_SIZE);
     const _: () = assert!(size_of::<Slot>() == SLOT_SIZE);
+    // The payload's words from the second one on are copied by pairs.
+    const _: () = assert!((offset_of!(Slot, payload) + 8).is_multiple_of(16));
     const _: () = assert!(size_of::<Ring>() == 2 * PAGE_SIZE);
     const _: () = assert!(2 * size_of::<Ring>() == RING_WINDOW_SIZE);
 
@@ -148,8 +89,7 @@ mod shared {
     #[derive(Clone)]
     pub(crate) struct Shared(NonNull<Ring>);
 
-    // SAFETY: a ring is made of atomics, and of payloads of which only the side has a slot that its stamp says; so any
-    // thread may use a reference to it.
+    // SAFETY: a ring is made of atomics, so any thread may use a reference to it.
     unsafe impl Send for Shared {}
 
     impl Shared {
@@ -179,7 +119,7 @@ mod shared {
 
     use loom::sync::Arc;
 
-    use super::{AtomicU64, Header, Line, ReceivedCounts, Ring, SentCounts, Slot};
+    use super::{AtomicU64, Header, Line, Payload, ReceivedCounts, Ring, SentCounts, Slot};
 
     /// A ring that lies on loom's heap.
     #[derive(Clone)]
@@ -210,7 +150,7 @@ mod shared {
                 },
                 slots: from_fn(|_| Slot {
                     stamp: zero(),
-                    payload: from_fn(|_| zero()),
+                    payload: Payload::new(),
                 }),
             }))
         }

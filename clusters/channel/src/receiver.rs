@@ -62,7 +62,7 @@ impl Receiver {
         if !self.ready() {
             return self.fault.map_or(Ok(None), Err);
         }
-        let message = self.ring.slot(self.consumed).read();
+        let message = self.ring.slot(self.consumed).payload.load();
         if self.torn() {
             return Ok(None);
         }
@@ -99,7 +99,7 @@ impl Receiver {
             {
                 break;
             }
-            *message = slot.read();
+            *message = slot.payload.load();
             index += 1;
         }
         let count = index - self.consumed;
@@ -119,7 +119,7 @@ impl Receiver {
         if !self.ready() {
             return self.fault.map_or(Ok(None), Err);
         }
-        let message = self.ring.slot(self.consumed).read();
+        let message = self.ring.slot(self.consumed).payload.load();
         self.peeked = !self.torn();
         Ok(self.peeked.then_some(message))
     }

@@ -138,7 +138,7 @@ impl Sender {
         if self.fault.is_some() || self.produced - self.consumed == CAPACITY_WORD {
             self.room(1)?;
         }
-        self.ring.slot(self.produced).write(message);
+        self.ring.slot(self.produced).payload.store(message);
         Ok(self.publish(1, self.generation.stamp(self.produced + 1)))
     }
 
@@ -181,13 +181,13 @@ impl Sender {
         let mut stamp = self.generation.stamp(index + 1);
         for message in later.iter().rev() {
             let slot = ring.slot(index);
-            slot.write(message);
+            slot.payload.store(message);
             // Relaxed: the first slot's release publishes it.
             slot.stamp.store(stamp, Ordering::Relaxed);
             index -= 1;
             stamp -= 1;
         }
-        self.ring.slot(self.produced).write(first);
+        self.ring.slot(self.produced).payload.store(first);
         let stamp = self.generation.stamp(self.produced + 1);
         Ok(Staged {
             sender: self,
