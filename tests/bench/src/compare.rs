@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::Effort;
+use crate::bare;
 use crate::candidate::{
     Atoll, Candidate, Crossbeam, Epoch, Gil, Heapless, Index, Ringbuf, Rtrb, RtrbChunks,
 };
@@ -101,7 +102,7 @@ impl Subject {
     }
 }
 
-/// One candidate's pairs, measured in one way.
+/// Pairs of one candidate, or of the bare stream, measured in one way.
 #[derive(Clone, Debug, Serialize)]
 pub struct Series {
     /// The way.
@@ -114,6 +115,27 @@ pub struct Series {
     pub floors: Option<Spread>,
     /// What was measured, in nanoseconds.
     pub nanoseconds: Option<Spread>,
+}
+
+impl Series {
+    fn of(way: Way, (pairs, rejected): RawSeries) -> Series {
+        Series {
+            way,
+            floors: Spread::of(pairs.iter().flatten().map(Pair::ratio)),
+            nanoseconds: Spread::of(pairs.iter().flatten().map(|pair| pair.cost)),
+            pairs,
+            rejected,
+        }
+    }
+
+    /// This cost over another one, by rounds in which both were accepted.
+    pub fn against(&self, other: &Series) -> Option<Spread> {
+        let pairs = self.pairs.iter().zip(&other.pairs);
+        Spread::of(pairs.filter_map(|(own, other)| {
+            let (own, other) = ((*own)?, (*other)?);
+            Some(own.ratio() / other.ratio())
+        }))
+    }
 }
 
 /// What was measured of one candidate.
@@ -134,15 +156,6 @@ impl Measured {
     pub fn of(&self, way: Way) -> &Series {
         &self.series[way as usize]
     }
-
-    /// This candidate's cost over another one's, by rounds in which both were accepted.
-    pub fn against(&self, other: &Measured, way: Way, others_way: Way) -> Option<Spread> {
-        let pairs = self.of(way).pairs.iter().zip(&other.of(others_way).pairs);
-        Spread::of(pairs.filter_map(|(own, other)| {
-            let (own, other) = ((*own)?, (*other)?);
-            Some(own.ratio() / other.ratio())
-        }))
-    }
 }
 
 /// The crate that is the fastest in any of some ways, and the way.
@@ -155,22 +168,27 @@ pub fn best_crate<'a>(all: &'a [Measured], ways: &[Way]) -> Option<(&'a Measured
         .map(|(_, best)| best)
 }
 
-/// What one process measured of each candidate in each way: pairs by round, and how many were rejected.
-pub type Raw = Vec<(Vec<Option<Pair>>, usize)>;
+/// Pairs by round, and how many were rejected.
+type RawSeries = (Vec<Option<Pair>>, usize);
+
+/// What one process measured: each candidate in each way, then the bare stream.
+pub type Raw = Vec<RawSeries>;
 
 /// Measures candidates in this process, in as many rounds as there is time for.
 pub fn rounds(cores: Cores, rounds: usize, chunks: usize) -> Raw {
     let subjects = Subject::all();
     let ways = Way::ALL.len();
-    let mut raw = vec![(Vec::new(), 0); subjects.len() * ways];
+    let mut raw = vec![(Vec::new(), 0); subjects.len() * ways + 1];
     let end = Instant::now() + LIMIT;
     for round in (0..rounds).take_while(|round| *round == 0 || Instant::now() < end) {
         for place in 0..raw.len() {
             // Another one begins each round, so that no two candidates always follow each other.
             let place = (place + round * (ways + 1)) % raw.len();
-            let (subject, way) = (subjects[place / ways], Way::ALL[place % ways]);
-            let (pair, rejected) =
-                pair::until_accepted(ATTEMPTS, || (subject.measure)(way, cores, chunks));
+            let measure = || match subjects.get(place / ways) {
+                Some(subject) => (subject.measure)(Way::ALL[place % ways], cores, chunks),
+                None => bare::stream(cores, chunks),
+            };
+            let (pair, rejected) = pair::until_accepted(ATTEMPTS, measure);
             raw[place].0.push(pair);
             raw[place].1 += rejected;
         }
@@ -178,15 +196,15 @@ pub fn rounds(cores: Cores, rounds: usize, chunks: usize) -> Raw {
     raw
 }
 
-/// Measures all candidates in several processes, one after the other: where a process finds its stacks and code can move a
+/// Measures all candidates, and the bare stream, in several processes, one after the other: where a process finds its stacks and code can move a
 /// figure by a third, and stays the same for its life.
 ///
 /// # Errors
 /// Where a process cannot be started, or fails.
-pub fn run(effort: &Effort) -> Result<Vec<Measured>> {
+pub fn run(effort: &Effort) -> Result<(Vec<Measured>, Series)> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let subjects = Subject::all();
-    let mut raw: Raw = vec![(Vec::new(), 0); subjects.len() * Way::ALL.len()];
+    let mut raw: Raw = vec![(Vec::new(), 0); subjects.len() * Way::ALL.len() + 1];
     for process in 0..effort.processes {
         eprintln!("candidates: process {process} of {}", effort.processes);
         let output = Command::new(&program)
@@ -204,6 +222,7 @@ pub fn run(effort: &Effort) -> Result<Vec<Measured>> {
             series.1 += rejected;
         }
     }
+    let bare = Series::of(Way::Stream, raw.pop().unwrap_or_default());
     let mut raw = raw.into_iter();
     let measured = subjects.iter().map(|subject| Measured {
         name: subject.name,
@@ -211,15 +230,9 @@ pub fn run(effort: &Effort) -> Result<Vec<Measured>> {
         series: Way::ALL
             .iter()
             .zip(raw.by_ref())
-            .map(|(way, (pairs, rejected))| Series {
-                way: *way,
-                floors: Spread::of(pairs.iter().flatten().map(Pair::ratio)),
-                nanoseconds: Spread::of(pairs.iter().flatten().map(|pair| pair.cost)),
-                pairs,
-                rejected,
-            })
+            .map(|(way, raw)| Series::of(*way, raw))
             .collect(),
         instructions: None,
     });
-    Ok(measured.collect())
+    Ok((measured.collect(), bare))
 }

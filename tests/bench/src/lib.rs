@@ -3,6 +3,7 @@
 //! Times are never told as such: a figure is the ratio of two medians that were measured within milliseconds of each
 //! other, between two measurements of the floor that agree. See [`pair`].
 
+pub mod bare;
 pub mod blocking;
 pub mod candidate;
 pub mod compare;

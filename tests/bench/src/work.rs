@@ -10,6 +10,9 @@ use crate::pin::Cores;
 /// Batches of a stream in a chunk.
 const STREAM_BATCHES: usize = 16;
 
+/// Messages of a stream in a chunk.
+pub const STREAM_MESSAGES: usize = STREAM_BATCHES * BATCH;
+
 /// Batches there and back in a chunk.
 const EXCHANGES: usize = 4;
 
@@ -40,15 +43,14 @@ pub fn round_trip<C: Candidate>(cores: Cores, chunks: usize) -> Pair {
 
 /// A stream of batches in one direction; the unit is one message. The consumer is timed.
 pub fn stream<C: Candidate>(cores: Cores, chunks: usize) -> Pair {
-    const MESSAGES: usize = STREAM_BATCHES * BATCH;
     let (mut sender, mut receiver) = C::ring();
     let timed = || {
         let mut into = [C::Message::new(0); BATCH];
         let mut number = 0;
         let mut ahead = 0;
-        chunk_times(chunks, MESSAGES, || {
+        chunk_times(chunks, STREAM_MESSAGES, || {
             // A batch may be cut by the end of a chunk only in what the chunk before counted already.
-            let mut left = MESSAGES - ahead;
+            let mut left = STREAM_MESSAGES - ahead;
             ahead = loop {
                 let count = receiver.receive_batch(&mut into);
                 if count == 0 {
@@ -81,12 +83,11 @@ pub fn stream<C: Candidate>(cores: Cores, chunks: usize) -> Pair {
 
 /// A stream of single messages in one direction; the unit is one message. The consumer is timed.
 pub fn stream_singly<C: Candidate>(cores: Cores, chunks: usize) -> Pair {
-    const MESSAGES: usize = STREAM_BATCHES * BATCH;
     let (mut sender, mut receiver) = C::ring();
     let timed = || {
         let mut number = 0;
-        chunk_times(chunks, MESSAGES, || {
-            for _ in 0..MESSAGES {
+        chunk_times(chunks, STREAM_MESSAGES, || {
+            for _ in 0..STREAM_MESSAGES {
                 number += 1;
                 let message = receive(&mut receiver);
                 assert_eq!(message.number(), number);
@@ -96,7 +97,7 @@ pub fn stream_singly<C: Candidate>(cores: Cores, chunks: usize) -> Pair {
     };
     let peer = || {
         let mut message = C::Message::new(0);
-        for number in 1..=(chunks * MESSAGES) as u64 {
+        for number in 1..=(chunks * STREAM_MESSAGES) as u64 {
             message.set_number(number);
             send(&mut sender, &message);
         }

@@ -5,9 +5,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every row, and whether a short run always measures it.
-const ROWS: [(&str, bool); 12] = [
+const ROWS: [(&str, bool); 13] = [
     ("round-trip", false),
     ("stream", false),
+    ("stream-bare", false),
     ("stream-singly", false),
     ("instructions", true),
     ("instructions-singly", true),
