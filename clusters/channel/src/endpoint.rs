@@ -165,3 +165,76 @@ fn bury(header: &Header) {
 fn set_incarnation(header: &Header, number: u64) {
     header.incarnation.0.store(number, Ordering::Release);
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    extern crate alloc;
+
+    use alloc::alloc::{Layout, alloc_zeroed, dealloc};
+
+    use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
+
+    use super::*;
+    use crate::CAPACITY_WORD;
+
+    impl Endpoint {
+        /// As if so many messages had gone from the other end to this one.
+        fn skip(&mut self, from: &mut Endpoint, messages: u64) {
+            let (sender, receiver) = (&mut from.sender, &mut self.receiver);
+            let stamp = |count| Generation::of(0, 0).stamp(count);
+            for number in messages - CAPACITY_WORD..messages {
+                let slot = self.incoming.slot(number);
+                slot.stamp.store(stamp(number + 1), Ordering::Relaxed);
+            }
+            let consumed = &self.incoming.header.consumed.0;
+            consumed.store(stamp(messages), Ordering::Relaxed);
+            sender.skip(messages);
+            receiver.skip(messages);
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_where_the_count_of_a_stamp_comes_round() {
+        const ROUND: u64 = 1 << 48;
+        let layout = Layout::from_size_align(RING_WINDOW_SIZE, PAGE_SIZE).unwrap();
+        for batch in [1, 2, 7, CAPACITY_WORD] {
+            // SAFETY: the layout has a size.
+            let window = unsafe { alloc_zeroed(layout) };
+            around(window, ROUND, batch);
+            // SAFETY: allocated with this layout, and both sides are gone.
+            unsafe { dealloc(window, layout) };
+        }
+    }
+
+    /// Sends in batches of this size, or singly, from before the number `round` until after it.
+    fn around(window: *mut u8, round: u64, batch: u64) {
+        // SAFETY: the window is zeroed and aligned, and is freed when both sides are gone.
+        let [mut first, mut second] =
+            [Side::First, Side::Second].map(|side| unsafe { Endpoint::attach(window, side) });
+        let begin = round - 3 * CAPACITY_WORD - 5;
+        second.skip(&mut first, begin);
+        let mut next = begin;
+        while next < round + 3 * CAPACITY_WORD {
+            let messages: [_; CAPACITY_WORD as usize] =
+                core::array::from_fn(|message| [next + message as u64; 7]);
+            let mut into = [[0; 7]; CAPACITY_WORD as usize];
+            let (sent, received) = if batch == 1 {
+                let _ = first.sender.send(&messages[0]).unwrap();
+                into[0] = second.receiver.receive().unwrap().unwrap();
+                (1, 1)
+            } else {
+                let batch = &messages[..batch as usize];
+                drop(first.sender.stage(batch).unwrap());
+                assert_eq!(second.receiver.receive(), Ok(None), "it was taken back");
+                let sent = first.sender.send_batch(batch).unwrap().0;
+                (sent, second.receiver.receive_batch(&mut into).unwrap())
+            };
+            assert!(sent > 0 && sent == received, "{sent} and {received}");
+            assert_eq!(into[..sent], messages[..sent]);
+            next += sent as u64;
+            assert_eq!([first.sender.sent(), second.receiver.received()], [next; 2]);
+        }
+        assert_eq!(second.receiver.receive(), Ok(None));
+        assert_eq!(first.sender.free(), Ok(CAPACITY_WORD as usize));
+    }
+}

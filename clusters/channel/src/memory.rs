@@ -13,7 +13,8 @@ pub(crate) struct Line<T>(pub(crate) T);
 #[repr(C)]
 pub(crate) struct SentCounts {
     pub(crate) messages: AtomicU64,
-    pub(crate) batches: AtomicU64,
+    /// Messages that were published together with an earlier one. A publication of one message leaves it alone.
+    pub(crate) followers: AtomicU64,
     pub(crate) doorbells: AtomicU64,
     pub(crate) full: AtomicU64,
 }
@@ -62,9 +63,19 @@ pub(crate) struct Ring {
 
 impl Ring {
     /// The slot of message number `index`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slot(&self, index: u64) -> &Slot {
         &self.slots[(index & crate::MASK) as usize]
+    }
+
+    /// The slots of so many messages from number `index` on, at most all: those up to the end of the page, and those that
+    /// follow at its beginning.
+    #[inline(always)]
+    pub(crate) fn slots(&self, index: u64, count: usize) -> [&[Slot]; 2] {
+        let (before, from) = self.slots.split_at((index & crate::MASK) as usize);
+        let (from, _) = from.split_at(count.min(from.len()));
+        let (before, _) = before.split_at((count - from.len()).min(before.len()));
+        [from, before]
     }
 }
 
@@ -76,18 +87,21 @@ mod shared {
     use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
     use atoll_abi::message::SLOT_SIZE;
 
-    use super::{Header, Ring, Slot};
+    use super::{Header, Ring, SLOTS, Slot};
+
+    const SLOTS_AT: usize = offset_of!(Ring, slots);
 
     const _: () = assert!(size_of::<Header>() == PAGE_SIZE);
     const _: () = assert!(size_of::<Slot>() == SLOT_SIZE);
-    // The payload's words from the second one on are copied by pairs.
-    const _: () = assert!((offset_of!(Slot, payload) + 8).is_multiple_of(16));
+    // The payload's words from the second one on are at multiples of sixteen bytes: `payload` copies them by pairs.
+    const _: () = assert!(offset_of!(Slot, payload) == 8);
     const _: () = assert!(size_of::<Ring>() == 2 * PAGE_SIZE);
     const _: () = assert!(2 * size_of::<Ring>() == RING_WINDOW_SIZE);
 
-    /// A ring that lies in a window of shared memory.
+    /// A ring that lies in a window of shared memory: where its slots are, behind its header. Most accesses are to a slot,
+    /// whose place then takes one addition less.
     #[derive(Clone)]
-    pub(crate) struct Shared(NonNull<Ring>);
+    pub(crate) struct Shared(NonNull<[Slot; SLOTS]>);
 
     // SAFETY: a ring is made of atomics, so any thread may use a reference to it.
     unsafe impl Send for Shared {}
@@ -98,15 +112,15 @@ mod shared {
         /// and which everyone accesses atomically.
         pub(crate) unsafe fn new(ring: *mut u8) -> Shared {
             debug_assert!(ring.cast::<Ring>().is_aligned());
-            // SAFETY: an address that a window is mapped at is not null, says the caller.
-            Shared(unsafe { NonNull::new_unchecked(ring.cast()) })
+            // SAFETY: the slots are in the ring, and an address that a ring is mapped at is not null, says the caller.
+            Shared(unsafe { NonNull::new_unchecked(ring.add(SLOTS_AT).cast()) })
         }
 
-        #[inline]
+        #[inline(always)]
         pub(super) fn get(&self) -> &Ring {
-            // SAFETY: `new`'s caller promised that the ring is mapped, aligned and accessed atomically only; every bit
-            // pattern is a valid ring.
-            unsafe { self.0.as_ref() }
+            // SAFETY: `new` added what is taken away. Its caller promised that the ring is mapped, aligned and accessed
+            // atomically only; every bit pattern is a valid ring.
+            unsafe { &*self.0.as_ptr().byte_sub(SLOTS_AT).cast::<Ring>() }
         }
     }
 }
@@ -135,7 +149,7 @@ mod shared {
                     incarnation: Line(zero()),
                     sent: Line(SentCounts {
                         messages: zero(),
-                        batches: zero(),
+                        followers: zero(),
                         doorbells: zero(),
                         full: zero(),
                     }),
@@ -166,7 +180,7 @@ pub(crate) use shared::Shared;
 impl Deref for Shared {
     type Target = Ring;
 
-    #[inline]
+    #[inline(always)]
     fn deref(&self) -> &Ring {
         self.get()
     }

@@ -94,6 +94,12 @@ mod pairs {
 
     use crate::sync::AtomicU64;
 
+    /// One word before the payload: a slot's address, which the caller has in a register, so that there is nothing to add.
+    #[inline(always)]
+    fn slot(payload: &[AtomicU64; 7]) -> *const AtomicU64 {
+        payload.as_ptr().wrapping_sub(1)
+    }
+
     #[inline(always)]
     pub(super) fn store(payload: &[AtomicU64; 7], message: &Message) {
         let [first, pairs @ ..] = message;
@@ -103,11 +109,11 @@ mod pairs {
         // reference. The second word lies at a multiple of sixteen bytes, as `memory` asserts.
         unsafe {
             asm!(
-                "mov [{payload}], {first}",
-                "movaps [{payload} + 8], {one}",
-                "movaps [{payload} + 24], {two}",
-                "movaps [{payload} + 40], {three}",
-                payload = in(reg) payload.as_ptr(),
+                "mov [{slot} + 8], {first}",
+                "movaps [{slot} + 16], {one}",
+                "movaps [{slot} + 32], {two}",
+                "movaps [{slot} + 48], {three}",
+                slot = in(reg) slot(payload),
                 first = in(reg) *first,
                 one = in(xmm_reg) one,
                 two = in(xmm_reg) two,
@@ -126,11 +132,11 @@ mod pairs {
         // sixteen bytes, as `memory` asserts. The register that holds the address is overwritten last, if at all.
         unsafe {
             asm!(
-                "movaps {one}, [{payload} + 8]",
-                "movaps {two}, [{payload} + 24]",
-                "movaps {three}, [{payload} + 40]",
-                "mov {first}, [{payload}]",
-                payload = in(reg) payload.as_ptr(),
+                "movaps {one}, [{slot} + 16]",
+                "movaps {two}, [{slot} + 32]",
+                "movaps {three}, [{slot} + 48]",
+                "mov {first}, [{slot} + 8]",
+                slot = in(reg) slot(payload),
                 first = lateout(reg) *first,
                 one = lateout(xmm_reg) one,
                 two = lateout(xmm_reg) two,

@@ -1,12 +1,14 @@
 //! The consumer's end of a ring.
 
+mod sleep;
+
 use atoll_abi::message::Message;
 
 use crate::generation::{self, Generation};
-use crate::memory::Shared;
+use crate::memory::{Ring, Shared, Slot};
 use crate::sync::{Ordering, fence};
 use crate::telemetry::{Received, Telemetry, bucket};
-use crate::{CAPACITY_WORD, PeerFault};
+use crate::{CAPACITY, CAPACITY_WORD, PeerFault};
 
 /// The consumer's end of a ring.
 pub struct Receiver {
@@ -16,16 +18,29 @@ pub struct Receiver {
     peer: u64,
     /// Messages consumed in this generation: the number of the next one.
     consumed: u64,
-    /// The last poll found nothing.
-    empty: bool,
+    /// What makes the next message's stamp of its number. It changes where a stamp's count comes round.
+    stamps: u64,
+    last: Last,
+    /// Where the last look found nothing: the stamp that it saw. While the slot has it, there is no message.
+    idle: u64,
+    fault: Option<PeerFault>,
     /// The consumer sleeps, or is about to.
     armed: bool,
-    /// The next message was read and left in its slot.
+    /// The next message was read and left in its slot; kept in builds with debug assertions.
     peeked: bool,
     counts: Received,
+    /// Messages consumed in earlier generations.
+    earlier: u64,
     /// The last stamp of another generation that was seen where the next message is expected.
     last_stale: u64,
-    fault: Option<PeerFault>,
+}
+
+/// What the last look for a message found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Message,
+    Nothing,
+    Fault,
 }
 
 impl Receiver {
@@ -35,22 +50,39 @@ impl Receiver {
             generation,
             peer,
             consumed: 0,
-            empty: true,
+            stamps: generation.stamp(1),
+            last: Last::Nothing,
+            idle: generation.stamp(0),
+            fault: None,
             armed: false,
             peeked: false,
             counts: Received::default(),
+            earlier: 0,
             last_stale: 0,
-            fault: None,
         }
     }
 
     pub(crate) fn renew(&mut self, generation: Generation, peer: u64) {
         self.generation = generation;
         self.peer = peer;
+        self.earlier = self.received();
         self.consumed = 0;
+        self.stamps = generation.stamp(1);
+        if self.last == Last::Fault {
+            self.last = Last::Nothing;
+        }
+        self.idle = generation.stamp(0);
+        self.fault = None;
         self.armed = false;
         self.peeked = false;
-        self.fault = None;
+    }
+
+    /// As if so many messages had been consumed.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn skip(&mut self, messages: u64) {
+        self.consumed = messages;
+        self.stamps = self.generation.stamp(messages + 1).wrapping_sub(messages);
+        self.last = Last::Message;
     }
 
     /// Takes the next message, or `None` where there is none yet.
@@ -59,21 +91,23 @@ impl Receiver {
     /// Where the producer broke the protocol; this end is then closed.
     #[inline(always)]
     pub fn receive(&mut self) -> Result<Option<Message>, PeerFault> {
-        if !self.ready() {
-            return self.fault.map_or(Ok(None), Err);
-        }
-        let message = self.ring.slot(self.consumed).payload.load();
-        if self.torn() {
+        let (ring, index) = (self.ring.clone(), self.consumed);
+        let Some(stamp) = self.look(&ring)? else {
+            return Ok(None);
+        };
+        let message = ring.slot(index).payload.load();
+        if self.torn(&ring) {
             return Ok(None);
         }
-        self.consume(1);
+        self.consume(&ring, index + 1, stamp);
         Ok(Some(message))
     }
 
     /// Whether [`Receiver::receive`] would give something now: a message, or a fault.
     #[inline]
     pub fn waiting(&mut self) -> bool {
-        self.ready() || self.fault.is_some()
+        let ring = self.ring.clone();
+        self.look(&ring) != Ok(None)
     }
 
     /// Takes as many messages as there are and fit, in order; tells how many. Their slots become free together.
@@ -82,32 +116,43 @@ impl Receiver {
     /// Where the producer broke the protocol and nothing was taken; this end is then closed.
     #[inline]
     pub fn receive_batch(&mut self, into: &mut [Message]) -> Result<usize, PeerFault> {
-        if into.is_empty() || !self.ready() {
-            return self.fault.map_or(Ok(0), Err);
+        let (ring, first) = (self.ring.clone(), self.consumed);
+        let Some(begin) = self.look(&ring)? else {
+            return Ok(0);
+        };
+        let most = self.generation.run(first).min(CAPACITY).min(into.len());
+        let Some((into, more)) = into[..most].split_first_mut() else {
+            return Ok(0);
+        };
+        *into = ring.slot(first).payload.load();
+        let slots = ring.slots(first + 1, more.len());
+        let (near, far) = more.split_at_mut(slots[0].len());
+        let mut stamp = self.take(slots[0], near, begin);
+        if stamp == begin.wrapping_add(near.len() as u64) {
+            stamp = self.take(slots[1], far, stamp);
         }
-        let (ring, first) = (&*self.ring, self.consumed);
-        let most = self.generation.run(first).min(into.len());
-        let stamps = self.generation.stamp(first + 1)..;
-        let mut index = first;
-        for (message, stamp) in into[..most].iter_mut().zip(stamps) {
-            let slot = ring.slot(index);
-            // What is wrong with a later message is found when it is the next one.
-            // Acquire: the payload was written before.
-            if !self
-                .generation
-                .same(slot.stamp.load(Ordering::Acquire), stamp)
-            {
-                break;
-            }
-            *message = slot.payload.load();
-            index += 1;
-        }
-        let count = index - self.consumed;
-        if self.torn() {
+        if self.torn(&ring) {
             return Ok(0);
         }
-        self.consume(count);
+        let count = stamp.wrapping_sub(begin) + 1;
+        self.consume(&ring, first + count, stamp);
         Ok(count as usize)
+    }
+
+    /// Takes messages that follow the one with this stamp, until one is not there; tells the last one's stamp.
+    #[inline(always)]
+    fn take(&self, slots: &[Slot], into: &mut [Message], mut stamp: u64) -> u64 {
+        for (slot, into) in slots.iter().zip(into) {
+            // What is wrong with a later message is found when it is the next one.
+            // Acquire: the payload was written before.
+            let found = slot.stamp.load(Ordering::Acquire);
+            if !self.generation.same(found, stamp.wrapping_add(1)) {
+                break;
+            }
+            *into = slot.payload.load();
+            stamp = stamp.wrapping_add(1);
+        }
+        stamp
     }
 
     /// Reads the next message and leaves it in its slot, or `None` where there is none yet.
@@ -116,36 +161,36 @@ impl Receiver {
     /// As for [`Receiver::receive`].
     #[inline]
     pub fn peek(&mut self) -> Result<Option<Message>, PeerFault> {
-        if !self.ready() {
-            return self.fault.map_or(Ok(None), Err);
+        let ring = self.ring.clone();
+        if self.look(&ring)?.is_none() {
+            return Ok(None);
         }
-        let message = self.ring.slot(self.consumed).payload.load();
-        self.peeked = !self.torn();
-        Ok(self.peeked.then_some(message))
+        let message = ring.slot(self.consumed).payload.load();
+        let torn = self.torn(&ring);
+        if cfg!(debug_assertions) {
+            self.peeked = !torn;
+        }
+        Ok((!torn).then_some(message))
     }
 
     /// Whether what was just read may have been written over: a new incarnation of the producer does not wait for this
     /// side before it begins anew, and stamps a slot last.
-    #[inline]
-    fn torn(&self) -> bool {
+    #[inline(always)]
+    fn torn(&self, ring: &Ring) -> bool {
         // With the fence in `Endpoint::attach_again`: whoever has read a word of the new incarnation sees its number.
         fence(Ordering::Acquire);
-        self.ring.header.incarnation.0.load(Ordering::Relaxed) != self.peer
+        ring.header.incarnation.0.load(Ordering::Relaxed) != self.peer
     }
 
-    /// Frees the slots of messages that were read.
-    #[inline]
-    fn consume(&mut self, count: u64) {
-        self.consumed += count;
-        self.peeked = false;
-        self.counts.messages += count;
-        if self.empty {
-            self.empty = false;
-            self.counts.poll_hits += 1;
+    /// Frees the slots of the messages below this number; the last one's stamp was this.
+    #[inline(always)]
+    fn consume(&mut self, ring: &Ring, next: u64, stamp: u64) {
+        self.consumed = next;
+        if cfg!(debug_assertions) {
+            self.peeked = false;
         }
         // Release: the slots have been read before the producer sees that they are free.
-        let consumed = &self.ring.header.consumed.0;
-        consumed.store(self.generation.stamp(self.consumed), Ordering::Release);
+        ring.header.consumed.0.store(stamp, Ordering::Release);
     }
 
     /// Frees the slot of the message that [`Receiver::peek`] read.
@@ -155,108 +200,73 @@ impl Receiver {
     pub fn advance(&mut self) {
         // What the slot says now is the producer's to change.
         debug_assert!(self.peeked, "no message was read");
-        self.consume(1);
+        let (ring, next) = (self.ring.clone(), self.consumed + 1);
+        self.consume(&ring, next, self.generation.stamp(next));
     }
 
-    /// The stamp in a slot.
-    #[inline]
-    fn stamp_of(&self, index: u64) -> u64 {
-        // Acquire: the payload, and the later slots of a batch, were written before.
-        self.ring.slot(index).stamp.load(Ordering::Acquire)
-    }
-
-    /// Whether this stamp in its slot publishes message `index`.
-    #[inline]
-    fn published(&self, index: u64, stamp: u64) -> bool {
-        self.generation
-            .same(stamp, self.generation.stamp(index + 1))
-    }
-
-    /// Whether the next message has been published. If not, the producer may have been found at fault.
+    /// Looks whether the next message has been published, and tells its stamp.
+    ///
+    /// The sum that the stamp is compared with is wrong for the one message with which a stamp's count comes round: it is
+    /// then a stamp of the next generation. [`Receiver::look_closely`] finds that message by the right one; and where a
+    /// next incarnation of the producer wrote the other stamp, [`Receiver::torn`] says so.
     #[inline(always)]
-    fn ready(&mut self) -> bool {
-        let found = self.stamp_of(self.consumed);
-        if self.published(self.consumed, found) && self.fault.is_none() {
-            return true;
+    fn look(&mut self, ring: &Ring) -> Result<Option<u64>, PeerFault> {
+        let stamp = self.stamps.wrapping_add(self.consumed);
+        // Acquire: the payload, and the later slots of a batch, were written before.
+        let found = ring.slot(self.consumed).stamp.load(Ordering::Acquire);
+        if !self.generation.same(found, stamp) {
+            // What polling finds again and again.
+            if self.last == Last::Nothing && found == self.idle {
+                return Ok(None);
+            }
+            return self.look_closely(found);
         }
-        // What polling finds again and again.
-        if !self.empty || found != self.before() {
-            self.not_ready(found);
+        if self.last != Last::Message {
+            if let Some(fault) = self.fault {
+                return Err(fault);
+            }
+            self.last = Last::Message;
+            self.counts.poll_hits += 1;
         }
-        false
+        Ok(Some(stamp))
     }
 
-    /// The stamp of the lap before in the next message's slot.
-    #[inline]
-    fn before(&self) -> u64 {
-        let number = self.consumed + 1;
-        self.generation.stamp(number.saturating_sub(CAPACITY_WORD))
-    }
-
-    /// Looks why a stamp is not that of the next message: there is none yet, or the producer broke the protocol.
+    /// Looks why a stamp is not the one that was expected: there is no message yet, its count came round, or the producer
+    /// broke the protocol.
     #[cold]
-    fn not_ready(&mut self, found: u64) {
-        if !self.empty {
-            self.empty = true;
-            self.counts.tell(&self.ring.header.received.0);
-        }
-        if found == self.before() || self.fault.is_some() {
-            return;
+    fn look_closely(&mut self, found: u64) -> Result<Option<u64>, PeerFault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
         }
         let number = self.consumed + 1;
+        let expected = self.generation.stamp(number);
+        if found == expected {
+            self.stamps = expected.wrapping_sub(self.consumed);
+            self.counts.poll_hits += u64::from(self.last == Last::Nothing);
+            self.last = Last::Message;
+            return Ok(Some(expected));
+        }
+        if self.last == Last::Message {
+            self.tell();
+        }
+        self.last = Last::Nothing;
+        self.idle = found;
+        if found == self.generation.stamp(number.saturating_sub(CAPACITY_WORD)) {
+            return Ok(None);
+        }
         if self.generation.issued(found) {
-            let expected = self.generation.stamp(number);
-            self.fault = Some(PeerFault::Sequence { found, expected });
-        } else if found != self.last_stale && self.generation.ahead(found, number) == 0 {
+            let fault = PeerFault::Sequence { found, expected };
+            self.last = Last::Fault;
+            self.fault = Some(fault);
+            return Err(fault);
+        }
+        if found != self.last_stale && self.generation.ahead(found, number) == 0 {
             // An earlier incarnation's, which may even have written it late; or that of a new one, which this side has
             // to meet first.
             self.last_stale = found;
             self.counts.stale += 1;
         }
-    }
-
-    /// Says that the consumer is about to block, and looks once more. Tells whether it may block: if not, a message is
-    /// there and the ring is disarmed again.
-    ///
-    /// A consumer that may block waits for its doorbell, then [disarms](Receiver::disarm) the ring. A doorbell may also
-    /// ring without a message.
-    ///
-    /// # Errors
-    /// Where the producer broke the protocol; there is then nothing to wait for.
-    pub fn arm(&mut self) -> Result<bool, PeerFault> {
-        self.set_asleep(true);
-        // With the fence in `Sender::publish`: see there.
-        fence(Ordering::SeqCst);
-        if cfg!(feature = "planted-no-recheck") {
-            self.armed = true;
-            return Ok(true);
-        }
-        if self.ready() || self.fault.is_some() || self.peer_changed() {
-            self.set_asleep(false);
-            return self.fault.map_or(Ok(false), Err);
-        }
-        self.counts.sleeps += 1;
-        self.armed = true;
-        Ok(true)
-    }
-
-    /// Says that the consumer is awake.
-    pub fn disarm(&mut self) {
-        if !core::mem::replace(&mut self.armed, false) {
-            return;
-        }
-        let rung = !self.set_asleep(false);
-        if rung && !self.ready() && self.fault.is_none() {
-            self.counts.spurious += 1;
-        }
-    }
-
-    /// Changes the word that says whether the consumer sleeps, and tells what it said. Both sides change it by exchange
-    /// only, so that its changes are in one order that both agree on.
-    fn set_asleep(&mut self, asleep: bool) -> bool {
-        let word = &self.ring.header.asleep.0;
-        let value = self.generation.stamp(u64::from(asleep));
-        word.swap(value, Ordering::AcqRel) == self.generation.stamp(1)
+        Ok(None)
     }
 
     /// Whether the producer died, gave the channel up, or came back since this generation began. Its calls have to be
@@ -284,12 +294,17 @@ impl Receiver {
 
     /// Messages received so far, in all generations.
     pub fn received(&self) -> u64 {
-        self.counts.messages
+        self.earlier.wrapping_add(self.consumed)
+    }
+
+    fn tell(&self) {
+        let counts = &self.ring.header.received.0;
+        self.counts.tell(self.received(), counts);
     }
 
     /// What both sides tell of this direction.
     pub fn telemetry(&self) -> Telemetry {
-        self.counts.tell(&self.ring.header.received.0);
+        self.tell();
         Telemetry::of(&self.ring.header)
     }
 }

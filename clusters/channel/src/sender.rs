@@ -1,15 +1,17 @@
 //! The producer's end of a ring.
 
+mod staged;
+
 use core::fmt;
-use core::mem::ManuallyDrop;
 
 use atoll_abi::message::Message;
 
 use crate::generation::Generation;
-use crate::memory::Shared;
+use crate::memory::{Ring, Shared};
 use crate::sync::{Ordering, fence};
 use crate::telemetry::{Sent, Telemetry};
 use crate::{CAPACITY_WORD, Doorbell, PeerFault};
+pub use staged::Staged;
 
 /// Whether a send found the consumer asleep, so that its doorbell has to be rung.
 #[must_use = "a consumer that sleeps and is not rung never sees the message"]
@@ -59,51 +61,21 @@ impl From<PeerFault> for SendError {
 pub struct Sender {
     ring: Shared,
     generation: Generation,
-    /// Messages produced in this generation: the number of the next one.
+    /// Messages sent in this generation: the number of the next one.
     produced: u64,
-    /// Messages consumed, as last read from the peer and found possible.
+    /// The number of the first message before which there is something to look at: whether the ring is full, whether the
+    /// consumer was at fault, whether a stamp's count comes round.
+    limit: u64,
+    /// What makes the next message's stamp of its number; it is right for all numbers below `limit`.
+    stamps: u64,
+    /// The word by which the consumer says that it sleeps.
+    asleep: u64,
+    /// Messages that the consumer has said to have consumed.
     consumed: u64,
+    /// Messages sent in earlier generations.
+    earlier: u64,
     counts: Sent,
     fault: Option<PeerFault>,
-}
-
-/// Messages that are in their slots and that the consumer does not see yet. Dropped, they were never sent.
-#[must_use = "what is staged and not published is not sent"]
-pub struct Staged<'a> {
-    sender: &'a mut Sender,
-    count: usize,
-    /// The first slot's stamp, which is published last.
-    stamp: u64,
-}
-
-impl Staged<'_> {
-    /// Makes the messages visible, all at once; tells how many.
-    #[inline(always)]
-    pub fn publish(self) -> (usize, Wake) {
-        // They are sent: there is nothing to take back.
-        let mut staged = ManuallyDrop::new(self);
-        let (count, stamp) = (staged.count, staged.stamp);
-        if count == 0 {
-            return (0, Wake::NOT_NEEDED);
-        }
-        (count, staged.sender.publish(count, stamp))
-    }
-}
-
-impl Drop for Staged<'_> {
-    /// Takes the stamps of the later messages back, which the next batch would reach.
-    fn drop(&mut self) {
-        let sender = &mut *self.sender;
-        for index in sender.produced + 1..sender.produced + self.count as u64 {
-            let before = (index + 1).saturating_sub(CAPACITY_WORD);
-            let stamp = sender.generation.stamp(before);
-            sender
-                .ring
-                .slot(index)
-                .stamp
-                .store(stamp, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Sender {
@@ -112,10 +84,20 @@ impl Sender {
             ring,
             generation,
             produced: 0,
+            limit: CAPACITY_WORD,
+            stamps: generation.stamp(1),
+            asleep: generation.stamp(1),
             consumed: 0,
+            earlier: 0,
             counts: Sent::default(),
             fault: None,
         }
+    }
+
+    /// As if so many messages had been sent and consumed.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn skip(&mut self, messages: u64) {
+        (self.produced, self.consumed, self.limit) = (messages, messages, messages);
     }
 
     pub(crate) fn generation(&self) -> Generation {
@@ -124,7 +106,11 @@ impl Sender {
 
     pub(crate) fn renew(&mut self, generation: Generation) {
         self.generation = generation;
+        self.earlier = self.sent();
         self.produced = 0;
+        self.limit = CAPACITY_WORD;
+        self.stamps = generation.stamp(1);
+        self.asleep = generation.stamp(1);
         self.consumed = 0;
         self.fault = None;
     }
@@ -135,11 +121,12 @@ impl Sender {
     /// [`SendError::Full`] where no slot is free, [`SendError::Peer`] where the consumer broke the protocol.
     #[inline(always)]
     pub fn send(&mut self, message: &Message) -> Result<Wake, SendError> {
-        if self.fault.is_some() || self.produced - self.consumed == CAPACITY_WORD {
+        if self.produced == self.limit {
             self.room(1)?;
         }
-        self.ring.slot(self.produced).payload.store(message);
-        Ok(self.publish(1, self.generation.stamp(self.produced + 1)))
+        let (ring, index) = (self.ring.clone(), self.produced);
+        ring.slot(index).payload.store(message);
+        Ok(self.publish(&ring, index, 1))
     }
 
     /// Sends as many messages as there are free slots, in order, with one publication; tells how many.
@@ -152,51 +139,7 @@ impl Sender {
         self.stage(messages).map(Staged::publish)
     }
 
-    /// Writes as many messages as there are free slots, in order, and shows the consumer none of them yet.
-    ///
-    /// The slots are filled from the last to the first. Each later one is stamped at once: the consumer looks at it only
-    /// once it has seen the first one's stamp.
-    ///
-    /// # Errors
-    /// As for [`Sender::send_batch`].
-    #[inline(always)]
-    pub fn stage(&mut self, messages: &[Message]) -> Result<Staged<'_>, SendError> {
-        let mut free = (CAPACITY_WORD - (self.produced - self.consumed)) as usize;
-        if self.fault.is_some() || free < messages.len() {
-            free = self.room(messages.len())?;
-        }
-        let count = free
-            .min(messages.len())
-            .min(self.generation.run(self.produced));
-        let Some((first, later)) = messages[..count].split_first() else {
-            return Ok(Staged {
-                sender: self,
-                count: 0,
-                stamp: 0,
-            });
-        };
-        debug_assert!(self.produced + count as u64 - self.consumed <= CAPACITY_WORD);
-        let ring = &*self.ring;
-        let mut index = self.produced + later.len() as u64;
-        let mut stamp = self.generation.stamp(index + 1);
-        for message in later.iter().rev() {
-            let slot = ring.slot(index);
-            slot.payload.store(message);
-            // Relaxed: the first slot's release publishes it.
-            slot.stamp.store(stamp, Ordering::Relaxed);
-            index -= 1;
-            stamp -= 1;
-        }
-        self.ring.slot(self.produced).payload.store(first);
-        let stamp = self.generation.stamp(self.produced + 1);
-        Ok(Staged {
-            sender: self,
-            count,
-            stamp,
-        })
-    }
-
-    /// How many slots are free for so many messages: one at least, if there are messages.
+    /// How many messages can be sent now; one at least, if there are messages to send.
     #[cold]
     fn room(&mut self, messages: usize) -> Result<usize, SendError> {
         let free = self.free()?;
@@ -204,44 +147,45 @@ impl Sender {
             self.note_full();
             return Err(SendError::Full);
         }
-        Ok(free)
+        Ok((self.limit - self.produced) as usize)
     }
 
-    /// Makes messages visible that are in their slots, the first one without its stamp.
+    /// Makes messages visible that are in their slots from the next message's on, the first one without its stamp.
     #[inline(always)]
-    fn publish(&mut self, count: usize, stamp: u64) -> Wake {
+    fn publish(&mut self, ring: &Ring, first: u64, count: usize) -> Wake {
         let order = if cfg!(feature = "planted-relaxed-publish") {
             Ordering::Relaxed
         } else {
             // Release: the consumer that sees this stamp sees the payload, and the rest of the batch.
             Ordering::Release
         };
-        let ring = &*self.ring;
-        ring.slot(self.produced).stamp.store(stamp, order);
-        self.produced += count as u64;
-        self.counts.messages += count as u64;
-        self.counts.batches += 1;
-        self.counts.tell_batch(&ring.header.sent.0);
-        self.take_wake()
+        let stamp = self.stamps.wrapping_add(first);
+        ring.slot(first).stamp.store(stamp, order);
+        self.produced = first + count as u64;
+        let told = &ring.header.sent.0.messages;
+        told.store(self.sent(), Ordering::Relaxed);
+        self.take_wake(ring)
     }
 
     /// Whether the consumer slept when the message was published. Takes the word away, so that each sleep is ended by
     /// one doorbell.
     #[inline(always)]
-    fn take_wake(&mut self) -> Wake {
+    fn take_wake(&mut self, ring: &Ring) -> Wake {
         // With the fence in `Receiver::arm`: either the consumer's second look sees the message, or this load sees that
         // the consumer sleeps.
         fence(Ordering::SeqCst);
-        let asleep = &self.ring.header.asleep.0;
-        let sleeps = self.generation.stamp(1);
+        let asleep = ring.header.asleep.0.load(Ordering::Relaxed);
+        Wake(asleep == self.asleep && self.end_sleep())
+    }
+
+    /// Says that the consumer is awake, if it still said that it sleeps.
+    #[cold]
+    fn end_sleep(&mut self) -> bool {
         // By comparison: what a consumer of the next generation says must not be taken away.
-        let awake = self.generation.stamp(0);
-        Wake(
-            asleep.load(Ordering::Relaxed) == sleeps
-                && asleep
-                    .compare_exchange(sleeps, awake, Ordering::AcqRel, Ordering::Relaxed)
-                    .is_ok(),
-        )
+        let (asleep, awake) = (self.asleep, self.generation.stamp(0));
+        let word = &self.ring.header.asleep.0;
+        word.compare_exchange(asleep, awake, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Reads how far the consumer is and tells how many slots are free.
@@ -264,16 +208,23 @@ impl Sender {
                     most: self.generation.stamp(self.produced),
                 };
                 self.fault = Some(fault);
+                self.limit = self.produced;
                 return Err(fault);
             }
             self.consumed += consumed;
         }
+        self.stamps = self
+            .generation
+            .stamp(self.produced + 1)
+            .wrapping_sub(self.produced);
+        let comes_round = self.produced + self.generation.run(self.produced) as u64;
+        self.limit = comes_round.min(self.consumed + CAPACITY_WORD);
         Ok((CAPACITY_WORD - (self.produced - self.consumed)) as usize)
     }
 
     /// Messages sent so far, in all generations.
     pub fn sent(&self) -> u64 {
-        self.counts.messages
+        self.earlier.wrapping_add(self.produced)
     }
 
     /// Counts a doorbell that was rung for this ring, and tells the peer.

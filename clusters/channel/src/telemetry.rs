@@ -3,7 +3,7 @@
 //! Nothing depends on these numbers. A peer can write anything in its own, and a reader sees each of them at a moment of
 //! its own.
 
-use crate::memory::{Header, ReceivedCounts, SentCounts};
+use crate::memory::{Header, ReceivedCounts};
 use crate::sync::{AtomicU64, LATENCY_BUCKETS, Ordering};
 
 /// Buckets of a histogram of latencies; bucket `n` counts those from 2^n to below 2^(n+1) ticks, bucket 0 also zero.
@@ -61,13 +61,14 @@ impl Telemetry {
     pub(crate) fn of(header: &Header) -> Telemetry {
         let get = |word: &AtomicU64| word.load(Ordering::Relaxed);
         let (sent, received) = (&header.sent.0, &header.received.0);
+        let messages = get(&sent.messages);
         let mut latency = [0; BUCKETS];
         for (count, word) in latency.iter_mut().zip(&header.latency.0) {
             *count = get(word);
         }
         Telemetry {
-            sent: get(&sent.messages),
-            batches: get(&sent.batches),
+            sent: messages,
+            batches: messages.saturating_sub(get(&sent.followers)),
             doorbells: get(&sent.doorbells),
             full_waits: get(&sent.full),
             received: get(&received.messages),
@@ -80,27 +81,17 @@ impl Telemetry {
     }
 }
 
-/// The producer's counts, as it keeps them.
+/// The producer's counts, as it keeps them, beside the messages that it sent.
 #[derive(Default)]
 pub(crate) struct Sent {
-    pub(crate) messages: u64,
-    pub(crate) batches: u64,
+    pub(crate) followers: u64,
     pub(crate) doorbells: u64,
     pub(crate) full: u64,
 }
 
-impl Sent {
-    #[inline]
-    pub(crate) fn tell_batch(&self, counts: &SentCounts) {
-        counts.messages.store(self.messages, Ordering::Relaxed);
-        counts.batches.store(self.batches, Ordering::Relaxed);
-    }
-}
-
-/// The consumer's counts, as it keeps them.
+/// The consumer's counts, as it keeps them, beside the messages that it received.
 #[derive(Default)]
 pub(crate) struct Received {
-    pub(crate) messages: u64,
     pub(crate) poll_hits: u64,
     pub(crate) sleeps: u64,
     pub(crate) spurious: u64,
@@ -108,8 +99,8 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    pub(crate) fn tell(&self, counts: &ReceivedCounts) {
-        counts.messages.store(self.messages, Ordering::Relaxed);
+    pub(crate) fn tell(&self, messages: u64, counts: &ReceivedCounts) {
+        counts.messages.store(messages, Ordering::Relaxed);
         counts.poll_hits.store(self.poll_hits, Ordering::Relaxed);
         counts.sleeps.store(self.sleeps, Ordering::Relaxed);
         counts.spurious.store(self.spurious, Ordering::Relaxed);
