@@ -74,7 +74,10 @@ pub fn work<C: Candidate>(work: Work, times: usize) {
             for number in 0..times {
                 message.set_number(number as u64);
                 assert!(sender.send(black_box(&message)));
-                black_box(&receiver.receive());
+                let Some(received) = receiver.receive() else {
+                    panic!("the message that was just sent is not there");
+                };
+                black_box(&received);
             }
             mark();
         }

@@ -259,7 +259,7 @@ fn comparison_rows(candidates: &[Measured], bare: &Series) -> Vec<Row> {
         Row::new(
             "instructions-singly",
             "instructions per message beyond the copy, singly",
-            Some((24.0, 16.0)),
+            Some((40.0, 28.0)),
             instructions(|counts| counts.singly),
         ),
         Row::new(
