@@ -225,6 +225,10 @@ fn build_process(
         layout::HEAP,
         process.heap_size as usize / PAGE_SIZE,
     );
+    for index in 0..=process.uthreads as usize {
+        let stack = layout::uthread_stack(index);
+        component.map_new(authority, stack.start, stack.len() / PAGE_SIZE);
+    }
 
     let mut threads = Vec::new();
     for vcore in 0..process.vcores as usize {
@@ -296,6 +300,8 @@ fn procinfo(plan: &Plan, index: usize, process: &Process) -> ProcInfo {
         name: process.name,
         cores,
         server_kernel_entries: 0,
+        uthreads: process.uthreads,
+        padding: 0,
     }
 }
 

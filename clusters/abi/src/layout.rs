@@ -2,6 +2,8 @@
 //!
 //! Images are linked in the low 1 GiB; everything that the root task adds lies above [`AREA_BASE`].
 
+use core::ops::Range;
+
 use crate::block::BLOCK_SIZE;
 
 /// Bytes of a small page.
@@ -84,6 +86,20 @@ pub const DMA_PAGES: usize = 8;
 /// In an operator: the first page of each ring of its cluster's channels, read-only, by channel number and ring.
 pub const TELEMETRY: usize = AREA_BASE + 0x6000_0000;
 
+/// In a process: the stacks of its uthreads, with an unmapped page below each: see [`uthread_stack`].
+pub const UTHREAD_STACKS: usize = AREA_BASE + 0x7000_0000;
+
+/// Bytes of the stack of each uthread but the first.
+pub const UTHREAD_STACK_SIZE: usize = 8 * PAGE_SIZE;
+
+/// Bytes of the stack of a process's first uthread: a program's main function may format and hash.
+pub const MAIN_STACK_SIZE: usize = 2 * UTHREAD_STACK_SIZE;
+
+/// Uthreads that a process may have at a time, beside the first.
+pub const MAX_UTHREADS: usize = 1024;
+
+const _: () = assert!(uthread_stack(MAX_UTHREADS).end <= BLOCKS);
+
 /// In a process: its pool of blocks.
 pub const BLOCKS: usize = AREA_BASE + 0x8000_0000;
 
@@ -101,6 +117,16 @@ pub const fn stack_base(thread: usize) -> usize {
 /// The address just above a thread's stack.
 pub const fn stack_top(thread: usize) -> usize {
     stack_base(thread) + STACK_SIZE
+}
+
+/// The addresses of a uthread's stack: index 0 is that of the process's first uthread.
+pub const fn uthread_stack(index: usize) -> Range<usize> {
+    let main = UTHREAD_STACKS + PAGE_SIZE;
+    if index == 0 {
+        return main..main + MAIN_STACK_SIZE;
+    }
+    let base = main + MAIN_STACK_SIZE + PAGE_SIZE + (index - 1) * (UTHREAD_STACK_SIZE + PAGE_SIZE);
+    base..base + UTHREAD_STACK_SIZE
 }
 
 /// The address of a thread's IPC buffer.
@@ -226,4 +252,26 @@ pub mod request {
     pub const STOPPED: u64 = 0x1007;
     /// Bytes of text that one [`LOG`] message carries.
     pub const LOG_SIZE: usize = 512;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn below_each_stack_of_a_uthread_lies_a_page_that_is_no_stack() {
+        let mut below = telemetry(crate::plan::MAX_CHANNELS, 0);
+        for index in 0..=MAX_UTHREADS {
+            let stack = uthread_stack(index);
+            assert!(stack.start >= below + PAGE_SIZE && stack.start.is_multiple_of(PAGE_SIZE));
+            let size = if index == 0 {
+                MAIN_STACK_SIZE
+            } else {
+                UTHREAD_STACK_SIZE
+            };
+            assert_eq!(stack.len(), size);
+            below = stack.end;
+        }
+        assert!(below <= BLOCKS);
+    }
 }

@@ -224,8 +224,8 @@ pub struct Process {
     pub heap_size: u64,
     /// 1 where it may watch the channels of its cluster and stop its cluster's server.
     pub operator: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Uthreads that it may have at a time, beside the first: so many stacks are mapped for them.
+    pub uthreads: u32,
 }
 
 /// A device and the component that drives it.

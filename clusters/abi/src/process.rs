@@ -39,4 +39,8 @@ pub struct ProcInfo {
     pub cores: [u32; MAX_VCORES],
     /// How often the server of the process's cluster has entered the kernel since it began to serve.
     pub server_kernel_entries: u64,
+    /// Uthreads that the process may have at a time, beside the first: so many stacks are mapped for them.
+    pub uthreads: u32,
+    /// Zero.
+    pub padding: u32,
 }

@@ -189,12 +189,13 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
         };
         writeln!(
             out,
-            "  {:<12} image {}, in {}, {} vcores on cores {cores:?}, heap {}, files from {files}",
+            "  {:<12} image {}, in {}, {} vcores on cores {cores:?}, heap {}, {} uthreads, files from {files}",
             process.name,
             process.image,
             plan.clusters()[process.cluster as usize].name,
             process.vcores,
             size::show(process.heap_size),
+            process.uthreads,
         )?;
         if process.operator != 0 {
             writeln!(out, "  {:<12} operates its cluster", "")?;

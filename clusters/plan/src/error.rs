@@ -109,9 +109,9 @@ errors! {
     /// More memory handed out than there is.
     MemoryExhausted { machine: String, needed: String, shares: String } =>
         "the machine has {machine} of memory, but the plan needs {needed}: {shares}; raise `memory` of the machine or lower that of a cluster";
-    /// Heaps and kernel together larger than their instance.
-    HeapsTooLarge { instance: String, heaps: String, memory: String, overhead: String, place: Place } =>
-        "the heaps of the processes of instance `{instance}`, up to this one, take {heaps}, but of its {memory} ({place}) {overhead} are the kernel's and the components'; lower `heap` or raise `memory` of the cluster";
+    /// Heaps, stacks and kernel together larger than their instance.
+    HeapsTooLarge { instance: String, taken: String, memory: String, overhead: String, place: Place } =>
+        "the heaps and the uthreads' stacks of the processes of instance `{instance}`, up to this one, take {taken}, but of its {memory} ({place}) {overhead} are the kernel's and the components'; lower `heap` or `uthreads`, or raise `memory` of the cluster";
     /// A quantum that no number of ticks makes.
     QuantumNotTicks { cluster: String, quantum: u32, tick: u32, place: Place } =>
         "the quantum of cluster `{cluster}` is {quantum} ms, which is no multiple of its timer tick of {tick} ms ({place}); change `quantum-ms` or `timer-tick-ms`";

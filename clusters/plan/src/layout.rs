@@ -26,7 +26,7 @@ pub const RESERVED_HIGH: u64 = LARGE_PAGE;
 pub const MAX_MACHINE_MEMORY: u64 = 2 << 30;
 /// Least memory of a kernel instance.
 pub const MIN_INSTANCE_MEMORY: u64 = 48 << 20;
-/// What of an instance's memory heaps must leave to its kernel, root task, servers, drivers and images.
+/// What of an instance's memory heaps and uthreads' stacks must leave to its kernel, root task, servers, drivers and images.
 pub const INSTANCE_OVERHEAD: u64 = 32 << 20;
 /// I/O port of each instance's serial console.
 pub const SERIAL_PORTS: [u32; 4] = [0x3f8, 0x2f8, 0x3e8, 0x2e8];
@@ -201,6 +201,7 @@ fn processes(plan: &Plan, encoded: &mut Encoded) {
         target.file_cluster = index_or_none(file_cluster);
         target.file_channel = index_or_none(file_channel.flatten());
         target.heap_size = process.heap.value;
+        target.uthreads = process.uthreads;
         target.operator = u32::from(process.operator);
         let callees = process.calls.iter();
         target.calls = callees

@@ -55,6 +55,7 @@
 //! cores = [2, 3]                   # optional: the last cores of the cluster
 //! blocks = 64                      # optional: 64 blocks of 4 KiB in its pool
 //! heap = "1 MiB"                   # optional: 1 MiB; whole 4 KiB
+//! uthreads = 64                    # optional: 64 at a time beside the first, each with a stack of 32 KiB
 //! operator = false                 # optional; true: it may watch its cluster's channels and stop its cluster's server
 //! # "##;
 //! # let plan = atoll_plan::Plan::from_text("example.toml", text).unwrap();

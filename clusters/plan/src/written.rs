@@ -73,6 +73,8 @@ pub(crate) struct Process {
     /// Processes that it may call through an endpoint of the kernel.
     pub(crate) calls: Vec<Text>,
     pub(crate) heap: Located<u64>,
+    /// Uthreads that it may have at a time, beside the first.
+    pub(crate) uthreads: u32,
 }
 
 impl Plan {

@@ -235,7 +235,7 @@ fn plan(vcores: u32) -> Plan {
             calls: 0,
             heap_size: 0,
             operator: 0,
-            reserved: 0,
+            uthreads: 0,
         };
         plan.pools[index as usize] = pool(BLOCKS, index, index);
     }

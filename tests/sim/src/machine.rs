@@ -66,7 +66,7 @@ impl Scenario {
                 calls: 0,
                 heap_size: 0,
                 operator: 0,
-                reserved: 0,
+                uthreads: 0,
             };
             plan.pools[index] = pool(index as u32, cluster);
         }

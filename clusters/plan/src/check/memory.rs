@@ -1,5 +1,7 @@
 //! What is handed out fits what there is.
 
+use atoll_abi::layout::{MAIN_STACK_SIZE, UTHREAD_STACK_SIZE};
+
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::layout::{
@@ -44,7 +46,7 @@ fn whole_pages(what: &str, memory: Located<u64>, diagnostics: &mut Diagnostics<'
     }
 }
 
-/// An instance has memory for its kernel, its components and the heaps of its processes.
+/// An instance has memory for its kernel, its components, and the heaps and stacks of its processes.
 fn instance(plan: &Plan, clusters: &[usize], diagnostics: &mut Diagnostics<'_>) {
     let Some(&first) = clusters.first() else {
         return;
@@ -64,7 +66,7 @@ fn instance(plan: &Plan, clusters: &[usize], diagnostics: &mut Diagnostics<'_>) 
         );
         return;
     }
-    let mut heaps = 0u64;
+    let mut taken = 0u64;
     for process in &plan.processes {
         let here = plan
             .cluster(&process.cluster.value)
@@ -72,14 +74,16 @@ fn instance(plan: &Plan, clusters: &[usize], diagnostics: &mut Diagnostics<'_>) 
         if !here {
             continue;
         }
-        heaps = heaps.saturating_add(process.heap.value);
-        if heaps > memory - INSTANCE_OVERHEAD {
+        let stacks =
+            MAIN_STACK_SIZE as u64 + u64::from(process.uthreads) * UTHREAD_STACK_SIZE as u64;
+        taken = sum([taken, process.heap.value, stacks].into_iter());
+        if taken > memory - INSTANCE_OVERHEAD {
             let place = diagnostics.place(at);
             diagnostics.report(
                 process.heap.at,
                 ErrorKind::HeapsTooLarge {
                     instance: plan.instance_name(clusters).to_owned(),
-                    heaps: size::show(heaps),
+                    taken: size::show(taken),
                     memory: size::show(memory),
                     overhead: size::show(INSTANCE_OVERHEAD),
                     place,

@@ -1,6 +1,6 @@
 //! Reads a process.
 
-use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_VCORES, PAGE_SIZE};
+use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_UTHREADS, MAX_VCORES, PAGE_SIZE};
 use atoll_abi::name::Name;
 
 use super::{cores, name, own_name, reference, references};
@@ -12,13 +12,15 @@ use crate::written::Process;
 
 const DEFAULT_BLOCKS: u32 = 64;
 const DEFAULT_HEAP: u64 = 1 << 20;
+const DEFAULT_UTHREADS: u32 = 64;
 
 /// Reads a `[[process]]`.
 pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Process {
     let process_name = own_name(&mut table, "process", diagnostics);
     table.only(
         &[
-            "name", "image", "cluster", "vcores", "cores", "blocks", "heap", "operator", "calls",
+            "name", "image", "cluster", "vcores", "cores", "blocks", "heap", "uthreads",
+            "operator", "calls",
         ],
         diagnostics,
     );
@@ -62,6 +64,14 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             },
         );
     }
+    let uthreads = table
+        .optional("uthreads")
+        .and_then(|value| {
+            let what = format!("`uthreads` of {}", table.title);
+            let range = (1, MAX_UTHREADS as u32);
+            integer("uthreads", &what, range, value, diagnostics)
+        })
+        .map_or(DEFAULT_UTHREADS, |uthreads| uthreads.value);
     let operator = table
         .optional("operator")
         .and_then(|value| boolean("operator", value, diagnostics))
@@ -80,5 +90,6 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         operator,
         calls,
         heap,
+        uthreads,
     }
 }

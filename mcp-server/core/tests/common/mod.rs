@@ -277,7 +277,7 @@ pub fn plan() -> Plan {
             calls: 0,
             heap_size: 0,
             operator: 0,
-            reserved: 0,
+            uthreads: 0,
         };
         plan.pools[index as usize] = pool(8, index, of);
     }

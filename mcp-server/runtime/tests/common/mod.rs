@@ -197,6 +197,8 @@ pub fn run(
             name: Name::new("host").unwrap(),
             cores: core::array::from_fn(|vcore| 40 + vcore as u32),
             server_kernel_entries: 0,
+            uthreads: 0,
+            padding: 0,
         }),
         begin: Instant::now(),
         ended_alone: Mutex::new(None),
