@@ -1,25 +1,43 @@
-//! Stacks and the switch between them: the mechanism beneath uthreads.
+//! The switch between stacks: the mechanism beneath uthreads.
 //!
-//! A [`Fiber`] runs a closure on a stack of its own. A vcore resumes it; it suspends itself back to whoever resumed it,
-//! and may be resumed by another vcore next time.
+//! A [`Fiber`] runs a closure on a stack of its own. A vcore resumes it; it suspends itself back to that vcore, and may be
+//! resumed by another vcore next time.
+//!
+//! # What may cross from vcore to vcore
+//! While a fiber is suspended, its stack holds what the closure captured, the frames of all functions up to the suspension,
+//! and the registers that a callee preserves. The vcore that resumes it continues with all of that:
+//!
+//! - What was captured, and what the closure returns, is `Send`: [`Entry`] says the first, the bounds of
+//!   [`spawn`](crate::spawn) say both. It is `'static` too, so nothing in it refers to the stack of another uthread or vcore.
+//! - What the closure makes itself need not be `Send`: an `Rc`, a `Cell`, the guard of a lock. The uthread is the thread that
+//!   owns it, not the vcore. Each resumption happens after the suspension before it (the release and acquire of
+//!   [`Fiber::running`]), so its accesses are ordered as those of one thread are.
+//! - What belongs to the vcore must not be kept across a suspension: an address in thread-local storage or in the IPC buffer.
+//!   No bound forbids that. On seL4 no safe function gives such an address away: this crate reads and writes a variable of
+//!   [`tls`] with one instruction, the `sel4` crate does so with a message register, and programs have no
+//!   `thread_local!`. On a host they have: a reference that `LocalKey::with` lends and that is kept while the uthread waits
+//!   is used on two threads. That is why a host build is for tests only, and why tests must not do that.
+//!
+//! # What happens to a fiber that is dropped
+//! - One that has ended has given its stack back before: nothing is on it.
+//! - One that has not begun has nothing on its stack: the closure is dropped and the stack is used again.
+//! - One that is suspended is never resumed again. The values on its stack are not dropped, and others may refer to them:
+//!   pinned values may be in lists of others, and pinning promises that their memory stays theirs until they are dropped. So
+//!   the stack is leaked: it is never unmapped and never used again. (A uthread of which all wakers are gone comes to the
+//!   same: it is kept, with its stack, by the reference on its own stack with which it suspended itself.)
 
-use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use alloc::boxed::Box;
-use core::alloc::Layout;
 use core::arch::global_asm;
 use core::cell::UnsafeCell;
+use core::mem;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use crate::stack::{SpawnError, Stack};
 use crate::tls;
 
-/// Bytes of a uthread's stack, unless it asks for more.
-pub const DEFAULT_STACK_SIZE: usize = 32 << 10;
-
-/// What lies at the low end of every stack, for as long as nobody overran it.
-const CANARY: u64 = 0x4154_4f4c_4c5f_5354;
-/// Words of the canary: more than one, because an overrun may jump over one.
-const CANARY_WORDS: usize = 8;
+#[cfg(test)]
+mod tests;
 
 /// Default MXCSR (all exceptions masked) and x87 control word (the System V ABI's initial values).
 const FLOATING_POINT_CONTROL: u64 = 0x037f << 32 | 0x1f80;
@@ -71,31 +89,19 @@ unsafe extern "sysv64" {
     fn atoll_fiber_start();
 }
 
-/// Memory for a stack, from the heap.
-struct Stack {
-    base: *mut u8,
-    layout: Layout,
-}
+/// A stack pointer that `atoll_switch` saved, or that [`SavedContext::first`] made for it: all that is on the stack.
+struct SavedContext(*mut u8);
 
-impl Stack {
-    fn new(size: usize) -> Stack {
-        let size = size.max(DEFAULT_STACK_SIZE / 4).next_multiple_of(16);
-        let layout = Layout::from_size_align(size, 16)
-            .unwrap_or_else(|_| panic!("a stack of {size} bytes is more than an address space"));
-        // SAFETY: the layout has a size.
-        let base = unsafe { alloc(layout) };
-        if base.is_null() {
-            handle_alloc_error(layout);
-        }
-        for word in 0..CANARY_WORDS {
-            // SAFETY: the canary is shorter than the least stack, whose alignment suits it.
-            unsafe { base.cast::<u64>().add(word).write(CANARY) };
-        }
-        Stack { base, layout }
-    }
+// SAFETY: sending it lets another vcore continue what is on the stack. Of that, the closure's captures can be sent, the
+// closure's own values are used by this fiber alone and one resumption after the other, and nothing belongs to the vcore:
+// see "What may cross from vcore to vcore". The address itself is used by `atoll_switch` alone.
+unsafe impl Send for SavedContext {}
 
-    /// Writes what `atoll_switch` pops for a fiber that has not run yet, and gives the stack pointer to it.
-    fn prepare(&self) -> *mut u8 {
+impl SavedContext {
+    const NONE: SavedContext = SavedContext(null_mut());
+
+    /// Writes what `atoll_switch` pops for a fiber that has not run yet.
+    fn first(stack: &Stack) -> SavedContext {
         // From low to high: floating-point control, r15, r14, r13, r12, rbx, rbp, return address, and two words so that
         // the stack pointer is aligned to 16 bytes when `atoll_fiber_start` is reached.
         let frame: [u64; 10] = [
@@ -110,26 +116,12 @@ impl Stack {
             0,
             0,
         ];
-        // SAFETY: the frame fits below the top of the stack, which is aligned to 16 bytes as the base and size are.
+        // SAFETY: the frame fits below the top of the stack, which is aligned to 16 bytes and which nothing else uses.
         unsafe {
-            let pointer = self.base.add(self.layout.size()).cast::<[u64; 10]>().sub(1);
+            let pointer = stack.top().cast::<[u64; 10]>().sub(1);
             pointer.write(frame);
-            pointer.cast()
+            SavedContext(pointer.cast())
         }
-    }
-
-    fn intact(&self) -> bool {
-        (0..CANARY_WORDS).all(|word| {
-            // SAFETY: inside the stack, see `new`; volatile because the fiber writes behind the compiler's back.
-            unsafe { self.base.cast::<u64>().add(word).read_volatile() == CANARY }
-        })
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout.
-        unsafe { dealloc(self.base, self.layout) }
     }
 }
 
@@ -138,39 +130,48 @@ pub(crate) type Entry = Box<dyn FnOnce() + Send>;
 
 /// A closure with a stack of its own.
 pub(crate) struct Fiber {
-    /// Somebody runs it, and so owns `inner`.
+    /// A vcore runs it, and so owns `inner`.
     running: AtomicBool,
     finished: AtomicBool,
     inner: UnsafeCell<Inner>,
 }
 
 struct Inner {
-    stack: Stack,
-    /// The fiber's stack pointer while it is suspended.
-    own: *mut u8,
-    /// The stack pointer of the one who resumed it while it runs.
-    caller: *mut u8,
+    /// `None` once the closure has returned.
+    stack: Option<Stack>,
+    /// The fiber's own context while it is suspended.
+    own: SavedContext,
+    /// The context of the vcore that resumed it, while it runs.
+    caller: SavedContext,
+    /// What it runs, until it is resumed for the first time.
     entry: Option<Entry>,
 }
 
-// SAFETY: a fiber's closure can be sent, and whatever it keeps on its stack across a suspension was made by code that
-// its author knows to move between vcores; the pointers are its own.
-unsafe impl Send for Fiber {}
-// SAFETY: `inner` is touched by the one only who won `running`, and by the fiber itself while that one waits in `resume`.
+// SAFETY: `inner`, which can be sent, is touched by one vcore at a time: the one that won `running`, and the fiber itself
+// while that vcore waits in `resume`.
 unsafe impl Sync for Fiber {}
 
+/// What the above rests on: each part of a fiber can be sent, or is said to be where it is defined.
+const _: fn() = || {
+    fn can_be_sent<T: Send>() {}
+    can_be_sent::<Inner>();
+};
+
 impl Fiber {
-    /// A fiber that has not run yet.
-    pub(crate) fn new(stack_size: usize, entry: Entry) -> Fiber {
-        let stack = Stack::new(stack_size);
-        let own = stack.prepare();
+    /// A fiber that has not run yet, with a stack of at least `stack_size` bytes.
+    pub(crate) fn new(stack_size: usize, entry: Entry) -> Result<Fiber, SpawnError> {
+        Ok(Fiber::on(Stack::new(stack_size)?, entry))
+    }
+
+    fn on(stack: Stack, entry: Entry) -> Fiber {
+        let own = SavedContext::first(&stack);
         Fiber {
             running: AtomicBool::new(false),
             finished: AtomicBool::new(false),
             inner: UnsafeCell::new(Inner {
-                stack,
+                stack: Some(stack),
                 own,
-                caller: null_mut(),
+                caller: SavedContext::NONE,
                 entry: Some(entry),
             }),
         }
@@ -181,10 +182,10 @@ impl Fiber {
         self.finished.load(Ordering::Acquire)
     }
 
-    /// Runs the fiber until it suspends itself or its closure returns.
+    /// Runs the fiber until it suspends itself or its closure returns. Its stack is free when this returns after that.
     ///
     /// # Panics
-    /// Where it runs already or has finished, where the caller is a fiber itself, and where the fiber overran its stack.
+    /// Where it runs already or has finished, and where the caller is a fiber itself.
     pub(crate) fn resume(&self) {
         assert!(tls::fiber().is_null(), "a fiber does not resume fibers");
         assert!(
@@ -193,14 +194,26 @@ impl Fiber {
         );
         tls::set_fiber(self);
         let inner = self.inner.get();
-        // SAFETY: winning `running` makes `inner` ours; `own` was saved by `atoll_switch` or made by `prepare`, on a stack
-        // that lives as long as the fiber, which the caller borrows until the switch returns.
-        unsafe { atoll_switch(&raw mut (*inner).caller, (*inner).own) };
+        // SAFETY: winning `running` makes `inner` ours; `own` was saved by `atoll_switch` or made by `first`, on a stack
+        // that lives as long as the fiber is not finished; the caller borrows the fiber until the switch returns.
+        unsafe { atoll_switch(&raw mut (*inner).caller.0, (*inner).own.0) };
         tls::set_fiber(core::ptr::null());
-        // SAFETY: as above; the fiber is suspended.
-        let intact = unsafe { (*inner).stack.intact() };
-        assert!(intact, "a uthread overran its stack");
+        if self.finished() {
+            // SAFETY: as above; the closure is gone, and the fiber is not resumed any more.
+            drop(unsafe { (*inner).stack.take() });
+        }
         self.running.store(false, Ordering::Release);
+    }
+}
+
+impl Drop for Fiber {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut();
+        let begun = inner.entry.is_none();
+        // A finished fiber has no stack any more; for one that is suspended for good see the top of this file.
+        if begun && let Some(stack) = inner.stack.take() {
+            mem::forget(stack);
+        }
     }
 }
 
@@ -211,11 +224,11 @@ impl Fiber {
 pub(crate) fn suspend() {
     let fiber = tls::fiber();
     assert!(!fiber.is_null(), "only a uthread can wait");
-    // SAFETY: the one who resumed this fiber set the pointer, borrows the fiber, and waits in `resume`; so `inner` is
-    // ours, and `caller` is its stack pointer, saved by `atoll_switch`.
+    // SAFETY: the vcore that resumed this fiber set the pointer, borrows the fiber, and waits in `resume`; so `inner` is
+    // ours, and `caller` is its context, saved by `atoll_switch`.
     unsafe {
         let inner = (*fiber).inner.get();
-        atoll_switch(&raw mut (*inner).own, (*inner).caller);
+        atoll_switch(&raw mut (*inner).own.0, (*inner).caller.0);
     }
 }
 
@@ -232,8 +245,8 @@ extern "sysv64" fn fiber_main() -> ! {
     if let Some(entry) = entry {
         entry();
     }
-    // SAFETY: whoever resumes the fiber borrows it; the fiber may have moved to another vcore, the fiber's own address
-    // has not changed.
+    // SAFETY: the vcore that resumed the fiber borrows it; the fiber may have moved to another vcore, but its address has
+    // not changed.
     unsafe { (*fiber).finished.store(true, Ordering::Release) };
     suspend();
     unreachable!("a finished fiber is not resumed")

@@ -54,7 +54,7 @@
 //! dropped does not take its call back. One that is kept and not looked at keeps one of the vcore's 64 credits.
 //!
 //! With the feature `guest` the crate is the whole environment of a program on seL4: see `entry!`. Without it the same
-//! lines run on threads of a host, which give a [`world::World`] of their own.
+//! lines run on threads of a host, which give a [`world::World`] of their own; the feature `host` has stacks for them.
 
 #![no_std]
 
@@ -75,6 +75,7 @@ pub mod print;
 mod raw;
 mod runtime;
 pub mod scheduler;
+mod stack;
 pub mod syscalls;
 mod tls;
 pub mod uthread;
@@ -84,7 +85,6 @@ pub mod world;
 pub use atoll_abi::syscall::Status;
 pub use batch::{Replies, Request, submit_all};
 pub use block::Block;
-pub use context::DEFAULT_STACK_SIZE;
 pub use events::{Event, EventQueue};
 pub use facts::{
     current_core, current_vcore, kernel_entries, max_vcores, process_name, vcores_granted,
@@ -92,8 +92,9 @@ pub use facts::{
 pub use monitor::Monitor;
 pub use raw::raw_call;
 pub use runtime::Runtime;
+pub use stack::{DEFAULT_STACK_SIZE, SpawnError};
 pub use syscalls::{
     File, ReadError, Reading, Reply, batch, become_mcp, exit, open, request_vcores, sleep,
     vcores_request, with_timeout, yield_vcore,
 };
-pub use uthread::{JoinHandle, block_on, spawn, spawn_with_stack, yield_now};
+pub use uthread::{JoinHandle, block_on, spawn, try_spawn, yield_now};

@@ -9,9 +9,10 @@ use core::pin::pin;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use core::task::{Context, Poll, Waker};
 
-use crate::context::{self, DEFAULT_STACK_SIZE, Fiber};
+use crate::context::{self, Fiber};
 use crate::monitor::Monitor;
 use crate::runtime::Runtime;
+use crate::stack::{DEFAULT_STACK_SIZE, SpawnError};
 
 /// In a queue of ready uthreads.
 const READY: u8 = 0;
@@ -31,16 +32,19 @@ pub struct Uthread {
     /// Time-out of the calls that it makes, as it is sent.
     pub(crate) timeout: AtomicU16,
     fiber: Fiber,
+    /// Whether it has ended and its stack is free.
+    ended: Arc<Monitor<bool>>,
 }
 
 impl Uthread {
-    pub(crate) fn new(runtime: &'static Runtime, stack: usize, entry: context::Entry) -> Uthread {
+    fn new(runtime: &'static Runtime, fiber: Fiber) -> Uthread {
         Uthread {
             runtime,
             state: AtomicU8::new(READY),
             parking: AtomicBool::new(false),
             timeout: AtomicU16::new(0),
-            fiber: Fiber::new(stack, entry),
+            fiber,
+            ended: Arc::new(Monitor::new(false)),
         }
     }
 
@@ -49,6 +53,7 @@ impl Uthread {
         self.state.store(RUNNING, Ordering::Release);
         self.fiber.resume();
         if self.fiber.finished() {
+            self.ended.change(|ended| *ended = true);
             return false;
         }
         // Only now is its context saved, so only now may another vcore take it.
@@ -89,53 +94,97 @@ impl Wake for Uthread {
 
 /// Waits for a uthread's result.
 pub struct JoinHandle<T> {
-    result: Arc<Monitor<Option<T>>>,
+    ended: Arc<Monitor<bool>>,
+    /// Apart from `ended`, which the vcore's loop holds: a result that is not wanted is dropped on a uthread.
+    result: Arc<spin::Mutex<Option<T>>>,
 }
 
 impl<T> JoinHandle<T> {
-    /// Waits until the uthread has ended, and gives what its closure returned.
+    /// Waits until the uthread has ended, and gives what its closure returned. The uthread's stack is free then.
     ///
     /// # Panics
     /// Where it has to wait and the caller is not a uthread.
     pub fn join(self) -> T {
-        self.result.wait_for(Option::take)
+        self.ended.wait_for(|ended| ended.then_some(()));
+        let result = self.result.lock().take();
+        result.unwrap_or_else(|| unreachable!("a uthread leaves a result before it ends"))
     }
 }
 
 /// Starts a uthread with a stack of [`DEFAULT_STACK_SIZE`] bytes.
 ///
+/// What the closure captures and returns passes between threads, so this compiles
+/// ```no_run
+/// let shared = std::sync::Arc::new(1);
+/// atoll_runtime::spawn(move || shared).join();
+/// ```
+/// and these do not:
+/// ```compile_fail,E0277
+/// let shared = std::rc::Rc::new(1);
+/// atoll_runtime::spawn(move || drop(shared));
+/// ```
+/// ```compile_fail,E0277
+/// atoll_runtime::spawn(|| std::rc::Rc::new(1)).join();
+/// ```
+/// Nor does it borrow from the caller's stack, which may go away first:
+/// ```compile_fail,E0597
+/// let local = 1;
+/// let borrowed: &u32 = &local;
+/// atoll_runtime::spawn(move || drop(borrowed));
+/// ```
+///
 /// # Panics
-/// Where the caller runs on no vcore.
+/// Where the caller runs on no vcore. Where no stack is free: a process may have as many uthreads at a time as the plan's key
+/// `uthreads` says, beside its first; see [`try_spawn`].
 pub fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    spawn_with_stack(DEFAULT_STACK_SIZE, work)
+    Runtime::current().spawn(DEFAULT_STACK_SIZE, work)
 }
 
-/// Starts a uthread with a stack of at least `stack` bytes.
+/// Starts a uthread as [`spawn`] does, where a stack is free.
+///
+/// It does not wait for one: uthreads that each wait to start another would wait for ever.
+///
+/// # Errors
+/// [`SpawnError::NoStack`] where each stack is in use.
 ///
 /// # Panics
 /// Where the caller runs on no vcore.
-pub fn spawn_with_stack<T: Send + 'static>(
-    stack: usize,
+pub fn try_spawn<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> JoinHandle<T> {
-    Runtime::current().spawn(stack, work)
+) -> Result<JoinHandle<T>, SpawnError> {
+    Runtime::current().try_spawn(DEFAULT_STACK_SIZE, work)
 }
 
 impl Runtime {
-    /// Starts a uthread; also from a thread that is no vcore.
+    /// Starts a uthread with a stack of at least `stack` bytes; also from a thread that is no vcore.
+    ///
+    /// # Panics
+    /// Where no stack is free, or none is that large: on seL4 the stack of a process's first uthread has
+    /// [`MAIN_STACK_SIZE`](atoll_abi::layout::MAIN_STACK_SIZE) bytes, each other one [`DEFAULT_STACK_SIZE`].
     pub fn spawn<T: Send + 'static>(
         &'static self,
         stack: usize,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> JoinHandle<T> {
-        let result = Arc::new(Monitor::new(None));
+        self.try_spawn(stack, work)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_spawn<T: Send + 'static>(
+        &'static self,
+        stack: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, SpawnError> {
+        let result = Arc::new(spin::Mutex::new(None));
         let told = result.clone();
         let entry = Box::new(move || {
             let value = work();
-            told.change(|result| *result = Some(value));
+            *told.lock() = Some(value);
         });
-        self.ready(Arc::new(Uthread::new(self, stack, entry)));
-        JoinHandle { result }
+        let uthread = Uthread::new(self, Fiber::new(stack, entry)?);
+        let ended = uthread.ended.clone();
+        self.ready(Arc::new(uthread));
+        Ok(JoinHandle { ended, result })
     }
 }
 

@@ -10,13 +10,13 @@ use core::arch::global_asm;
 use atoll_abi::layout;
 use atoll_channel::{Endpoint, Side};
 
-use super::heap;
 use super::kernel::{Kernel, procinfo};
+use super::{heap, stacks};
 use crate::runtime::Runtime;
 use crate::scheduler::Fifo;
 use crate::window::PoolMemory;
 use crate::world::{Parts, World};
-use crate::{DEFAULT_STACK_SIZE, syscalls, tls};
+use crate::{syscalls, tls};
 
 // The stack pointer may be 16-byte aligned or 8 less, as after a call; either way a frame begins below it.
 global_asm!(
@@ -42,9 +42,6 @@ unsafe extern "Rust" {
     safe fn atoll_main();
 }
 
-/// Stacks of first uthreads: a program's `main` may format and hash.
-const MAIN_STACK_SIZE: usize = 2 * DEFAULT_STACK_SIZE;
-
 /// A vcore's first instructions in Rust, in vcore context.
 extern "sysv64" fn entered(vcore: u64, _reason: u64) -> ! {
     let vcore = vcore as usize;
@@ -54,6 +51,7 @@ extern "sysv64" fn entered(vcore: u64, _reason: u64) -> ! {
     );
     if vcore == 0 {
         heap::claim(procinfo().heap_size as usize);
+        stacks::claim(procinfo().uthreads as usize);
         RUNTIME.call_once(start);
     }
     let runtime = RUNTIME
@@ -88,7 +86,7 @@ fn start() -> &'static Runtime {
         generation: procinfo.generation,
     };
     let runtime = Runtime::new(parts, Box::new(Fifo::new()));
-    runtime.spawn(MAIN_STACK_SIZE, || {
+    runtime.spawn(layout::MAIN_STACK_SIZE, || {
         atoll_main();
         syscalls::exit(0)
     });

@@ -5,6 +5,7 @@ mod heap;
 mod kernel;
 pub mod operator;
 mod panic;
+pub(crate) mod stacks;
 mod time;
 
 pub use kernel::procinfo;
