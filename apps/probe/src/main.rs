@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod attacks;
 mod calls;
+mod stacks;
 mod time;
 mod vcores;
 
@@ -27,6 +28,7 @@ fn main() {
     match name.as_str() {
         "probe-vcores" => vcores::probe(),
         "probe-calls" => calls::probe(),
+        "probe-stacks" => stacks::probe(),
         name if name.starts_with("probe-time") => time::probe(),
         "probe-exit" => exit(ENDED),
         "probe-panic" => panic!("as it was told to"),
@@ -34,6 +36,7 @@ fn main() {
         "probe-write" => attacks::write_nowhere(),
         "probe-jump" => attacks::jump_nowhere(),
         "probe-pool" => attacks::read_beyond_the_pool(),
+        "probe-overrun" => stacks::overrun(),
         "probe-steal" => attacks::receive_for_the_root_task(),
         "probe-escape" => attacks::use_other_capabilities(),
         _ => {

@@ -95,6 +95,11 @@ fn probe(context: &Context) -> TestResult {
     );
     let calls = result(&report, "probe-calls");
     check!(*calls == json!({"calls": 20}), "calls: {calls}");
+    let stacks = result(&report, "probe-stacks");
+    check!(
+        *stacks == json!({"uthreads": 5, "rounds": 100}),
+        "stacks: {stacks}"
+    );
     // All slots but the server's notification, the vcore's, and its fault endpoint.
     let slots = &result(&report, "probe-escape")["slots"];
     check!(*slots == 1024 - 3, "slots: {slots}");
@@ -115,6 +120,7 @@ fn attack(context: &Context) -> TestResult {
         json!(["digest", 0]),
         json!(["probe-exit", 7]),
         json!(["probe-jump", 139]),
+        json!(["probe-overrun", 139]),
         json!(["probe-panic", 101]),
         json!(["probe-pool", 139]),
         json!(["probe-steal", 139]),
@@ -122,7 +128,14 @@ fn attack(context: &Context) -> TestResult {
     ];
     let found = statuses(&report);
     check!(found == expected, "the processes ended as {found:?}");
-    for name in ["probe-jump", "probe-pool", "probe-steal", "probe-write"] {
+    let faulted = [
+        "probe-jump",
+        "probe-overrun",
+        "probe-pool",
+        "probe-steal",
+        "probe-write",
+    ];
+    for name in faulted {
         let named = format!("process:{name} faulted");
         check!(
             ended.stderr.contains(&named),
