@@ -5,11 +5,12 @@ mod common;
 use std::env;
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt;
+use std::panic::catch_unwind;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use atoll_runtime::{become_mcp, request_vcores, spawn};
+use atoll_runtime::{become_mcp, request_vcores, spawn, yield_now};
 use common::{Manners, run};
 
 /// Says that this process is the child of the test.
@@ -42,40 +43,48 @@ fn recursion_without_end_is_a_fault_of_the_process() {
     assert_eq!(ended.signal(), Some(SIGSEGV), "{ended}");
 }
 
-/// Counts itself as long as it lives.
-struct Counted(Arc<AtomicUsize>);
+/// A result whose end waits, as that of a file may: it must end on a uthread.
+struct Ends(Arc<[AtomicUsize; 2]>);
 
-impl Drop for Counted {
+impl Drop for Ends {
     fn drop(&mut self) {
-        // A result that is not wanted may be one whose end waits.
-        atoll_runtime::yield_now();
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        let on_uthread = catch_unwind(yield_now).is_ok();
+        self.0[usize::from(on_uthread)].fetch_add(1, Ordering::SeqCst);
     }
 }
 
 #[test]
 fn results_are_joined_or_dropped_on_a_uthread() {
-    let alive = Arc::new(AtomicUsize::new(0));
-    let counted = alive.clone();
+    const RESULTS: usize = 200;
+    let ended = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let counts = ended.clone();
     let report = run(2, 1, Vec::new(), Manners::Honest, move || {
         become_mcp().wait().unwrap();
         request_vcores(2).wait().unwrap();
-        let uthreads: Vec<_> = (0..200)
-            .map(|number| {
-                counted.fetch_add(1, Ordering::SeqCst);
-                let counted = Counted(counted.clone());
-                spawn(move || (number, counted))
-            })
-            .collect();
-        for (number, uthread) in uthreads.into_iter().enumerate() {
+        let mut wanted = Vec::new();
+        for number in 0..RESULTS {
+            let result = Ends(counts.clone());
+            let uthread = spawn(move || (number, result));
+            // Every other one is not wanted, which is known before most of them run.
             if number % 2 == 0 {
-                assert_eq!(uthread.join().0, number);
+                wanted.push((number, uthread));
             }
         }
-        while counted.load(Ordering::SeqCst) > 0 {
-            atoll_runtime::yield_now();
+        for (number, uthread) in wanted {
+            assert_eq!(uthread.join().0, number);
+        }
+        let done = || {
+            counts
+                .iter()
+                .map(|count| count.load(Ordering::SeqCst))
+                .sum::<usize>()
+        };
+        while done() < RESULTS {
+            yield_now();
         }
     });
     assert_eq!(report.status, 0);
-    assert_eq!(alive.load(Ordering::SeqCst), 0);
+    let [elsewhere, on_uthreads] = &*ended;
+    assert_eq!(elsewhere.load(Ordering::SeqCst), 0);
+    assert_eq!(on_uthreads.load(Ordering::SeqCst), RESULTS);
 }
