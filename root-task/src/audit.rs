@@ -1,4 +1,4 @@
-//! The list of what an instance holds, in the form in which it is told to the outside.
+//! The list of what an instance holds, in the form in which it is reported to the outside.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -30,6 +30,13 @@ pub struct Holdings {
 impl Holdings {
     /// Notes a frame.
     pub fn frame(&mut self, holder: &str, start: u64, size: u64) {
+        // Most frames follow the one before; without this the list would outgrow the root task's heap.
+        if let Some(last) = self.frames.last_mut()
+            && (last.end, last.holder.as_str()) == (start, holder)
+        {
+            last.end += size;
+            return;
+        }
         self.frames.push(Range {
             holder: holder.into(),
             start,
@@ -62,7 +69,7 @@ impl Holdings {
     }
 
     /// Calls `emit` with each `audit` event of the serial protocol.
-    pub fn tell(&self, instance: usize, mut emit: impl FnMut(&Written<'_>)) {
+    pub fn report(&self, instance: usize, mut emit: impl FnMut(&Written<'_>)) {
         let frames: Vec<Held<&str>> = self
             .frames
             .iter()
@@ -104,9 +111,9 @@ mod tests {
     fn neighbours_of_one_holder_are_one_range() {
         let mut holdings = Holdings::default();
         holdings.frame("a", 0x2000, 0x1000);
-        holdings.frame("a", 0x1000, 0x1000);
-        holdings.frame("a", 0x1000, 0x1000);
         holdings.frame("b", 0x3000, 0x1000);
+        holdings.frame("a", 0x1000, 0x1000);
+        holdings.frame("a", 0x1000, 0x1000);
         holdings.frame("a", 0x5000, 0x1000);
         holdings.untyped = [(8, 16, false), (0, 8, false), (16, 24, true)].into();
         holdings.merge();
@@ -133,27 +140,27 @@ mod tests {
             .collect();
         holdings.ports.push((0x3f8, 0x3ff, "root-task".into()));
         holdings.merge();
-        let mut told = Vec::new();
-        holdings.tell(1, |event| match event {
+        let mut reported = Vec::new();
+        holdings.report(1, |event| match event {
             Event::Audit {
                 instance: 1,
                 frames,
                 untyped,
                 ports,
                 last,
-            } => told.push(([frames.len(), untyped.len(), ports.len()], *last)),
+            } => reported.push(([frames.len(), untyped.len(), ports.len()], *last)),
             _ => panic!("{event:?}"),
         });
         assert_eq!(
-            told,
+            reported,
             [([16, 16, 1], false), ([4, 16, 0], false), ([0, 8, 0], true)]
         );
     }
 
     #[test]
-    fn an_instance_that_holds_nothing_says_so() {
+    fn an_instance_that_holds_nothing_reports_it() {
         let mut last = None;
-        Holdings::default().tell(0, |event| {
+        Holdings::default().report(0, |event| {
             assert_eq!(last, None, "one event is enough");
             last = Some(matches!(event, Event::Audit { last: true, .. }));
         });

@@ -11,6 +11,10 @@ use sel4::{CapRights, ObjectBlueprint, ObjectBlueprintX86, VmAttributes, cap, ca
 
 use crate::address_space::{AddressSpace, SCRATCH};
 use crate::device_memory::DeviceMemory;
+use crate::mapped_page::MappedPage;
+
+/// Who holds what the root task itself has.
+pub const ROOT_TASK: &str = "root-task";
 
 /// All authority of one instance.
 pub struct Authority {
@@ -18,11 +22,15 @@ pub struct Authority {
     memory: Vec<Memory>,
     device_memory: DeviceMemory,
     own_space: Option<AddressSpace>,
-    frames: Vec<(cap::Granule, String)>,
+    /// Every frame, with the place of its holder in `holders`.
+    frames: Vec<(cap::Granule, usize)>,
+    holders: Vec<String>,
     ports: Vec<(u16, u16, String)>,
     rest: Vec<(u64, u64)>,
-    /// The page of the HPET's registers, once somebody has it.
+    /// The page of the HPET's registers, once a component has it.
     hpet: Option<cap::Granule>,
+    /// An empty slot for a copy of the moment.
+    spare: Option<Slot<cap_type::Granule>>,
 }
 
 /// An untyped of ordinary memory, handed out from its start.
@@ -37,41 +45,6 @@ impl Memory {
     fn place(&self, size_bits: usize) -> Option<u64> {
         let at = self.next.next_multiple_of(1 << size_bits);
         (at + (1 << size_bits) <= self.end).then_some(at)
-    }
-}
-
-/// A page that is mapped in the root task's own address space for the moment.
-pub struct MappedPage(*mut u8);
-
-impl MappedPage {
-    /// Writes a word.
-    pub fn write_u32(&self, offset: usize, value: u32) {
-        assert!(offset + 4 <= PAGE_SIZE && offset.is_multiple_of(4));
-        // SAFETY: the page is mapped writable at this address for as long as this value lives, and the offset lies in it.
-        unsafe { self.0.add(offset).cast::<u32>().write_volatile(value) };
-    }
-
-    /// Reads a word.
-    pub fn read_u32(&self, offset: usize) -> u32 {
-        assert!(offset + 4 <= PAGE_SIZE && offset.is_multiple_of(4));
-        // SAFETY: as for `write_u32`.
-        unsafe { self.0.add(offset).cast::<u32>().read_volatile() }
-    }
-
-    /// Copies bytes into the page.
-    pub fn write(&self, offset: usize, bytes: &[u8]) {
-        assert!(offset + bytes.len() <= PAGE_SIZE);
-        // SAFETY: as for `write_u32`; the source is not this page, which only this value names.
-        unsafe {
-            self.0
-                .add(offset)
-                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
-        };
-    }
-
-    /// The page's address, for the drivers of registers in it.
-    pub fn address(&self) -> *mut u8 {
-        self.0
     }
 }
 
@@ -94,20 +67,32 @@ impl Authority {
             }
         }
         memory.sort_by_key(|memory| memory.end - memory.next);
-        let mut frames = Vec::new();
-        for slot in boot_info.slots::<cap_type::Granule>(boot_info.user_image_frames()) {
-            frames.push((slot.cap(), String::from("root-task")));
-        }
-        Authority {
+        let mut authority = Authority {
             slots: boot_info.empty(),
             memory,
             device_memory,
             own_space: Some(AddressSpace::own()),
-            frames,
+            frames: Vec::new(),
+            holders: Vec::new(),
             ports: Vec::new(),
             rest,
             hpet: None,
+            spare: None,
+        };
+        for slot in boot_info.slots::<cap_type::Granule>(boot_info.user_image_frames()) {
+            authority.note(slot.cap(), ROOT_TASK);
         }
+        authority
+    }
+
+    /// Enters a frame into the book.
+    fn note(&mut self, frame: cap::Granule, holder: &str) {
+        let known = self.holders.iter().rposition(|known| known == holder);
+        let place = known.unwrap_or_else(|| {
+            self.holders.push(holder.into());
+            self.holders.len() - 1
+        });
+        self.frames.push((frame, place));
     }
 
     /// An empty slot.
@@ -157,10 +142,10 @@ impl Authority {
         slot.cap()
     }
 
-    /// Makes a page of ordinary memory for somebody.
+    /// Makes a page of ordinary memory for a holder.
     pub fn page(&mut self, holder: &str) -> cap::Granule {
         let frame = self.make(ObjectBlueprintX86::_4k.into());
-        self.frames.push((frame, holder.into()));
+        self.note(frame, holder);
         frame
     }
 
@@ -175,7 +160,7 @@ impl Authority {
             let made =
                 untyped.untyped_retype(&ObjectBlueprintX86::_4k.into(), &root, slot.index(), 1);
             made.expect("the untyped was made for these pages");
-            self.frames.push((slot.cap(), holder.into()));
+            self.note(slot.cap(), holder);
             pages.push(slot.cap());
         }
         let address = pages[0]
@@ -184,14 +169,14 @@ impl Authority {
         (pages, address as u64)
     }
 
-    /// Makes a page of device memory, or of memory that belongs to no instance, for somebody.
+    /// Makes a page of device memory, or of memory that belongs to no instance, for a holder.
     pub fn device_page(&mut self, address: u64, holder: &str) -> cap::Granule {
         let frame = self.device_frame(address);
-        self.frames.push((frame, holder.into()));
+        self.note(frame, holder);
         frame
     }
 
-    /// The page of the HPET's registers, for each of any number of servers.
+    /// The page of the HPET's registers, for any number of holders.
     pub fn hpet_page(&mut self, holder: &str) -> cap::Granule {
         match self.hpet {
             Some(page) => self.share(page, holder),
@@ -213,14 +198,14 @@ impl Authority {
         self.device_memory.page(address, next)
     }
 
-    /// Another capability to a page, for somebody else.
+    /// Another capability to a page, for another holder.
     pub fn share(&mut self, page: cap::Granule, holder: &str) -> cap::Granule {
         let slot = self.slot::<cap_type::Granule>();
         let source = slot::CNODE.cap().absolute_cptr(page);
         slot.absolute_cptr()
             .copy(&source, CapRights::all())
             .expect("the slot is empty");
-        self.frames.push((slot.cap(), holder.into()));
+        self.note(slot.cap(), holder);
         slot.cap()
     }
 
@@ -234,12 +219,33 @@ impl Authority {
         let mut space = self.own_space.take().expect("put back below");
         space.map(self, page, SCRATCH, CapRights::read_write(), attributes);
         self.own_space = Some(space);
-        let result = work(&MappedPage(SCRATCH as *mut u8));
+        // SAFETY: the page was just mapped there and is unmapped when the value is gone. No other page is mapped there
+        // meanwhile, because `self` is borrowed.
+        let result = work(&unsafe { MappedPage::new(SCRATCH as *mut u8) });
         page.frame_unmap().expect("the page is mapped");
         result
     }
 
-    /// Maps a page of device memory, uncached, while `work` runs; nobody holds it afterwards.
+    /// As [`with_page`](Authority::with_page), for a page that a component has mapped by this capability: one capability maps
+    /// a page at one place.
+    pub fn with_copy<R>(&mut self, page: cap::Granule, work: impl FnOnce(&MappedPage) -> R) -> R {
+        let slot = match self.spare {
+            Some(slot) => slot,
+            None => self.slot::<cap_type::Granule>(),
+        };
+        self.spare = Some(slot);
+        let source = slot::CNODE.cap().absolute_cptr(page);
+        slot.absolute_cptr()
+            .copy(&source, CapRights::all())
+            .expect("the slot is empty");
+        let result = self.with_page(slot.cap(), VmAttributes::DEFAULT, work);
+        slot.absolute_cptr()
+            .delete()
+            .expect("the slot can be emptied");
+        result
+    }
+
+    /// Maps a page of device memory, uncached, while `work` runs; no capability to it is left afterwards.
     pub fn with_device_page<R>(&mut self, address: u64, work: impl FnOnce(&MappedPage) -> R) -> R {
         let frame = self.device_frame(address);
         let result = self.with_page(frame, VmAttributes::UNCACHEABLE, work);
@@ -262,9 +268,9 @@ impl Authority {
         slot.cap()
     }
 
-    /// Gives up everything that only start-up needs, and tells what is still held. What is left can map the pages that the
+    /// Drops all authority that only start-up needs, and lists what is still held. What is left can map the pages that the
     /// root task has, and nothing else.
-    pub fn give_up(&mut self, instance: &Instance) -> Holdings {
+    pub fn drop_boot_authority(&mut self, instance: &Instance) -> Holdings {
         let mut gone = core::mem::take(&mut self.device_memory).slots();
         gone.push(slot::IO_PORT_CONTROL.index());
         gone.push(slot::IRQ_CONTROL.index());
@@ -280,7 +286,7 @@ impl Authority {
         let mut holdings = Holdings::default();
         for (frame, holder) in &self.frames {
             let address = frame.frame_get_address().expect("a frame has an address") as u64;
-            holdings.frame(holder, address, PAGE_SIZE as u64);
+            holdings.frame(&self.holders[*holder], address, PAGE_SIZE as u64);
         }
         for (address, size) in self.rest.drain(..) {
             let inside = address >= instance.memory_base

@@ -14,12 +14,15 @@ use sel4::{
 use crate::address_space::AddressSpace;
 use crate::authority::Authority;
 
-/// Priorities, above which the root task runs: a driver answers before a server, a server before a process.
+/// Priorities, above which the root task runs: a driver answers before a server, a server before a service, and a service
+/// before a process.
 pub mod priority {
     /// Of drivers.
     pub const DRIVER: u8 = 200;
-    /// Of servers.
+    /// Of servers: one passes wake-ups on to the services of its core.
     pub const SERVER: u8 = 190;
+    /// Of services.
+    pub const SERVICE: u8 = 180;
     /// Of vcores.
     pub const VCORE: u8 = 100;
 }
@@ -31,6 +34,30 @@ pub struct Component<'a> {
     image: Image<'a>,
     space: AddressSpace,
     cspace: cap::CNode,
+    /// Its writable pages that it shares with no other component, and what they hold when it starts.
+    private: Vec<(Page, Content<'a>)>,
+    threads: Vec<Thread>,
+}
+
+/// What a private page holds when its component starts; the rest of it is zero.
+#[derive(Clone, Copy)]
+enum Content<'a> {
+    Zero,
+    /// These bytes, from an offset on.
+    Bytes(usize, &'a [u8]),
+    /// This page of a thread's thread-local storage.
+    ThreadLocal {
+        thread: usize,
+        page: usize,
+    },
+}
+
+/// A thread, and how it begins.
+struct Thread {
+    tcb: cap::Tcb,
+    number: usize,
+    pointer: usize,
+    arguments: [u64; 2],
 }
 
 impl<'a> Component<'a> {
@@ -39,6 +66,7 @@ impl<'a> Component<'a> {
         let image =
             Image::parse(file).unwrap_or_else(|error| panic!("the image of {holder}: {error:?}"));
         let mut space = AddressSpace::new(authority);
+        let mut private = Vec::new();
         for segment in &image.segments {
             let rights = if segment.writable {
                 CapRights::read_write()
@@ -53,6 +81,9 @@ impl<'a> Component<'a> {
                     });
                 }
                 space.map(authority, page, base, rights, VmAttributes::DEFAULT);
+                if segment.writable {
+                    private.push((page, Content::Bytes(offset, bytes)));
+                }
                 Ok(())
             });
             mapped.unwrap_or(());
@@ -65,6 +96,8 @@ impl<'a> Component<'a> {
             image,
             space,
             cspace,
+            private,
+            threads: Vec::new(),
         }
     }
 
@@ -87,9 +120,9 @@ impl<'a> Component<'a> {
 
     /// Gives it the endpoint of the root task, to call it and to have faults sent there. Sending a call or a fault takes the
     /// right to grant; with the right to receive, a child could take what others send.
-    pub fn give_endpoint(&self, index: u64, endpoint: cap::Endpoint, speaker: u64) {
+    pub fn give_endpoint(&self, index: u64, endpoint: cap::Endpoint, sender: u64) {
         let rights = CapRightsBuilder::none().write(true).grant(true).build();
-        self.give(index, endpoint, rights, speaker);
+        self.give(index, endpoint, rights, sender);
     }
 
     /// Gives it a capability as it is; for capabilities that have no rights or badge.
@@ -107,7 +140,7 @@ impl<'a> Component<'a> {
     pub fn map(
         &mut self,
         authority: &mut Authority,
-        page: cap::Granule,
+        page: Page,
         address: usize,
         rights: CapRights,
         attributes: VmAttributes,
@@ -115,13 +148,26 @@ impl<'a> Component<'a> {
         self.space.map(authority, page, address, rights, attributes);
     }
 
-    /// Maps fresh pages; those pages.
+    /// Maps fresh pages that are the component's own: they are zero whenever it starts. Those pages.
+    pub fn map_private(
+        &mut self,
+        authority: &mut Authority,
+        address: usize,
+        count: usize,
+    ) -> Vec<Page> {
+        let pages = self.map_new(authority, address, count);
+        let zero = pages.iter().map(|page| (*page, Content::Zero));
+        self.private.extend(zero);
+        pages
+    }
+
+    /// Maps fresh pages that others will share: they are zero at first, and outlive the component. Those pages.
     pub fn map_new(
         &mut self,
         authority: &mut Authority,
         address: usize,
         count: usize,
-    ) -> Vec<cap::Granule> {
+    ) -> Vec<Page> {
         (0..count)
             .map(|index| {
                 let page = authority.page(&self.holder);
@@ -137,12 +183,38 @@ impl<'a> Component<'a> {
             .collect()
     }
 
-    /// Maps pages of somebody else, writable.
+    /// Maps memory that belongs to no instance, from a physical address on; its pages.
+    pub fn map_outside(
+        &mut self,
+        authority: &mut Authority,
+        physical: u64,
+        address: usize,
+        count: usize,
+        rights: CapRights,
+    ) -> Vec<Page> {
+        (0..count)
+            .map(|index| index * PAGE_SIZE)
+            .map(|offset| {
+                let page = authority.device_page(physical + offset as u64, &self.holder);
+                self.map(
+                    authority,
+                    page,
+                    address + offset,
+                    rights,
+                    VmAttributes::DEFAULT,
+                );
+                page
+            })
+            .collect()
+    }
+
+    /// Maps pages that another component or the root task also has.
     pub fn map_shared(
         &mut self,
         authority: &mut Authority,
-        pages: &[cap::Granule],
+        pages: &[Page],
         address: usize,
+        rights: CapRights,
     ) {
         for (index, page) in pages.iter().enumerate() {
             let page = authority.share(*page, &self.holder);
@@ -150,7 +222,7 @@ impl<'a> Component<'a> {
                 authority,
                 page,
                 address + index * PAGE_SIZE,
-                CapRights::read_write(),
+                rights,
                 VmAttributes::DEFAULT,
             );
         }
@@ -186,8 +258,8 @@ impl<'a> Component<'a> {
     pub fn thread(&mut self, authority: &mut Authority, thread: ThreadPlan) -> cap::Tcb {
         let number = thread.number;
         let tcb: cap::Tcb = authority.make(ObjectBlueprint::Tcb);
-        let buffer = self.map_new(authority, layout::ipc_buffer(number), 1)[0];
-        self.map_new(
+        let buffer = self.map_private(authority, layout::ipc_buffer(number), 1)[0];
+        self.map_private(
             authority,
             layout::stack_base(number),
             STACK_SIZE / PAGE_SIZE,
@@ -206,15 +278,62 @@ impl<'a> Component<'a> {
             .expect("the root task may set any priority");
         tcb.tcb_set_affinity(u64::from(thread.core))
             .expect("the plan names cores of this instance");
+        let thread = Thread {
+            tcb,
+            number,
+            pointer: thread_pointer,
+            arguments: thread.arguments,
+        };
+        self.set_registers(&thread);
+        self.threads.push(thread);
+        tcb
+    }
+
+    /// Has a thread begin at the image's entry.
+    fn set_registers(&self, thread: &Thread) {
         let mut context = UserContext::default();
         *context.pc_mut() = self.image.entry as u64;
-        *context.sp_mut() = layout::stack_top(number) as u64;
+        *context.sp_mut() = layout::stack_top(thread.number) as u64;
         *context.c_param_mut(0) = thread.arguments[0];
         *context.c_param_mut(1) = thread.arguments[1];
-        *context.tls_base_mut() = thread_pointer as u64;
-        tcb.tcb_write_all_registers(false, &context)
+        *context.tls_base_mut() = thread.pointer as u64;
+        thread
+            .tcb
+            .tcb_write_all_registers(false, &context)
             .expect("the thread does not run");
-        tcb
+    }
+
+    /// Stops its threads.
+    pub fn suspend(&self) {
+        for thread in &self.threads {
+            // A thread that does not run can be suspended too.
+            let _ = thread.tcb.tcb_suspend();
+        }
+    }
+
+    /// Makes it as it was before it first ran, but for what it shares with others: its threads stop and will begin at the
+    /// entry, its own memory is as its image says. `first` is the first number with which its thread is entered.
+    pub fn reset(&mut self, authority: &mut Authority, first: Option<u64>) {
+        self.suspend();
+        for (page, content) in &self.private {
+            authority.with_copy(*page, |mapped| {
+                mapped.clear();
+                match *content {
+                    Content::Zero => {}
+                    Content::Bytes(offset, bytes) => mapped.write(offset, bytes),
+                    Content::ThreadLocal { thread, page } => {
+                        let (block, _) = Tls::block(self.image.tls, layout::tls(thread));
+                        mapped.write(0, part(&block, page));
+                    }
+                }
+            });
+        }
+        for thread in &mut self.threads {
+            thread.arguments[0] = first.unwrap_or(thread.arguments[0]);
+        }
+        for thread in &self.threads {
+            self.set_registers(thread);
+        }
     }
 
     fn thread_local_storage(&mut self, authority: &mut Authority, thread: usize) -> usize {
@@ -222,9 +341,13 @@ impl<'a> Component<'a> {
         let (block, pointer) = Tls::block(self.image.tls, base);
         for index in 0..TLS_PAGES {
             let page = authority.page(&self.holder);
-            let bytes = block.get(index * PAGE_SIZE..).unwrap_or(&[]);
-            let bytes = &bytes[..bytes.len().min(PAGE_SIZE)];
+            let bytes = part(&block, index);
             authority.with_page(page, VmAttributes::DEFAULT, |mapped| mapped.write(0, bytes));
+            let content = Content::ThreadLocal {
+                thread,
+                page: index,
+            };
+            self.private.push((page, content));
             self.map(
                 authority,
                 page,
@@ -235,6 +358,12 @@ impl<'a> Component<'a> {
         }
         pointer
     }
+}
+
+/// What of a block of bytes is in one of its pages.
+fn part(block: &[u8], page: usize) -> &[u8] {
+    let bytes = block.get(page * PAGE_SIZE..).unwrap_or(&[]);
+    &bytes[..bytes.len().min(PAGE_SIZE)]
 }
 
 /// How a thread is set up.

@@ -1,5 +1,6 @@
 //! Interrupts, all of them message-signalled: of the HPET's comparators and of devices.
 
+use atoll_abi::layout::server_badge;
 use atoll_abi::plan::{DOORBELL_VECTOR, Plan, VECTOR_BASE};
 use atoll_hpet::Hpet;
 use sel4::init_thread::slot;
@@ -43,6 +44,7 @@ pub fn comparator(
 ) -> cap::IrqHandler {
     let cluster = &plan.clusters[number];
     let argument = DOORBELL_VECTOR + number as u64;
+    let notification = authority.badged(notification, server_badge::INTERRUPT);
     let handler = handler(authority, argument, 0, notification);
     let core = plan.instances[cluster.instance as usize].cores[cluster.first_core as usize];
     authority.with_page(page, VmAttributes::UNCACHEABLE, |mapped| {

@@ -8,51 +8,63 @@ extern crate alloc;
 
 mod address_space;
 mod authority;
-mod cluster;
+mod children;
+mod clock;
 mod component;
-mod device;
+mod connections;
+mod death_notice;
 mod device_memory;
+mod driver;
 mod instance;
 mod interrupts;
-mod obituary;
+mod mapped_page;
+mod process;
+mod server;
+mod service;
 mod supervise;
-
-use alloc::vec::Vec;
+mod supervision;
+mod wake;
 
 use atoll_abi::archive;
 use atoll_abi::plan::Plan;
 use sel4_root_task::{console, root_task};
 
-use crate::authority::Authority;
-use crate::cluster::ClusterParts;
+use crate::authority::{Authority, ROOT_TASK};
+use crate::children::{Children, Context};
 
 root_task!(main);
 
+/// Bytes that begin where an archive may: its header and entries are read in place. Bytes that are linked in begin anywhere.
+#[repr(align(4096))]
+struct Aligned<B: ?Sized>(B);
+
+const _: () = assert!(align_of::<Aligned<[u8; 1]>>() == archive::ENTRY_ALIGN);
+
 /// The encoded plan and the programs, linked in.
-static ARCHIVE: &[u8] = include_bytes!(env!("ATOLL_ARCHIVE"));
+static ARCHIVE: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("ATOLL_ARCHIVE")));
 
 fn main(boot_info: &'static sel4::BootInfo) -> ! {
-    let plan = archive::find(ARCHIVE, archive::PLAN_ENTRY).and_then(Plan::parse);
+    let plan = archive::find(&ARCHIVE.0, archive::PLAN_ENTRY).and_then(Plan::parse);
     let plan = plan.expect("the archive holds a plan of this version");
     let index =
         instance::find(&plan, boot_info).expect("the plan has an instance with this memory");
     let mut authority = Authority::new(boot_info);
     let port = plan.instances[index].serial_port as u16;
-    console::set(authority.io_ports(port, port + 7, "root-task"), port);
+    console::set(authority.io_ports(port, port + 7, ROOT_TASK), port);
     instance::announce(&plan, index, boot_info);
     instance::say_ready(&mut authority, index);
 
-    let endpoint = authority.endpoint();
-    let mut clusters: Vec<ClusterParts> = Vec::new();
-    for (number, cluster) in plan.clusters().iter().enumerate() {
-        if cluster.instance as usize == index {
-            let parts = cluster::build(&mut authority, &plan, number, endpoint, ARCHIVE);
-            clusters.push(parts);
-        }
-    }
-    cluster::connect(&mut authority, &plan, &mut clusters);
-    cluster::let_operators_watch(&mut authority, &plan, &mut clusters);
-    let holdings = authority.give_up(&plan.instances[index]);
-    holdings.tell(index, console::emit);
-    supervise::run(&plan, index, endpoint, clusters, authority)
+    let ticks_per_microsecond = boot_info.tsc_mhz();
+    let context = Context {
+        plan: &plan,
+        instance: index as u32,
+        archive: &ARCHIVE.0,
+        endpoint: authority.endpoint(),
+        ticks_per_microsecond: ticks_per_microsecond
+            .expect("the kernel tells the rate of the time stamp counter"),
+    };
+    let children = Children::build(&mut authority, &context);
+    let holdings = authority.drop_boot_authority(&plan.instances[index]);
+    holdings.report(index, console::emit);
+    supervise::run(&context, children, authority)
 }

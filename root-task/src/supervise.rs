@@ -4,15 +4,17 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use atoll_abi::event::Event;
-use atoll_abi::layout::{MAX_VCORES, badge, request};
+use atoll_abi::layout::{MAX_VCORES, badge, component, request};
 use atoll_abi::plan::Plan;
-use atoll_abi::process::FAULTED;
+use atoll_abi::process::{FAULTED, is_failure};
+use atoll_root_task::lifecycle::Child;
 use sel4::{Fault, MessageInfo, cap};
 use sel4_root_task::console::emit;
 use sel4_root_task::println;
 
 use crate::authority::Authority;
-use crate::cluster::ClusterParts;
+use crate::children::{Children, Context};
+use crate::supervision::Supervision;
 
 /// Labels of answers.
 const DONE: u64 = 0;
@@ -21,43 +23,31 @@ const REFUSED: u64 = 1;
 struct Supervisor<'a> {
     plan: &'a Plan,
     instance: usize,
-    clusters: Vec<ClusterParts>,
-    /// Maps the pages on which is said that a server is gone.
-    authority: Authority,
+    supervision: Supervision<'a>,
+    /// How many drivers, servers and services have not said yet that they can be used.
     not_ready: usize,
     /// Devices of which the driver has not said yet whether they can be used.
     starting: Vec<usize>,
+    /// Processes that have not ended.
     running: Vec<usize>,
-    /// Clusters without a server.
-    stopped: Vec<usize>,
 }
 
 /// Starts the components, then serves them for ever.
-pub fn run(
-    plan: &Plan,
-    instance: usize,
-    endpoint: cap::Endpoint,
-    clusters: Vec<ClusterParts>,
-    authority: Authority,
-) -> ! {
+pub fn run(context: &Context<'_>, children: Children, authority: Authority) -> ! {
     let mut supervisor = Supervisor {
-        plan,
-        instance,
-        authority,
-        not_ready: 0,
-        starting: Vec::new(),
-        running: clusters
-            .iter()
-            .flat_map(|parts| parts.processes.iter().map(|parts| parts.process))
-            .collect(),
-        stopped: Vec::new(),
-        clusters,
+        plan: context.plan,
+        instance: context.instance as usize,
+        not_ready: children.drivers.len() + children.servers.len() + children.services.len(),
+        starting: children.drivers.iter().map(|it| it.device).collect(),
+        running: children.processes.iter().map(|it| it.index).collect(),
+        supervision: Supervision::new(context, authority, children),
     };
     supervisor.start();
-    let (mut info, mut speaker) = endpoint.recv();
+    let endpoint = context.endpoint;
+    let (mut info, mut sender) = endpoint.recv();
     loop {
-        let answer = supervisor.handle(&info, speaker);
-        (info, speaker) = match answer {
+        let answer = supervisor.handle(&info, sender);
+        (info, sender) = match answer {
             Some(label) => endpoint.reply_recv(MessageInfo::new(label, 0, 0, 0)),
             None => endpoint.recv(),
         };
@@ -65,27 +55,25 @@ pub fn run(
 }
 
 impl Supervisor<'_> {
-    /// Starts the drivers, and the servers when the drivers are done with setting up their devices: a device that appears
-    /// in the machine's memory map changes the map, and under QEMU a register of another device that is read at that moment
+    /// Starts the drivers, and the others when the drivers are done with setting up their devices: a device that appears in
+    /// the machine's memory map changes the map, and under QEMU a register of another device that is read at that moment
     /// can read as zero.
-    fn start(&mut self) {
-        for parts in &self.clusters {
-            if let Some((thread, _)) = &parts.driver {
-                let device = self.plan.clusters[parts.cluster].block_device;
-                self.starting.push(device as usize);
-                thread.tcb_resume().expect("the thread was set up");
-            }
+    fn start(&self) {
+        for driver in &self.supervision.children.drivers {
+            resume(driver.thread);
         }
-        self.not_ready = self.starting.len() + self.clusters.len();
         if self.starting.is_empty() {
-            self.start_servers();
+            self.start_others();
         }
     }
 
-    fn start_servers(&self) {
-        for parts in &self.clusters {
-            let started = parts.server_thread.tcb_resume();
-            started.expect("the thread was set up");
+    fn start_others(&self) {
+        let children = &self.supervision.children;
+        for server in &children.servers {
+            resume(server.thread);
+        }
+        for service in &children.services {
+            resume(service.thread);
         }
     }
 
@@ -94,51 +82,60 @@ impl Supervisor<'_> {
         let before = self.starting.len();
         self.starting.retain(|starting| *starting != device);
         if self.starting.is_empty() && before > 0 {
-            self.start_servers();
+            self.start_others();
         }
     }
 
     /// Handles a message; the label of the answer, where its sender waits for one.
-    fn handle(&mut self, info: &MessageInfo, speaker: u64) -> Option<u64> {
-        let (kind, index) = badge::split(speaker);
+    fn handle(&mut self, info: &MessageInfo, sender: u64) -> Option<u64> {
+        let (kind, index) = badge::split(sender);
         match (kind, info.label()) {
             (badge::SERVER, request::LOG) => println!("{}", text(info)),
             (badge::DRIVER, request::LOG) => {
                 println!("[{}] {}", self.plan.devices[index].name, text(info))
             }
-            (badge::SERVER, request::READY) => self.ready(),
+            (badge::SERVICE, request::LOG) => {
+                println!("[{}] {}", self.plan.services[index].name, text(info))
+            }
+            (badge::SERVER | badge::SERVICE, request::READY) => self.ready(),
             (badge::DRIVER, request::READY) => {
+                self.supervision.driver_ready(index);
                 self.ready();
                 self.driver_started(index);
             }
             (badge::DRIVER, request::FAILED) => {
-                emit(&Event::Fault {
-                    who: format_args!("driver:{}", self.plan.devices[index].name),
-                    reason: format_args!("the device did not start; see its log"),
-                });
+                self.report_fault(
+                    Child::Driver(index),
+                    "the device did not start; see its log",
+                );
+                self.supervision.driver_failed(index);
                 self.driver_started(index);
             }
-            (badge::SERVER, request::CHANNEL) => self.channel(index),
+            (badge::SERVICE, request::FAILED) => {
+                self.report_fault(
+                    Child::Service(index),
+                    "the service did not start; see its log",
+                );
+                self.supervision.lost(Child::Service(index));
+            }
+            (badge::DRIVER, request::STOPPED) => self.supervision.device_quiet(index),
             (badge::SERVER, request::EXITED) => {
                 let [process, status, vcores] = [0, 1, 2].map(sel4::get_mr);
-                self.exited(process as usize, status, vcores);
-            }
-            (badge::PROCESS, request::STOP_SERVER) => {
-                let process = &self.plan.processes[index / MAX_VCORES];
-                if process.operator == 0 {
-                    return Some(REFUSED);
+                let process = process as usize;
+                let own = self.plan.processes().get(process);
+                if own.is_some_and(|it| it.cluster as usize == index) {
+                    self.exited(process, status, vcores);
                 }
-                self.stop_server(process.cluster as usize);
             }
-            (badge::PROCESS, request::EXIT_WITHOUT_SERVER) if self.has_no_server(index) => {
+            (badge::PROCESS, label @ (request::STOP | request::HOLD)) => {
+                let [kind, component] = [0, 1].map(sel4::get_mr);
+                return Some(self.order(index / MAX_VCORES, label, kind, component));
+            }
+            (badge::PROCESS, request::EXIT_WITHOUT_SERVER) => {
                 self.end(index / MAX_VCORES, sel4::get_mr(0));
+                // Its server may be starting again, and is to end it too; that it then says so has no effect.
+                self.supervision.notify_server(index / MAX_VCORES);
                 return None;
-            }
-            (badge::DRIVER, request::STOPPED) => {
-                let cluster = self.plan.devices[index].cluster as usize;
-                if self.stopped.contains(&cluster) {
-                    self.announce(cluster);
-                }
             }
             _ => {
                 self.fault(info, kind, index);
@@ -148,57 +145,52 @@ impl Supervisor<'_> {
         Some(DONE)
     }
 
-    /// Stops the server of a cluster of this instance. Its driver stops the device; only then do others learn of it, so
-    /// that nobody takes a block back that a device still writes.
-    fn stop_server(&mut self, cluster: usize) {
-        let Some(parts) = self.clusters.iter().find(|it| it.cluster == cluster) else {
-            return;
+    /// Does what a process wants done with a component, where it is an operator and the component is one of this instance.
+    fn order(&mut self, process: usize, label: u64, kind: u64, index: u64) -> u64 {
+        let index = index as usize;
+        let child = match kind {
+            component::SERVER => Child::Server(index),
+            component::SERVICE => Child::Service(index),
+            component::DRIVER => Child::Driver(index),
+            component::PROCESS => Child::Process(index),
+            _ => return REFUSED,
         };
-        if self.stopped.contains(&cluster) {
-            return;
+        let operator = self.plan.processes[process].operator != 0;
+        if !operator || !self.supervision.runs(child) {
+            return REFUSED;
         }
-        let _ = parts.server_thread.tcb_suspend();
-        self.stopped.push(cluster);
-        let name = self.plan.clusters[cluster].name;
-        emit(&Event::Stopped {
-            cluster: format_args!("{name}"),
-        });
-        match &parts.driver {
-            Some((_, obituary)) => obituary.announce(&mut self.authority),
-            None => self.announce(cluster),
+        match label {
+            request::HOLD => self.supervision.hold(child),
+            _ => self.stop(child),
         }
+        DONE
     }
 
-    /// Says to all who have a channel to a cluster's server that it is gone.
-    fn announce(&mut self, cluster: usize) {
-        for parts in self.clusters.iter().filter(|it| it.cluster == cluster) {
-            for obituary in &parts.obituaries {
-                obituary.announce(&mut self.authority);
+    /// Stops a component that took a fault or is to be stopped.
+    fn stop(&mut self, child: Child) {
+        match child {
+            Child::Process(process) if self.supervision.has_no_server(process) => {
+                self.end(process, FAULTED);
             }
+            Child::Process(process) if !self.running.contains(&process) => {}
+            child => self.supervision.lost(child),
         }
-    }
-
-    /// Whether the server of a process is stopped; by the index that its threads speak with.
-    fn has_no_server(&self, index: usize) -> bool {
-        let process = &self.plan.processes[index / MAX_VCORES];
-        self.stopped.contains(&(process.cluster as usize))
+        if let Child::Driver(device) = child {
+            self.driver_started(device);
+        }
     }
 
     /// Ends a process of which the server is gone.
     fn end(&mut self, process: usize, status: u64) {
-        let parts = self.clusters.iter().flat_map(|parts| &parts.processes);
-        for parts in parts.filter(|parts| parts.process == process) {
-            for thread in &parts.threads {
-                let _ = thread.tcb_suspend();
-            }
-        }
         let vcores = self.plan.processes[process].vcores;
         self.exited(process, status, u64::from(vcores));
     }
 
     fn ready(&mut self) {
-        self.not_ready = self.not_ready.saturating_sub(1);
-        if self.not_ready > 0 {
+        // Components that are started again say so once more.
+        let before = self.not_ready;
+        self.not_ready = before.saturating_sub(1);
+        if self.not_ready > 0 || before == 0 {
             return;
         }
         let instance = self.instance;
@@ -211,27 +203,13 @@ impl Supervisor<'_> {
                 vcores: process.vcores,
             });
         }
-        self.tell_done();
-    }
-
-    fn channel(&self, cluster: usize) {
-        let [channel, sent, received, doorbells, peer_doorbells] =
-            [0, 1, 2, 3, 4].map(sel4::get_mr);
-        emit(&Event::Channel {
-            channel,
-            cluster: format_args!("{}", self.plan.clusters[cluster].name),
-            sent,
-            received,
-            doorbells,
-            peer_doorbells,
-        });
+        self.report_done();
     }
 
     fn exited(&mut self, process: usize, status: u64, vcores: u64) {
         let Some(position) = self.running.iter().position(|running| *running == process) else {
             return;
         };
-        self.running.remove(position);
         let plan = &self.plan.processes[process];
         emit(&Event::Process {
             process: format_args!("{}", plan.name),
@@ -239,49 +217,43 @@ impl Supervisor<'_> {
             vcores,
             status,
         });
-        self.tell_done();
+        if !self.supervision.process_ended(process, is_failure(status)) {
+            self.running.remove(position);
+        }
+        self.report_done();
     }
 
-    fn tell_done(&self) {
+    fn report_done(&self) {
         if self.running.is_empty() {
             let instance = self.instance;
             emit(&Event::Done { instance });
         }
     }
 
-    fn fault(&mut self, info: &MessageInfo, kind: u64, index: usize) {
-        let fault = Fault::new(info);
-        let name = match kind {
-            badge::SERVER => alloc::format!("server:{}", self.plan.clusters[index].name),
-            badge::DRIVER => alloc::format!("driver:{}", self.plan.devices[index].name),
-            badge::PROCESS => {
-                alloc::format!("process:{}", self.plan.processes[index / MAX_VCORES].name)
-            }
-            _ => String::from("nobody"),
-        };
+    fn report_fault(&self, child: Child, reason: &str) {
+        let who = self.supervision.name(child);
         emit(&Event::Fault {
-            who: format_args!("{name}"),
-            reason: format_args!("{fault:x?}"),
+            who: format_args!("{who}"),
+            reason: format_args!("{reason}"),
         });
-        match kind {
-            badge::PROCESS if self.has_no_server(index) => self.end(index / MAX_VCORES, FAULTED),
-            badge::PROCESS => self.stop(index / MAX_VCORES),
-            badge::SERVER => self.stop_server(index),
-            badge::DRIVER => self.driver_started(index),
-            _ => {}
-        }
     }
 
-    /// Stops a process at once, and lets its server end what it has under way; the server then says that it has exited.
-    fn stop(&self, process: usize) {
-        let parts = self.clusters.iter().flat_map(|parts| &parts.processes);
-        for parts in parts.filter(|parts| parts.process == process) {
-            for thread in &parts.threads {
-                let _ = thread.tcb_suspend();
-            }
-            parts.alarm.signal();
-        }
+    fn fault(&mut self, info: &MessageInfo, kind: u64, index: usize) {
+        let child = match kind {
+            badge::SERVER => Child::Server(index),
+            badge::SERVICE => Child::Service(index),
+            badge::DRIVER => Child::Driver(index),
+            badge::PROCESS => Child::Process(index / MAX_VCORES),
+            // Every capability to the endpoint has a badge of these.
+            _ => return,
+        };
+        self.report_fault(child, &alloc::format!("{:x?}", Fault::new(info)));
+        self.stop(child);
     }
+}
+
+fn resume(thread: cap::Tcb) {
+    thread.tcb_resume().expect("the thread was set up");
 }
 
 /// The text of a `LOG` message; nothing in it can pass for an event.

@@ -1,31 +1,38 @@
 //! Checks what the instances hold against what the plan lets them hold.
 //!
-//! An instance and its children may hold the instance's own memory. Beyond that a server may hold the windows of its
-//! cluster's channels, its own pool and, where its cluster has processes or a channel with HPET doorbells, the HPET's
-//! registers; the root task the same windows and, for such channels, registers, to tell others of a server that is gone; a
-//! process may hold its own pool and, where it operates its cluster, the first page of each ring of its cluster's channels;
-//! a driver may hold its function's configuration page and device memory. Nobody may hold device untyped memory, and only
-//! the root task may hold I/O ports: those of the instance's serial console.
+//! An instance and its children may hold the instance's own memory. Beyond that
+//! - the client and the provider of a connection may hold its window;
+//! - a process and a service may hold their own pool;
+//! - a process that operates its cluster may hold the first page of each ring of each connection that its cluster has a side
+//!   of;
+//! - a server may hold the wake pages of its cluster's channels and, where its cluster has processes or a channel with HPET
+//!   doorbells, the registers of the HPET;
+//! - a driver may hold its function's configuration page and device memory;
+//! - the root task, which announces deaths, may hold the first page of the ring on which a side of its instance sends, both
+//!   first pages where that side is a process, the wake pages of channels to other instances and, where there are such
+//!   channels, the registers of the HPET.
+//!
+//! No holder may hold device untyped memory, and only the root task may hold I/O ports: those of the instance's serial
+//! console.
+
+mod allowed;
+mod places;
 
 use std::ops::Range;
 
-use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::PAGE_SIZE;
-use atoll_abi::plan::{Channel, DoorbellKind, ECAM_BASE, HPET_BASE, Instance, Plan, Pool};
+use atoll_abi::plan::{ECAM_BASE, Instance, Plan};
 use serde::Serialize;
 
 use crate::monitor::Holdings;
 use crate::names;
 
+use places::{
+    ECAM_SIZE, PLATFORM, configuration, device_memory, hpet, memory, pool, wake_page, window,
+};
+
 /// I/O ports of one serial console.
 const SERIAL_PORTS: u64 = 8;
-
-/// The part of the address space below 4 GiB that belongs to the platform: I/O APIC, HPET, local APICs, firmware. A
-/// write to the local APICs' page forges an interrupt.
-const PLATFORM: Range<u64> = 0xFEC0_0000..0x1_0000_0000;
-
-/// Bytes of the memory-mapped PCI configuration space.
-const ECAM_SIZE: u64 = 256 << 20;
 
 /// What an audit found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -129,69 +136,6 @@ impl InstanceAudit<'_> {
         }
     }
 
-    /// What a holder may hold; `None` where this instance has no such holder.
-    fn allowed(&self, holder: &str) -> Option<Vec<Range<u64>>> {
-        let plan = self.plan;
-        let mut allowed = vec![memory(self.own)];
-        let runs = |cluster: u32| {
-            let cluster = plan.clusters().get(cluster as usize);
-            cluster.is_some_and(|cluster| cluster.instance as usize == self.index)
-        };
-        if holder == "root-task" {
-            // To tell others that a server is gone.
-            for channel in plan.channels() {
-                for (cluster, sends) in channel.clusters.into_iter().zip(first_pages(channel)) {
-                    if runs(cluster) {
-                        allowed.push(sends);
-                        if channel.doorbell == DoorbellKind::Hpet as u32 {
-                            allowed.push(HPET_BASE..HPET_BASE + PAGE_SIZE as u64);
-                        }
-                    }
-                }
-            }
-            return Some(allowed);
-        }
-        let (kind, name) = holder.split_once(':')?;
-        match kind {
-            "server" => {
-                let mut clusters = plan.clusters().iter();
-                let cluster = clusters.position(|c| c.name.as_str() == name)? as u32;
-                if !runs(cluster) {
-                    return None;
-                }
-                for channel in plan.channels() {
-                    if channel.end_of(cluster).is_some() {
-                        allowed.push(window(channel));
-                    }
-                }
-                if plan.uses_hpet(cluster) {
-                    allowed.push(HPET_BASE..HPET_BASE + PAGE_SIZE as u64);
-                }
-                let own_pool = plan.clusters()[cluster as usize].server_pool as usize;
-                allowed.extend(plan.pools().get(own_pool).map(pool));
-            }
-            "process" => {
-                let mut processes = plan.processes().iter();
-                let process = processes.find(|p| p.name.as_str() == name && runs(p.cluster))?;
-                allowed.extend(plan.pools().get(process.pool as usize).map(pool));
-                let channels = plan.channels().iter();
-                let watched = channels.filter(|channel| {
-                    process.operator != 0 && channel.end_of(process.cluster).is_some()
-                });
-                allowed.extend(watched.flat_map(first_pages));
-            }
-            "driver" => {
-                let mut devices = plan.devices().iter();
-                let device = devices.find(|d| d.name.as_str() == name && runs(d.cluster))?;
-                let page = configuration(device.pci_address);
-                allowed.push(page);
-                allowed.extend(device_memory(plan.memory));
-            }
-            _ => return None,
-        }
-        Some(allowed)
-    }
-
     /// What lies at a range, by its first byte.
     fn describe(&self, range: &Range<u64>) -> String {
         let plan = self.plan;
@@ -201,10 +145,16 @@ impl InstanceAudit<'_> {
                 return format!("memory of instance {}", names::instance(plan, index));
             }
         }
-        for (index, channel) in plan.channels().iter().enumerate() {
-            if window(channel).contains(&at) {
+        for connection in plan.connections() {
+            if window(&connection).contains(&at) {
+                let [client, provider] = names::connection(plan, &connection);
+                return format!("the window between {client} and {provider}");
+            }
+        }
+        for channel in plan.channels() {
+            if wake_page(channel).is_some_and(|page| page.contains(&at)) {
                 return format!(
-                    "the window of channel {index} between {} and {}",
+                    "the wake page between {} and {}",
                     names::cluster(plan, channel.clusters[0]),
                     names::cluster(plan, channel.clusters[1])
                 );
@@ -212,9 +162,12 @@ impl InstanceAudit<'_> {
         }
         for each in plan.pools() {
             if pool(each).contains(&at) {
-                return match plan.processes().get(each.process as usize) {
-                    Some(process) => format!("the pool of process {}", process.name),
-                    None => format!("the pool of server {}", names::cluster(plan, each.cluster)),
+                let process = plan.processes().get(each.process as usize);
+                let service = plan.services().get(each.service as usize);
+                return match (process, service) {
+                    (Some(process), _) => format!("the pool of process {}", process.name),
+                    (None, Some(service)) => format!("the pool of service {}", service.name),
+                    (None, None) => "a pool without owner".to_owned(),
                 };
             }
         }
@@ -223,7 +176,7 @@ impl InstanceAudit<'_> {
                 return format!("the configuration page of device {}", device.name);
             }
         }
-        let text = if (HPET_BASE..HPET_BASE + PAGE_SIZE as u64).contains(&at) {
+        let text = if hpet().contains(&at) {
             "the registers of the HPET"
         } else if (ECAM_BASE..ECAM_BASE + ECAM_SIZE).contains(&at) {
             "the configuration space of PCI"
@@ -232,47 +185,10 @@ impl InstanceAudit<'_> {
         } else if device_memory(plan.memory).any(|device| device.contains(&at)) {
             "device memory"
         } else {
-            "memory that the plan gives to nobody"
+            "memory that the plan gives to no one"
         };
         text.to_owned()
     }
-}
-
-fn memory(instance: &Instance) -> Range<u64> {
-    instance.memory_base..instance.memory_base + instance.memory_size
-}
-
-fn window(channel: &Channel) -> Range<u64> {
-    channel.window..channel.window + channel.window_size
-}
-
-/// The first page of each ring of a channel.
-fn first_pages(channel: &Channel) -> [Range<u64>; 2] {
-    let rings = [channel.window, channel.window + channel.window_size / 2];
-    rings.map(|ring| ring..ring + PAGE_SIZE as u64)
-}
-
-fn pool(pool: &Pool) -> Range<u64> {
-    pool.base..pool.base + u64::from(pool.blocks) * BLOCK_SIZE as u64
-}
-
-/// The configuration page of a PCI function.
-fn configuration(pci_address: u32) -> Range<u64> {
-    let page = ECAM_BASE + u64::from(pci_address) * PAGE_SIZE as u64;
-    page..page + PAGE_SIZE as u64
-}
-
-/// Where BARs may lie on QEMU's q35 machine: outside its memory, its configuration space and its platform devices.
-fn device_memory(memory: u64) -> impl Iterator<Item = Range<u64>> {
-    // With less than 2.75 GiB all memory lies low, otherwise 2 GiB do and the rest begins at 4 GiB.
-    let low = if memory < ECAM_BASE { memory } else { 2 << 30 };
-    let high = PLATFORM.end + (memory - low);
-    [
-        low..ECAM_BASE,
-        ECAM_BASE + ECAM_SIZE..PLATFORM.start,
-        high..u64::MAX,
-    ]
-    .into_iter()
 }
 
 /// The pieces of a range that lie in none of the others.

@@ -2,14 +2,17 @@
 
 mod state;
 
-use atoll_abi::plan::Plan;
+use atoll_abi::connection::{Client, Provider};
+use atoll_abi::plan::{Plan, Restart};
 use serde_json::Value;
 
 use crate::event::{Event, Line};
 use crate::names;
 use crate::report::Verdict;
 
-pub use state::{End, Ended, Failure, Holdings, InstanceState, Started};
+pub use state::{
+    ChannelCounts, Ended, Failure, FaultSeen, Holdings, InstanceState, Restarted, Started,
+};
 
 /// Texts by which a kernel says that it stopped.
 const KERNEL_FAILURES: [&str; 4] = [
@@ -18,6 +21,8 @@ const KERNEL_FAILURES: [&str; 4] = [
     "KERNEL FAULT",
     "halting...",
 ];
+
+const UNKNOWN_COMPONENT: &str = "an event of no component of the plan";
 
 /// What a person should see of a line.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,16 +42,20 @@ pub struct Monitor<'a> {
     pub instances: Vec<InstanceState>,
     /// By process.
     pub processes: Vec<Option<Ended>>,
-    /// Ends of channels that have reported.
-    pub ends: Vec<End>,
+    /// What crossed the channels of processes that have ended.
+    pub channels: Vec<ChannelCounts>,
     /// Results, with the name of the process.
     pub results: Vec<(String, Value)>,
     /// The first failure.
     pub failure: Option<Failure>,
     /// What contradicts the plan or the protocol without ending the run.
     pub problems: Vec<String>,
-    /// Whether a process took a fault.
-    pub process_faults: bool,
+    /// Faults of components that have not been started again since, and did not end the run.
+    pub faults: Vec<FaultSeen>,
+    /// Components that were started again, in order.
+    pub restarts: Vec<Restarted>,
+    /// Components that stay down, in order.
+    pub down: Vec<String>,
     /// Clusters of which the server was stopped.
     pub stopped: Vec<usize>,
 }
@@ -58,11 +67,13 @@ impl<'a> Monitor<'a> {
             plan,
             instances: vec![InstanceState::default(); plan.instances().len()],
             processes: vec![None; plan.processes().len()],
-            ends: Vec::new(),
+            channels: Vec::new(),
             results: Vec::new(),
             failure: None,
             problems: Vec::new(),
-            process_faults: false,
+            faults: Vec::new(),
+            restarts: Vec::new(),
+            down: Vec::new(),
             stopped: Vec::new(),
         }
     }
@@ -81,10 +92,6 @@ impl<'a> Monitor<'a> {
                 .all(|instance| instance.started.is_some() && instance.audited && instance.ready)
     }
 
-    fn is_stopped(&self, cluster: u32) -> bool {
-        self.stopped.contains(&(cluster as usize))
-    }
-
     /// What is still owed when the run is complete; empty when nothing more will come.
     pub fn owed(&self) -> Vec<String> {
         let mut owed = Vec::new();
@@ -96,18 +103,18 @@ impl<'a> Monitor<'a> {
                 ));
             }
         }
-        for (index, channel) in self.plan.channels().iter().enumerate() {
-            for &cluster in &channel.clusters {
-                let mut processes = self.plan.processes().iter();
-                let runs_a_process = processes.any(|process| process.cluster == cluster);
-                let mut ends = self.ends.iter();
-                let said = ends.any(|end| end.channel == index && end.cluster == cluster as usize);
-                if runs_a_process && !said && !self.is_stopped(cluster) {
-                    owed.push(format!(
-                        "cluster {} did not report channel {index}",
-                        names::cluster(self.plan, cluster)
-                    ));
-                }
+        for connection in self.plan.connections() {
+            let (Client::Vcore { .. }, Provider::Service(_)) =
+                (connection.client, connection.provider)
+            else {
+                continue;
+            };
+            let mut reported = self.channels.iter();
+            if !reported.any(|it| it.connection == connection.number) {
+                let [client, provider] = names::connection(self.plan, &connection);
+                owed.push(format!(
+                    "the channel of {client} to {provider} was not reported"
+                ));
             }
         }
         owed
@@ -163,6 +170,11 @@ impl<'a> Monitor<'a> {
     fn process(&self, name: &str) -> Option<usize> {
         let mut processes = self.plan.processes().iter();
         processes.position(|process| process.name.as_str() == name)
+    }
+
+    fn service(&self, name: &str) -> Option<usize> {
+        let mut services = self.plan.services().iter();
+        services.position(|service| service.name.as_str() == name)
     }
 
     fn cluster(&self, name: &str) -> Option<usize> {
@@ -234,39 +246,43 @@ impl<'a> Monitor<'a> {
                 self.processes[process] = Some(Ended { vcores, status });
             }
             Event::Channel {
-                channel,
-                cluster,
+                process,
+                service,
+                vcore,
                 sent,
                 received,
                 doorbells,
                 peer_doorbells,
             } => {
-                let channel = usize::try_from(channel)
-                    .ok()
-                    .filter(|&channel| channel < self.plan.channels().len())
-                    .ok_or("an event of no channel of the plan")?;
-                let cluster = self
-                    .cluster(&cluster)
-                    .filter(|&c| self.plan.channels()[channel].end_of(c as u32).is_some())
-                    .ok_or("an event of a cluster that the channel does not reach")?;
-                self.ends
-                    .retain(|end| (end.channel, end.cluster) != (channel, cluster));
-                self.ends.push(End {
-                    channel,
-                    cluster,
+                let process = self
+                    .process(&process)
+                    .ok_or("an event of no process of the plan")?;
+                let service = self
+                    .service(&service)
+                    .ok_or("an event of no service of the plan")?;
+                let connection = self
+                    .plan
+                    .connection(process, vcore, service)
+                    .ok_or("an event of a channel that the process does not have")?;
+                self.channels.retain(|it| it.connection != connection);
+                self.channels.push(ChannelCounts {
+                    connection,
+                    process,
+                    service,
+                    vcore,
                     sent,
                     received,
                     doorbells,
                     peer_doorbells,
                 });
             }
-            // A process takes nobody with it: the others are watched to their ends.
-            Event::Fault { who, reason } if who.starts_with("process:") => {
-                self.process_faults = true;
-                return Ok(self.problem(format!("{who} faulted: {reason}")));
-            }
-            Event::Fault { who, reason } => {
-                self.fail(Verdict::Fault, format!("{who} faulted: {reason}"));
+            Event::Fault { who, reason } => return Ok(self.fault(who, &reason)),
+            Event::Restarted { who, generation } => return self.restarted(who, generation),
+            Event::Down { who, restarts } => {
+                self.restart_of(&who).ok_or(UNKNOWN_COMPONENT)?;
+                let shown = format!("{who} stays down after {restarts} restarts");
+                self.down.push(who);
+                return Ok(Shown::Line(shown));
             }
             Event::Panic { who, reason } => {
                 self.fail(Verdict::Panic, format!("{who} panicked: {reason}"));
@@ -282,6 +298,51 @@ impl<'a> Monitor<'a> {
             Event::Done { instance } => self.instance(instance)?.done = true,
         }
         Ok(Shown::Nothing)
+    }
+
+    /// A fault ends the run at once only where the plan has nothing that comes after it: a process's fault ends no other
+    /// process, and a component that may be started again can still recover.
+    fn fault(&mut self, who: String, reason: &str) -> Shown {
+        let text = format!("{who} faulted: {reason}");
+        let may_restart = self.restart_of(&who).is_some_and(|it| it.times > 0);
+        if !may_restart && !who.starts_with("process:") {
+            self.fail(Verdict::Fault, text);
+            return Shown::Nothing;
+        }
+        let shown = text.clone();
+        self.faults.push(FaultSeen { who, text });
+        Shown::Line(shown)
+    }
+
+    fn restarted(&mut self, who: String, generation: u32) -> Result<Shown, &'static str> {
+        self.restart_of(&who).ok_or(UNKNOWN_COMPONENT)?;
+        self.faults.retain(|fault| fault.who != who);
+        // How it ended before no longer counts.
+        if let Some(name) = who.strip_prefix("process:")
+            && let Some(process) = self.process(name)
+        {
+            self.processes[process] = None;
+        }
+        let shown = format!("{who} is started again, generation {generation}");
+        self.restarts.push(Restarted { who, generation });
+        Ok(Shown::Line(shown))
+    }
+
+    /// How often a component, named as in events, may be started again; `None` where the plan has no such component.
+    fn restart_of(&self, who: &str) -> Option<Restart> {
+        let (kind, name) = who.split_once(':')?;
+        let plan = self.plan;
+        match kind {
+            "server" => self.cluster(name).map(|it| plan.clusters()[it].restart),
+            "service" => self.service(name).map(|it| plan.services()[it].restart),
+            "process" => self.process(name).map(|it| plan.processes()[it].restart),
+            "driver" => {
+                let mut devices = plan.devices().iter();
+                let device = devices.find(|device| device.name.as_str() == name);
+                device.map(|device| device.restart)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a person calls the parts of a plan.
 
+use atoll_abi::connection::{Client, Connection, Provider};
 use atoll_abi::plan::{KernelMode, Plan};
 
 /// The name of an instance: that of its cluster, or `shared`, as the plan crate names it.
@@ -25,6 +26,29 @@ pub fn instances(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
+/// What makes the calls of a connection, and what answers them.
+pub fn connection(plan: &Plan, connection: &Connection) -> [String; 2] {
+    let service = |index: usize| match plan.services().get(index) {
+        Some(service) => format!("service {}", service.name),
+        None => "?".to_owned(),
+    };
+    let client = match connection.client {
+        Client::Vcore { process, vcore } => match plan.processes().get(process) {
+            Some(process) => format!("vcore {vcore} of process {}", process.name),
+            None => "?".to_owned(),
+        },
+        Client::Service(index) => service(index),
+    };
+    let provider = match connection.provider {
+        Provider::Service(index) => service(index),
+        Provider::Driver(index) => match plan.devices().get(index) {
+            Some(device) => format!("the driver of {}", device.name),
+            None => "?".to_owned(),
+        },
+    };
+    [client, provider]
+}
+
 /// The name of a cluster.
 pub fn cluster(plan: &Plan, index: u32) -> &str {
     plan.clusters()
@@ -37,7 +61,7 @@ pub mod tests {
     use atoll_abi::name::Name;
     use atoll_abi::plan::{
         Channel, Cluster, Device, DeviceKind, DoorbellKind, Instance, KernelMode, MAX_CORES, NONE,
-        Plan, Pool, Process,
+        Plan, Pool, Process, Service, ServiceKind,
     };
     use zerocopy::FromZeros;
 
@@ -47,8 +71,11 @@ pub mod tests {
         Name::new(text).unwrap()
     }
 
-    /// Two clusters of two cores: `io` with the disk and the server's pool, `compute` with the process `digest`; one
-    /// channel with HPET doorbells.
+    /// Two clusters of two cores: `io` with the device `disk` and the service `files`, `compute` with the process `digest`,
+    /// which uses the service with two vcores; one channel with HPET doorbells.
+    ///
+    /// From 0x1800_0000 on there are three windows (service to driver, then those of the vcores), a wake page, the pool of
+    /// the process and that of the service.
     pub fn example() -> Plan {
         let mut plan = Plan::empty();
         plan.name = name("2x2");
@@ -60,6 +87,7 @@ pub mod tests {
         plan.process_count = 1;
         plan.device_count = 1;
         plan.pool_count = 2;
+        plan.service_count = 1;
         plan.shared_base = 0x1800_0000;
         plan.shared_size = 0x10_0000;
         for (index, text) in ["io", "compute"].into_iter().enumerate() {
@@ -71,9 +99,7 @@ pub mod tests {
                 instance: index as u32,
                 core_count: 2,
                 cores,
-                block_device: if index == 0 { 0 } else { NONE },
                 comparator: index as u32,
-                server_pool: if index == 0 { 1 } else { NONE },
                 ..Cluster::new_zeroed()
             };
             plan.instances[index] = Instance {
@@ -88,8 +114,7 @@ pub mod tests {
         }
         plan.channels[0] = Channel {
             clusters: [0, 1],
-            window: 0x1800_0000,
-            window_size: 0x4000,
+            wake_page: 0x1800_c000,
             doorbell: DoorbellKind::Hpet as u32,
             padding: 0,
         };
@@ -99,8 +124,7 @@ pub mod tests {
             cluster: 1,
             vcores: 2,
             pool: 0,
-            file_cluster: 0,
-            file_channel: 0,
+            services: 1,
             ..Process::new_zeroed()
         };
         plan.devices[0] = Device {
@@ -109,20 +133,30 @@ pub mod tests {
             cluster: 0,
             pci_address: 4 << 3,
             core: 0,
+            ..Device::new_zeroed()
+        };
+        plan.services[0] = Service {
+            name: name("files"),
+            kind: ServiceKind::Files as u32,
+            cluster: 0,
+            device: 0,
+            core: 0,
+            pool: 1,
+            ..Service::new_zeroed()
         };
         plan.pools[0] = Pool {
-            base: 0x1800_4000,
+            base: 0x1800_d000,
             blocks: 64,
             process: 0,
+            service: NONE,
             cluster: 1,
-            padding: 0,
         };
         plan.pools[1] = Pool {
-            base: 0x1804_4000,
+            base: 0x1804_d000,
             blocks: 4,
             process: NONE,
+            service: 0,
             cluster: 0,
-            padding: 0,
         };
         plan
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit::{self, Audit};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Restarted};
 
 /// The image whose processes say what the report's `digest` is.
 const DIGEST: &str = "digest";
@@ -28,7 +28,7 @@ pub enum Verdict {
     TimeLimit,
     /// The loader refused the machine.
     Refused,
-    /// A component or process took a fault that nobody handles.
+    /// A component or process took a fault and was not started again.
     Fault,
     /// A root task panicked.
     Panic,
@@ -98,32 +98,25 @@ pub struct ProcessReport {
     pub vcores: u64,
     /// Its exit status.
     pub status: u64,
+    /// Its channels to services, by service and then by vcore.
+    pub channels: Vec<ChannelReport>,
 }
 
-/// What one end of a channel counted.
-#[derive(Clone, Debug, Serialize)]
-pub struct EndReport {
-    /// The end's cluster.
-    pub cluster: String,
-    /// Messages sent.
-    pub sent: u64,
-    /// Messages received.
-    pub received: u64,
-    /// Doorbells rung by this end.
-    pub doorbells: u64,
-    /// Doorbells rung by the other end.
-    pub peer_doorbells: u64,
-}
-
-/// One channel.
+/// What crossed the channel between a vcore of a process and a service.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChannelReport {
-    /// Its number.
-    pub channel: usize,
-    /// The two clusters.
-    pub between: [String; 2],
-    /// The ends that reported.
-    pub ends: Vec<EndReport>,
+    /// The service.
+    pub service: String,
+    /// The vcore.
+    pub vcore: usize,
+    /// Messages that the vcore sent.
+    pub sent: u64,
+    /// Messages that it received.
+    pub received: u64,
+    /// Doorbells that it rang.
+    pub doorbells: u64,
+    /// Doorbells that the service rang.
+    pub peer_doorbells: u64,
 }
 
 /// What `digest` says of the input.
@@ -180,8 +173,10 @@ pub struct Report {
     pub processes: Vec<ProcessReport>,
     /// Clusters of which the server was stopped.
     pub stopped: Vec<String>,
-    /// The channels.
-    pub channels: Vec<ChannelReport>,
+    /// Components that were started again, in order.
+    pub restarts: Vec<Restarted>,
+    /// Components that stay down, in order.
+    pub down: Vec<String>,
     /// What processes said for the report, in order.
     pub results: Vec<ResultReport>,
     /// What `digest` said; `None` where it did not, or its processes disagree.
@@ -208,6 +203,7 @@ impl Report {
     /// Builds the report of what a monitor saw.
     pub fn new(plan: &Plan, monitor: &Monitor, circumstances: Circumstances) -> Report {
         let mut problems = monitor.problems.clone();
+        problems.extend(monitor.faults.iter().map(|fault| fault.text.clone()));
         let mut audit = audit::check(plan, monitor.instances.iter().map(|state| &state.holdings));
         if audit.violations.is_empty() && !monitor.instances.iter().all(|state| state.audited) {
             audit.verdict = "incomplete";
@@ -243,7 +239,7 @@ impl Report {
                 }
                 match problems.is_empty() {
                     true => Verdict::Pass,
-                    false if monitor.process_faults => Verdict::Fault,
+                    false if !monitor.faults.is_empty() => Verdict::Fault,
                     false => Verdict::Fail,
                 }
             }
@@ -267,7 +263,8 @@ impl Report {
             audit,
             processes,
             stopped: parts::stopped(plan, monitor),
-            channels: parts::channels(plan, monitor),
+            restarts: monitor.restarts.clone(),
+            down: monitor.down.clone(),
             results: parts::results(monitor),
             digest,
             idle: circumstances.idle,

@@ -38,19 +38,30 @@ fn write_table(text: &mut String, report: &Report) -> std::fmt::Result {
             process.name, process.cluster, process.vcores, process.status
         )?;
     }
-    for channel in &report.channels {
-        for end in &channel.ends {
+    for process in &report.processes {
+        for channel in &process.channels {
             writeln!(
                 text,
-                "channel   {:<12} at {:<8} sent {}, received {}, doorbells {} rung, {} heard",
-                channel.between.join("-"),
-                end.cluster,
-                end.sent,
-                end.received,
-                end.doorbells,
-                end.peer_doorbells
+                "channel   {:<12} to {:<8} vcore {}: sent {}, received {}, doorbells {} rung, {} heard",
+                process.name,
+                channel.service,
+                channel.vcore,
+                channel.sent,
+                channel.received,
+                channel.doorbells,
+                channel.peer_doorbells
             )?;
         }
+    }
+    for restarted in &report.restarts {
+        writeln!(
+            text,
+            "restart   {} in generation {}",
+            restarted.who, restarted.generation
+        )?;
+    }
+    for who in &report.down {
+        writeln!(text, "down      {who}")?;
     }
     writeln!(
         text,
@@ -90,12 +101,34 @@ mod tests {
         for part in [
             "instance  io           smp",
             "process   digest       compute  vcores 2        status 0",
-            "channel   io-compute",
-            "audit     ok: 75 frames",
+            "channel   digest       to files    vcore 1: sent 4, received 4, doorbells 2 rung, 3 heard",
+            "audit     ok: 88 frames",
             "digest    2 lines, 3 words, 4097 bytes",
             "sha256    00ff",
         ] {
             assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn restarts_and_what_stays_down_have_a_line_each() {
+        let mut lines = GOOD_RUN.to_vec();
+        lines.extend([
+            (
+                0,
+                r#"@atoll {"event":"restarted","who":"service:files","generation":2}"#,
+            ),
+            (
+                0,
+                r#"@atoll {"event":"down","who":"driver:disk","restarts":3}"#,
+            ),
+        ]);
+        let text = table(&report_of(&lines));
+        for line in [
+            "restart   service:files in generation 2\n",
+            "down      driver:disk\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
         }
     }
 }

@@ -40,7 +40,7 @@ struct Job {
     blocks: u64,
     /// How many blocks may be on their way at once: as many as there are.
     window: u64,
-    /// The next block that nobody reads.
+    /// The next block that no uthread reads yet.
     next: AtomicU64,
     /// Blocks that are counted and not hashed, by number.
     counted: Monitor<BTreeMap<u64, (Block, Count)>>,
@@ -108,7 +108,7 @@ fn count(job: &Job) {
         if number >= job.blocks {
             return;
         }
-        // No further ahead of the hash than there are blocks: whoever holds the next one to be hashed can have one.
+        // No further ahead of the hash than there are blocks, so that there is one for the next one to be hashed.
         job.hashed
             .wait_for(|hashed| (number < *hashed + job.window).then_some(()));
         let offset = number * BLOCK_SIZE as u64;
@@ -130,7 +130,7 @@ fn count(job: &Job) {
         let counted = Count::of(block.bytes());
         job.vcores.fetch_or(1 << current_vcore(), Ordering::Relaxed);
         job.counted
-            .change(|map| map.insert(number, (block, counted)));
+            .with_notify(|map| map.insert(number, (block, counted)));
     }
 }
 
@@ -141,7 +141,7 @@ fn hash(job: &Job) -> Total {
         let (block, counted) = job.counted.wait_for(|map| map.remove(&number));
         total.add(block.bytes(), counted);
         drop(block);
-        job.hashed.change(|hashed| *hashed = number + 1);
+        job.hashed.with_notify(|hashed| *hashed = number + 1);
         let bytes = total.count().bytes;
         if bytes % PROGRESS == 0 {
             println!(

@@ -1,9 +1,9 @@
-//! `outage`: a server dies with calls in flight, and those who made them account for every one.
+//! `outage`: a server and its services die with calls in flight, and those who made them account for every one.
 //!
-//! The process `operator` runs in the cluster that serves files. It watches the channel by which another cluster's calls
-//! come, and once there are many it has its own server stopped. The process `client`, in the other cluster, calls and calls
-//! until it is told that its peer is lost. Each of its calls has to end once, as done or as lost, and nothing else of it may
-//! suffer.
+//! The process `operator` runs in the cluster with the files. It watches the connections of the process `client`, which the
+//! plan has after it and which runs in another cluster, and once there were many calls it has its own server stopped; the
+//! root task stops the services of the cluster with it. The client calls and calls until it is told that its peer is lost.
+//! Each of its calls has to end once, as done or as lost, and nothing else of it may suffer.
 
 #![no_std]
 #![no_main]
@@ -34,9 +34,6 @@ const PER_VCORE: usize = 2;
 
 /// Messages of the client that the operator waits for.
 const MANY: u64 = 2_000;
-
-/// The ring of channel 0 on which the client's cluster, which is its second side, sends.
-const FROM_CLIENT: (usize, usize) = (0, 1);
 
 #[derive(Clone, Copy, Default)]
 struct Account {
@@ -87,10 +84,17 @@ fn main() {
     }
 }
 
+/// Messages that the client has sent to the service: those of the connections that follow the operator's own.
+fn sent_by_client() -> u64 {
+    let own = procinfo();
+    let first = own.ports[0].first_connection + own.max_vcores;
+    let sent = (first as usize..).map_while(|connection| telemetry(connection, 0));
+    sent.map(|telemetry| telemetry.sent).sum()
+}
+
 /// Stops the own server while the client has calls in flight, and while this process has some itself.
 fn operate(file: File) {
-    let (channel, ring) = FROM_CLIENT;
-    while telemetry(channel, ring).sent < MANY {
+    while sent_by_client() < MANY {
         if file.stat().wait() != Ok(file.length()) {
             exit(WRONG);
         }
@@ -108,7 +112,7 @@ fn operate(file: File) {
             _ => exit(WRONG),
         }
     }
-    // Nobody serves it any more, and it can still end.
+    // Its service is gone, too, and it can still end.
     if open("input").wait() != Err(Status::PeerLost) {
         exit(WRONG);
     }

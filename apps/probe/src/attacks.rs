@@ -53,11 +53,14 @@ pub fn receive_for_the_root_task() -> ! {
 /// Sends to every slot of the capability space that the process was not told of. A send that does not block is dropped
 /// where there is no capability, so nothing may come of it.
 pub fn use_other_capabilities() {
-    let vcores = u64::from(procinfo().max_vcores);
+    let procinfo = procinfo();
+    let vcores = u64::from(procinfo.max_vcores);
     let own = |index: u64| {
+        let port = |port: u32| slot::port_notification(port as usize, 0);
         index == slot::SERVER_NOTIFICATION
             || (slot::VCORE_NOTIFICATIONS..slot::VCORE_NOTIFICATIONS + vcores).contains(&index)
             || (slot::FAULT_ENDPOINTS..slot::FAULT_ENDPOINTS + vcores).contains(&index)
+            || (0..procinfo.port_count).any(|it| (port(it)..port(it) + vcores).contains(&index))
     };
     let mut tried = 0;
     for index in (0..1 << slot::CSPACE_BITS).filter(|index| !own(*index)) {

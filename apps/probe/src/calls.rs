@@ -65,14 +65,14 @@ pub fn probe() {
     );
     let after = Runtime::current().routes();
     check(
-        after == [before[0] + 1, before[1], before[2]],
+        after == [before[0] + 1, before[1], before[2], before[3]],
         "what the runtime knows leaves the process",
     );
     check(file.close().wait().is_ok(), "closing the input");
-    let [_, server, remote] = Runtime::current().routes();
+    let [_, server, local, remote] = Runtime::current().routes();
     check(
-        server > after[1] && remote == 0,
-        "files of its own cluster are served elsewhere",
+        server == after[1] && local == after[2] + 1 && remote == 0,
+        "files of its own cluster are served by another one than their service",
     );
     println!(r#"result {{"calls":20}}"#);
 }

@@ -40,7 +40,7 @@ pub fn probe() {
             try_spawn(|| ()).err() == Some(SpawnError::NoStack),
             "no more uthreads than stacks",
         );
-        gate.change(|open| *open = true);
+        gate.with_notify(|open| *open = true);
         let kept = begun.into_iter().all(JoinHandle::join);
         check(kept, "uthreads share no stack");
     }

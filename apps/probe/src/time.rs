@@ -1,9 +1,10 @@
-//! Calls with time-outs, sleeps, and calls that are taken back. Nothing here depends on how long something takes.
+//! Calls with time-outs, sleeps, and sleeps that are cancelled. Nothing here depends on how long something takes.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use atoll_runtime::guest::procinfo;
 use atoll_runtime::{File, Monitor, Reply, Status, open, println, sleep, spawn, with_timeout};
 
 use crate::{check, wrong};
@@ -11,7 +12,7 @@ use crate::{check, wrong};
 /// Sleeps that end by themselves, each longer than the one before.
 const SLEEPS: u32 = 12;
 
-/// Sleeps one after the other, with nothing else outstanding that ends.
+/// Sleeps one after the other, with no call under way.
 const ALONE: u32 = 10;
 
 /// How much longer, and how long a sleep alone is.
@@ -31,7 +32,7 @@ const BATCH: u64 = 20;
 pub fn probe() {
     let file = open("input").wait().unwrap_or_else(|_| wrong("no input"));
     let ended = Arc::new(Monitor::new(Vec::new()));
-    // Later deadlines come after earlier ones, whatever delays the server between two calls; those that never come are
+    // Later deadlines come after earlier ones, whatever delays the process between two of them; those that never come are
     // before, between and behind them.
     let mut endless = Vec::new();
     let mut threads = Vec::new();
@@ -43,7 +44,7 @@ pub fn probe() {
         let ended = ended.clone();
         threads.push(spawn(move || {
             let status = reply.wait();
-            ended.change(|ended| ended.push((number, status)));
+            ended.with_notify(|ended| ended.push((number, status)));
         }));
     }
     endless.push(sleep(FOR_EVER));
@@ -52,11 +53,11 @@ pub fn probe() {
     threads.into_iter().for_each(|thread| thread.join());
     let all: Vec<_> = (1..=SLEEPS).map(|number| (number, Ok(()))).collect();
     check(
-        ended.look(|ended| *ended == all),
+        ended.with(|ended| *ended == all),
         "sleeps end in the order of their deadlines",
     );
 
-    // Nothing but the timer wakes the server now.
+    // Nothing but its alarm wakes the vcore now.
     for _ in 0..ALONE {
         check(
             sleep(STEP).wait().is_ok(),
@@ -66,11 +67,12 @@ pub fn probe() {
 
     let sleepers = endless.len();
     for reply in endless {
-        take_back(reply);
+        cancel(reply);
     }
     check(file.close().wait().is_ok(), "closing the input");
     println!(
-        r#"result {{"slept":{SLEEPS},"alone":{ALONE},"cancelled":{sleepers},"in_time":{done},"in_time_or_late":{late}}}"#
+        r#"result {{"slept":{SLEEPS},"alone":{ALONE},"cancelled":{sleepers},"in_time":{done},"in_time_or_late":{late},"interrupts":{}}}"#,
+        procinfo().server_interrupts,
     );
 }
 
@@ -104,17 +106,17 @@ fn calls(file: File) -> (u64, u64) {
     (done, ended)
 }
 
-/// Takes a call back that would never end, and tries again.
-fn take_back(reply: Reply<()>) {
+/// Cancels a sleep that would not end, and tries again.
+fn cancel(reply: Reply<()>) {
     let first = reply.cancel();
     let second = reply.cancel();
     check(
         reply.wait() == Err(Status::Cancelled),
-        "a call that is taken back ends so",
+        "a sleep that is cancelled ends so",
     );
-    check(first.wait() == Ok(true), "taking it back ends it");
+    check(first.wait() == Ok(true), "cancelling it ends it");
     check(
         second.wait() == Ok(false),
-        "taking it back again does nothing",
+        "cancelling it again does nothing",
     );
 }

@@ -123,7 +123,7 @@ fn try_to_leave(vcore: usize) -> usize {
     left.sum()
 }
 
-/// Gives the vcore back where the caller gets there before anybody else has.
+/// Gives the vcore back where the caller gets there before another uthread has.
 fn leave_from(vcore: usize) -> bool {
     for _ in 0..PATIENCE {
         if granted() & 1 << vcore == 0 {

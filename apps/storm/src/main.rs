@@ -1,4 +1,4 @@
-//! `storm`: makes a million syscalls that another cluster serves, many at a time, and accounts for every one of them.
+//! `storm`: makes a million syscalls that a service of another cluster serves, many at a time, and accounts for every one.
 
 #![no_std]
 #![no_main]

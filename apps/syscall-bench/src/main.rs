@@ -1,7 +1,7 @@
 //! `syscall-bench`: counts the instructions and the kernel entries of asynchronous syscalls, beside those of `seL4_Call`
 //! with `seL4_ReplyRecv`.
 //!
-//! A process named `echo-...` answers whoever calls it through the kernel; any other one measures, and takes the processes
+//! A process named `echo-...` answers those that call it through the kernel; any other one measures, and takes the processes
 //! after itself in the plan for the ones to call. Counts are exact where the machine counts instructions.
 
 #![no_std]
@@ -24,6 +24,9 @@ const WRONG: u64 = 2;
 /// Calls that one publication carries.
 const BATCHES: [usize; 3] = [1, 8, 32];
 
+/// Those of which the parts are measured, where the peers are awake meanwhile.
+const PARTS_BATCHES: [usize; 2] = [1, 32];
+
 fn main() {
     let name = procinfo().name;
     if name.as_str().starts_with("echo-") {
@@ -40,12 +43,19 @@ fn main() {
     for batch in BATCHES {
         asynchronous::measure("vcores", vcores_request(1), 1, batch);
     }
-    // Served by the server of another cluster, behind another ring each way.
+    // Served by the file service, on a channel of its own.
     for batch in BATCHES {
         asynchronous::measure("stat", file.stat_request(), file.length(), batch);
     }
+    let together = name.as_str() == "bench-together";
+    if !together {
+        for batch in PARTS_BATCHES {
+            asynchronous::measure_parts("vcores", vcores_request(1), 1, batch);
+            asynchronous::measure_parts("stat", file.stat_request(), file.length(), batch);
+        }
+    }
     for (name, callee) in synchronous::CALLEES {
-        if name == "far" && procinfo().name.as_str() == "bench-together" {
+        if name == "far" && together {
             continue;
         }
         synchronous::measure(name, callee);

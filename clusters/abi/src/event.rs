@@ -91,19 +91,21 @@ pub enum Event<Text, HeldList, UntypedList> {
         /// Its exit status.
         status: u64,
     },
-    /// What one end of a channel counted.
+    /// What crossed the channel between a vcore of a process and a service.
     Channel {
-        /// Index of the channel.
-        channel: u64,
-        /// Name of the cluster at this end.
-        cluster: Text,
-        /// Messages sent.
+        /// Name of the process.
+        process: Text,
+        /// Name of the service.
+        service: Text,
+        /// The vcore.
+        vcore: usize,
+        /// Messages that the vcore sent.
         sent: u64,
-        /// Messages received.
+        /// Messages that it received.
         received: u64,
-        /// Doorbells that this end rang.
+        /// Doorbells that it rang.
         doorbells: u64,
-        /// Doorbells that the other end rang, by its own count.
+        /// Doorbells that the service rang.
         peer_doorbells: u64,
     },
     /// The server of a cluster was stopped.
@@ -111,12 +113,26 @@ pub enum Event<Text, HeldList, UntypedList> {
         /// The cluster's name.
         cluster: Text,
     },
-    /// A component or process took a fault that nothing handles.
+    /// A component or process took a fault, or could not start.
     Fault {
-        /// `server:CLUSTER`, `driver:DEVICE` or `process:NAME`.
+        /// `server:CLUSTER`, `service:NAME`, `driver:DEVICE` or `process:NAME`.
         who: Text,
         /// The fault.
         reason: Text,
+    },
+    /// A component was started again.
+    Restarted {
+        /// The component, named as in a fault.
+        who: Text,
+        /// How many times it has been started, this one included.
+        generation: u32,
+    },
+    /// A component stays down: it was started again as often as the plan allows.
+    Down {
+        /// The component, named as in a fault.
+        who: Text,
+        /// How many times it was started again.
+        restarts: u32,
     },
     /// A root task panicked.
     Panic {

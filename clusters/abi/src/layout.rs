@@ -40,7 +40,7 @@ pub const TLS_PAGES: usize = 4;
 pub const STACKS: usize = AREA_BASE + 0x100_0000;
 
 /// Bytes of a thread's stack.
-pub const STACK_SIZE: usize = 16 * PAGE_SIZE;
+pub const STACK_SIZE: usize = 32 * PAGE_SIZE;
 
 /// Procdata: the windows of the rings of each vcore, [`RING_WINDOW_SIZE`] bytes for each.
 ///
@@ -53,17 +53,30 @@ pub const RING_SLOTS: usize = 64;
 /// Bytes of the window of one channel: two rings of [`RING_SLOTS`] slots with their headers.
 pub const RING_WINDOW_SIZE: usize = 4 * PAGE_SIZE;
 
-/// In a server: the windows of its channels to other clusters, by channel number of the plan.
-pub const CHANNELS: usize = AREA_BASE + 0x2000_0000;
+/// In a process: the windows of its connections to services, by port and then vcore.
+pub const PORT_WINDOWS: usize = AREA_BASE + 0x1800_0000;
 
-/// In a server: the window of the channel to its block driver. In a driver: the window of the channel to its server.
+/// In a service or driver: the windows of its clients' connections, by slot (see [`crate::connection`]).
+pub const CLIENT_WINDOWS: usize = AREA_BASE + 0x1c00_0000;
+
+/// In a server: the wake pages of its cluster's channels, by channel number of the plan, a page for each.
+pub const WAKE_PAGES: usize = AREA_BASE + 0x2000_0000;
+
+/// In a process or service that has a connection to another kernel instance: its wake requests, one page, on which it says
+/// which connections its server is to wake the other side of.
+pub const WAKE_REQUESTS: usize = AREA_BASE + 0x2010_0000;
+
+/// In a server: the wake requests of its cluster's components, a page for each: see [`server_wake_requests`].
+pub const SERVER_WAKE_REQUESTS: usize = AREA_BASE + 0x2020_0000;
+
+/// In a service: the window of its connection to the driver of its device.
 pub const DRIVER_WINDOW: usize = AREA_BASE + 0x3000_0000;
 
-/// In a server: its own pool of blocks, [`SERVER_BLOCKS`] of them, into which it reads what it needs itself.
-pub const SERVER_POOL: usize = AREA_BASE + 0x3010_0000;
+/// In a service: its own pool of blocks, [`SERVICE_BLOCKS`] of them, read-only, into which it reads what it needs itself.
+pub const SERVICE_POOL: usize = AREA_BASE + 0x3010_0000;
 
-/// Blocks of a server's own pool.
-pub const SERVER_BLOCKS: usize = 4;
+/// Blocks of a service's own pool.
+pub const SERVICE_BLOCKS: usize = 4;
 
 /// In a server that has the authority: the registers of the HPET.
 pub const HPET: usize = AREA_BASE + 0x3020_0000;
@@ -83,7 +96,8 @@ pub const DMA: usize = AREA_BASE + 0x5000_0000;
 /// Pages of a driver's DMA memory.
 pub const DMA_PAGES: usize = 8;
 
-/// In an operator: the first page of each ring of its cluster's channels, read-only, by channel number and ring.
+/// In an operator: the first page of each ring of the connections that its cluster has a side of, read-only, by number of
+/// the connection and ring.
 pub const TELEMETRY: usize = AREA_BASE + 0x6000_0000;
 
 /// In a process: the stacks of its uthreads, with an unmapped page below each: see [`uthread_stack`].
@@ -149,14 +163,30 @@ pub const fn server_vcore_window(process: usize, vcore: usize) -> usize {
     PROCDATA + (process * MAX_VCORES + vcore) * RING_WINDOW_SIZE
 }
 
-/// The address of a channel's window in a server.
-pub const fn channel_window(channel: usize) -> usize {
-    CHANNELS + channel * RING_WINDOW_SIZE
+/// The address of the window of a vcore's connection to a service in its process.
+pub const fn port_window(port: usize, vcore: usize) -> usize {
+    PORT_WINDOWS + (port * MAX_VCORES + vcore) * RING_WINDOW_SIZE
 }
 
-/// The address of the first page of a ring of a channel in an operator.
-pub const fn telemetry(channel: usize, ring: usize) -> usize {
-    TELEMETRY + (2 * channel + ring) * PAGE_SIZE
+/// The address of the window of a client's connection in its provider.
+pub const fn client_window(slot: usize) -> usize {
+    CLIENT_WINDOWS + slot * RING_WINDOW_SIZE
+}
+
+/// The address of a channel's wake page in a server.
+pub const fn wake_page(channel: usize) -> usize {
+    WAKE_PAGES + channel * PAGE_SIZE
+}
+
+/// The address, in a server, of the wake requests of a component: of a process by its index, of a service by
+/// [`crate::plan::MAX_PROCESSES`] plus its index.
+pub const fn server_wake_requests(component: usize) -> usize {
+    SERVER_WAKE_REQUESTS + component * PAGE_SIZE
+}
+
+/// The address of the first page of a ring of a connection in an operator; ring 0 is that on which the client sends.
+pub const fn telemetry(connection: usize, ring: usize) -> usize {
+    TELEMETRY + (2 * connection + ring) * PAGE_SIZE
 }
 
 /// The address of a block of a process's pool.
@@ -164,34 +194,51 @@ pub const fn block(index: usize) -> usize {
     BLOCKS + index * BLOCK_SIZE
 }
 
-/// Capability slots of a process, a server or a driver. Zero is always empty.
+/// Capability slots of a process, a server, a service or a driver. Zero is always empty.
 pub mod slot {
     /// Everyone: the endpoint of the root task, badged with [`super::badge`].
     pub const ROOT_TASK: u64 = 1;
-    /// A server or driver: its own notification, on which it waits.
+    /// A server, service or driver: its own notification, on which it waits.
     pub const OWN_NOTIFICATION: u64 = 2;
-    /// A process or driver: the notification of its server, with the right to signal only.
+    /// A process or service: the notification of its server, with the right to signal only, badged with
+    /// [`super::server_badge`].
     pub const SERVER_NOTIFICATION: u64 = 3;
-    /// A server: the notification of its block driver.
-    pub const DRIVER_NOTIFICATION: u64 = 4;
+    /// A service: the notification of the driver of its device. A driver: the notification of its client.
+    pub const PEER_NOTIFICATION: u64 = 4;
     /// A server or driver: the handler of its interrupt.
     pub const INTERRUPT: u64 = 5;
     /// A process that another one may call through the kernel: its endpoint, with the right to receive only.
     pub const CALLERS: u64 = 6;
-    /// In a server, by channel: the notification of the peer, where both are in one instance.
-    pub const CHANNELS: u64 = 16;
     /// In a process, by vcore: the notification on which the vcore waits.
     pub const VCORE_NOTIFICATIONS: u64 = 32;
     /// In a process, by vcore: the endpoint to which the kernel sends the vcore's faults.
     pub const FAULT_ENDPOINTS: u64 = 64;
     /// In a process, by process: the endpoint of a process that it may call through the kernel, with the right to call only.
     pub const CALLEES: u64 = 96;
+    /// In a process, by port and vcore: the notification of a service of the same instance, badged with the vcore's slot there.
+    pub const PORT_NOTIFICATIONS: u64 = 128;
     /// In a server, by process and vcore: the vcore's thread.
     pub const VCORE_THREADS: u64 = 256;
     /// In a server, by process and vcore: the vcore's notification.
     pub const SERVER_VCORE_NOTIFICATIONS: u64 = 512;
-    /// Bits of the capability space of a process, server or driver.
-    pub const CSPACE_BITS: usize = 10;
+    /// In a service, by slot: the notification of a client of the same instance. In a server, by number of a connection that
+    /// crosses kernels: the notification of the side that its cluster has.
+    pub const CONNECTION_NOTIFICATIONS: u64 = 1024;
+    /// Bits of the capability space of a process, server, service or driver.
+    pub const CSPACE_BITS: usize = 11;
+
+    const _: () = assert!(
+        PORT_NOTIFICATIONS as usize + crate::plan::MAX_SERVICES * super::MAX_VCORES
+            <= VCORE_THREADS as usize
+    );
+    const _: () = assert!(
+        CONNECTION_NOTIFICATIONS as usize + crate::plan::MAX_CONNECTIONS <= 1 << CSPACE_BITS
+    );
+
+    /// The slot of the notification of a process's service for one of its vcores.
+    pub const fn port_notification(port: usize, vcore: usize) -> u64 {
+        PORT_NOTIFICATIONS + (port * super::MAX_VCORES + vcore) as u64
+    }
 
     /// The slot of a vcore's thread in its server.
     pub const fn vcore_thread(process: usize, vcore: usize) -> u64 {
@@ -204,9 +251,9 @@ pub mod slot {
     }
 }
 
-/// Badges of the endpoint of the root task: who speaks.
+/// Badges of the endpoint of the root task: who sends.
 pub mod badge {
-    /// Bits of a badge that number the speaker within its kind.
+    /// Bits of a badge that number the sender within its kind.
     const INDEX_BITS: u64 = 12;
     /// A server; its index is its cluster.
     pub const SERVER: u64 = 1 << INDEX_BITS;
@@ -214,6 +261,8 @@ pub mod badge {
     pub const DRIVER: u64 = 2 << INDEX_BITS;
     /// A thread of a process; its index is process times [`super::MAX_VCORES`] plus vcore.
     pub const PROCESS: u64 = 3 << INDEX_BITS;
+    /// A service; its index is its index in the plan.
+    pub const SERVICE: u64 = 4 << INDEX_BITS;
 
     /// A badge as its kind and index.
     pub const fn split(badge: u64) -> (u64, usize) {
@@ -224,31 +273,93 @@ pub mod badge {
     }
 }
 
-/// Badges of a server's notification: who has woken it. Everyone but its root task has none.
-pub mod alarm {
-    /// The bit by which the root task says that a process took a fault that nobody handles.
+/// Kinds of component that an operator may stop.
+pub mod component {
+    /// The server of a cluster.
+    pub const SERVER: u64 = 0;
+    /// A service.
+    pub const SERVICE: u64 = 1;
+    /// The driver of a device.
+    pub const DRIVER: u64 = 2;
+    /// A process.
+    pub const PROCESS: u64 = 3;
+}
+
+/// Badges of a server's notification: why it is woken. A vcore with something in its ring has none.
+pub mod server_badge {
+    /// A component has written into its wake requests.
+    pub const WAKE_REQUESTED: u64 = 1 << 62;
+    /// The cluster's comparator: a server of another instance interrupts it, or its alarm is due.
+    pub const INTERRUPT: u64 = 1 << 61;
+
+    /// The bit by which the root task says that a process took a fault that no handler took.
     pub const fn faulted(process: usize) -> u64 {
         1 << process
     }
+
+    /// The bit by which the root task says that a process is to be started, in the generation that its
+    /// [`crate::process::ProcInfo`] has now.
+    pub const fn restarted(process: usize) -> u64 {
+        1 << (crate::plan::MAX_PROCESSES + process)
+    }
+
+    const _: () = assert!(2 * crate::plan::MAX_PROCESSES <= 61);
 }
 
-/// Labels of the messages that a server, a driver or a process sends to its root task.
+/// Badges of a service's notification: which rings have something.
+pub mod service_badge {
+    /// The ring of the driver.
+    pub const DRIVER: u64 = 1 << 62;
+    /// How many bits clients are divided among.
+    pub const CLIENT_BITS: usize = 62;
+
+    /// The bit of the client of a slot; clients whose slots differ by a multiple of [`CLIENT_BITS`] share one.
+    pub const fn client(slot: usize) -> u64 {
+        1 << (slot % CLIENT_BITS)
+    }
+}
+
+/// The first number that a component is entered with: its index in the plan, and its life.
+pub mod entry {
+    const INDEX_BITS: u64 = 16;
+    const RESTARTS: u64 = (1 << INDEX_BITS) - 1;
+    /// For a driver: it only has its device write nothing any more, says [`super::request::STOPPED`], and does nothing more.
+    pub const QUIESCE: u64 = 1 << 63;
+
+    /// The number of a component that was started so many times before.
+    pub const fn number(index: usize, restarts: u64) -> u64 {
+        index as u64 | (restarts & RESTARTS) << INDEX_BITS
+    }
+
+    /// The component's index in the plan.
+    pub const fn index(number: u64) -> usize {
+        (number & ((1 << INDEX_BITS) - 1)) as usize
+    }
+
+    /// How often it was started before.
+    pub const fn restarts(number: u64) -> u64 {
+        number >> INDEX_BITS & RESTARTS
+    }
+}
+
+/// Labels of the messages that a component sends to its root task.
 pub mod request {
     /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.
     pub const LOG: u64 = 0x1000;
-    /// The speaker has started and can be used. Answered with an empty message.
+    /// The sender has started and can be used. Answered with an empty message.
     pub const READY: u64 = 0x1001;
-    /// A process of the speaker has ended. Registers: process, exit status.
+    /// A process of the sender, a server, has ended. Registers: process, exit status, most vcores granted at once.
     pub const EXITED: u64 = 0x1002;
-    /// What crossed a channel of the speaker. Registers: channel, sent, received, doorbells rung, doorbells of the peer.
-    pub const CHANNEL: u64 = 0x1003;
-    /// The speaker cannot start; it has said why.
+    /// The sender cannot start; it has said why.
     pub const FAILED: u64 = 0x1004;
     /// A process whose server is gone ends. Registers: exit status. Not answered.
     pub const EXIT_WITHOUT_SERVER: u64 = 0x1005;
-    /// An operator has its cluster's server stopped. Answered with a message whose label is 0 where that was begun.
-    pub const STOP_SERVER: u64 = 0x1006;
-    /// The speaker has stopped its device, which writes nothing any more, because its server is gone.
+    /// An operator has a component of its kernel instance stopped, as if it had taken a fault. Registers: a kind of
+    /// [`super::component`], its index in the plan. Answered with a message whose label is 0 where that was begun.
+    pub const STOP: u64 = 0x1006;
+    /// An operator has a component of its kernel instance stand still, as if it hung. As [`STOP`].
+    pub const HOLD: u64 = 0x1008;
+    /// The sender, a driver, has stopped its device, which writes nothing any more, because its client is gone.
     pub const STOPPED: u64 = 0x1007;
     /// Bytes of text that one [`LOG`] message carries.
     pub const LOG_SIZE: usize = 512;
@@ -260,7 +371,7 @@ mod tests {
 
     #[test]
     fn below_each_stack_of_a_uthread_lies_a_page_that_is_no_stack() {
-        let mut below = telemetry(crate::plan::MAX_CHANNELS, 0);
+        let mut below = telemetry(crate::plan::MAX_CONNECTIONS, 0);
         for index in 0..=MAX_UTHREADS {
             let stack = uthread_stack(index);
             assert!(stack.start >= below + PAGE_SIZE && stack.start.is_multiple_of(PAGE_SIZE));

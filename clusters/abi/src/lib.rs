@@ -1,5 +1,5 @@
-//! Every type that crosses a boundary of Atoll: between clusters, between a process and its server, between a server
-//! and a driver, between the build and the machine.
+//! Every type that crosses a boundary of Atoll: between clusters, between a process and its server, between a client
+//! and a service, between the build and the machine.
 //!
 //! All of them but [`event`], which is text, are [`zerocopy`] structures with a fixed layout that is asserted at compile
 //! time. A reader copies what a peer wrote once, validates it, then uses it; the validating constructors are here, beside
@@ -11,8 +11,10 @@
 pub mod archive;
 pub mod block;
 pub mod boot;
+pub mod connection;
 pub mod event;
 pub mod handle;
+pub mod interface;
 pub mod layout;
 pub mod message;
 pub mod name;

@@ -3,6 +3,7 @@
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
+use crate::interface::Interface;
 use crate::layout::{MAX_VCORES, PAGE_SIZE, PLAN_PAGES};
 use crate::name::Name;
 
@@ -19,8 +20,12 @@ pub const MAX_CHANNELS: usize = 16;
 pub const MAX_PROCESSES: usize = 16;
 /// Devices that a plan may have.
 pub const MAX_DEVICES: usize = 8;
-/// Block pools: one for each process, then one for each cluster's server.
-pub const MAX_POOLS: usize = MAX_PROCESSES + MAX_CLUSTERS;
+/// Services that a plan may have.
+pub const MAX_SERVICES: usize = 8;
+/// Connections that a plan may have: see [`crate::connection`].
+pub const MAX_CONNECTIONS: usize = 512;
+/// Block pools: one for each process, then one for each service.
+pub const MAX_POOLS: usize = MAX_PROCESSES + MAX_SERVICES;
 
 /// In an index field: none.
 pub const NONE: u32 = u32::MAX;
@@ -78,9 +83,10 @@ pub struct Plan {
     pub device_count: u32,
     /// Pools in use.
     pub pool_count: u32,
-    /// Zero.
-    pub padding: u32,
-    /// First byte of the memory that is shared between clusters (windows and pools).
+    /// Services in use.
+    pub service_count: u32,
+    /// First byte of the memory that is shared between components: the windows of connections in the order of
+    /// [`Plan::connections`], then the wake pages of channels, then the pools.
     pub shared_base: u64,
     /// Bytes of it.
     pub shared_size: u64,
@@ -96,11 +102,14 @@ pub struct Plan {
     pub devices: [Device; MAX_DEVICES],
     /// The block pools.
     pub pools: [Pool; MAX_POOLS],
+    /// The services.
+    pub services: [Service; MAX_SERVICES],
 }
 
 const _: () = assert!(size_of::<Plan>() <= PLAN_PAGES * PAGE_SIZE);
 const _: () = assert!(align_of::<Plan>() == 8);
 const _: () = assert!(MAX_PROCESSES <= u32::BITS as usize);
+const _: () = assert!(MAX_SERVICES < u32::BITS as usize);
 
 /// How kernels and clusters relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +119,18 @@ pub enum KernelMode {
     PerCluster = 0,
     /// One kernel instance for all; cores are divided by affinity alone.
     Shared = 1,
+}
+
+/// How often a component is started again.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Restart {
+    /// How many times within [`Restart::within_ms`]; it stays down when it would be more. 0: never.
+    pub times: u32,
+    /// Milliseconds.
+    pub within_ms: u32,
 }
 
 /// A fixed set of cores and memory.
@@ -128,18 +149,14 @@ pub struct Cluster {
     pub first_core: u32,
     /// APIC identifiers of its cores.
     pub cores: [u32; MAX_CORES],
-    /// Its block device, or [`NONE`].
-    pub block_device: u32,
     /// HPET comparator that is its server's doorbell between kernels and its timer, or [`NONE`].
     pub comparator: u32,
-    /// The server's own pool, or [`NONE`].
-    pub server_pool: u32,
     /// Length of its quantum in milliseconds.
     pub quantum_ms: u32,
-    /// 1 where its server masks its doorbell: it polls its channels and the clock, and is never interrupted.
+    /// 1 where its server masks its doorbell: it polls wake words and the clock, and is never interrupted.
     pub masked: u32,
-    /// Zero.
-    pub padding: u32,
+    /// How often its server is started again.
+    pub restart: Restart,
 }
 
 /// What a cluster's cores are for.
@@ -172,29 +189,28 @@ pub struct Instance {
     pub cores: [u32; MAX_CORES],
 }
 
-/// Two rings between two clusters, one each way.
+/// Says that components of two clusters may have connections with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Channel {
     /// The two clusters. End 0 is the first one.
     pub clusters: [u32; 2],
-    /// First byte of its window.
-    pub window: u64,
-    /// Bytes of its window.
-    pub window_size: u64,
+    /// Address of its wake page, on which the servers of both clusters say which connections have something for a component
+    /// of the other one that sleeps, or zero where one instance runs both: see [`crate::connection::wake_words`].
+    pub wake_page: u64,
     /// A [`DoorbellKind`].
     pub doorbell: u32,
     /// Zero.
     pub padding: u32,
 }
 
-/// How a sender wakes a receiver that has stopped polling.
+/// How a component of one cluster wakes one of the other cluster that has stopped polling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum DoorbellKind {
-    /// A notification: both clusters are run by one instance.
+    /// By its notification: both clusters are run by one instance.
     Notification = 0,
-    /// A comparator of the HPET.
+    /// Through the servers of both clusters, of which the other one is interrupted by a comparator of the HPET.
     Hpet = 1,
 }
 
@@ -214,15 +230,17 @@ pub struct Process {
     pub cores: [u32; MAX_VCORES],
     /// Its pool of blocks.
     pub pool: u32,
-    /// The cluster that serves its files.
-    pub file_cluster: u32,
-    /// The channel to that cluster, or [`NONE`] where it is its own.
-    pub file_channel: u32,
+    /// Bitmap of the services, by index, that it may use. Its port to a service is how many of lower index it may use.
+    pub services: u32,
+    /// Zero.
+    pub padding: u32,
     /// Bitmap of the processes, by index, that it may call through an endpoint of the kernel.
     pub calls: u32,
     /// Bytes of its heap.
     pub heap_size: u64,
-    /// 1 where it may watch the channels of its cluster and stop its cluster's server.
+    /// How often it is started again when it took a fault.
+    pub restart: Restart,
+    /// 1 where it may watch the connections of its cluster and stop components of its kernel instance.
     pub operator: u32,
     /// Uthreads that it may have at a time, beside the first: so many stacks are mapped for them.
     pub uthreads: u32,
@@ -242,6 +260,8 @@ pub struct Device {
     pub pci_address: u32,
     /// Core that its driver runs on, as an index within the instance.
     pub core: u32,
+    /// How often its driver is started again.
+    pub restart: Restart,
 }
 
 /// Kinds of device.
@@ -252,7 +272,61 @@ pub enum DeviceKind {
     VirtioBlk = 1,
 }
 
-/// Blocks in one physically contiguous run, which a device reads into and a process or server reads from.
+/// A component that answers the calls of one interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Service {
+    /// Its name.
+    pub name: Name,
+    /// A [`ServiceKind`].
+    pub kind: u32,
+    /// The cluster that it runs in.
+    pub cluster: u32,
+    /// The device that it uses, of its own cluster.
+    pub device: u32,
+    /// Core that it runs on, as an index within the instance.
+    pub core: u32,
+    /// Its own pool of blocks.
+    pub pool: u32,
+    /// Zero.
+    pub padding: u32,
+    /// How often it is started again.
+    pub restart: Restart,
+}
+
+/// Kinds of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ServiceKind {
+    /// The files of the volume on a block device.
+    Files = 1,
+}
+
+impl ServiceKind {
+    /// The kind of a number, or `None` where there is no such kind.
+    pub const fn from_raw(raw: u32) -> Option<ServiceKind> {
+        match raw {
+            1 => Some(ServiceKind::Files),
+            _ => None,
+        }
+    }
+
+    /// The interface that services of this kind answer.
+    pub const fn interface(self) -> Interface {
+        match self {
+            ServiceKind::Files => Interface::Files,
+        }
+    }
+
+    /// The image that they run.
+    pub const fn image(self) -> &'static str {
+        match self {
+            ServiceKind::Files => "files",
+        }
+    }
+}
+
+/// Blocks in one physically contiguous run, which a device reads into and a process or service reads from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Pool {
@@ -260,12 +334,12 @@ pub struct Pool {
     pub base: u64,
     /// How many blocks.
     pub blocks: u32,
-    /// The process that owns it, or [`NONE`] where a server does.
+    /// The process that owns it, or [`NONE`] where a service does.
     pub process: u32,
-    /// The cluster that owns it.
+    /// The service that owns it, or [`NONE`] where a process does.
+    pub service: u32,
+    /// The cluster of its owner.
     pub cluster: u32,
-    /// Zero.
-    pub padding: u32,
 }
 
 impl Plan {
@@ -285,6 +359,7 @@ impl Plan {
             && plan.channel_count as usize <= MAX_CHANNELS
             && plan.process_count as usize <= MAX_PROCESSES
             && plan.device_count as usize <= MAX_DEVICES
+            && plan.service_count as usize <= MAX_SERVICES
             && plan.pool_count as usize <= MAX_POOLS;
         (plan.magic == PLAN_MAGIC && plan.version == crate::ABI_VERSION && within).then_some(plan)
     }
@@ -319,8 +394,13 @@ impl Plan {
         &self.pools[..self.pool_count as usize]
     }
 
-    /// Whether a cluster's server holds the registers of the HPET: as the clock of its processes' time-outs, and to ring
-    /// clusters of other kernels.
+    /// The services in use.
+    pub fn services(&self) -> &[Service] {
+        &self.services[..self.service_count as usize]
+    }
+
+    /// Whether a cluster's server holds the registers of the HPET: as the clock of its processes' alarms, and to interrupt
+    /// servers of other instances.
     pub fn uses_hpet(&self, cluster: u32) -> bool {
         let mut processes = self.processes().iter();
         let mut channels = self.channels().iter();
@@ -335,6 +415,17 @@ impl Process {
     /// Whether it may call the process of an index through an endpoint of the kernel.
     pub fn may_call(&self, process: usize) -> bool {
         process < MAX_PROCESSES && self.calls & 1 << process != 0
+    }
+
+    /// Whether it may use the service of an index.
+    pub fn may_use(&self, service: usize) -> bool {
+        service < MAX_SERVICES && self.services & 1 << service != 0
+    }
+
+    /// Its port to a service that it may use.
+    pub fn port(&self, service: usize) -> Option<usize> {
+        let below = self.services & ((1 << service) - 1);
+        self.may_use(service).then_some(below.count_ones() as usize)
     }
 }
 

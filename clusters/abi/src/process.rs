@@ -2,14 +2,36 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::connection::WAKE_WORDS;
 use crate::layout::MAX_VCORES;
 use crate::name::Name;
+use crate::plan::MAX_SERVICES;
 
 /// First word of a [`ProcInfo`]: "PROCINFO" in little-endian order.
 pub const PROCINFO_MAGIC: u64 = u64::from_le_bytes(*b"PROCINFO");
 
+/// Names one life of a process: a process that was started again is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId {
+    /// Its index among the plan's processes.
+    pub index: u16,
+    /// Its generation, from 1 on.
+    pub generation: u32,
+}
+
 /// Exit status of a process of which a vcore took a fault that nobody handles (as a shell shows a segmentation fault).
 pub const FAULTED: u64 = 139;
+
+/// Exit status of a process that panicked (as a Rust program's is).
+pub const PANICKED: u64 = 101;
+
+/// Exit status of a process that was ended because it broke the protocol of its rings.
+pub const BROKE_PROTOCOL: u64 = u64::MAX;
+
+/// Whether a process ended by a fault of its own.
+pub const fn is_failure(status: u64) -> bool {
+    matches!(status, FAULTED | PANICKED | BROKE_PROTOCOL)
+}
 
 /// The read-only page that the server shares with a process.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -19,7 +41,7 @@ pub struct ProcInfo {
     pub magic: u64,
     /// [`crate::ABI_VERSION`].
     pub version: u32,
-    /// Generation of the process.
+    /// Generation of the process; 0 where it has ended.
     pub generation: u32,
     /// Index of the process among the plan's processes.
     pub process: u32,
@@ -39,8 +61,39 @@ pub struct ProcInfo {
     pub cores: [u32; MAX_VCORES],
     /// How often the server of the process's cluster has entered the kernel since it began to serve.
     pub server_kernel_entries: u64,
+    /// How often the server of the process's cluster was interrupted since it began to serve.
+    pub server_interrupts: u64,
+    /// Ticks of the processor's time stamp counter in a microsecond, as the kernel measured them.
+    pub ticks_per_microsecond: u64,
+    /// The services that the process may use, by port; those from [`ProcInfo::port_count`] on are empty.
+    pub ports: [Port; MAX_SERVICES],
+    /// How many of them there are.
+    pub port_count: u32,
+    /// 1 where the process has become a many-core process.
+    pub many_core: u32,
+    /// Bitmap of the connections whose telemetry the process can read at [`crate::layout::telemetry`]: see
+    /// [`crate::plan::Plan::watched_by`].
+    pub watched: [u64; WAKE_WORDS],
     /// Uthreads that the process may have at a time, beside the first: so many stacks are mapped for them.
     pub uthreads: u32,
+    /// 1 where the server of the process's cluster stays down: it is not started again.
+    pub server_down: u32,
+}
+
+/// A connection of a process to a service: one window for each vcore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Port {
+    /// The service's name.
+    pub service: Name,
+    /// A [`crate::plan::ServiceKind`].
+    pub kind: u32,
+    /// A [`crate::syscall::Route`]: whether the service runs on the same kernel instance.
+    pub route: u32,
+    /// Number of the connection of vcore 0; those of the other vcores follow.
+    pub first_connection: u32,
     /// Zero.
     pub padding: u32,
 }
+
+const _: () = assert!(size_of::<ProcInfo>() <= crate::layout::PAGE_SIZE);

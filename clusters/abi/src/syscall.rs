@@ -1,100 +1,39 @@
-//! Syscalls and their completions: between a process and its server, and between servers.
+//! Syscalls and their completions: the messages of every ring.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::message::Payload;
-use crate::time::Timeout;
+
+pub use crate::interface::Call;
 
 /// Bytes of text that one [`Call::Print`] carries.
 pub const PRINT_SIZE: usize = 32;
 
-/// Between servers, both of which send requests and answers on one ring: set in the tag of an answer, clear in the tag
-/// of a request.
-pub const ANSWER: u64 = 1 << 63;
-
 /// In [`Syscall::block`]: no block.
 pub const NO_BLOCK: u32 = u32::MAX;
 
-/// A syscall: one asynchronous request, answered by exactly one [`Completion`].
+/// A syscall: one asynchronous request, answered by exactly one [`Completion`]. The same message goes from a vcore to its
+/// server, from a vcore to a service, and from one service to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Syscall {
-    /// Chosen by the caller, returned in the completion unchanged.
+    /// Chosen by the client, returned in the completion unchanged.
     pub tag: u64,
     /// A [`Call`].
     pub call: u16,
-    /// Between servers: the block pool that `block` is in. From a process: its [`Timeout`], which its own server keeps.
-    pub pool: u16,
-    /// The file that the call is about: a raw [`crate::handle::Handle`], or zero.
+    /// A small number; which one says the call's row in [`crate::interface`].
+    pub count: u16,
+    /// What the call is about: a raw [`crate::handle::Handle`], or zero.
     pub handle: u32,
-    /// Arguments; see [`Call`].
+    /// Arguments; see the call's row.
     pub arguments: [u64; 4],
-    /// Index of a block of the caller's pool, or [`NO_BLOCK`].
+    /// Index of a block of the client's pool, or [`NO_BLOCK`].
     pub block: u32,
-    /// Generation of the caller: of the process, or of the calling cluster.
+    /// Generation of the client.
     pub generation: u32,
 }
 
 impl Payload for Syscall {}
-
-impl Syscall {
-    /// How long a process lets the call take.
-    pub fn timeout(&self) -> Timeout {
-        Timeout::from_raw(self.pool)
-    }
-}
-
-/// What a syscall asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u16)]
-pub enum Call {
-    /// Opens a file. `arguments`: its [`crate::name::Name`] as words. Result: handle, length in bytes.
-    Open = 1,
-    /// Tells a file's length. `handle`. Result: length in bytes.
-    Stat = 2,
-    /// Reads into a block. `handle`, `arguments[0]`: offset in bytes, a multiple of the block size; `arguments[1]`:
-    /// bytes wanted, at most one block; `block`. Result: bytes read, 0 at the end of the file.
-    Read = 3,
-    /// Closes a file. `handle`.
-    Close = 4,
-    /// Prints text. `arguments`: up to [`PRINT_SIZE`] bytes; `block`: how many. A line ends with `\n`.
-    Print = 5,
-    /// Ends the process. `arguments[0]`: exit status.
-    Exit = 6,
-    /// Turns a single-core process into a many-core process.
-    BecomeMcp = 7,
-    /// Asks for vcores. `arguments[0]`: how many in all. Result: how many are granted now.
-    RequestVcores = 8,
-    /// Gives the calling vcore back.
-    YieldVcore = 9,
-    /// Takes back a call that the same vcore submitted. `arguments[0]`: its tag. Result: 1 where the call ended with
-    /// [`Status::Cancelled`] because of it, 0 where there is no such call any more.
-    Cancel = 10,
-    /// Does nothing until its time-out, which it must have, and then ends with [`Status::TimedOut`].
-    Sleep = 11,
-}
-
-impl Call {
-    /// Every call, for tables and tests.
-    pub const ALL: [Call; 11] = [
-        Call::Open,
-        Call::Stat,
-        Call::Read,
-        Call::Close,
-        Call::Print,
-        Call::Exit,
-        Call::BecomeMcp,
-        Call::RequestVcores,
-        Call::YieldVcore,
-        Call::Cancel,
-        Call::Sleep,
-    ];
-
-    /// The call that a peer named, or `None` where there is no such call.
-    pub fn from_raw(raw: u16) -> Option<Call> {
-        Call::ALL.into_iter().find(|&call| call as u16 == raw)
-    }
-}
 
 /// The one answer to a [`Syscall`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -104,24 +43,35 @@ pub struct Completion {
     pub tag: u64,
     /// A [`Status`].
     pub status: u32,
-    /// Generation of the one who completed it.
+    /// The syscall's generation.
     pub generation: u32,
-    /// Results; see [`Call`].
+    /// Results; see the call's row in [`crate::interface`].
     pub result: [u64; 2],
-    /// A [`Route`]: who served the call.
-    pub route: u32,
-    /// The syscall's block, now the caller's again, or [`NO_BLOCK`]: it had none, or it ended early while a device or
-    /// another cluster could still write it.
+    /// The syscall's block, now the client's again, or [`NO_BLOCK`] where it had none.
     pub block: u32,
-    /// The block of an earlier call that ended early, now the caller's again, or [`NO_BLOCK`].
-    pub returned: u32,
     /// Zero.
     pub padding: u32,
     /// Zero.
-    pub reserved: u64,
+    pub reserved: [u64; 2],
 }
 
 impl Payload for Completion {}
+
+impl Completion {
+    /// The answer to a syscall.
+    #[inline]
+    pub fn of(syscall: &Syscall, status: Status, result: [u64; 2]) -> Completion {
+        Completion {
+            tag: syscall.tag,
+            status: status as u32,
+            generation: syscall.generation,
+            result,
+            block: syscall.block,
+            padding: 0,
+            reserved: [0; 2],
+        }
+    }
+}
 
 /// How a syscall ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,7 +135,7 @@ impl Status {
     }
 }
 
-/// Triage: who served a syscall.
+/// Triage: who served a syscall. The client knows it by the connection that it used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Route {
@@ -193,14 +143,19 @@ pub enum Route {
     Runtime = 0,
     /// The server of the process's cluster.
     Server = 1,
-    /// Another cluster.
-    Remote = 2,
+    /// A service of the same kernel instance.
+    Local = 2,
+    /// A service of another kernel instance.
+    Remote = 3,
 }
 
 impl Route {
-    /// The route that a peer named, or `None` where there is no such route.
+    /// How many routes there are.
+    pub const COUNT: usize = 4;
+
+    /// The route of a number, or `None` where there is no such route.
     pub fn from_raw(raw: u32) -> Option<Route> {
-        [Route::Runtime, Route::Server, Route::Remote]
+        [Route::Runtime, Route::Server, Route::Local, Route::Remote]
             .into_iter()
             .find(|&route| route as u32 == raw)
     }
@@ -212,14 +167,9 @@ mod tests {
 
     #[test]
     fn every_number_means_what_it_meant() {
-        for call in Call::ALL {
-            assert_eq!(Call::from_raw(call as u16), Some(call));
-        }
         for status in Status::ALL {
             assert_eq!(Status::from_raw(status as u32), status);
         }
-        assert_eq!(Call::from_raw(0), None);
-        assert_eq!(Call::from_raw(12), None);
         assert_eq!(Status::from_raw(14), Status::Malformed);
     }
 
@@ -228,7 +178,7 @@ mod tests {
         let syscall = Syscall {
             tag: 1,
             call: Call::Read as u16,
-            pool: 2,
+            count: 2,
             handle: 3,
             arguments: [4, 5, 6, 7],
             block: 8,

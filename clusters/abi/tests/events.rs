@@ -94,14 +94,15 @@ fn the_text_of_the_events_of_processes_and_clusters_is_frozen() {
     );
     frozen(
         Event::Channel {
-            channel: 0,
-            cluster,
+            process,
+            service: format_args!("files"),
+            vcore: 1,
             sent: 4,
             received: 5,
             doorbells: 2,
             peer_doorbells: u64::MAX,
         },
-        r#""event":"channel","channel":0,"cluster":"compute","sent":4,"received":5,"doorbells":2,"peer_doorbells":18446744073709551615"#,
+        r#""event":"channel","process":"digest","service":"files","vcore":1,"sent":4,"received":5,"doorbells":2,"peer_doorbells":18446744073709551615"#,
     );
     frozen(
         Event::Stopped { cluster },
@@ -111,6 +112,20 @@ fn the_text_of_the_events_of_processes_and_clusters_is_frozen() {
     frozen(
         Event::Fault { who, reason },
         r#""event":"fault","who":"server:io","reason":"page""#,
+    );
+    frozen(
+        Event::Restarted {
+            who: format_args!("service:files"),
+            generation: 2,
+        },
+        r#""event":"restarted","who":"service:files","generation":2"#,
+    );
+    frozen(
+        Event::Down {
+            who: format_args!("driver:disk0"),
+            restarts: 3,
+        },
+        r#""event":"down","who":"driver:disk0","restarts":3"#,
     );
     frozen(
         Event::Panic { who, reason },

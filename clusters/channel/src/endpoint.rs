@@ -73,6 +73,23 @@ impl Endpoint {
         Endpoint::come_back(unsafe { rings(window) }, side)
     }
 
+    /// Attaches a side as a new incarnation where it is dead, as its supervisor says before it starts it again, and as the
+    /// first one where it has never died.
+    ///
+    /// # Safety
+    /// As for [`Endpoint::attach_again`].
+    #[cfg(not(loom))]
+    pub unsafe fn attach_next(window: *mut u8, side: Side) -> Endpoint {
+        // SAFETY: the caller promises a whole window.
+        let rings = unsafe { rings(window) };
+        let (outgoing, _) = side.orient([&rings[0], &rings[1]]);
+        if generation::alive(incarnation(&outgoing.header)) {
+            Endpoint::new(rings, side)
+        } else {
+            Endpoint::come_back(rings, side)
+        }
+    }
+
     #[cfg(not(loom))]
     fn come_back(rings: [Shared; 2], side: Side) -> Endpoint {
         let (outgoing, _) = side.orient([&rings[0], &rings[1]]);

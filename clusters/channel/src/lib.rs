@@ -16,6 +16,8 @@
 pub mod budget;
 mod endpoint;
 mod generation;
+#[cfg(not(loom))]
+mod link;
 mod memory;
 mod payload;
 mod receiver;
@@ -23,14 +25,20 @@ mod sender;
 mod sync;
 mod telemetry;
 #[cfg(not(loom))]
+mod wake;
+#[cfg(not(loom))]
 pub mod window;
 
 pub use endpoint::{Endpoint, Side};
 #[cfg(not(loom))]
 pub use endpoint::{announce_lost, announce_lost_on};
+#[cfg(not(loom))]
+pub use link::{EndpointLink, Link, LinkError};
 pub use receiver::Receiver;
 pub use sender::{SendError, Sender, Staged, Wake};
 pub use telemetry::{BUCKETS, Telemetry};
+#[cfg(not(loom))]
+pub use wake::WakeWords;
 
 use core::fmt;
 

@@ -1,9 +1,11 @@
-//! What a server or a driver links: its entry, its plan, and what it says to its root task.
+//! What a server, a service or a driver links: its entry, its plan, its heap, and what it reports to its root task.
 //!
 //! The root task enters a component at `_start` with two numbers, and has mapped and given what `atoll_abi::layout` says.
 
 #![no_std]
 
+#[cfg(feature = "heap")]
+pub mod heap;
 #[cfg(feature = "guest")]
 mod panic;
 mod text;
@@ -47,13 +49,13 @@ macro_rules! entry {
 
 /// The plan; `None` where it is of another version.
 pub fn plan() -> Option<Plan> {
-    // SAFETY: the root task maps these pages in every component, read-only, and nobody writes them.
+    // SAFETY: the root task maps these pages in every component, read-only, and writes them only before.
     let bytes = unsafe { core::slice::from_raw_parts(PLAN as *const u8, PLAN_PAGES * PAGE_SIZE) };
     Plan::parse(bytes)
 }
 
-/// Sends words to the root task, and waits until it has taken them.
-pub fn tell(label: u64, words: &[u64]) {
+/// Reports to the root task, with the words of the request, and waits until it has taken them.
+pub fn report(label: u64, words: &[u64]) {
     for (index, word) in words.iter().enumerate() {
         sel4::set_mr(index, *word);
     }
@@ -74,7 +76,7 @@ pub fn log(text: fmt::Arguments<'_>) {
     ROOT_TASK.call(MessageInfo::new(request::LOG, 0, 0, length));
 }
 
-/// Waits for whoever wakes the component; the badges of all who did.
+/// Waits until the component is woken; the badges of all who woke it.
 pub fn wait() -> u64 {
     OWN.wait()
 }

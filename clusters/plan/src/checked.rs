@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use atoll_abi::plan::{Cluster, Device, DeviceKind, Instance, NONE, Plan as Encoded};
+use atoll_abi::plan::{
+    Cluster, Device, DeviceKind, Instance, NONE, Plan as Encoded, Service, ServiceKind,
+};
 
 use crate::cmake;
 use crate::draw;
@@ -44,7 +46,7 @@ impl CheckedPlan {
         cmake::settings(self)
     }
 
-    /// The machine as text: cores, clusters, memory, channels, processes and devices.
+    /// The machine as text: cores, clusters, memory, channels, services, processes and devices.
     pub fn draw(&self) -> String {
         draw::drawing(self)
     }
@@ -112,9 +114,19 @@ impl CheckedPlan {
         distinct(self.devices().iter().map(driver))
     }
 
+    /// The images of services, each once, in plan order.
+    pub fn service_images(&self) -> Vec<&'static str> {
+        distinct(self.services().iter().map(service_image))
+    }
+
     /// The configurations of the kernel and what runs on it, `unicore` and `smp`, each once, in instance order.
     pub fn variants(&self) -> Vec<&'static str> {
         distinct(self.encoded.instances().iter().map(variant))
+    }
+
+    /// The services.
+    pub fn services(&self) -> &[Service] {
+        self.encoded.services()
     }
 
     /// The devices; [`CheckedPlan::pci_address`] gives the parts of their PCI addresses.
@@ -178,6 +190,11 @@ pub(crate) fn driver(device: &Device) -> &'static str {
         VIRTIO_BLK => "virtio-blk",
         _ => "?",
     }
+}
+
+/// The image that a service runs.
+pub(crate) fn service_image(service: &Service) -> &'static str {
+    ServiceKind::from_raw(service.kind).map_or("?", ServiceKind::image)
 }
 
 fn distinct<'n>(names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {

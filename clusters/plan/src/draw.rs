@@ -1,11 +1,15 @@
 //! The plan as a drawing for people.
 
+mod connections;
+
 use std::fmt::{self, Write};
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::plan::{Cluster, ClusterKind, DoorbellKind, KernelMode, NONE, Plan};
 
-use crate::checked::{CheckedPlan, driver};
+use self::connections::{connections, groups};
+use crate::checked::{CheckedPlan, driver, service_image};
 use crate::layout::RESERVED_LOW;
 use crate::size;
 
@@ -35,6 +39,8 @@ fn write_all(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
     clusters(checked, out)?;
     memory(checked, out)?;
     channels(plan, out)?;
+    services(plan, out)?;
+    connections(plan, out)?;
     processes(plan, out)?;
     devices(plan, out)
 }
@@ -54,6 +60,12 @@ fn cores(plan: &Plan, out: &mut String) -> fmt::Result {
         let mut runs: Vec<String> = Vec::new();
         if cluster.cores().first() == Some(&core) {
             runs.push("server".to_owned());
+        }
+        for service in plan.services() {
+            let at = instance_core(plan, service.cluster, service.core);
+            if at == Some(core) {
+                runs.push(format!("service {}", service.name));
+            }
         }
         for device in plan.devices() {
             let at = instance_core(plan, device.cluster, device.core);
@@ -118,14 +130,27 @@ fn memory(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
         let what = format!("instance {name}");
         regions.push((instance.memory_base, instance.memory_size, what));
     }
+    for group in groups(plan) {
+        let base = group.first.window;
+        let bytes = (group.count * RING_WINDOW_SIZE) as u64;
+        let windows = if group.count == 1 {
+            "window"
+        } else {
+            "windows"
+        };
+        let what = format!("{windows} of {}", group.numbers());
+        regions.push((base, bytes, what));
+    }
     for (index, channel) in plan.channels().iter().enumerate() {
-        let what = format!("window of channel {index}");
-        regions.push((channel.window, channel.window_size, what));
+        if channel.wake_page != 0 {
+            let what = format!("wake page of channel {index}");
+            regions.push((channel.wake_page, PAGE_SIZE as u64, what));
+        }
     }
     for (index, pool) in plan.pools().iter().enumerate() {
         let owner = match plan.processes().get(pool.process as usize) {
             Some(process) => format!("process {}", process.name),
-            None => format!("server {}", plan.clusters()[pool.cluster as usize].name),
+            None => format!("service {}", plan.services()[pool.service as usize].name),
         };
         let what = format!("pool {index}: {} blocks of {owner}", pool.blocks);
         regions.push((pool.base, u64::from(pool.blocks) * BLOCK_SIZE as u64, what));
@@ -168,9 +193,33 @@ fn channels(plan: &Plan, out: &mut String) -> fmt::Result {
             0 => format!("a notification wakes {}", cluster.name),
             _ => format!("{} polls", cluster.name),
         };
-        writeln!(out, "{}, {}", wakes(first), wakes(second))?;
+        write!(out, "{}, {}", wakes(first), wakes(second))?;
+        match channel.wake_page {
+            0 => writeln!(out)?,
+            page => writeln!(out, "; wake page at {page:#010x}")?,
+        }
     }
     none_if(plan.channels().is_empty(), out)
+}
+
+fn services(plan: &Plan, out: &mut String) -> fmt::Result {
+    writeln!(out, "\nservices")?;
+    for service in plan.services() {
+        let cluster = &plan.clusters()[service.cluster as usize];
+        let device = &plan.devices()[service.device as usize];
+        write!(
+            out,
+            "  {:<12} image {}, in {}",
+            service.name,
+            service_image(service),
+            cluster.name
+        )?;
+        if let Some(core) = instance_core(plan, service.cluster, service.core) {
+            write!(out, " on core {core}")?;
+        }
+        writeln!(out, ", device {}, pool {}", device.name, service.pool)?;
+    }
+    none_if(plan.services().is_empty(), out)
 }
 
 fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
@@ -180,16 +229,9 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
             .iter()
             .filter_map(|&within| instance_core(plan, process.cluster, within))
             .collect();
-        let files = match process.file_channel {
-            NONE => "its own server".to_owned(),
-            channel => format!(
-                "{} over channel {channel}",
-                plan.clusters()[process.file_cluster as usize].name
-            ),
-        };
         writeln!(
             out,
-            "  {:<12} image {}, in {}, {} vcores on cores {cores:?}, heap {}, {} uthreads, files from {files}",
+            "  {:<12} image {}, in {}, {} vcores on cores {cores:?}, heap {}, {} uthreads",
             process.name,
             process.image,
             plan.clusters()[process.cluster as usize].name,
@@ -197,6 +239,11 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
             size::show(process.heap_size),
             process.uthreads,
         )?;
+        for (index, service) in plan.services().iter().enumerate() {
+            if process.may_use(index) {
+                writeln!(out, "  {:<12} uses {}", "", service.name)?;
+            }
+        }
         if process.operator != 0 {
             writeln!(out, "  {:<12} operates its cluster", "")?;
         }

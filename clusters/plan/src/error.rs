@@ -130,6 +130,9 @@ errors! {
     /// A server that polls on the core of its driver.
     MaskedWithDevice { cluster: String, device: String, doorbell: Place } =>
         "device `{device}` is driven on the core where the server of cluster `{cluster}` polls because its doorbell is masked ({doorbell}); give the device to another cluster or take `doorbell` out";
+    /// A server that polls on the core of a service.
+    MaskedWithService { cluster: String, service: String, doorbell: Place } =>
+        "service `{service}` runs on the core where the server of cluster `{cluster}` polls because its doorbell is masked ({doorbell}); run the service in another cluster or take `doorbell` out";
     /// A cluster that does not exist.
     UnknownCluster { name: String, user: String, hint: String } =>
         "{user} names cluster `{name}`, which does not exist: {hint}";
@@ -142,9 +145,9 @@ errors! {
     /// A device in no cluster.
     DeviceUnclaimed { device: String } =>
         "device `{device}` belongs to no cluster; add it to the `devices` of one, or remove it";
-    /// A second block device in a cluster.
-    SecondBlockDevice { device: String, cluster: String, first_device: String, first: Place } =>
-        "device `{device}` is a second block device of cluster `{cluster}`, which has `{first_device}` ({first}); a cluster has at most one: give it to another cluster";
+    /// A device whose driver would have no client.
+    DeviceUnused { device: String } =>
+        "no service uses device `{device}`, and a driver is started for a service only; name the device in a [[service]], or remove it";
     /// Text that is no PCI address.
     BadPciAddress { device: String, value: String } =>
         "device `{device}` is at \"{value}\", which is no PCI address; write \"bus:device.function\" in hexadecimal, at most \"ff:1f.7\", such as \"0:4.0\"";
@@ -187,10 +190,22 @@ errors! {
     /// A process that is named twice.
     CalleeRepeated { process: String, callee: String, first: Place } =>
         "process `{process}` calls process `{callee}` twice (first at {first}); name it once";
-    /// Nobody serves files.
-    NoBlockDevice { process: String } =>
-        "process `{process}` has nobody to serve its files: no cluster has a block device; add a [[device]] of kind \"virtio-blk\" and name it in the `devices` of a cluster";
-    /// The cluster that serves files cannot be reached.
-    NoFileChannel { process: String, cluster: String, file_cluster: String, place: Place } =>
-        "process `{process}` runs in cluster `{cluster}`, which is not joined to cluster `{file_cluster}` ({place}) that has the block device with its files; add a [[channel]] between the two";
+    /// A device that another cluster drives.
+    ServiceDeviceElsewhere { service: String, cluster: String, device: String, owner: String, place: Place } =>
+        "service `{service}` runs in cluster `{cluster}`, but its device `{device}` belongs to cluster `{owner}` ({place}); a service runs in the cluster of its device: move one of the two";
+    /// A device of two services.
+    DeviceUsedTwice { device: String, first_service: String, first: Place, service: String } =>
+        "device `{device}` is used by service `{first_service}` ({first}) and again by service `{service}`; a driver has one client: give one of them another device, or remove it";
+    /// A service that does not exist.
+    UnknownService { name: String, process: String, hint: String } =>
+        "process `{process}` uses service `{name}`, which does not exist: {hint}";
+    /// A service that is named twice.
+    ServiceRepeated { process: String, service: String, first: Place } =>
+        "process `{process}` uses service `{service}` twice (first at {first}); name it once";
+    /// A service that a process cannot be connected to.
+    NoServiceChannel { process: String, cluster: String, service: String, other: String, place: Place } =>
+        "process `{process}` of cluster `{cluster}` uses service `{service}`, which runs in cluster `{other}` ({place}), but no channel joins the two; add a [[channel]] between them";
+    /// More connections than an encoded plan holds.
+    TooManyConnections { process: String, vcores: u32, place: Place, services: usize, count: usize, max: usize } =>
+        "process `{process}` connects each of its {vcores} vcores ({place}) to {services} services, which makes {count} connections with those of services and of the processes before it, but at most {max} are possible; lower `vcores` or take services out";
 }

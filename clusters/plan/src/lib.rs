@@ -28,7 +28,7 @@
 //! kind = "LL"                      # low-latency, or "CG", coarse-grained
 //! quantum-ms = 10                  # a multiple of the tick
 //! timer-tick-ms = 2                # optional: 2
-//! devices = ["disk0"]              # optional: none; at most one block device
+//! devices = ["disk0"]              # optional: none
 //! doorbell = "interrupt"           # optional; or "masked": its server polls, on a core of its own
 //! kernel = { KernelPrinting = false }   # optional: KERNEL_OPTIONS
 //!
@@ -44,26 +44,36 @@
 //! kind = "virtio-blk"
 //! pci = "0:4.0"                    # bus:device.function, hexadecimal
 //!
+//! [[service]]                      # answers the calls of processes, on the first core of its cluster
+//! name = "files"
+//! kind = "files"                   # the files of the volume on its device
+//! cluster = "io"                   # the cluster that claims the device
+//! device = "disk0"                 # each is used by exactly one service
+//! restart = { times = 3, within-ms = 60000 }  # optional, that; clusters (their servers) and devices (drivers) have it too
+//!
 //! [[channel]]                      # at most one between two clusters
 //! between = ["io", "compute"]
 //!
 //! [[process]]
 //! name = "digest"
 //! image = "digest"
-//! cluster = "compute"              # has a block device, or a channel to a cluster that does
+//! cluster = "compute"
 //! vcores = 2
 //! cores = [2, 3]                   # optional: the last cores of the cluster
 //! blocks = 64                      # optional: 64 blocks of 4 KiB in its pool
 //! heap = "1 MiB"                   # optional: 1 MiB; whole 4 KiB
 //! uthreads = 64                    # optional: 64 at a time beside the first, each with a stack of 32 KiB
-//! operator = false                 # optional; true: it may watch its cluster's channels and stop its cluster's server
+//! services = ["files"]             # optional: none; of its own cluster, or of one to which a channel leads
+//! operator = false                 # optional; true: it may watch its cluster's connections and stop components of its kernel
+//! restart = { times = 2, within-ms = 60000 }  # optional: never; how often it is started again when it took a fault
 //! # "##;
 //! # let plan = atoll_plan::Plan::from_text("example.toml", text).unwrap();
 //! # assert_eq!(plan.cluster_names(), ["io", "compute"]);
+//! # assert!(plan.encode().processes()[0].may_use(0));
 //! ```
 //!
-//! A process's files are served by its own cluster if that has a block device, else by the first cluster with a block device
-//! to which a channel leads.
+//! A plan has one connection from each service to the driver of its device, and one from each vcore to each service that its
+//! process uses; together at most [`atoll_abi::plan::MAX_CONNECTIONS`].
 
 #![forbid(unsafe_code)]
 

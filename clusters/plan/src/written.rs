@@ -1,11 +1,12 @@
 //! A plan as it was written, with the place of everything that a message may point to.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 
 use atoll_abi::name::Name;
-use atoll_abi::plan::{ClusterKind, DeviceKind, KernelMode};
+use atoll_abi::plan::{ClusterKind, DeviceKind, KernelMode, Restart, ServiceKind};
 
 use crate::check;
 use crate::checked::CheckedPlan;
@@ -25,6 +26,7 @@ pub struct Plan {
     pub(crate) mode: KernelMode,
     pub(crate) clusters: Vec<Cluster>,
     pub(crate) devices: Vec<Device>,
+    pub(crate) services: Vec<Service>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) processes: Vec<Process>,
 }
@@ -47,6 +49,8 @@ pub(crate) struct Cluster {
     /// Whether its server masks its doorbell.
     pub(crate) masked: Located<bool>,
     pub(crate) options: Located<OptionValues>,
+    /// How often its server is started again.
+    pub(crate) restart: Restart,
 }
 
 pub(crate) struct Device {
@@ -54,6 +58,17 @@ pub(crate) struct Device {
     pub(crate) kind: DeviceKind,
     /// `bus << 8 | device << 3 | function`; `None` where it could not be read.
     pub(crate) pci: Option<Located<u32>>,
+    /// How often its driver is started again.
+    pub(crate) restart: Restart,
+}
+
+pub(crate) struct Service {
+    pub(crate) name: Text,
+    pub(crate) kind: ServiceKind,
+    pub(crate) cluster: Text,
+    pub(crate) device: Text,
+    /// How often it is started again.
+    pub(crate) restart: Restart,
 }
 
 pub(crate) struct Channel {
@@ -68,11 +83,15 @@ pub(crate) struct Process {
     pub(crate) vcores: Located<u32>,
     pub(crate) cores: Option<Located<Vec<Located<u32>>>>,
     pub(crate) blocks: u32,
-    /// Whether it may watch its cluster's channels and stop its cluster's server.
+    /// Whether it may watch its cluster's connections and stop its cluster's server.
     pub(crate) operator: bool,
+    /// Services that it may use.
+    pub(crate) services: Vec<Text>,
     /// Processes that it may call through an endpoint of the kernel.
     pub(crate) calls: Vec<Text>,
     pub(crate) heap: Located<u64>,
+    /// How often it is started again when it took a fault.
+    pub(crate) restart: Restart,
     /// Uthreads that it may have at a time, beside the first.
     pub(crate) uthreads: u32,
 }
@@ -147,13 +166,28 @@ impl Plan {
             .position(|device| device.name.value == name)
     }
 
-    /// The block device of a cluster, with the place where the cluster claims it.
-    pub(crate) fn block_device(&self, cluster: usize) -> Option<Located<usize>> {
-        self.clusters[cluster].devices.iter().find_map(|device| {
-            let index = self.device(&device.value)?;
-            (self.devices[index].kind == DeviceKind::VirtioBlk)
-                .then_some(Located::new(index, device.at))
+    /// Index of a service.
+    pub(crate) fn service(&self, name: &str) -> Option<usize> {
+        self.services
+            .iter()
+            .position(|service| service.name.value == name)
+    }
+
+    /// Index of the cluster that a device belongs to, with the place where that cluster claims it.
+    pub(crate) fn device_owner(&self, device: &str) -> Option<Located<usize>> {
+        let mut clusters = self.clusters.iter().enumerate();
+        clusters.find_map(|(index, cluster)| {
+            let mut claims = cluster.devices.iter();
+            let claim = claims.find(|claim| claim.value == device)?;
+            Some(Located::new(index, claim.at))
         })
+    }
+
+    /// Indexes of the services that a process may use, ascending, each once.
+    pub(crate) fn services_of(&self, process: &Process) -> BTreeSet<usize> {
+        let used = process.services.iter();
+        used.filter_map(|service| self.service(&service.value))
+            .collect()
     }
 
     /// The two clusters of a channel, where both exist.
@@ -164,30 +198,39 @@ impl Plan {
         ])
     }
 
-    /// Whether every claim of a device and every end of a channel was read and exists; where one does not, that is the
-    /// error, and not what seems to be missing for want of it.
-    pub(crate) fn joined_up(&self) -> bool {
-        let mut claims = self.clusters.iter().flat_map(|cluster| &cluster.devices);
-        let mut ends = self.channels.iter().flat_map(|channel| &channel.ends);
-        claims.all(|claim| self.device(&claim.value).is_some())
-            && ends.all(|end| self.cluster(&end.value).is_some())
+    /// Whether components of two clusters may have connections: a channel joins the two, or they are one.
+    pub(crate) fn joined(&self, one: usize, other: usize) -> bool {
+        let mut ends = self.channels.iter().filter_map(|it| self.channel_ends(it));
+        one == other || ends.any(|ends| ends == [one, other] || ends == [other, one])
     }
 
-    /// The cluster that serves the files of a cluster's processes, and the channel to it where it is another one: the
-    /// cluster itself if it has a block device, else the first one with a block device that a channel leads to.
-    pub(crate) fn file_cluster(&self, cluster: usize) -> Option<(usize, Option<usize>)> {
-        if self.block_device(cluster).is_some() {
-            return Some((cluster, None));
+    /// Whether every claim of a device was read and the device exists. Where not, that is the error, and not a device that
+    /// seems to belong to no cluster.
+    pub(crate) fn claims_resolved(&self) -> bool {
+        let mut claims = self.clusters.iter().flat_map(|cluster| &cluster.devices);
+        claims.all(|claim| self.device(&claim.value).is_some())
+    }
+
+    /// Whether the device of every service was read and exists. Where not, that is the error, and not a device that seems
+    /// to have no service.
+    pub(crate) fn service_devices_resolved(&self) -> bool {
+        let mut services = self.services.iter();
+        services.all(|service| self.device(&service.device.value).is_some())
+    }
+
+    /// Whether every end of a channel was read and exists. Where not, that is the error, and not a channel that seems to be
+    /// missing.
+    pub(crate) fn channels_resolved(&self) -> bool {
+        let mut channels = self.channels.iter();
+        channels.all(|channel| self.channel_ends(channel).is_some())
+    }
+
+    /// Index of the kernel instance that runs a cluster.
+    pub(crate) fn instance_of(&self, cluster: usize) -> usize {
+        match self.mode {
+            KernelMode::PerCluster => cluster,
+            KernelMode::Shared => 0,
         }
-        self.channels
-            .iter()
-            .enumerate()
-            .find_map(|(index, channel)| {
-                let ends = self.channel_ends(channel)?;
-                let here = ends.iter().position(|&end| end == cluster)?;
-                let peer = ends[1 - here];
-                self.block_device(peer).map(|_| (peer, Some(index)))
-            })
     }
 
     /// Indexes of the clusters of each kernel instance.

@@ -18,6 +18,7 @@ fn the_settings_of_the_default_plan() {
 set(ATOLL_INSTANCES "io;compute")
 set(ATOLL_IMAGES "digest")
 set(ATOLL_DRIVERS "virtio-blk")
+set(ATOLL_SERVICES "files")
 set(ATOLL_VARIANTS "smp")
 set(ATOLL_INSTANCE_io_BASE "0x2000000")
 set(ATOLL_INSTANCE_io_VARIANT "smp")
@@ -37,6 +38,7 @@ fn the_settings_of_three_unlike_kernels() {
 set(ATOLL_INSTANCES "io;compute;aux")
 set(ATOLL_IMAGES "digest")
 set(ATOLL_DRIVERS "virtio-blk")
+set(ATOLL_SERVICES "files")
 set(ATOLL_VARIANTS "unicore;smp")
 set(ATOLL_INSTANCE_io_BASE "0x2000000")
 set(ATOLL_INSTANCE_io_VARIANT "unicore")
@@ -80,6 +82,7 @@ fn what_the_machine_must_have() {
         assert_eq!(plan.images().len(), images);
         assert_eq!(plan.variants(), variants);
         assert_eq!(plan.drivers(), ["virtio-blk"]);
+        assert_eq!(plan.service_images(), ["files"]);
         assert_eq!(CheckedPlan::pci_address(&plan.devices()[0]), (0, 4, 0));
         assert!(plan.kernel_options(9).is_empty());
         assert_sound(&plan);
@@ -115,10 +118,18 @@ fn drawings_name_everything() {
     let drawing = load("2x2").draw();
     for line in [
         "  0x02000000 - 0x0a000000    128 MiB  instance io",
-        "  0x12000000 - 0x12004000     16 KiB  window of channel 0",
-        "  0x12004000 - 0x12044000    256 KiB  pool 0: 64 blocks of process digest",
-        "  0x12044000 - 0x12048000     16 KiB  pool 1: 4 blocks of server io",
-        "  0  io <-> compute, doorbells: HPET comparator 0 wakes io, HPET comparator 1 wakes compute",
+        "  0x12000000 - 0x12004000     16 KiB  window of connection 0: service files -> driver of disk0",
+        "  0x12004000 - 0x1200c000     32 KiB  windows of connections 1 to 2: process digest -> service files",
+        "  0x1200c000 - 0x1200d000      4 KiB  wake page of channel 0",
+        "  0x1200d000 - 0x1204d000    256 KiB  pool 0: 64 blocks of process digest",
+        "  0x1204d000 - 0x12051000     16 KiB  pool 1: 4 blocks of service files",
+        "   0  io           server, service files, driver of disk0",
+        "  0  io <-> compute, doorbells: HPET comparator 0 wakes io, HPET comparator 1 wakes compute; wake page at 0x1200c000",
+        "  files        image files, in io on core 0, device disk0, pool 1",
+        "connections: 3",
+        "  connection 0: service files -> driver of disk0, within the cluster",
+        "  connections 1 to 2: process digest -> service files, across kernels by channel 0",
+        "               uses files",
     ] {
         assert!(drawing.lines().any(|it| it == line), "{line} in\n{drawing}");
     }

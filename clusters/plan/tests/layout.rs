@@ -6,6 +6,8 @@ mod common;
 use std::fmt::Write;
 use std::fs;
 
+use atoll_abi::connection::Provider;
+use atoll_abi::plan::{MAX_CONNECTIONS, MAX_DEVICES};
 use atoll_plan::Plan;
 use common::{SHIPPED, assert_sound, shipped};
 use proptest::prelude::*;
@@ -41,9 +43,17 @@ fn the_default_plan_has_the_addresses_that_its_text_implies() {
         (plan.shared_base, plan.shared_size),
         (0x1200_0000, 0x20_0000)
     );
-    assert_eq!(plan.channels()[0].window, 0x1200_0000);
-    assert_eq!(plan.pools()[0].base, 0x1200_4000);
-    assert_eq!(plan.pools()[1].base, 0x1204_4000);
+    // The service's connection to its driver, then those of two vcores to the service.
+    let windows: Vec<u64> = plan.connections().map(|it| it.window).collect();
+    assert_eq!(windows, [0x1200_0000, 0x1200_4000, 0x1200_8000]);
+    assert_eq!(plan.channels()[0].wake_page, 0x1200_c000);
+    assert_eq!(plan.pools()[0].base, 0x1200_d000);
+    assert_eq!(plan.pools()[1].base, 0x1204_d000);
+    let crossing = plan.connections().filter(|it| plan.crosses_kernels(it));
+    assert_eq!(crossing.count(), 2);
+    let service = &plan.services()[0];
+    assert_eq!((service.cluster, service.device, service.pool), (0, 0, 1));
+    assert_eq!(plan.processes()[0].services, 1);
     assert_eq!((io.timer_tick_ms, io.time_slice), (2, 5));
     assert_eq!((compute.timer_tick_ms, compute.time_slice), (10, 10));
     assert_eq!(plan.devices()[0].pci_address, 4 << 3);
@@ -62,6 +72,62 @@ fn vcores_leave_the_first_core_to_the_server_where_they_can() {
 }
 
 #[test]
+fn clusters_of_one_kernel_have_no_wake_page() {
+    let plan = Plan::load(shipped("shared")).unwrap().encode();
+    assert_eq!(plan.channels()[0].wake_page, 0);
+    let windows: Vec<u64> = plan.connections().map(|it| it.window).collect();
+    assert_eq!(plan.pools()[0].base, windows[2] + 0x4000);
+}
+
+#[test]
+fn as_many_connections_as_an_encoded_plan_holds_are_good() {
+    let path = shipped("bad/too-many-connections");
+    let text = fs::read_to_string(path).unwrap();
+    let (most, last) = text.rsplit_once("vcores = 16").unwrap();
+    let plan = Plan::from_text("most.toml", &format!("{most}vcores = 15{last}"))
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(plan.encode().connections().count(), MAX_CONNECTIONS);
+    assert_sound(&plan);
+}
+
+#[test]
+fn services_are_a_bitmap_in_the_order_of_the_plan() {
+    let text = fs::read_to_string(shipped("2x2")).unwrap();
+    let text = text
+        .replace("devices = [\"disk0\"]", "devices = [\"disk0\", \"disk1\"]")
+        .replace(
+            "services = [\"files\"]",
+            "services = [\"second\", \"files\"]",
+        );
+    let text = format!(
+        "{text}\n[[device]]\nname = \"disk1\"\nkind = \"virtio-blk\"\npci = \"0:5.0\"\n\
+         [[service]]\nname = \"second\"\nkind = \"files\"\ncluster = \"io\"\ndevice = \"disk1\"\n\
+         [[process]]\nname = \"one\"\nimage = \"digest\"\ncluster = \"io\"\nvcores = 1\nservices = [\"second\"]\n\
+         [[process]]\nname = \"none\"\nimage = \"digest\"\ncluster = \"io\"\nvcores = 1\n"
+    );
+    let plan = Plan::from_text("2x2.toml", &text).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_sound(&plan);
+    assert_eq!(plan.service_images(), ["files"]);
+    let plan = plan.encode();
+    let services: Vec<u32> = plan.processes().iter().map(|it| it.services).collect();
+    assert_eq!(services, [0b11, 0b10, 0]);
+    let providers: Vec<Provider> = plan.connections().map(|it| it.provider).collect();
+    let (driver, service) = (Provider::Driver, Provider::Service);
+    assert_eq!(
+        providers,
+        [
+            driver(0),
+            driver(1),
+            service(0),
+            service(0),
+            service(1),
+            service(1),
+            service(1)
+        ]
+    );
+}
+
+#[test]
 fn a_plan_without_a_name_has_that_of_its_file() {
     let text = fs::read_to_string(shipped("2x2")).unwrap();
     let text = text.replace("name = \"2x2\"", "");
@@ -77,6 +143,9 @@ fn a_reference_to_nothing_is_refused() {
             ("cluster = ", "cluster = \"compute\""),
             ("devices = [", "devices = [\"disk0\""),
             ("between = [\"io\", ", "between = [\"io\", \"compute\""),
+            ("cluster = ", "cluster = \"io\""),
+            ("device = ", "device = \"disk0\""),
+            ("services = [", "services = [\"files\""),
         ] {
             assert!(text.contains(line));
             let damaged = text.replace(line, &format!("{key}{nothing}"));
@@ -88,12 +157,28 @@ fn a_reference_to_nothing_is_refused() {
     }
 }
 
-/// What a random plan is made from: for each cluster its cores, 2 MiB pages and blocks of its process.
+/// What a random plan is made from.
 #[derive(Clone, Debug)]
 struct Sketch {
     shared: bool,
-    clusters: Vec<(u32, u64, u32, bool)>,
+    clusters: Vec<ClusterSketch>,
     skipped_cores: Vec<bool>,
+}
+
+/// A cluster with one process.
+#[derive(Clone, Debug)]
+struct ClusterSketch {
+    cores: u32,
+    /// Pages of 2 MiB.
+    pages: u64,
+    /// Blocks of its process.
+    blocks: u32,
+    /// Whether its process has a vcore on each core, and which way round its channel is written.
+    flag: bool,
+    /// Disks, each with a service; the plan has 8 at most.
+    disks: usize,
+    /// A bit for each service of the plan that its process uses, where a channel leads to it.
+    uses: u32,
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
@@ -104,7 +189,17 @@ fn sketch() -> impl Strategy<Value = Sketch> {
                 24..100u64,
                 1..600u32,
                 any::<bool>(),
-            );
+                0..4usize,
+                any::<u32>(),
+            )
+                .prop_map(|(cores, pages, blocks, flag, disks, uses)| ClusterSketch {
+                    cores,
+                    pages,
+                    blocks,
+                    flag,
+                    disks,
+                    uses,
+                });
             let clusters = prop::collection::vec(cluster, 1..=(if shared { 8 } else { 4 }));
             (
                 Just(shared),
@@ -119,7 +214,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         })
 }
 
-/// A correct plan: cluster 0 has the disk and a channel to every other one, which may be written either way round.
+/// A correct plan, with a channel from cluster 0 to every other one, which may be written either way round.
 fn text_of(sketch: &Sketch) -> String {
     let mode = if sketch.shared {
         "shared"
@@ -128,25 +223,28 @@ fn text_of(sketch: &Sketch) -> String {
     };
     let mut text = format!("[machine]\ncores = 64\nmemory = \"2 GiB\"\nkernel-mode = \"{mode}\"\n");
     let mut core = 0;
-    for (index, &(cores, pages, blocks, flag)) in sketch.clusters.iter().enumerate() {
+    // Cluster of each disk and of its service, by number.
+    let mut disks: Vec<usize> = Vec::new();
+    for (index, cluster) in sketch.clusters.iter().enumerate() {
         let mut listed = Vec::new();
-        while listed.len() < cores as usize {
+        while listed.len() < cluster.cores as usize {
             // Some cores stay unclaimed, but never core 0.
             if core == 0 || !sketch.skipped_cores[core % 16] || core > 40 {
                 listed.push(core);
             }
             core += 1;
         }
-        let memory = pages * 2;
+        let memory = cluster.pages * 2;
+        let own = disks.len()..(disks.len() + cluster.disks).min(MAX_DEVICES);
+        let claims: Vec<String> = own.clone().map(|disk| format!("d{disk}")).collect();
         writeln!(
             text,
-            "[[cluster]]\nname = \"c{index}\"\ncores = {listed:?}\nmemory = \"{memory} MiB\"\nkind = \"CG\"\nquantum-ms = 10"
+            "[[cluster]]\nname = \"c{index}\"\ncores = {listed:?}\nmemory = \"{memory} MiB\"\nkind = \"CG\"\nquantum-ms = 10\ndevices = {claims:?}"
         )
         .unwrap();
-        if index == 0 {
-            writeln!(text, "devices = [\"d\"]\n[[device]]\nname = \"d\"\nkind = \"virtio-blk\"\npci = \"0:4.0\"").unwrap();
-        } else {
-            let ends = if flag { [0, index] } else { [index, 0] };
+        disks.extend(own.map(|_| index));
+        if index > 0 {
+            let ends = if cluster.flag { [0, index] } else { [index, 0] };
             writeln!(
                 text,
                 "[[channel]]\nbetween = [\"c{}\", \"c{}\"]",
@@ -154,10 +252,29 @@ fn text_of(sketch: &Sketch) -> String {
             )
             .unwrap();
         }
-        let vcores = if flag { cores } else { 1 };
+    }
+    for (disk, cluster) in disks.iter().enumerate() {
+        let slot = disk + 4;
         writeln!(
             text,
-            "[[process]]\nname = \"p{index}\"\nimage = \"digest\"\ncluster = \"c{index}\"\nvcores = {vcores}\nblocks = {blocks}"
+            "[[device]]\nname = \"d{disk}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.0\"\n\
+             [[service]]\nname = \"s{disk}\"\nkind = \"files\"\ncluster = \"c{cluster}\"\ndevice = \"d{disk}\""
+        )
+        .unwrap();
+    }
+    for (index, cluster) in sketch.clusters.iter().enumerate() {
+        let vcores = if cluster.flag { cluster.cores } else { 1 };
+        let blocks = cluster.blocks;
+        let joined = |home: usize| index == 0 || home == 0 || home == index;
+        let services: Vec<String> = disks
+            .iter()
+            .enumerate()
+            .filter(|&(disk, &home)| cluster.uses & 1 << disk != 0 && joined(home))
+            .map(|(disk, _)| format!("s{disk}"))
+            .collect();
+        writeln!(
+            text,
+            "[[process]]\nname = \"p{index}\"\nimage = \"digest\"\ncluster = \"c{index}\"\nvcores = {vcores}\nblocks = {blocks}\nservices = {services:?}"
         )
         .unwrap();
     }

@@ -1,10 +1,9 @@
 //! Requests in flight: checked before the device sees them, answered exactly once.
 
-use atoll_abi::block::{
-    BLOCK_SIZE, BlockOperation, BlockReply, BlockRequest, BlockStatus, SECTOR_SIZE,
-    SECTORS_PER_BLOCK,
-};
+use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE, SECTORS_PER_BLOCK};
+use atoll_abi::interface::{BlocksCall, request};
 use atoll_abi::plan::{MAX_POOLS, Pool};
+use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 
 use crate::queue::MOST_CHAINS;
 use crate::{DriverError, Queue, Transfer};
@@ -23,7 +22,7 @@ pub enum Submission {
     /// The device will have it after the next [`Driver::publish`].
     Accepted,
     /// It is answered already.
-    Answered(BlockReply),
+    Answered(Completion),
     /// The queue is full; submit it again after a [`Driver::collect`].
     Full,
 }
@@ -35,8 +34,8 @@ pub struct Driver<D> {
     queue: Queue,
     pools: [Option<Pool>; MAX_POOLS],
     capacity: u64,
-    /// The tag of each chain's request.
-    tags: [u64; MOST_CHAINS],
+    /// The completion of each chain's request, for when the device has done it.
+    completions: [Completion; MOST_CHAINS],
     failure: Option<DriverError>,
 }
 
@@ -52,7 +51,7 @@ impl<D: Device> Driver<D> {
             queue,
             pools: own,
             capacity,
-            tags: [0; MOST_CHAINS],
+            completions: [Completion::of(&Syscall::EMPTY, Status::Done, [0; 2]); MOST_CHAINS],
             failure: None,
         }
     }
@@ -77,17 +76,31 @@ impl<D: Device> Driver<D> {
         self.failure.is_none() && self.queue.free() == 0
     }
 
+    /// Requests that were accepted and for which [`Driver::collect`] has not given the completion.
+    pub fn in_flight(&self) -> usize {
+        self.queue.in_flight()
+    }
+
     /// Checks a request and prepares it for the device.
-    pub fn submit(&mut self, request: &BlockRequest) -> Submission {
-        let Some(transfer) = self.check(request) else {
-            return Submission::Answered(self.reply(request.tag, BlockStatus::Invalid));
+    pub fn submit(&mut self, syscall: &Syscall) -> Submission {
+        let (transfer, sectors) = match self.check(syscall) {
+            Ok(checked) => checked,
+            Err(status) => {
+                let mut completion = Completion::of(syscall, status, [0, self.capacity]);
+                if status == Status::BadBlock {
+                    // The client has no such block that it could be given back.
+                    completion.block = NO_BLOCK;
+                }
+                return Submission::Answered(completion);
+            }
         };
+        let completion = Completion::of(syscall, Status::Done, [sectors, self.capacity]);
         if self.failure.is_some() {
-            return Submission::Answered(self.reply(request.tag, BlockStatus::DeviceError));
+            return Submission::Answered(failed(completion));
         }
         match self.queue.stage(transfer) {
             Some(chain) => {
-                self.tags[chain] = request.tag;
+                self.completions[chain] = completion;
                 Submission::Accepted
             }
             None => Submission::Full,
@@ -101,25 +114,25 @@ impl<D: Device> Driver<D> {
         }
     }
 
-    /// The next reply. Once the device has broken the protocol it is stopped, and each request that it had is answered
-    /// [`BlockStatus::DeviceError`].
-    pub fn collect(&mut self) -> Option<BlockReply> {
+    /// The next completion. Once the device has broken the protocol it is stopped, and each request that it had is
+    /// answered [`Status::DeviceError`].
+    pub fn collect(&mut self) -> Option<Completion> {
         if self.failure.is_none() {
             match self.queue.collect() {
                 Ok(None) => return None,
-                Ok(Some(done)) => {
-                    let status = if done.success {
-                        BlockStatus::Done
+                Ok(Some(finished)) => {
+                    let completion = self.completions[finished.chain];
+                    return Some(if finished.success {
+                        completion
                     } else {
-                        BlockStatus::DeviceError
-                    };
-                    return Some(self.reply(self.tags[done.chain], status));
+                        failed(completion)
+                    });
                 }
                 Err(error) => self.stop(error),
             }
         }
         let chain = self.queue.abandon()?;
-        Some(self.reply(self.tags[chain], BlockStatus::DeviceError))
+        Some(failed(self.completions[chain]))
     }
 
     /// Stops the device for good, and says why.
@@ -133,10 +146,10 @@ impl<D: Device> Driver<D> {
     }
 
     /// Whether [`Driver::collect`] has something.
-    pub fn has_replies(&self) -> bool {
+    pub fn has_completions(&self) -> bool {
         match self.failure {
             None => self.queue.has_used(),
-            Some(_) => self.queue.has_chains(),
+            Some(_) => self.queue.in_flight() > 0,
         }
     }
 
@@ -145,32 +158,38 @@ impl<D: Device> Driver<D> {
         self.queue.set_interrupts(wanted);
     }
 
-    /// The transfer that a request asks for, or `None` where any part of it does not exist.
-    fn check(&self, request: &BlockRequest) -> Option<Transfer> {
-        BlockOperation::from_raw(request.operation)?;
-        let pool = (*self.pools.get(usize::try_from(request.pool).ok()?)?)?;
-        let sectors = u64::from(request.sectors);
-        let end = request.sector.checked_add(sectors)?;
-        if request.block >= pool.blocks
-            || !(1..=SECTORS_PER_BLOCK).contains(&sectors)
-            || end > self.capacity
-        {
-            return None;
+    /// The transfer that a request asks for and how many sectors it has, or the status of a request any part of which
+    /// does not exist. The block is checked first, because every other status gives it back.
+    fn check(&self, syscall: &Syscall) -> Result<(Transfer, u64), Status> {
+        let BlocksCall::ReadSectors(request::ReadSectors {
+            sector,
+            sectors,
+            pool,
+        }) = BlocksCall::decode(syscall)?;
+        let pool = usize::try_from(pool)
+            .ok()
+            .and_then(|pool| *self.pools.get(pool)?)
+            .filter(|pool| syscall.block < pool.blocks)
+            .ok_or(Status::BadBlock)?;
+        let count = u64::from(sectors);
+        let within = sector
+            .checked_add(count)
+            .is_some_and(|end| end <= self.capacity);
+        if !within || !(1..=SECTORS_PER_BLOCK).contains(&count) {
+            return Err(Status::InvalidArgument);
         }
-        Some(Transfer {
-            sector: request.sector,
-            address: pool.base + u64::from(request.block) * BLOCK_SIZE as u64,
-            length: request.sectors * SECTOR_SIZE as u32,
-        })
+        let transfer = Transfer {
+            sector,
+            address: pool.base + u64::from(syscall.block) * BLOCK_SIZE as u64,
+            length: sectors * SECTOR_SIZE as u32,
+        };
+        Ok((transfer, count))
     }
+}
 
-    fn reply(&self, tag: u64, status: BlockStatus) -> BlockReply {
-        BlockReply {
-            tag,
-            status: status as u32,
-            padding: 0,
-            capacity: self.capacity,
-            reserved: [0; 4],
-        }
-    }
+/// The completion of the same request where the device did not do it. What it wrote is not known, so nothing counts.
+fn failed(mut completion: Completion) -> Completion {
+    completion.status = Status::DeviceError as u32;
+    completion.result[0] = 0;
+    completion
 }

@@ -59,8 +59,8 @@ pub enum DriverError {
         /// Bytes needed.
         needed: usize,
     },
-    /// The channel to the server has been closed.
-    ServerLost,
+    /// The client died or broke the protocol of its channel.
+    ClientLost,
     /// The device claims to have used more chains than it was given.
     UsedIndex {
         /// The used index that it wrote.
@@ -152,9 +152,9 @@ impl fmt::Display for DriverError {
                 f,
                 "{size} bytes of DMA memory were given, {needed} are needed; give more"
             ),
-            DriverError::ServerLost => write!(
+            DriverError::ClientLost => write!(
                 f,
-                "the channel to the server has been closed; restart the cluster"
+                "the client died or broke the channel's protocol; restart the cluster"
             ),
             DriverError::UsedIndex {
                 found,

@@ -1,17 +1,18 @@
 //! The virtio block driver: a modern (VIRTIO 1.2) device on PCI, with MSI-X and one split queue.
 //!
-//! The crate is the whole driver but for its binding to seL4, which is in the program beside it. It trusts neither the
-//! server that sends requests nor what the device writes: a bad request is answered [`Invalid`], a device that breaks
-//! the protocol is stopped and every request in flight is answered [`DeviceError`]. Against a device that writes where
-//! it was not told to, only an IOMMU helps.
+//! It answers the calls of [`Interface::Blocks`] for one client. The crate is the whole driver but for its binding to
+//! seL4, which is in the program beside it. It trusts neither the client that sends requests nor what the device writes:
+//! a bad request is answered with the status that says what is wrong with it, a device that breaks the protocol is
+//! stopped and every request in flight is answered [`DeviceError`]. Against a device that writes where it was not told
+//! to, only an IOMMU helps.
 //!
-//! Requests flow down, replies up: [`Service`] (ring of the server) - [`Driver`] (checks, tags) - [`Queue`]
+//! Requests flow down, completions up: [`Service`] (ring of the client) - [`Driver`] (checks, completions) - [`Queue`]
 //! (descriptors, [`Dma`] memory) - [`Transport`] (PCI, registers).
 //!
 //! Section numbers are those of VIRTIO 1.2. All its fields are little-endian, as is the processor.
 //!
-//! [`Invalid`]: atoll_abi::block::BlockStatus::Invalid
-//! [`DeviceError`]: atoll_abi::block::BlockStatus::DeviceError
+//! [`Interface::Blocks`]: atoll_abi::interface::Interface::Blocks
+//! [`DeviceError`]: atoll_abi::syscall::Status::DeviceError
 
 #![no_std]
 #![deny(unsafe_code)]
@@ -31,7 +32,7 @@ pub use dma::Dma;
 pub use driver::{Device, Driver, Submission};
 pub use error::DriverError;
 pub use mapped::{MappedBars, MappedConfiguration};
-pub use queue::{Completion, Queue, QueueAddresses, Transfer};
+pub use queue::{FinishedChain, Queue, QueueAddresses, Transfer};
 pub use service::{Service, ServiceError, Step};
 pub use transport::{
     InterruptMessage, MAPPED_SIZE, QUEUE_SIZE, Registers, Transport, reachable, start,

@@ -1,8 +1,9 @@
-//! The virtio block driver as a component: one device, one server, and only the authority for these.
+//! The virtio block driver as a component: one device, one client, and only the authority for these.
 //!
-//! The root task enters it with the index of its device among the plan's in `rdi` and the physical address of its DMA
-//! memory in `rsi`. Everything else is where `atoll_abi::layout` says. It answers `READY` with the capacity, or says
-//! why it cannot and then `FAILED`.
+//! The root task enters it with the number of its device among the plan's (`atoll_abi::layout::entry`) in `rdi` and the
+//! physical address of its DMA memory in `rsi`. Everything else is where `atoll_abi::layout` says. It answers `READY` with the
+//! capacity, or says why it cannot and then `FAILED`. When its client dies it resets the device, says `STOPPED`, and is
+//! started again with its client.
 
 #![no_std]
 #![no_main]
@@ -13,40 +14,61 @@ mod guest;
 use core::fmt;
 
 use atoll_abi::plan::{DEVICE_VECTOR, Plan, VECTOR_BASE};
+use atoll_channel::Endpoint;
 use atoll_pci::BARS;
-use atoll_virtio_blk::{DriverError, InterruptMessage, MappedBars, Service, ServiceError, start};
+use atoll_virtio_blk::{
+    Driver, DriverError, InterruptMessage, MappedBars, Service, ServiceError, start,
+};
 
 use guest::{Edge, Transport};
 
-/// The whole life of the driver.
-fn run(device: usize, edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>) -> ! {
+/// The whole life of the driver. Where it is to `quiesce` the device, it does nothing else.
+fn run<B, E>(device: usize, edge: Edge<B, E>, quiesce: bool) -> !
+where
+    B: FnOnce([u32; BARS]) -> MappedBars,
+    E: FnOnce() -> Endpoint,
+{
+    let attach = edge.endpoint;
+    let edge = Edge {
+        endpoint: (),
+        configuration: edge.configuration,
+        bars: edge.bars,
+        dma: edge.dma,
+    };
     let service = match set_up(device, edge) {
-        Ok(service) => service,
+        Ok(mut driver) if quiesce => {
+            driver.stop(DriverError::ClientLost);
+            guest::stopped();
+            guest::park()
+        }
+        Ok(driver) => Service::new(attach(), driver),
         Err(error) => {
             log(&error);
             guest::failed();
             guest::park()
         }
     };
+    // Its client learns that it is back, where there was another one before.
+    guest::signal_client();
     guest::ready(service.driver().capacity());
     serve(service)
 }
 
+/// Resets the device and sets it up.
 fn set_up(
     device: usize,
-    edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>,
-) -> Result<Service<Transport>, DriverError> {
+    edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars, ()>,
+) -> Result<Driver<Transport>, DriverError> {
     let lost = DriverError::NotInPlan { device };
     let plan = atoll_component::plan().ok_or(lost)?;
     let message = interrupt_message(&plan, device).ok_or(lost)??;
-    let driver = start(
+    start(
         edge.configuration,
         edge.bars,
         edge.dma,
         message,
         plan.pools(),
-    )?;
-    Ok(Service::new(edge.endpoint, driver))
+    )
 }
 
 /// The interrupt of a device goes to the core of its driver.
@@ -78,11 +100,11 @@ fn serve(mut service: Service<Transport>) -> ! {
     }
 }
 
-/// Does what there is to do, or waits for the device or the server.
+/// Does what there is to do, or waits for the device or the client.
 fn turn(service: &mut Service<Transport>) -> Result<(), ServiceError> {
     let step = service.step()?;
     if step.wake {
-        guest::signal_server();
+        guest::signal_client();
     }
     if !step.progress && service.may_block()? {
         guest::wait();

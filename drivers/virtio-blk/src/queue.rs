@@ -67,7 +67,7 @@ pub struct Transfer {
 
 /// A chain that the device has finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Completion {
+pub struct FinishedChain {
     /// The chain.
     pub chain: usize,
     /// Whether the device said that all went well and wrote all of the data.
@@ -200,7 +200,7 @@ impl Queue {
     /// Takes the next chain that the device has finished.
     ///
     /// After an error the queue is of no more use: stop the device, then [`Queue::abandon`].
-    pub fn collect(&mut self) -> Result<Option<Completion>, DriverError> {
+    pub fn collect(&mut self) -> Result<Option<FinishedChain>, DriverError> {
         debug_assert_eq!(self.staged, self.published, "published before collected");
         let found = self.dma.load16(USED + 2);
         let in_flight = self.busy.count_ones() as u16;
@@ -232,7 +232,7 @@ impl Queue {
         self.busy &= !(1 << chain);
         // Fewer bytes than the chain holds do not tell which are missing (section 2.7.8.2): then nothing is believed.
         let success = length == most && self.dma.load8(STATUSES + chain) == 0;
-        Ok(Some(Completion { chain, success }))
+        Ok(Some(FinishedChain { chain, success }))
     }
 
     /// Whether the device has finished chains that have not been collected.
@@ -240,9 +240,9 @@ impl Queue {
         self.dma.load16(USED + 2) != self.seen
     }
 
-    /// Whether any chain is staged or with the device.
-    pub fn has_chains(&self) -> bool {
-        self.busy != 0
+    /// Chains that are staged or with the device.
+    pub fn in_flight(&self) -> usize {
+        self.busy.count_ones() as usize
     }
 
     /// Asks for an interrupt with the next used chain, or for none. After asking for one, look at

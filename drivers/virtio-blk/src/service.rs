@@ -1,24 +1,21 @@
-//! Serves the ring of the server.
+//! Serves the ring of the client.
 
 use core::fmt;
 
-use atoll_abi::block::{BlockReply, BlockRequest};
-use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::Payload;
+use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::{Endpoint, PeerFault, SendError};
 
 use crate::DriverError;
 use crate::driver::{Device, Driver, Submission};
 
-/// How the server broke the protocol. The channel is closed.
+/// Why the client is not served any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceError {
     /// It broke the protocol of a ring.
     Peer(PeerFault),
-    /// It sent requests while the replies to earlier ones fill its ring.
-    TooManyRequests,
     /// It died.
-    ServerLost,
+    ClientLost,
 }
 
 impl From<PeerFault> for ServiceError {
@@ -33,14 +30,10 @@ impl fmt::Display for ServiceError {
         match self {
             ServiceError::Peer(fault) => write!(
                 f,
-                "the server broke the channel's protocol ({fault}); restart the cluster"
+                "the client broke the channel's protocol ({fault}); restart the cluster"
             ),
-            ServiceError::TooManyRequests => write!(
-                f,
-                "the server has more than {RING_SLOTS} requests outstanding; restart the cluster"
-            ),
-            ServiceError::ServerLost => {
-                write!(f, "the server is gone; the device is stopped")
+            ServiceError::ClientLost => {
+                write!(f, "the client is gone; the device is stopped")
             }
         }
     }
@@ -51,29 +44,26 @@ impl core::error::Error for ServiceError {}
 /// What one [`Service::step`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// The server sleeps and has to be signalled.
+    /// The client sleeps and has to be signalled.
     pub wake: bool,
     /// Something was received or sent, so there may be more.
     pub progress: bool,
 }
 
-/// The driver and its channel.
+/// The driver and the connection of its client.
+///
+/// A request is taken from the ring only where there is room for its completion, beside those of the requests that the
+/// device has. So every completion finds a free slot, and a client that does not take its completions stops only itself.
 pub struct Service<D> {
     endpoint: Endpoint,
     driver: Driver<D>,
-    /// A reply for which the ring had no slot. While there is one, nothing is received or collected.
-    held: Option<BlockReply>,
 }
 
 impl<D: Device> Service<D> {
     /// A service of `driver` for the peer of `endpoint`, which must not be armed.
     pub fn new(endpoint: Endpoint, mut driver: Driver<D>) -> Self {
         driver.set_interrupts(false);
-        Service {
-            endpoint,
-            driver,
-            held: None,
-        }
+        Service { endpoint, driver }
     }
 
     /// The driver.
@@ -81,44 +71,37 @@ impl<D: Device> Service<D> {
         &self.driver
     }
 
-    /// Stops the device, because the server is not to be served any more.
+    /// Stops the device, because the client is not to be served any more.
     pub fn stop(&mut self) {
-        self.driver.stop(DriverError::ServerLost);
+        self.driver.stop(DriverError::ClientLost);
     }
 
-    /// Submits what the server asks for, while descriptors are free, with one notification of the device; then sends
-    /// the replies that there are. Takes at most two rings' worth of messages, so a busy server cannot keep it here.
+    /// Submits what the client asks for, while there are free descriptors and room for completions, with one notification
+    /// of the device; then sends the completions that there are. Takes and sends at most a ring's worth of messages, so a
+    /// busy client cannot keep it here.
     pub fn step(&mut self) -> Result<Step, ServiceError> {
-        if self.endpoint.receiver.peer_changed() {
-            return Err(ServiceError::ServerLost);
+        if self.endpoint.receiver.peer_changed() && !self.begin_anew() {
+            return Err(ServiceError::ClientLost);
         }
         let mut step = Step::default();
-        if let Some(reply) = self.held.take() {
-            self.send(reply, &mut step)?;
-        }
-        for _ in 0..RING_SLOTS {
-            if self.held.is_some() || self.driver.is_full() {
+        for _ in 0..self.room()? {
+            if self.driver.is_full() {
                 break;
             }
             let Some(message) = self.endpoint.receiver.receive()? else {
                 break;
             };
             step.progress = true;
-            match self.driver.submit(&BlockRequest::from_message(&message)) {
+            match self.driver.submit(&Syscall::from_message(&message)) {
                 Submission::Accepted => {}
-                Submission::Answered(reply) => self.send(reply, &mut step)?,
+                Submission::Answered(completion) => self.send(completion, &mut step)?,
                 Submission::Full => unreachable!("the driver was not full before"),
             }
         }
         self.driver.publish();
-        for _ in 0..RING_SLOTS {
-            if self.held.is_some() {
-                break;
-            }
-            let Some(reply) = self.driver.collect() else {
-                break;
-            };
-            self.send(reply, &mut step)?;
+        // At most as many as were in flight: nothing is submitted meanwhile.
+        while let Some(completion) = self.driver.collect() {
+            self.send(completion, &mut step)?;
         }
         if step.wake {
             self.endpoint.sender.note_doorbell();
@@ -126,22 +109,26 @@ impl<D: Device> Service<D> {
         Ok(step)
     }
 
+    /// Begins the connection anew with another life of the client, where the device has nothing of the one before; whether it
+    /// has. A client that is dead is none: its supervisor waits to hear that the device has stopped.
+    fn begin_anew(&mut self) -> bool {
+        let fresh = self.driver.in_flight() == 0 && !self.endpoint.receiver.peer_dead();
+        fresh && self.endpoint.renew()
+    }
+
     /// Prepares to block, and looks once more at everything that could have happened meanwhile. After `true`, wait and
     /// then call [`Service::awake`]; after `false`, go on.
     ///
-    /// Without free descriptors only the device can help, so the ring stays unarmed: the server's requests wait in it.
+    /// Without free descriptors only the device can help, so the ring stays unarmed: the client's requests wait in it.
+    ///
+    /// It stays unarmed as well where requests wait in it and there is no room for their completions. No client is in that
+    /// position that has at most [`atoll_channel::CAPACITY`] calls whose completions it has not taken. One that has more
+    /// is served again after the next signal or interrupt that finds room.
     pub fn may_block(&mut self) -> Result<bool, ServiceError> {
         self.driver.set_interrupts(true);
-        if self.held.is_some() {
-            // A server that sends more before it has made room has too much outstanding; one that makes room
-            // wakes the driver with its next request.
-            return match self.endpoint.receiver.arm()? {
-                true => Ok(true),
-                false => Err(ServiceError::TooManyRequests),
-            };
-        }
-        let quiet = !self.driver.has_replies()
-            && (self.driver.is_full() || self.endpoint.receiver.arm()?);
+        // The room after the ring: the driver that sees a request also sees which completions its client took before.
+        let quiet = !self.driver.has_completions()
+            && (self.driver.is_full() || self.endpoint.receiver.arm()? || self.room()? == 0);
         if !quiet {
             self.driver.set_interrupts(false);
         }
@@ -154,15 +141,21 @@ impl<D: Device> Service<D> {
         self.driver.set_interrupts(false);
     }
 
-    fn send(&mut self, reply: BlockReply, step: &mut Step) -> Result<(), ServiceError> {
-        match self.endpoint.sender.send(&reply.to_message()) {
+    /// How many requests may be taken: as many as there are slots for completions that no request in flight will need.
+    fn room(&mut self) -> Result<usize, PeerFault> {
+        let free = self.endpoint.sender.free()?;
+        Ok(free.saturating_sub(self.driver.in_flight()))
+    }
+
+    fn send(&mut self, completion: Completion, step: &mut Step) -> Result<(), ServiceError> {
+        match self.endpoint.sender.send(&completion.to_message()) {
             Ok(wake) => {
                 step.wake |= wake.needed();
                 step.progress = true;
+                Ok(())
             }
-            Err(SendError::Full) => self.held = Some(reply),
-            Err(SendError::Peer(fault)) => return Err(fault.into()),
+            Err(SendError::Full) => unreachable!("there was room when the request was taken"),
+            Err(SendError::Peer(fault)) => Err(fault.into()),
         }
-        Ok(())
     }
 }

@@ -2,12 +2,9 @@
 
 mod support;
 
-use atoll_abi::block::BlockStatus;
+use atoll_abi::syscall::Status;
 use atoll_virtio_blk::{DriverError, Submission};
-use support::{Bench, FakeDevice, Numbers, bench, read, replies};
-
-const DONE: u32 = BlockStatus::Done as u32;
-const DEVICE_ERROR: u32 = BlockStatus::DeviceError as u32;
+use support::{Bench, FakeDevice, Numbers, answers, bench, read, status};
 
 /// Sends three requests, lets the first finish, then lets the device misbehave.
 fn after(misdeed: impl FnOnce(&mut FakeDevice)) -> DriverError {
@@ -27,19 +24,26 @@ fn after(misdeed: impl FnOnce(&mut FakeDevice)) -> DriverError {
         device.serve(0, 0);
         misdeed(&mut device);
     }
-    let mut found = replies(&mut driver);
-    found.sort_unstable();
-    let finished = found.iter().filter(|(_, status)| *status == DONE).count();
+    let mut found = answers(&mut driver);
+    found.sort_unstable_by_key(|(tag, _)| *tag);
+    let finished = found
+        .iter()
+        .filter(|(_, status)| *status == Status::Done)
+        .count();
     assert!(finished <= 1, "only the first was finished");
+    let known = |(_, status): &(_, Status)| matches!(status, Status::Done | Status::DeviceError);
+    assert!(found.iter().all(known), "{found:?}");
     let tags: Vec<_> = found.iter().map(|(tag, _)| *tag).collect();
     assert_eq!(tags, [10, 11, 12], "each is answered once");
     assert_eq!(line.stopped.get(), 1);
-    assert!(!driver.has_replies() && !driver.is_full());
+    assert!(!driver.has_completions() && !driver.is_full());
     // The driver stays and says what it can.
-    let Submission::Answered(reply) = driver.submit(&read(20, 0, 0, 8)) else {
+    let Submission::Answered(completion) = driver.submit(&read(20, 0, 0, 8)) else {
         panic!("accepted by a stopped device");
     };
-    assert_eq!((reply.tag, reply.status), (20, DEVICE_ERROR));
+    assert_eq!(completion.tag, 20);
+    assert_eq!(status(&completion), Status::DeviceError);
+    assert_eq!(completion.block, 0);
     driver.publish();
     assert_eq!((line.notified.get(), line.stopped.get()), (1, 1));
     driver.failure().unwrap()
@@ -100,7 +104,7 @@ fn what_the_device_writes_elsewhere_is_not_read() {
             let place = device.descriptors + 8 * numbers.below(256) as usize;
             let (old, next) = (device.queue.load64(place), numbers.0);
             device.queue.store64(place, next);
-            assert_eq!(replies(&mut driver).len() % 3, 0);
+            assert_eq!(answers(&mut driver).len() % 3, 0);
             device.queue.store64(place, old);
         }
         assert_eq!(driver.failure(), None);
@@ -141,14 +145,14 @@ fn noise() {
                 _ if !device.taken.is_empty() => device.serve(0, numbers.below(3) as u8),
                 _ => {}
             }
-            answered += replies(&mut driver).len() as u64;
+            answered += answers(&mut driver).len() as u64;
             assert!(answered <= sent);
         }
-        driver.stop(DriverError::ServerLost);
-        answered += replies(&mut driver).len() as u64;
+        driver.stop(DriverError::ClientLost);
+        answered += answers(&mut driver).len() as u64;
         assert_eq!(answered, sent, "seed {seed}");
         assert_eq!(line.stopped.get(), 1);
-        stopped += usize::from(driver.failure() != Some(DriverError::ServerLost));
+        stopped += usize::from(driver.failure() != Some(DriverError::ClientLost));
     }
     println!("{stopped} of 1999 devices were stopped for what they did");
     assert!(stopped > 1_000);

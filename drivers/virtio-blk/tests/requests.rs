@@ -4,22 +4,27 @@ mod support;
 
 use std::collections::HashMap;
 
-use atoll_abi::block::{BLOCK_SIZE, BlockStatus};
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::interface::Call;
+use atoll_abi::syscall::{NO_BLOCK, Status, Syscall};
 use atoll_virtio_blk::{Driver, DriverError, Queue, Submission};
 use support::{
-    Bench, CAPACITY, DMA_PHYSICAL, DMA_SIZE, Line, Memory, Numbers, POOL_BLOCKS, bench, pools,
-    read, replies, sector_word,
+    Bench, CAPACITY, DMA_PHYSICAL, DMA_SIZE, Line, Memory, Numbers, POOL_BLOCKS, answers, bench,
+    completions, pools, read, sector_word, status,
 };
 
-const DONE: u32 = BlockStatus::Done as u32;
-const INVALID: u32 = BlockStatus::Invalid as u32;
-const DEVICE_ERROR: u32 = BlockStatus::DeviceError as u32;
-
-fn answer(driver: &mut Driver<Line>, request: &atoll_abi::block::BlockRequest) -> u32 {
+fn answer(driver: &mut Driver<Line>, request: &Syscall) -> Status {
     match driver.submit(request) {
-        Submission::Answered(reply) => {
-            assert_eq!(reply.tag, request.tag);
-            reply.status
+        Submission::Answered(completion) => {
+            assert_eq!(completion.tag, request.tag);
+            let status = status(&completion);
+            let block = if status == Status::BadBlock {
+                NO_BLOCK
+            } else {
+                request.block
+            };
+            assert_eq!(completion.block, block);
+            status
         }
         other => panic!("{request:?}: {other:?}"),
     }
@@ -40,7 +45,7 @@ fn reads_into_the_named_block() {
         Submission::Accepted
     );
     let mut other = read(9, 2, 5, 2);
-    other.pool = 1;
+    other.arguments[2] = 1;
     assert_eq!(driver.submit(&other), Submission::Accepted);
     assert_eq!(
         device.borrow_mut().take(),
@@ -51,10 +56,20 @@ fn reads_into_the_named_block() {
     assert_eq!(line.notified.get(), 1, "one notification for the batch");
     driver.publish();
     assert_eq!(line.notified.get(), 1);
-    assert!(!driver.has_replies());
+    assert!(!driver.has_completions());
     assert_eq!(device.borrow_mut().serve_all(), 3);
-    assert!(driver.has_replies());
-    assert_eq!(replies(&mut driver), [(7, DONE), (8, DONE), (9, DONE)]);
+    assert!(driver.has_completions());
+    let done: Vec<_> = completions(&mut driver)
+        .map(|it| (it.tag, status(&it), it.block, it.result))
+        .collect();
+    assert_eq!(
+        done,
+        [
+            (7, Status::Done, 3, [8, CAPACITY]),
+            (8, Status::Done, 63, [1, CAPACITY]),
+            (9, Status::Done, 2, [2, CAPACITY]),
+        ]
+    );
     let memory = pool.dma();
     for word in 0..512 {
         let place = 8 * word;
@@ -79,38 +94,42 @@ fn requests_for_what_is_not_there_never_reach_the_device() {
         ..
     } = bench(128);
     let good = read(1, 0, 0, 1);
+    let call = |call| Syscall { call, ..good };
+    let pool = |pool, block| {
+        let mut request = read(1, block, 0, 1);
+        request.arguments[2] = pool;
+        request
+    };
+    let wide = |argument: usize| {
+        let mut request = good;
+        request.arguments[argument] |= 1 << 32;
+        request
+    };
     let bad = [
-        read(1, POOL_BLOCKS, 0, 1),
-        read(2, u32::MAX, 0, 1),
-        read(3, 0, 0, 0),
-        read(4, 0, 0, 9),
-        read(5, 0, 0, u32::MAX),
-        read(6, 0, CAPACITY, 1),
-        read(7, 0, CAPACITY - 7, 8),
-        read(8, 0, u64::MAX, 1),
-        read(9, 0, u64::MAX - 7, 8),
-        atoll_abi::block::BlockRequest {
-            operation: 0,
-            ..good
-        },
-        atoll_abi::block::BlockRequest {
-            operation: 2,
-            ..good
-        },
-        atoll_abi::block::BlockRequest { pool: 2, ..good },
-        atoll_abi::block::BlockRequest { pool: 24, ..good },
-        atoll_abi::block::BlockRequest {
-            pool: u32::MAX,
-            ..good
-        },
-        atoll_abi::block::BlockRequest {
-            pool: 1,
-            block: 4,
-            ..good
-        },
+        (read(1, POOL_BLOCKS, 0, 1), Status::BadBlock),
+        (read(2, u32::MAX, 0, 1), Status::BadBlock),
+        (read(3, 0, 0, 0), Status::InvalidArgument),
+        (read(4, 0, 0, 9), Status::InvalidArgument),
+        (read(5, 0, 0, u32::MAX), Status::InvalidArgument),
+        (read(6, 0, CAPACITY, 1), Status::InvalidArgument),
+        (read(7, 0, CAPACITY - 7, 8), Status::InvalidArgument),
+        (read(8, 0, u64::MAX, 1), Status::InvalidArgument),
+        (read(9, 0, u64::MAX - 7, 8), Status::InvalidArgument),
+        // Both: a block that does not exist is not given back.
+        (read(10, POOL_BLOCKS, CAPACITY, 9), Status::BadBlock),
+        (call(0), Status::UnknownCall),
+        (call(u16::MAX), Status::UnknownCall),
+        (call(Call::Read as u16), Status::NotAllowed),
+        (call(Call::Exit as u16), Status::NotAllowed),
+        (pool(2, 0), Status::BadBlock),
+        (pool(24, 0), Status::BadBlock),
+        (pool(u32::MAX.into(), 0), Status::BadBlock),
+        (pool(1, 4), Status::BadBlock),
+        (wide(1), Status::InvalidArgument),
+        (wide(2), Status::InvalidArgument),
     ];
-    for request in &bad {
-        assert_eq!(answer(&mut driver, request), INVALID, "{request:?}");
+    for (request, status) in &bad {
+        assert_eq!(answer(&mut driver, request), *status, "{request:?}");
     }
     driver.publish();
     assert_eq!((line.notified.get(), device.borrow_mut().take()), (0, 0));
@@ -131,12 +150,12 @@ fn a_full_queue_takes_more_when_it_has_room() {
         assert_eq!(driver.submit(&read(99, 0, 0, 1)), Submission::Full);
         assert_eq!(
             answer(&mut driver, &read(98, 0, 0, 0)),
-            INVALID,
+            Status::InvalidArgument,
             "even when full"
         );
         driver.publish();
         assert_eq!(device.borrow_mut().serve_all() as u64, chains);
-        assert_eq!(replies(&mut driver).len() as u64, chains);
+        assert_eq!(answers(&mut driver).len() as u64, chains);
         assert_eq!(driver.submit(&read(99, 0, 0, 1)), Submission::Accepted);
     }
 }
@@ -180,13 +199,13 @@ fn device_errors_and_short_transfers_fail_that_request_alone() {
         device.put_used(heads[1].into(), 512);
     }
     assert_eq!(
-        replies(&mut driver),
+        answers(&mut driver),
         [
-            (0, DEVICE_ERROR),
-            (1, DEVICE_ERROR),
-            (2, DONE),
-            (3, DEVICE_ERROR),
-            (4, DEVICE_ERROR)
+            (0, Status::DeviceError),
+            (1, Status::DeviceError),
+            (2, Status::Done),
+            (3, Status::DeviceError),
+            (4, Status::DeviceError)
         ]
     );
     assert_eq!((driver.failure(), line.stopped.get()), (None, 0));
@@ -253,9 +272,11 @@ fn seventy_thousand_requests_out_of_order() {
                 device.serve(choice, 0);
             }
         }
-        for (tag, status) in replies(&mut driver) {
-            assert_eq!(status, DONE);
-            let (block, sector, sectors) = waiting.remove(&tag).expect("answered once");
+        for completion in completions(&mut driver) {
+            assert_eq!(status(&completion), Status::Done);
+            let (block, sector, sectors) = waiting.remove(&completion.tag).expect("answered once");
+            assert_eq!(completion.block, block);
+            assert_eq!(completion.result, [sectors.into(), CAPACITY]);
             let first = block as usize * BLOCK_SIZE;
             let last = first + sectors as usize * 512 - 8;
             assert_eq!(memory.load64(first), sector_word(sector));

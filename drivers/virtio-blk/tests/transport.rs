@@ -54,7 +54,7 @@ fn a_good_device_comes_up() {
     assert_eq!(driver.submit(&read(1, 0, 0, 1)), Submission::Accepted);
     driver.publish();
     assert_eq!(function.0.borrow().notified, [(0x3000 + 3 * 4, 0)]);
-    driver.stop(DriverError::ServerLost);
+    driver.stop(DriverError::ClientLost);
     let s = function.0.borrow();
     assert_eq!((s.resets, s.status), (2, 0));
     assert_eq!(s.words[1] & 0xFFFF, 0x403, "no bus master any more");

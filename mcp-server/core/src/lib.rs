@@ -1,12 +1,22 @@
 //! The personality as a pure state machine.
 //!
-//! One [`Personality`] serves one cluster: it gives vcores to processes, answers their syscalls, runs the file service
-//! where the cluster has a block device, and forwards file calls to the cluster that has it where it does not. It has
-//! no clock, does no I/O and allocates nothing: all tables are fixed, and the world is behind one trait,
-//! [`Environment`].
+//! One [`Personality`] decides for one cluster: which processes there are and in which state, which vcores they have, which
+//! services they may use, and when vcores are woken. It carries no data: files and blocks are what services are for.
 //!
-//! Everything that a process, a peer cluster or a driver sends is hostile until it is checked. Misbehaviour ends the
-//! process or closes the channel that it came by, and nothing else.
+//! An [`Event`] goes in, [`Actions`] come out. It has no clock, does no I/O, and allocates only when it is made, as much as the
+//! plan says. Every call of a process is answered when it is taken, so there is no table of calls.
+//!
+//! What a process sends is hostile until it is checked. Misbehaviour ends that process and has no effect on another one.
+//!
+//! [`Personality`] is put together in `personality.rs` from parts that own their state:
+//!
+//! | module | owns |
+//! |---|---|
+//! | `process`, `table` | processes: state, generation, vcores, unfinished lines |
+//! | `vcore` | which vcores of a process are granted |
+//! | `alarms` | when vcores are to be woken |
+//! | `rights` | which services there are, and who may use them |
+//! | `calls` | what each call does: one function for each row of `atoll_abi::interface` |
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -20,32 +30,21 @@
     )
 )]
 
+extern crate alloc;
+
 #[cfg(test)]
 extern crate std;
 
-mod at_once;
-mod blocks;
+mod alarms;
 mod calls;
-mod channel;
-mod delivery;
-mod ending;
-mod environment;
-mod files;
-mod finish;
-mod forward;
-mod handles;
-mod local;
-mod lost;
+mod event;
 mod personality;
 pub mod print;
-pub mod process;
-mod service;
-mod tenant;
-pub mod triage;
+mod process;
+mod rights;
+pub mod state;
+mod table;
 pub mod vcore;
 
-pub use calls::CALLS;
-pub use channel::{CHANNEL_CREDITS, FIRST_CHANNEL_GENERATION};
-pub use environment::{Environment, PeerFault, SendRefused};
-pub use personality::{Counters, FAULT_STATUS, FIRST_GENERATION, Personality, Progress};
-pub use tenant::HANDLES_PER_PROCESS;
+pub use event::{Actions, Event};
+pub use personality::{BATCH, Counters, FAULT_STATUS, Personality};

@@ -1,392 +1,298 @@
-//! The personality of one cluster: its tables, and one step over all its sources.
+//! The personality of one cluster: its parts, put together, and what it does about each event.
 
-use atoll_abi::block::{BLOCK_SIZE, BlockReply, SECTORS_PER_BLOCK};
+use atoll_abi::interface::{ProcessCall, Request, request};
 use atoll_abi::layout::RING_SLOTS;
-use atoll_abi::message::MESSAGE_WORDS;
-use atoll_abi::plan::{MAX_CHANNELS, MAX_PROCESSES, NONE, Plan};
-use atoll_abi::syscall::{NO_BLOCK, Syscall};
+use atoll_abi::plan::Plan;
+use atoll_abi::process::ProcessId;
+use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Status, Syscall};
 use zerocopy::FromZeros;
 
-use crate::blocks::Blocks;
-use crate::calls::{CALLS, CallTable, List, NEVER, Origin};
-use crate::channel::{CHANNEL_CREDITS, ChannelState};
-use crate::environment::{Environment, PeerFault};
-use crate::files::{Files, Volume};
-use crate::process::State;
-use crate::tenant::{FileRoute, HANDLES_PER_PROCESS, Tenant};
+use crate::alarms::Alarms;
+use crate::calls::{Caller, Served, Serving};
+use crate::event::{Actions, Event};
+use crate::rights::Rights;
+use crate::state::State;
+use crate::table::ProcessTable;
 use crate::vcore::VcoreMap;
 
-/// Generation of every process: no process is restarted yet, so all are in their first incarnation.
-pub const FIRST_GENERATION: u32 = 1;
+pub use atoll_abi::process::BROKE_PROTOCOL as FAULT_STATUS;
 
-/// Exit status of a process that was ended because it broke the protocol of its rings.
-pub const FAULT_STATUS: u64 = u64::MAX;
+/// Calls that one [`Event::Calls`] brings at most.
+pub const BATCH: usize = RING_SLOTS / 2;
 
-/// Messages that one step takes from one source.
-const BATCH: usize = 32;
-
-/// What a step did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// Something was done; there may be more.
-    Worked,
-    /// Nothing was done, and a full ring keeps something back. Nobody rings when it has room: step again.
-    Stalled,
-    /// Nothing was done, and nothing will be until a message arrives.
-    Idle,
-}
-
-/// What went wrong with others, counted.
+/// What was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Requests of peers that carried another generation than the channel's.
-    pub stale_requests: u64,
-    /// Answers of peers that no call waits for, or that carried another generation than the channel's.
-    pub stale_answers: u64,
-    /// Replies of the block driver that no call waits for.
-    pub stale_replies: u64,
-    /// Answers of peers that are no answer to what was asked.
-    pub malformed_answers: u64,
-    /// Times that a channel was closed because its peer died or broke the protocol.
-    pub lost_channels: u64,
-    /// Processes that were ended because they broke the protocol.
+    /// Calls that were answered.
+    pub calls: u64,
+    /// Processes that were ended because they broke the protocol, or because a vcore took a fault.
     pub process_faults: u64,
-    /// Completions that were dropped because the process that would get them is dead or does not take them.
-    pub dropped_completions: u64,
+    /// Alarms that woke a vcore.
+    pub alarms: u64,
+}
+
+/// What the personality decides about.
+pub(crate) struct Parts {
+    pub(crate) processes: ProcessTable,
+    pub(crate) alarms: Alarms,
+    pub(crate) rights: Rights,
+}
+
+impl Parts {
+    /// What a call may use of the process that makes it; `None` where that life of the process is over.
+    #[inline]
+    fn serving(&mut self, process: ProcessId) -> Option<Serving<'_>> {
+        Some(Serving {
+            process: self.processes.get_mut(process)?,
+            alarms: &mut self.alarms,
+            rights: &self.rights,
+        })
+    }
+}
+
+impl Serving<'_> {
+    #[inline]
+    fn serve_one(
+        &mut self,
+        caller: Caller,
+        syscall: &Syscall,
+        exit: &mut Option<u64>,
+        actions: &mut impl Actions,
+    ) -> Served {
+        let state = self.process.state();
+        let issued = cfg!(feature = "planted-missing-generation-check")
+            || syscall.generation == caller.process.generation;
+        if !issued || matches!(state, State::Created | State::Dead) {
+            return Err(Status::NotAllowed);
+        }
+        // What came with an exit ends before it: afterwards the process takes no completion.
+        if exit.is_some() || state == State::Dying {
+            return self.serve_dying(caller, syscall, actions);
+        }
+        if syscall.call == Call::Exit as u16 {
+            *exit = Some(request::Exit::decode(syscall)?.status);
+        }
+        self.serve(caller, syscall, actions)
+    }
+
+    /// Serves a call of a process that is dying: what it printed before is still printed, everything else is cancelled.
+    fn serve_dying(
+        &mut self,
+        caller: Caller,
+        syscall: &Syscall,
+        actions: &mut impl Actions,
+    ) -> Served {
+        match ProcessCall::decode(syscall)? {
+            ProcessCall::Print(print) => self.print(caller, print, actions),
+            _ => Err(Status::Cancelled),
+        }
+    }
 }
 
 /// The personality of one cluster.
-///
-/// It is several hundred kilobytes: make it a static from [`Personality::vacant`], or box it.
-///
-/// Invariants, beside those of its parts:
-/// - A call is in the table from the moment its syscall is taken out of a ring until its completion is in one, and
-///   completes once.
-/// - A vcore's ring is not read while one of its completions could not be sent: a process that does not take its
-///   completions stops only itself.
-/// - A block is marked in use from when a read is accepted until it finishes; one read holds it.
-/// - Every client has a share of the call table that nobody else can use up.
 pub struct Personality {
-    pub(crate) cluster: u32,
-    pub(crate) processes: [Tenant; MAX_PROCESSES],
-    pub(crate) channels: [ChannelState; MAX_CHANNELS],
-    pub(crate) blocks: Blocks,
-    pub(crate) calls: CallTable,
-    pub(crate) files: Files,
-    pub(crate) server_pool: u32,
-    /// File calls that wait for the volume's header.
-    pub(crate) waiting: List,
-    /// Calls that wait to be sent to the block driver.
-    pub(crate) device: List,
-    /// Requests that the block driver has not answered.
-    pub(crate) device_unanswered: usize,
-    pub(crate) device_lost: bool,
-    /// Entries of the call table that one process may use.
-    pub(crate) share: usize,
-    pub(crate) counters: Counters,
-    /// Processes and channels of the plan: those from here on are none of anybody's.
-    pub(crate) process_end: usize,
-    pub(crate) channel_end: usize,
-    /// For each process, the vcores that have completions in line.
-    pub(crate) finished: [u16; MAX_PROCESSES],
-    /// No call's time is up before this, on the environment's clock.
-    pub(crate) earliest: u64,
-    /// Messages of all kinds that were sent.
-    pub(crate) delivered: u64,
+    parts: Parts,
+    counters: Counters,
+    /// Processes that are dying.
+    dying: usize,
+    /// The completions of the calls that are being answered.
+    completions: [Completion; BATCH],
 }
 
-/// What a step receives into.
-type Batch<T> = [T; BATCH];
-
 impl Personality {
-    /// A personality of no cluster: [`configure`](Personality::configure) it.
-    pub const fn vacant() -> Personality {
-        Personality {
-            cluster: NONE,
-            processes: [Tenant::UNUSED; MAX_PROCESSES],
-            channels: [ChannelState::UNUSED; MAX_CHANNELS],
-            blocks: Blocks::new(),
-            calls: CallTable::new(),
-            files: Files::new(),
-            server_pool: NONE,
-            waiting: List::EMPTY,
-            device: List::EMPTY,
-            device_unanswered: 0,
-            device_lost: false,
-            share: 0,
-            counters: Counters {
-                stale_requests: 0,
-                stale_answers: 0,
-                stale_replies: 0,
-                malformed_answers: 0,
-                lost_channels: 0,
-                process_faults: 0,
-                dropped_completions: 0,
-            },
-            process_end: 0,
-            channel_end: 0,
-            finished: [0; MAX_PROCESSES],
-            earliest: NEVER,
-            delivered: 0,
-        }
-    }
-
-    /// The personality of one cluster of a plan.
+    /// The personality of a cluster of a plan. No process has started.
     pub fn new(plan: &Plan, cluster: u32) -> Personality {
-        let mut personality = Personality::vacant();
-        personality.configure(plan, cluster);
-        personality
+        Personality {
+            parts: Parts {
+                processes: ProcessTable::new(plan, cluster),
+                alarms: Alarms::new(),
+                rights: Rights::new(plan),
+            },
+            counters: Counters::default(),
+            dying: 0,
+            completions: [Completion::new_zeroed(); BATCH],
+        }
     }
 
-    /// Makes a vacant personality that of one cluster of a plan.
-    pub fn configure(&mut self, plan: &Plan, cluster: u32) {
-        self.cluster = cluster;
-        self.process_end = plan.processes().len();
-        self.channel_end = plan.channels().len();
-        self.blocks.configure(plan);
-        if let Some(own) = plan.clusters().get(cluster as usize)
-            && own.block_device != NONE
-        {
-            self.files.volume = Volume::Loading;
-            self.server_pool = own.server_pool;
-        }
-        for (index, (state, channel)) in self.channels.iter_mut().zip(plan.channels()).enumerate() {
-            let Some(end) = channel.end_of(cluster) else {
-                continue;
-            };
-            let clients = plan.processes().iter().filter(|process| {
-                process.file_cluster == cluster && process.file_channel as usize == index
-            });
-            *state = ChannelState {
-                peer: channel.clusters.get(1 - end).copied().unwrap_or(NONE),
-                used: true,
-                handle_limit: clients.count() * HANDLES_PER_PROCESS,
-                ..ChannelState::UNUSED
-            };
-        }
-        for (tenant, process) in self.processes.iter_mut().zip(plan.processes()) {
-            if process.cluster != cluster {
-                continue;
+    /// Decides about an event. `now` is in nanoseconds, on a clock that never goes backwards. An event of a life of a
+    /// process that is over has no effect.
+    pub fn handle(&mut self, now: u64, event: Event<'_>, actions: &mut impl Actions) {
+        match event {
+            Event::Start { process: id } => {
+                if let Some(process) = self.parts.processes.at_mut(usize::from(id.index)) {
+                    process.start(id.generation, actions);
+                }
             }
-            let channel = u8::try_from(process.file_channel).ok().filter(|&index| {
-                self.channels
-                    .get(usize::from(index))
-                    .is_some_and(|c| c.used)
-            });
-            *tenant = Tenant {
-                used: true,
-                generation: FIRST_GENERATION,
-                vcores: VcoreMap::new(process.vcores as usize),
-                pool: process.pool,
-                files: match channel {
-                    _ if process.file_cluster == cluster => FileRoute::Here,
-                    Some(channel) => FileRoute::Channel(channel),
-                    None => FileRoute::Nobody,
-                },
-                ..Tenant::UNUSED
+            Event::Adopt {
+                process: id,
+                granted,
+                many_core,
+            } => {
+                if let Some(process) = self.parts.processes.at_mut(usize::from(id.index)) {
+                    process.adopt(id.generation, granted, many_core, actions);
+                }
+            }
+            Event::Calls {
+                process,
+                vcore,
+                unread,
+                calls,
+            } => {
+                let caller = Caller {
+                    process,
+                    vcore,
+                    unread,
+                    now,
+                };
+                self.answer(caller, calls, actions);
+            }
+            Event::BrokenRing { process } => {
+                if self.stop(process, FAULT_STATUS, actions) {
+                    self.counters.process_faults += 1;
+                    actions.print_line(process, "ended: it broke the protocol of its rings");
+                }
+            }
+            Event::Faulted { process, status } => {
+                if self.stop(process, status, actions) {
+                    self.counters.process_faults += 1;
+                }
+            }
+            Event::Drained { process } => {
+                if let Some(process) = self.parts.processes.get_mut(process)
+                    && process.end(actions)
+                {
+                    self.dying -= 1;
+                }
+            }
+            Event::Time => self.ring_alarms(now, actions),
+        }
+    }
+
+    /// Answers calls that were taken from the ring of a vcore together.
+    fn answer(&mut self, caller: Caller, calls: &[Syscall], actions: &mut impl Actions) {
+        let mut exit = None;
+        let mut count = 0;
+        // Looked up once for all calls: none of them takes a process out of the table.
+        let mut serving = self.parts.serving(caller.process);
+        for (completion, syscall) in self.completions.iter_mut().zip(calls) {
+            let served = match &mut serving {
+                Some(serving) => serving.serve_one(caller, syscall, &mut exit, actions),
+                None => Err(Status::NotAllowed),
             };
+            let (status, result) = match served {
+                Ok(result) => (Status::Done, result),
+                Err(status) => (status, [0; 2]),
+            };
+            *completion = Completion::of(syscall, status, result);
+            // What such a call has in that field is no block of the process's.
+            completion.block = NO_BLOCK;
+            count += 1;
         }
-        let channels = self.channels.iter().filter(|channel| channel.used).count();
-        let processes = self.processes.iter().filter(|tenant| tenant.used).count();
-        self.share = (CALLS - 1 - channels * CHANNEL_CREDITS) / processes.max(1);
-    }
-
-    /// Starts every process of the cluster on its vcore 0, and the reading of the volume's header.
-    pub fn start<E: Environment>(&mut self, environment: &mut E) {
-        if self.files.volume == Volume::Loading {
-            self.load_volume();
+        self.counters.calls += count as u64;
+        if let Some(status) = exit {
+            self.stop(caller.process, status, actions);
         }
-        for process in 0..self.process_end {
-            self.start_process(process, environment);
-        }
-    }
-
-    /// Does bounded work over all sources: at most a fixed number of messages from each of them.
-    pub fn step<E: Environment>(&mut self, environment: &mut E) -> Progress {
-        let mut worked = self.expire(environment);
-        worked |= self.take_replies(environment);
-        worked |= self.take_messages(environment);
-        worked |= self.take_syscalls(environment);
-        worked |= self.serve_waiting();
-        let (sent, stalled) = self.deliver(environment);
-        worked |= sent;
-        worked |= self.retire(environment);
-        match (worked, stalled) {
-            (true, _) => Progress::Worked,
-            (false, true) => Progress::Stalled,
-            (false, false) => Progress::Idle,
+        let completions = self.completions.get(..count).unwrap_or_default();
+        if !completions.is_empty() {
+            actions.complete(caller.process, caller.vcore, completions);
+            if cfg!(feature = "planted-double-completion") {
+                actions.complete(caller.process, caller.vcore, completions);
+            }
         }
     }
 
-    /// Whether a step would take a syscall from the ring of a vcore now. Where it would not, a message there is no
-    /// reason to stay awake.
-    pub fn listens(&self, process: usize, vcore: usize) -> bool {
-        self.processes.get(process).is_some_and(|tenant| {
-            tenant.is_alive()
-                && tenant.outstanding < self.share
-                && vcore < tenant.vcores.limit()
-                && tenant.rings.get(vcore).is_some_and(|ring| !ring.refused)
+    /// Stops a process that is alive, with an exit status; whether it was.
+    fn stop(&mut self, id: ProcessId, status: u64, actions: &mut impl Actions) -> bool {
+        let stopped = self
+            .parts
+            .processes
+            .get_mut(id)
+            .is_some_and(|process| process.stop(status, actions));
+        if stopped {
+            self.dying += 1;
+            self.parts.alarms.clear(id);
+        }
+        stopped
+    }
+
+    /// Wakes the vcores whose alarm is due; one that gave itself back is granted again.
+    fn ring_alarms(&mut self, now: u64, actions: &mut impl Actions) {
+        while let Some((index, vcore)) = self.parts.alarms.take_due(now) {
+            let Some(process) = self.parts.processes.at_mut(index) else {
+                continue;
+            };
+            self.counters.alarms += 1;
+            if process.may_return(vcore) {
+                process.grant(Some(vcore), actions);
+            }
+            actions.wake_vcore(process.id(), vcore);
+        }
+    }
+
+    /// When [`Event::Time`] is due, on the clock of [`Personality::handle`], even if nothing happens before.
+    pub fn next_alarm(&self) -> Option<u64> {
+        self.parts.alarms.next()
+    }
+
+    /// How many calls may be taken from the ring of a vcore, where its ring of completions has so many free slots: each is
+    /// answered with one completion.
+    #[inline]
+    pub fn room(&self, process: ProcessId, vcore: usize, free: usize) -> usize {
+        match self.listens(process, vcore) {
+            true if cfg!(feature = "planted-unreserved-completion") => BATCH,
+            true => free.min(BATCH),
+            false => 0,
+        }
+    }
+
+    /// Whether calls are taken from the ring of a vcore. Where not, a message there is no reason to stay awake.
+    #[inline]
+    pub fn listens(&self, process: ProcessId, vcore: usize) -> bool {
+        self.parts.processes.get(process).is_some_and(|process| {
+            !matches!(process.state(), State::Created | State::Dead)
+                && vcore < process.vcores().limit()
         })
     }
 
-    /// Whether a step would take a message from a channel now.
-    pub fn listens_to_channel(&self, channel: usize) -> bool {
-        self.channels
-            .get(channel)
-            .is_some_and(ChannelState::is_open)
+    /// The present life of the process of an index; `None` where it is none of this cluster.
+    pub fn process(&self, index: usize) -> Option<ProcessId> {
+        self.parts.processes.at(index).map(|process| process.id())
     }
 
-    /// Whether a step would take a reply of the block driver now.
-    pub fn listens_to_driver(&self) -> bool {
-        self.files.volume != Volume::Absent && !self.device_lost
+    /// Whether a process is dying: [`Event::Drained`] is due when its rings are empty.
+    pub fn is_dying(&self, process: ProcessId) -> bool {
+        self.state(process) == Some(State::Dying)
     }
 
-    /// The state of a process; `None` where it is none of this cluster.
-    pub fn state(&self, process: usize) -> Option<State> {
-        let tenant = self.processes.get(process)?;
-        tenant.used.then_some(tenant.state)
+    /// How many processes are [dying](Personality::is_dying).
+    #[inline]
+    pub fn dying(&self) -> usize {
+        self.dying
     }
 
-    /// The vcore map of a process; `None` where it is none of this cluster.
-    pub fn vcores(&self, process: usize) -> Option<&VcoreMap> {
-        let tenant = self.processes.get(process)?;
-        tenant.used.then_some(&tenant.vcores)
+    /// The state of a process; `None` where that life of it is over.
+    pub fn state(&self, process: ProcessId) -> Option<State> {
+        self.parts
+            .processes
+            .get(process)
+            .map(|process| process.state())
+    }
+
+    /// The vcore map of a process.
+    pub fn vcores(&self, process: ProcessId) -> Option<&VcoreMap> {
+        self.parts
+            .processes
+            .get(process)
+            .map(|process| process.vcores())
     }
 
     /// Whether every process of the cluster is dead.
     pub fn finished(&self) -> bool {
-        self.processes
-            .iter()
-            .all(|tenant| !tenant.used || tenant.state == State::Dead)
+        self.parts.processes.all_dead()
     }
 
-    /// How many calls are outstanding.
-    pub fn outstanding(&self) -> usize {
-        self.calls.live()
-    }
-
-    /// How many blocks are being read into.
-    pub fn blocks_in_use(&self) -> usize {
-        self.blocks.taken()
-    }
-
-    /// How many files are open here.
-    pub fn open_files(&self) -> usize {
-        self.files.open_count()
-    }
-
-    /// What went wrong with others.
+    /// What was counted.
     pub fn counters(&self) -> Counters {
         self.counters
-    }
-
-    fn load_volume(&mut self) {
-        let header = Syscall {
-            tag: 0,
-            call: 0,
-            pool: 0,
-            handle: 0,
-            arguments: [0; 4],
-            block: NO_BLOCK,
-            generation: FIRST_GENERATION,
-        };
-        let Some(id) = self.calls.insert(header, Origin::Volume) else {
-            return;
-        };
-        if let Some(entry) = self.calls.get_mut(id) {
-            entry.pool = self.server_pool;
-            entry.syscall.block = 0;
-            entry.bytes = BLOCK_SIZE as u32;
-            entry.sector = 0;
-            const { assert!(BLOCK_SIZE as u64 / SECTORS_PER_BLOCK == 512) };
-        }
-        self.calls.push(&mut self.device, id);
-    }
-
-    fn take_replies<E: Environment>(&mut self, environment: &mut E) -> bool {
-        if !self.listens_to_driver() || !environment.has_replies() {
-            return false;
-        }
-        let mut batch: Batch<_> = [BlockReply::new_zeroed(); BATCH];
-        match environment.receive_replies(&mut batch) {
-            Ok(count) => {
-                for reply in batch.iter().take(count) {
-                    self.on_reply(*reply, environment);
-                }
-                count > 0
-            }
-            Err(PeerFault) => {
-                self.lose_driver();
-                true
-            }
-        }
-    }
-
-    fn take_messages<E: Environment>(&mut self, environment: &mut E) -> bool {
-        let mut worked = false;
-        for channel in 0..self.channel_end as u8 {
-            let index = usize::from(channel);
-            if !self.listens_to_channel(index) || !environment.has_messages(index) {
-                continue;
-            }
-            let mut batch: Batch<_> = [[0; MESSAGE_WORDS]; BATCH];
-            match environment.receive_channel(usize::from(channel), &mut batch) {
-                Ok(count) => {
-                    for message in batch.iter().take(count) {
-                        // One of them may have closed the channel.
-                        if self.listens_to_channel(usize::from(channel)) {
-                            self.on_message(channel, message);
-                        }
-                    }
-                    worked |= count > 0;
-                }
-                Err(PeerFault) => {
-                    self.lose_channel(channel);
-                    worked = true;
-                }
-            }
-        }
-        worked
-    }
-
-    fn take_syscalls<E: Environment>(&mut self, environment: &mut E) -> bool {
-        let mut worked = false;
-        for process in 0..self.process_end {
-            let vcores = self
-                .processes
-                .get(process)
-                .map_or(0, |tenant| tenant.vcores.limit());
-            for vcore in 0..vcores {
-                if !self.listens(process, vcore) || !environment.has_syscalls(process, vcore) {
-                    continue;
-                }
-                let mut batch: Batch<_> = [Syscall::new_zeroed(); BATCH];
-                let room = self.room(process, vcore).min(BATCH);
-                let taken = batch.get_mut(..room).unwrap_or_default();
-                match environment.receive_syscalls(process, vcore, taken) {
-                    Ok(count) => {
-                        let taken = taken.get(..count).unwrap_or_default();
-                        self.accept_batch(process, vcore, taken, environment);
-                        worked |= count > 0;
-                    }
-                    Err(PeerFault) => {
-                        self.fault_process(process, environment);
-                        worked = true;
-                    }
-                }
-            }
-        }
-        worked
-    }
-
-    /// Syscalls that a process may still have in the table of calls.
-    fn room(&self, process: usize, vcore: usize) -> usize {
-        let Some(tenant) = self.processes.get(process) else {
-            return 0;
-        };
-        let outstanding = tenant.rings.get(vcore).map_or(0, |ring| ring.outstanding);
-        // One more than its ring has places for completions: a process that goes beyond them is found out.
-        let places = RING_SLOTS + 1 - outstanding.min(RING_SLOTS);
-        (self.share - tenant.outstanding.min(self.share)).min(places)
     }
 }

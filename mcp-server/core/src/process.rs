@@ -1,118 +1,205 @@
-//! The states of a process.
-//!
-//! They and the transitions between them are those of Akaros (`__proc_set_state` in `kern/src/process.c`), with `Dead`
-//! for a process whose last reference is gone.
+//! A process: its state, its vcores, and what it prints.
 
-/// What a process is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum State {
-    /// It exists and was never runnable.
-    #[default]
-    Created,
-    /// A single-core process that waits for its core.
-    RunnableS,
-    /// A single-core process on its core.
-    RunningS,
-    /// It gave its last vcore back and waits for a completion.
-    Waiting,
-    /// A many-core process that waits for cores.
-    RunnableM,
-    /// A many-core process on at least one core.
-    RunningM,
-    /// It runs no more; calls that nobody can take back are still under way.
-    Dying,
-    /// Nothing of it is left.
-    Dead,
+use alloc::boxed::Box;
+use alloc::vec;
+
+use atoll_abi::process::ProcessId;
+
+use crate::event::Actions;
+use crate::print::Line;
+use crate::state::State;
+use crate::vcore::VcoreMap;
+
+/// One process of the cluster.
+pub(crate) struct Process {
+    id: ProcessId,
+    state: State,
+    /// It became a many-core process.
+    many_core: bool,
+    vcores: VcoreMap,
+    /// The unfinished line of each vcore.
+    lines: Box<[Line]>,
+    exit_status: u64,
 }
 
-/// A transition that the process model does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransitionRefused {
-    /// The state that the process is in, and stays in.
-    pub from: State,
-    /// The state that was asked for.
-    pub to: State,
-}
-
-impl State {
-    /// Every state, for tables and tests.
-    pub const ALL: [State; 8] = [
-        State::Created,
-        State::RunnableS,
-        State::RunningS,
-        State::Waiting,
-        State::RunnableM,
-        State::RunningM,
-        State::Dying,
-        State::Dead,
-    ];
-
-    /// The state after a transition.
-    ///
-    /// # Errors
-    /// Names both states where the process model does not allow it.
-    pub fn transition(self, to: State) -> Result<State, TransitionRefused> {
-        use State::*;
-        let allowed = match self {
-            Created => matches!(to, RunnableS | Dying),
-            RunnableS => matches!(to, RunningS | Dying),
-            RunningS => matches!(to, RunnableS | RunnableM | Waiting | Dying),
-            Waiting => matches!(to, RunnableS | RunnableM | Dying),
-            RunnableM => matches!(to, RunningM | Dying),
-            RunningM => matches!(to, RunnableS | RunnableM | Waiting | Dying),
-            Dying => matches!(to, Dead),
-            Dead => false,
-        };
-        if allowed {
-            Ok(to)
-        } else {
-            Err(TransitionRefused { from: self, to })
+impl Process {
+    /// The process of an index, which has not started.
+    pub(crate) fn new(index: u16, vcores: usize) -> Process {
+        let map = VcoreMap::new(vcores);
+        Process {
+            id: ProcessId {
+                index,
+                generation: 0,
+            },
+            state: State::Created,
+            many_core: false,
+            vcores: map,
+            lines: vec![Line::EMPTY; map.limit()].into_boxed_slice(),
+            exit_status: 0,
         }
     }
 
-    /// Whether a process in this state may still make syscalls.
-    pub fn is_alive(self) -> bool {
-        !matches!(self, State::Created | State::Dying | State::Dead)
+    pub(crate) fn id(&self) -> ProcessId {
+        self.id
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
 
-    /// One row for each state before, one column for each state after, both in the order of [`State::ALL`].
-    const TABLE: [&str; 8] = [
-        ".x....x.", // Created
-        "..x...x.", // RunnableS
-        ".x.xx.x.", // RunningS
-        ".x..x.x.", // Waiting
-        ".....xx.", // RunnableM
-        ".x.xx.x.", // RunningM
-        ".......x", // Dying
-        "........", // Dead
-    ];
+    pub(crate) fn vcores(&self) -> &VcoreMap {
+        &self.vcores
+    }
 
-    #[test]
-    fn every_pair_of_states_is_as_in_the_table() {
-        let mut allowed = 0;
-        for (from, row) in State::ALL.into_iter().zip(TABLE) {
-            for (to, mark) in State::ALL.into_iter().zip(row.chars()) {
-                let expected = if mark == 'x' {
-                    allowed += 1;
-                    Ok(to)
-                } else {
-                    Err(TransitionRefused { from, to })
-                };
-                assert_eq!(from.transition(to), expected, "{from:?} to {to:?}");
+    fn transition(&mut self, to: State) -> bool {
+        match self.state.transition(to) {
+            Ok(state) => {
+                self.state = state;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Begins a life of it in a generation; `false` where it runs, or the generation is not a later one.
+    fn begin(&mut self, generation: u32) -> bool {
+        let ended = matches!(self.state, State::Created | State::Dead);
+        if !ended || generation <= self.id.generation {
+            return false;
+        }
+        let id = ProcessId {
+            generation,
+            ..self.id
+        };
+        *self = Process {
+            id,
+            ..Process::new(id.index, self.vcores.limit())
+        };
+        self.transition(State::RunnableS);
+        true
+    }
+
+    /// Starts it in a generation, on its vcore 0.
+    pub(crate) fn start(&mut self, generation: u32, actions: &mut impl Actions) {
+        if self.begin(generation) {
+            self.grant(None, actions);
+        }
+    }
+
+    /// Takes it over as it runs. Where it has no vcore it may have waited for an alarm that is lost, so it gets vcore 0 back.
+    pub(crate) fn adopt(
+        &mut self,
+        generation: u32,
+        granted: u64,
+        many_core: bool,
+        actions: &mut impl Actions,
+    ) {
+        if !self.begin(generation) {
+            return;
+        }
+        self.transition(State::RunningS);
+        if many_core {
+            self.transition(State::RunnableM);
+            self.transition(State::RunningM);
+            self.many_core = true;
+        }
+        self.vcores.adopt(granted);
+        if self.vcores.count() == 0 {
+            self.transition(State::Waiting);
+            self.grant(Some(0), actions);
+        }
+    }
+
+    /// Turns it into a many-core process; `false` where it is none that can become one. Its core stays its own through the
+    /// change, as vcore 0.
+    pub(crate) fn become_many_core(&mut self) -> bool {
+        let becomes = self.state == State::RunningS && self.transition(State::RunnableM);
+        if becomes {
+            self.many_core = true;
+            self.transition(State::RunningM);
+        }
+        becomes
+    }
+
+    pub(crate) fn is_many_core_and_runs(&self) -> bool {
+        self.state == State::RunningM
+    }
+
+    /// Grants a vcore, a particular one or the next one, and starts it; `false` where there is none.
+    #[inline(never)]
+    pub(crate) fn grant(&mut self, vcore: Option<usize>, actions: &mut impl Actions) -> bool {
+        let granted = match vcore {
+            Some(vcore) => self.vcores.grant_vcore(vcore).then_some(vcore),
+            None => self.vcores.grant(),
+        };
+        let Some(vcore) = granted else {
+            return false;
+        };
+        // A process that waited becomes runnable; one that is runnable and has a core runs.
+        let (runnable, running) = match self.many_core {
+            true => (State::RunnableM, State::RunningM),
+            false => (State::RunnableS, State::RunningS),
+        };
+        if self.state == State::Waiting {
+            self.transition(runnable);
+        }
+        if self.state == runnable {
+            self.transition(running);
+        }
+        actions.publish_granted(self.id, self.vcores.granted());
+        actions.start_vcore(self.id, vcore);
+        true
+    }
+
+    /// Takes a vcore back that is given back.
+    pub(crate) fn give_back(&mut self, vcore: usize, actions: &mut impl Actions) {
+        if !self.vcores.give_back(vcore) {
+            return;
+        }
+        if self.vcores.count() == 0 {
+            self.transition(State::Waiting);
+        }
+        actions.publish_granted(self.id, self.vcores.granted());
+        actions.stop_vcore(self.id, vcore);
+    }
+
+    /// Whether a vcore that gave itself back may be granted again without being asked for: a single-core process has its
+    /// vcore 0 alone.
+    pub(crate) fn may_return(&self, vcore: usize) -> bool {
+        self.state.is_alive() && self.vcores.has_yielded(vcore) && (self.many_core || vcore == 0)
+    }
+
+    /// Adds a piece of text to the line of a vcore.
+    pub(crate) fn print(&mut self, vcore: usize, piece: &[u8], actions: &mut impl Actions) {
+        if let Some(line) = self.lines.get_mut(vcore) {
+            line.push(piece, |line| actions.print_line(self.id, line));
+        }
+    }
+
+    /// Stops all vcores; from now on the process is dying. `false` where it has not started, or is dying or dead.
+    pub(crate) fn stop(&mut self, status: u64, actions: &mut impl Actions) -> bool {
+        if !self.state.is_alive() || !self.transition(State::Dying) {
+            return false;
+        }
+        self.exit_status = status;
+        for vcore in 0..self.vcores.limit() {
+            if self.vcores.give_back(vcore) {
+                actions.stop_vcore(self.id, vcore);
             }
         }
-        assert_eq!(allowed, 18);
+        actions.publish_granted(self.id, self.vcores.granted());
+        true
     }
 
-    #[test]
-    fn the_dead_stay_dead() {
-        for to in State::ALL {
-            assert!(State::Dead.transition(to).is_err());
+    /// Ends a dying process: prints what it left unfinished, and reports its end. `false` where it was not dying.
+    pub(crate) fn end(&mut self, actions: &mut impl Actions) -> bool {
+        if !self.transition(State::Dead) {
+            return false;
         }
+        for line in &mut self.lines {
+            line.finish(|line| actions.print_line(self.id, line));
+        }
+        actions.process_ended(self.id, self.exit_status, self.vcores.most());
+        true
     }
 }

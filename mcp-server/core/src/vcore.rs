@@ -46,6 +46,18 @@ impl VcoreMap {
         map
     }
 
+    /// Takes over the vcores that are granted to a process that runs. Each vcore may have run before.
+    pub(crate) fn adopt(&mut self, granted: u64) {
+        let map = VcoreMap::new(self.limit);
+        *self = VcoreMap {
+            started: ((1u128 << map.limit) - 1) as u64,
+            ..map
+        };
+        for vcore in (0..self.limit).filter(|vcore| granted & 1 << vcore != 0) {
+            self.grant_vcore(vcore);
+        }
+    }
+
     /// How many vcores the process may have.
     pub fn limit(&self) -> usize {
         self.limit

@@ -1,309 +1,311 @@
-//! Vcores, printing and the end of a process.
+//! Vcores, alarms, connections, printing, and the end of a process.
 
 mod common;
 
-use atoll_abi::layout::RING_SLOTS;
-use atoll_abi::syscall::{Call, Status, Syscall};
-use atoll_core::process::State;
-use atoll_core::{FAULT_STATUS, Personality, Progress};
+use atoll_abi::interface::{Request, request};
+use atoll_abi::name::Name;
+use atoll_abi::plan::ServiceKind;
+use atoll_abi::process::{FAULTED, ProcessId};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_core::state::State;
+use atoll_core::{Event, FAULT_STATUS, Personality};
 use common::*;
 
-fn request(count: u64) -> Syscall {
-    Syscall {
-        arguments: [count, 0, 0, 0],
-        ..call(Call::RequestVcores, 5)
-    }
-}
-
-fn exit(code: u64) -> Syscall {
-    Syscall {
-        arguments: [code, 0, 0, 0],
-        ..call(Call::Exit, 6)
-    }
-}
-
-fn many_core() -> (Box<Personality>, Fake) {
-    let (mut personality, mut fake) = started();
-    let answer = ask(&mut personality, &mut fake, 0, call(Call::BecomeMcp, 1));
-    assert_eq!((status(&answer), answer.result[0]), (Status::Done, 1));
-    fake.events.clear();
-    (personality, fake)
-}
-
-fn ends(fake: &Fake) -> usize {
-    fake.events
-        .iter()
-        .filter(|event| matches!(event, Event::Ended(..)))
-        .count()
-}
-
 #[test]
-fn every_process_starts_on_vcore_0() {
-    let (personality, fake) = started();
-    let expected: Vec<Event> = [0, 1]
+fn processes_of_the_cluster_start_on_vcore_0() {
+    let mut cluster = Cluster {
+        personality: Personality::new(&plan(), 0),
+        record: Record::default(),
+        now: 0,
+    };
+    for index in 0..4 {
+        cluster.event(start(index, 1));
+    }
+    let expected: Vec<Done> = [0, 1]
         .into_iter()
-        .flat_map(|process| [Event::Granted(process, 1), Event::Start(process, 0)])
+        .flat_map(|process| [Done::Granted(process, 1), Done::Start(process, 0)])
         .collect();
-    assert_eq!(fake.events, expected);
-    assert_eq!(personality.state(0), Some(State::RunningS));
-    assert_eq!(personality.state(2), None);
+    assert_eq!(cluster.done(), expected);
+    assert_eq!(
+        cluster.personality.state(cluster.id(0)),
+        Some(State::RunningS)
+    );
+    assert_eq!(cluster.personality.process(2), None);
 }
 
 #[test]
 fn a_single_core_process_gets_no_vcores() {
-    let (mut personality, mut fake) = started();
-    let answer = ask(&mut personality, &mut fake, 0, request(2));
-    assert_eq!(status(&answer), Status::NotAllowed);
+    let mut cluster = Cluster::started();
+    assert_eq!(cluster.ask(0, vcores(2)).0, Status::NotAllowed);
 }
 
 #[test]
 fn a_many_core_process_gets_what_the_plan_has() {
-    let (mut personality, mut fake) = many_core();
-    let again = ask(&mut personality, &mut fake, 0, call(Call::BecomeMcp, 1));
-    assert_eq!(status(&again), Status::NotAllowed);
-    assert_eq!(ask(&mut personality, &mut fake, 0, request(2)).result[0], 2);
-    assert_eq!(
-        ask(&mut personality, &mut fake, 0, request(u64::MAX)).result[0],
-        4
-    );
-    assert_eq!(ask(&mut personality, &mut fake, 0, request(1)).result[0], 4);
-    assert_eq!(
-        status(&ask(&mut personality, &mut fake, 0, request(0))),
-        Status::InvalidArgument
-    );
-    let starts: Vec<Event> = (1..4)
-        .flat_map(|vcore| [Event::Granted(0, (2 << vcore) - 1), Event::Start(0, vcore)])
+    let mut cluster = Cluster::started();
+    let become_mcp = request::BecomeMcp {}.encode();
+    assert_eq!(cluster.ask(0, become_mcp), (Status::Done, [1, 0]));
+    assert_eq!(cluster.ask(0, become_mcp).0, Status::NotAllowed);
+    assert_eq!(cluster.ask(0, vcores(2)), (Status::Done, [2, 0]));
+    assert_eq!(cluster.ask(0, vcores(u64::MAX)), (Status::Done, [4, 0]));
+    assert_eq!(cluster.ask(0, vcores(1)), (Status::Done, [4, 0]));
+    assert_eq!(cluster.ask(0, vcores(0)).0, Status::InvalidArgument);
+    let starts: Vec<Done> = (1..4)
+        .flat_map(|vcore| [Done::Granted(0, (2 << vcore) - 1), Done::Start(0, vcore)])
         .collect();
-    assert_eq!(fake.events, starts);
+    let mut done = cluster.done();
+    done.retain(|done| !matches!(done, Done::Completed(..)));
+    assert_eq!(done.remove(0), Done::ManyCore(0));
+    assert_eq!(done, starts);
 }
 
 #[test]
 fn the_last_yielded_vcore_comes_back_first() {
-    let (mut personality, mut fake) = many_core();
-    ask(&mut personality, &mut fake, 0, request(4));
-    fake.events.clear();
+    let mut cluster = Cluster::many_core();
     for vcore in [1, 3] {
-        fake.submit(0, vcore, call(Call::YieldVcore, 7));
-        settle(&mut personality, &mut fake);
-        assert_eq!(status(&fake.take(0, vcore).unwrap()), Status::Done);
+        assert_eq!(cluster.ask_on(0, vcore, yields()).0, Status::Done);
     }
-    assert_eq!(ask(&mut personality, &mut fake, 0, request(3)).result[0], 3);
+    assert_eq!(cluster.ask(0, vcores(3)), (Status::Done, [3, 0]));
+    let mut done = cluster.done();
+    done.retain(|done| !matches!(done, Done::Completed(0, 0, _)));
     assert_eq!(
-        fake.events,
+        done,
         [
-            Event::Granted(0, 0b1101),
-            Event::Stop(0, 1),
-            Event::Granted(0, 0b0101),
-            Event::Stop(0, 3),
-            Event::Granted(0, 0b1101),
-            Event::Start(0, 3),
+            Done::Granted(0, 0b1101),
+            Done::Stop(0, 1),
+            Done::Completed(0, 1, 1),
+            Done::Granted(0, 0b0101),
+            Done::Stop(0, 3),
+            Done::Completed(0, 3, 1),
+            Done::Granted(0, 0b1101),
+            Done::Start(0, 3),
         ]
     );
-    fake.submit(0, 1, call(Call::YieldVcore, 7));
-    settle(&mut personality, &mut fake);
-    assert_eq!(status(&fake.take(0, 1).unwrap()), Status::NotAllowed);
+    assert_eq!(cluster.ask_on(0, 1, yields()).0, Status::NotAllowed);
 }
 
 #[test]
-fn the_last_vcore_waits_for_a_completion_and_for_nothing_else() {
-    for process in [0, 1] {
-        let (mut personality, mut fake) = many_core();
-        let answer = ask(
-            &mut personality,
-            &mut fake,
-            process,
-            call(Call::YieldVcore, 7),
-        );
-        assert_eq!(status(&answer), Status::NotAllowed);
-
-        let handle = ask(&mut personality, &mut fake, process, open("input")).result[0] as u32;
-        fake.events.clear();
-        fake.submit(process, 0, read(handle, 0, 4096, 0));
-        fake.submit(process, 0, call(Call::YieldVcore, 7));
-        while personality.step(&mut fake) == Progress::Worked {}
-        assert_eq!(personality.state(process), Some(State::Waiting));
-        assert_eq!(
-            fake.take(process, 0).map(|c| (c.tag, status(&c))),
-            Some((7, Status::Done))
-        );
-        settle(&mut personality, &mut fake);
-        assert_eq!(
-            fake.take(process, 0).map(|c| (c.tag, status(&c))),
-            Some((2, Status::Done))
-        );
-        let running = if process == 0 {
-            State::RunningM
-        } else {
-            State::RunningS
-        };
-        assert_eq!(personality.state(process), Some(running));
-        assert_eq!(
-            fake.events,
-            [
-                Event::Granted(process, 0),
-                Event::Stop(process, 0),
-                Event::Granted(process, 1),
-                Event::Start(process, 0),
-            ]
-        );
-    }
+fn a_vcore_that_has_completions_to_take_stays() {
+    let mut cluster = Cluster::many_core();
+    let completions = cluster.calls_with(0, 1, 1, &[yields()]);
+    assert_eq!(Status::from_raw(completions[0].status), Status::Busy);
 }
 
 #[test]
-fn a_vcore_that_has_not_seen_a_completion_does_not_yield() {
-    let (mut personality, mut fake) = many_core();
-    ask(&mut personality, &mut fake, 0, request(2));
-    fake.submit(0, 1, print("x"));
-    settle(&mut personality, &mut fake);
-    fake.submit(0, 1, call(Call::YieldVcore, 7));
-    settle(&mut personality, &mut fake);
-    assert_eq!(status(&fake.take(0, 1).unwrap()), Status::Done);
-    assert_eq!(status(&fake.take(0, 1).unwrap()), Status::Busy);
-    assert_eq!(personality.vcores(0).unwrap().granted(), 0b11);
-}
-
-#[test]
-fn pieces_of_text_become_lines_of_their_vcore() {
-    let (mut personality, mut fake) = started();
-    fake.events.clear();
-    fake.submit(0, 0, print("one "));
-    fake.submit(0, 1, print("two\n"));
-    fake.submit(0, 0, print("line\nrest"));
-    fake.submit(
-        0,
-        0,
-        Syscall {
-            block: 33,
-            ..print("")
-        },
+fn the_last_vcore_may_go_only_with_an_alarm_that_brings_it_back() {
+    let mut cluster = Cluster::started();
+    assert_eq!(cluster.ask(0, yields()).0, Status::NotAllowed);
+    let both = cluster.calls(0, 0, &[alarm(50), yields()]);
+    assert!(both.iter().all(|it| it.status == Status::Done as u32));
+    let id = cluster.id(0);
+    assert_eq!(cluster.personality.state(id), Some(State::Waiting));
+    assert_eq!(cluster.personality.next_alarm(), Some(50));
+    cluster.done();
+    cluster.now = 49;
+    cluster.event(Event::Time);
+    assert_eq!(cluster.done(), []);
+    cluster.now = 50;
+    cluster.event(Event::Time);
+    assert_eq!(
+        cluster.done(),
+        [Done::Granted(0, 1), Done::Start(0, 0), Done::Wake(0, 0)]
     );
-    fake.submit(0, 0, exit(7));
-    settle(&mut personality, &mut fake);
-    let lines: Vec<&str> = fake
-        .events
+    assert_eq!(cluster.personality.state(id), Some(State::RunningS));
+    cluster.event(Event::Time);
+    assert_eq!(
+        (cluster.done(), cluster.personality.next_alarm()),
+        (vec![], None)
+    );
+}
+
+#[test]
+fn a_later_alarm_replaces_the_earlier_one() {
+    let mut cluster = Cluster::many_core();
+    cluster.ask_on(0, 1, alarm(10));
+    cluster.ask_on(0, 1, alarm(30));
+    cluster.ask_on(0, 2, alarm(20));
+    cluster.ask(1, alarm(u64::MAX));
+    cluster.done();
+    cluster.now = 25;
+    cluster.event(Event::Time);
+    assert_eq!(cluster.done(), [Done::Wake(0, 2)]);
+    assert_eq!(cluster.personality.next_alarm(), Some(30));
+}
+
+#[test]
+fn a_dead_process_has_no_alarms() {
+    let mut cluster = Cluster::started();
+    cluster.ask(0, alarm(10));
+    cluster.ask(0, exit(0));
+    assert_eq!(cluster.personality.next_alarm(), None);
+}
+
+#[test]
+fn a_connection_needs_the_right_to_it() {
+    let mut cluster = Cluster::started();
+    let connect = |name: &str| {
+        let service = Name::new(name).unwrap();
+        request::Connect { service }.encode()
+    };
+    for _ in 0..1000 {
+        let kind = u64::from(ServiceKind::Files as u32);
+        assert_eq!(cluster.ask(0, connect("files")), (Status::Done, [0, kind]));
+    }
+    assert_eq!(cluster.ask(0, connect("logs")).0, Status::NotAllowed);
+    assert_eq!(cluster.ask(1, connect("files")).0, Status::NotAllowed);
+    assert_eq!(cluster.ask(0, connect("nosuch")).0, Status::NotFound);
+}
+
+#[test]
+fn a_process_ends_when_its_rings_are_empty() {
+    let mut cluster = Cluster::many_core();
+    cluster.calls(0, 1, &[print("unfinished")]);
+    cluster.done();
+    // What came with the exit, and what other vcores printed before, is still printed.
+    let calls = [print("before\n"), exit(7), print("with\n"), vcores(1)];
+    let statuses: Vec<u32> = cluster
+        .calls(0, 0, &calls)
         .iter()
-        .filter_map(|event| match event {
-            Event::Line(0, line) => Some(line.as_str()),
-            _ => None,
-        })
+        .map(|it| it.status)
         .collect();
-    assert_eq!(lines, ["one line", "two", "rest"]);
-    let statuses: Vec<Status> = fake.completions[0][0].iter().map(status).collect();
-    assert_eq!(
-        statuses,
-        [
-            Status::Done,
-            Status::Done,
-            Status::InvalidArgument,
-            Status::Done
-        ]
-    );
+    let [done, cancelled] = [Status::Done, Status::Cancelled].map(|it| it as u32);
+    assert_eq!(statuses, [done, done, done, cancelled]);
+    let id = cluster.id(0);
+    assert!(cluster.personality.is_dying(id));
+    assert!(cluster.personality.listens(id, 3));
+    cluster.calls(0, 2, &[print("later\n"), yields()]);
+    cluster.event(Event::Drained { process: id });
+    let line = |text: &str| Done::Line(0, text.to_owned());
+    let mut expected = vec![line("before"), line("with")];
+    expected.extend((0..4).map(|vcore| Done::Stop(0, vcore)));
+    expected.push(Done::Granted(0, 0));
+    expected.extend([
+        Done::Completed(0, 0, 4),
+        line("later"),
+        Done::Completed(0, 2, 2),
+        line("unfinished"),
+        Done::Ended(id, 7, 4),
+    ]);
+    assert_eq!(cluster.done(), expected);
+    assert!(!cluster.personality.listens(id, 0));
+    assert!(!cluster.personality.finished());
+    cluster.event(Event::Drained { process: id });
+    assert_eq!(cluster.done(), []);
 }
 
 #[test]
-fn a_process_ends_once_and_not_before_its_reads() {
-    let (mut personality, mut fake) = many_core();
-    ask(&mut personality, &mut fake, 0, request(3));
-    let handle = ask(&mut personality, &mut fake, 0, open("input")).result[0] as u32;
-    fake.submit(0, 1, read(handle, 0, 4096, 0));
-    while personality.step(&mut fake) == Progress::Worked {}
-    fake.events.clear();
-    fake.submit(0, 0, exit(42));
-    fake.submit(0, 0, open("input"));
-    while personality.step(&mut fake) == Progress::Worked {}
-    assert_eq!(personality.state(0), Some(State::Dying));
-    assert_eq!(ends(&fake), 0);
-    settle(&mut personality, &mut fake);
-    assert_eq!(personality.state(0), Some(State::Dead));
-    assert_eq!(
-        fake.events,
-        [
-            Event::Stop(0, 0),
-            Event::Stop(0, 1),
-            Event::Stop(0, 2),
-            Event::Granted(0, 0),
-            Event::Ended(0, 42, 3),
-        ]
-    );
-    assert_eq!(status(&fake.take(0, 1).unwrap()), Status::Done);
-    assert_eq!(status(&fake.take(0, 0).unwrap()), Status::Cancelled);
-    assert_eq!(status(&fake.take(0, 0).unwrap()), Status::Done);
-    assert_eq!((fake.take(0, 0), personality.open_files()), (None, 0));
-    assert!(!personality.finished());
-    ask(&mut personality, &mut fake, 1, exit(0));
-    assert!(personality.finished());
-    assert_eq!(ends(&fake), 2);
-}
-
-#[test]
-fn calls_that_wait_are_cancelled_at_exit() {
-    let (mut personality, mut fake) = (personality(0), Fake::new());
-    personality.start(&mut fake);
-    fake.submit(0, 0, open("input"));
-    fake.submit(0, 0, exit(1));
-    while personality.step(&mut fake) == Progress::Worked {}
-    let answers: Vec<_> = fake.completions[0][0]
-        .drain(..)
-        .map(|c| (c.tag, status(&c)))
-        .collect();
-    assert_eq!(answers, [(6, Status::Done), (1, Status::Cancelled)]);
-    assert_eq!(personality.state(0), Some(State::Dead));
-}
-
-#[test]
-fn a_process_that_breaks_its_ring_is_ended_alone() {
-    let (mut personality, mut fake) = started();
-    fake.broken_ring = Some((0, 3));
-    settle(&mut personality, &mut fake);
-    assert!(fake.events.contains(&Event::Ended(0, FAULT_STATUS, 1)));
-    assert_eq!(personality.counters().process_faults, 1);
-    assert_eq!(
-        status(&ask(&mut personality, &mut fake, 1, open("input"))),
-        Status::Done
-    );
-}
-
-#[test]
-fn a_submission_without_a_place_for_its_completion_is_a_fault() {
-    let (mut personality, mut fake) = (personality(0), Fake::new());
-    personality.start(&mut fake);
-    // Nothing completes before the volume is read.
-    for _ in 0..RING_SLOTS {
-        fake.submit(0, 0, open("input"));
+fn a_process_that_breaks_its_ring_is_ended_and_no_other() {
+    let mut cluster = Cluster::started();
+    let id = cluster.id(0);
+    for _ in 0..2 {
+        cluster.event(Event::BrokenRing { process: id });
     }
-    while personality.step(&mut fake) == Progress::Worked {}
-    assert_eq!(personality.state(0), Some(State::RunningS));
-    fake.submit(0, 0, open("input"));
-    while personality.step(&mut fake) == Progress::Worked {}
-    assert_eq!(personality.state(0), Some(State::Dead));
-    assert!(
-        fake.completions[0][0]
-            .iter()
-            .all(|c| status(c) == Status::Cancelled)
-    );
-    assert_eq!(fake.completions[0][0].len(), RING_SLOTS);
+    cluster.event(Event::Drained { process: id });
+    let done = cluster.done();
+    assert!(done.contains(&Done::Ended(id, FAULT_STATUS, 1)));
+    assert_eq!(cluster.personality.counters().process_faults, 1);
+    assert_eq!(cluster.ask(1, print("on\n")).0, Status::Done);
 }
 
 #[test]
-fn a_process_that_takes_no_completions_stops_only_itself() {
-    let (mut personality, mut fake) = started();
-    fake.capacity_of_rings = 4;
-    for _ in 0..20 {
-        fake.submit(0, 0, print("x"));
-    }
-    while personality.step(&mut fake) == Progress::Worked {}
-    assert_eq!(personality.step(&mut fake), Progress::Stalled);
-    assert!(!personality.listens(0, 0) && personality.listens(0, 1));
+fn a_fault_ends_a_process_with_its_status() {
+    let mut cluster = Cluster::started();
+    let id = cluster.id(0);
+    let stale = ProcessId {
+        generation: id.generation + 1,
+        ..id
+    };
+    let fault = |process| Event::Faulted {
+        process,
+        status: FAULTED,
+    };
+    cluster.event(fault(stale));
+    assert_eq!(cluster.personality.state(id), Some(State::RunningS));
+    cluster.event(fault(id));
+    cluster.event(Event::Drained { process: id });
+    assert!(cluster.done().contains(&Done::Ended(id, FAULTED, 1)));
+}
+
+#[test]
+fn a_process_that_starts_again_is_another_one() {
+    let mut cluster = Cluster::many_core();
+    let first = cluster.id(0);
+    cluster.ask(0, exit(1));
+    cluster.event(start(0, 2));
+    assert_eq!(cluster.id(0), first, "it is not dead yet");
+    cluster.event(Event::Drained { process: first });
+    cluster.event(start(0, 1));
+    assert_eq!(cluster.id(0), first, "a life is not begun twice");
+    cluster.event(start(0, 2));
+    let second = cluster.id(0);
+    assert_eq!(second.generation, first.generation + 1);
+    assert_eq!(cluster.personality.state(second), Some(State::RunningS));
+    assert_eq!(cluster.personality.vcores(second).unwrap().granted(), 1);
+    // The events and the calls of the first life have no effect.
+    cluster.event(Event::BrokenRing { process: first });
+    cluster.event(Event::Drained { process: first });
+    assert_eq!(cluster.personality.state(second), Some(State::RunningS));
+    let late = Syscall {
+        generation: first.generation,
+        ..exit(9)
+    };
+    cluster.event(Event::Calls {
+        process: second,
+        vcore: 0,
+        unread: 0,
+        calls: &[late],
+    });
+    let refused = cluster.record.completions.last().unwrap();
     assert_eq!(
-        status(&ask(&mut personality, &mut fake, 1, open("input"))),
-        Status::Done
+        Status::from_raw(refused.status),
+        Status::NotAllowed,
+        "a call of an earlier life is served"
     );
-    let mut taken = 0;
-    for _ in 0..20 {
-        while fake.take(0, 0).is_some() {
-            taken += 1;
-        }
-        settle(&mut personality, &mut fake);
-    }
-    assert_eq!((taken, personality.outstanding()), (20, 0));
+}
+
+#[test]
+fn a_process_that_runs_is_adopted_as_it_is() {
+    let mut cluster = Cluster {
+        personality: Personality::new(&plan(), 0),
+        record: Record::default(),
+        now: 0,
+    };
+    let process = |index| ProcessId {
+        index,
+        generation: 5,
+    };
+    cluster.event(Event::Adopt {
+        process: process(0),
+        granted: 0b101,
+        many_core: true,
+    });
+    assert_eq!(cluster.done(), []);
+    let id = cluster.id(0);
+    assert_eq!(cluster.personality.state(id), Some(State::RunningM));
+    assert_eq!(cluster.personality.vcores(id).unwrap().granted(), 0b101);
+    assert_eq!(cluster.ask(0, vcores(3)), (Status::Done, [3, 0]));
+    // One without a vcore waited for an alarm, which is lost.
+    cluster.done();
+    cluster.event(Event::Adopt {
+        process: process(1),
+        granted: 0,
+        many_core: false,
+    });
+    assert_eq!(cluster.done(), [Done::Granted(1, 1), Done::Start(1, 0)]);
+    assert_eq!(
+        cluster.personality.state(cluster.id(1)),
+        Some(State::RunningS)
+    );
+    // The life before said of its calls which generation they are of.
+    let calls = [Syscall {
+        generation: 4,
+        ..vcores(1)
+    }];
+    cluster.event(Event::Calls {
+        process: id,
+        vcore: 0,
+        unread: 0,
+        calls: &calls,
+    });
+    let refused = cluster.record.completions.last().unwrap();
+    assert_eq!(Status::from_raw(refused.status), Status::NotAllowed);
 }

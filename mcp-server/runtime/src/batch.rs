@@ -1,32 +1,32 @@
-//! Syscalls that are submitted together: one publication, at most one doorbell, and one wait for all answers.
+//! Syscalls that are submitted together: one publication on each channel, at most one doorbell, and one wait for all
+//! answers.
 #![deny(unsafe_code)]
 
+use alloc::vec::{IntoIter, Vec};
 use core::task::Waker;
 
-use atoll_abi::layout::RING_SLOTS;
-use atoll_abi::syscall::{Call, Status, Syscall};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::Answer;
 
-use crate::calls::{Answer, Group};
-use crate::runtime::Runtime;
-use crate::syscalls::Reply;
+use crate::calls::Refused;
+use crate::reply::{Decode, Reply, Submission};
+use crate::runtime::{Runtime, SubmittedGroup};
+use crate::target::{Connection, Target};
 use crate::uthread;
+use crate::waiter::own_answer;
 
-/// A syscall that is not submitted yet. It can be submitted any number of times, and always goes to the server.
+/// A syscall that is not submitted yet. It can be submitted any number of times, and always leaves the process.
 #[derive(Clone, Copy)]
 pub struct Request<T> {
-    call: Call,
+    target: Target,
     syscall: Syscall,
-    decode: fn(Answer) -> Result<T, Status>,
+    decode: Decode<T>,
 }
 
 impl<T> Request<T> {
-    pub(crate) fn new(
-        call: Call,
-        syscall: Syscall,
-        decode: fn(Answer) -> Result<T, Status>,
-    ) -> Request<T> {
+    pub(crate) fn new(target: Target, syscall: Syscall, decode: Decode<T>) -> Request<T> {
         Request {
-            call,
+            target,
             syscall,
             decode,
         }
@@ -34,52 +34,177 @@ impl<T> Request<T> {
 
     /// Submits it alone.
     pub fn submit(self) -> Reply<T> {
-        Reply::submit(self.call, self.syscall, self.decode)
+        Reply::new(Submission::new(self.target, self.syscall), self.decode)
     }
 }
 
-/// Submits requests with one publication, in their order. Waits for credits where there are too few.
+/// Submits requests in their order, with one publication where all go to one server or service. Waits for credits where
+/// there are too few.
 ///
 /// # Panics
-/// Where there are more requests than a vcore has credits, [`RING_SLOTS`], or the caller is not a uthread and has to wait.
-pub fn submit_all<'r, T>(requests: &'r [Request<T>]) -> Replies<'r, T> {
-    assert!(
-        requests.len() <= RING_SLOTS,
-        "{} requests, and {RING_SLOTS} credits",
-        requests.len()
-    );
+/// Where more requests go to one server or service than a vcore can have under way there, or the caller is not a uthread
+/// and has to wait. A vcore can have [`atoll_abi::layout::RING_SLOTS`] calls under way at a service, and two less at its
+/// server.
+pub fn submit_all<T>(requests: &[Request<T>]) -> Replies<'_, T> {
     let timeout = Runtime::timeout();
-    let calls = requests.iter().map(|request| {
-        let syscall = Syscall {
-            pool: timeout,
-            ..request.syscall
+    let whole = runs(requests)
+        .next()
+        .filter(|run| run.len() == requests.len());
+    if let Some(run) = whole {
+        return Replies {
+            requests,
+            part: submit_to_one(run, timeout),
+            later: Vec::new().into_iter(),
         };
-        (request.call, syscall)
+    }
+    let (runtime, vcore) = have_room(requests);
+    let mut parts = runs(requests).map(|run| match submit_run(runtime, vcore, run, timeout) {
+        Ok(submitted) => Part::Submitted(submitted),
+        Err(Refused::Stale) => Part::Refused(run.len(), Status::BadHandle),
+        Err(_) => Part::Refused(run.len(), Status::PeerLost),
     });
     Replies {
         requests,
-        source: match requests {
-            [] => Source::Refused(Status::Done),
-            _ => match Runtime::submit_group(calls) {
-                Ok((runtime, vcore, group)) => Source::Submitted(runtime, vcore, group),
-                Err(status) => Source::Refused(status),
-            },
-        },
+        part: parts.next().unwrap_or(Part::Refused(0, Status::Done)),
+        later: parts.collect::<Vec<_>>().into_iter(),
     }
 }
 
-enum Source {
-    /// On a vcore of a runtime.
-    Submitted(&'static Runtime, usize, Group),
-    Refused(Status),
+/// Requests that follow each other and have the same target.
+fn runs<T>(requests: &[Request<T>]) -> impl Iterator<Item = &[Request<T>]> {
+    requests.chunk_by(|one, next| one.target == next.target)
 }
 
-/// The answers to come of requests that were submitted together. Dropping it does not take the syscalls back.
+/// Requests that go to a channel.
+fn count_for<T>(requests: &[Request<T>], channel: usize) -> usize {
+    let there = |request: &&Request<T>| request.target.channel == channel;
+    requests.iter().filter(there).count()
+}
+
+/// Submits requests, at least one, of one target. Waits for credits.
+fn submit_to_one<T>(run: &[Request<T>], timeout: u64) -> Part {
+    let (target, count) = (run[0].target, run.len());
+    loop {
+        let (runtime, vcore) = Runtime::current_vcore();
+        let refused = match submit_run(runtime, vcore, run, timeout) {
+            Ok(submitted) => return Part::Submitted(submitted),
+            Err(refused) => refused,
+        };
+        check_count(runtime, target, count);
+        if let Err(status) = runtime.prepare_retry(vcore, target, count, refused) {
+            return Part::Refused(count, status);
+        }
+    }
+}
+
+/// Submits requests of one target, at least one.
+fn submit_run<T>(
+    runtime: &'static Runtime,
+    vcore: usize,
+    run: &[Request<T>],
+    timeout: u64,
+) -> Result<SubmittedGroup, Refused> {
+    let calls = run.iter().map(|request| &request.syscall);
+    runtime.submit_group(vcore, run[0].target, calls, timeout)
+}
+
+/// # Panics
+/// Where a vcore can never have so many calls under way at a target.
+fn check_count(runtime: &Runtime, target: Target, count: usize) {
+    let most = runtime.most_calls(target.channel);
+    assert!(count <= most, "{count} requests, and {most} credits");
+}
+
+/// Waits until the calling vcore has credits for all requests: a uthread that waited with some of them submitted could wait
+/// for another one that does the same. Gives the vcore. A target that is lost needs none.
+fn have_room<T>(requests: &[Request<T>]) -> (&'static Runtime, usize) {
+    'again: loop {
+        let (runtime, vcore) = Runtime::current_vcore();
+        for run in runs(requests) {
+            let target = run[0].target;
+            let count = count_for(requests, target.channel);
+            let Err(refused) = runtime.room(vcore, target, count) else {
+                continue;
+            };
+            check_count(runtime, target, count);
+            let retry = runtime.prepare_retry(vcore, target, count, refused);
+            if retry.is_ok() {
+                continue 'again;
+            }
+        }
+        return (runtime, vcore);
+    }
+}
+
+/// Answers that are taken together: each time costs a lock.
+const TAKEN: usize = 16;
+
+/// Requests that have the same target.
+enum Part {
+    Submitted(SubmittedGroup),
+    /// With how many are left.
+    Refused(usize, Status),
+}
+
+impl Part {
+    fn left(&self) -> usize {
+        match self {
+            Part::Submitted(submitted) => submitted.group.left(),
+            Part::Refused(left, _) => *left,
+        }
+    }
+
+    fn connection(&self) -> Connection {
+        match self {
+            Part::Submitted(submitted) => submitted.connection,
+            Part::Refused(..) => Connection::NONE,
+        }
+    }
+
+    /// The next answers, as many as have come and fit; tells how many. There must be one left; where it has not come, the
+    /// caller is woken by the waker.
+    fn take(&mut self, waker: &Waker, answers: &mut [Answer]) -> usize {
+        match self {
+            Part::Submitted(submitted) => {
+                let channel = submitted
+                    .runtime
+                    .calls(submitted.vcore, submitted.connection.channel);
+                let group = &mut submitted.group;
+                channel.with_notify_if(
+                    |channel| channel.take_first(group, waker, answers),
+                    |count| *count > 0,
+                )
+            }
+            Part::Refused(left, status) => {
+                let count = answers.len().min(*left);
+                answers[..count].fill(own_answer(*status, [0; 2]));
+                *left -= count;
+                count
+            }
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Part::Submitted(submitted) = self
+            && submitted.group.left() > 0
+        {
+            let channel = submitted
+                .runtime
+                .calls(submitted.vcore, submitted.connection.channel);
+            channel.with_notify(|channel| channel.abandon_group(submitted.group));
+        }
+    }
+}
+
+/// The answers to come of requests that were submitted together. Dropping it does not cancel the syscalls.
 #[must_use = "syscalls whose replies are dropped complete unseen"]
 pub struct Replies<'r, T> {
     /// Those whose answers have not been taken.
     requests: &'r [Request<T>],
-    source: Source,
+    part: Part,
+    later: IntoIter<Part>,
 }
 
 impl<T> Replies<'_, T> {
@@ -88,42 +213,32 @@ impl<T> Replies<'_, T> {
     /// # Panics
     /// Where the caller is not a uthread.
     pub fn wait(mut self, mut each: impl FnMut(Result<T, Status>)) {
-        let mut waker = None;
-        while let Some((request, rest)) = self.requests.split_first() {
-            let Some(answer) = self.source.take(waker.as_ref()) else {
-                match waker {
-                    Some(_) => uthread::park(),
-                    None => waker = Some(uthread::waker()),
+        if self.requests.is_empty() {
+            return;
+        }
+        let waker = uthread::waker();
+        let mut answers = [own_answer(Status::Done, [0; 2]); TAKEN];
+        loop {
+            if self.part.left() == 0 {
+                match self.later.next() {
+                    Some(next) => self.part = next,
+                    None => return,
                 }
+            }
+            let count = self.part.take(&waker, &mut answers);
+            if count == 0 {
+                uthread::park();
                 continue;
-            };
+            }
+            let connection = self.part.connection();
+            let (taken, rest) = self.requests.split_at(count);
             self.requests = rest;
-            each(match answer.status {
-                Status::Done => (request.decode)(answer),
-                status => Err(status),
-            });
-        }
-    }
-}
-
-impl Source {
-    /// The next answer; where it has not come, the waker is kept, if there is one.
-    fn take(&mut self, waker: Option<&Waker>) -> Option<Answer> {
-        match self {
-            Source::Submitted(runtime, vcore, group) => runtime.vcores[*vcore].calls.change_if(
-                |calls| calls.poll_group(group, waker),
-                |answer| answer.is_some(),
-            ),
-            Source::Refused(status) => Some(Answer::own(*status, [0; 2])),
-        }
-    }
-}
-
-impl<T> Drop for Replies<'_, T> {
-    fn drop(&mut self) {
-        if let Source::Submitted(runtime, vcore, group) = &self.source {
-            let calls = &runtime.vcores[*vcore].calls;
-            calls.change(|calls| calls.abandon_group(*group));
+            for (request, answer) in taken.iter().zip(&answers) {
+                each(match answer.status {
+                    Status::Done => (request.decode)(*answer, connection),
+                    status => Err(status),
+                });
+            }
         }
     }
 }

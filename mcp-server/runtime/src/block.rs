@@ -1,71 +1,65 @@
 //! Blocks: data whose ownership moves.
+//!
+//! A block is named by one value: a [`Block`], which the process owns and can read; a [`Lent`], which went into a call
+//! and has no access to the bytes; or it is free, or in flight.
 #![deny(unsafe_code)]
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicIsize, Ordering};
+
+use atoll_abi::syscall::Status;
+use atoll_call::Answer;
 
 use crate::monitor::Monitor;
-use crate::runtime::Runtime;
 use crate::window::PoolMemory;
-
-/// The process has it, free or not.
-const HERE: u8 = 0;
-/// With a call that has no completion yet.
-const LENT: u8 = 1;
-/// Its call has ended early; a device or another cluster may still write it.
-const AWAY: u8 = 2;
-/// It has come back from a call of which the completion has not been taken yet.
-const BACK: u8 = 3;
 
 /// The process's pool of blocks.
 pub(crate) struct BlockPool {
     memory: PoolMemory,
     free: Monitor<Vec<u32>>,
-    /// Where each block is.
-    places: Vec<AtomicU8>,
-    away: AtomicUsize,
+    /// Blocks in flight: those of calls that ended for their caller without the block. Signed, because a late completion may
+    /// bring a block back before the caller has settled its end of the call.
+    in_flight: AtomicIsize,
 }
 
 impl BlockPool {
     pub(crate) fn new(memory: PoolMemory) -> BlockPool {
-        let memory_blocks = memory.blocks();
-        let free = (0..memory_blocks).rev().collect();
+        let free = (0..memory.blocks()).rev().collect();
         BlockPool {
             memory,
             free: Monitor::new(free),
-            places: (0..memory_blocks).map(|_| AtomicU8::new(HERE)).collect(),
-            away: AtomicUsize::new(0),
+            in_flight: AtomicIsize::new(0),
         }
     }
 
-    /// Blocks that nobody owns.
+    /// Free blocks.
     pub(crate) fn free(&self) -> usize {
-        self.free.look(|free| free.len())
+        self.free.with(|free| free.len())
     }
 
     /// Blocks of calls that ended early, which have not come back.
-    pub(crate) fn away(&self) -> usize {
-        self.away.load(Ordering::Relaxed)
+    pub(crate) fn in_flight(&self) -> usize {
+        usize::try_from(self.in_flight.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Takes a block back of a call that ended early. Tells whether there is such a block away.
-    pub(crate) fn take_back(&self, index: u32) -> bool {
-        let Some(place) = self.places.get(index as usize) else {
-            return false;
-        };
-        let before = place.fetch_update(Ordering::AcqRel, Ordering::Acquire, |place| match place {
-            AWAY => Some(HERE),
-            // The completion that ends its call may come from another vcore's ring, and be seen later.
-            LENT => Some(BACK),
-            _ => None,
-        });
-        if before == Ok(AWAY) {
-            self.away.fetch_sub(1, Ordering::Relaxed);
-            self.free.change_for_one(|free| free.push(index));
-        }
-        before.is_ok()
+    /// Takes a block back of a call that had ended early. The client end of the channel tells of each such block once, and
+    /// the call's [`Lent`] never becomes a [`Block`] again, so no value names the block.
+    pub(crate) fn take_back(&self, index: u32) {
+        debug_assert!(index < self.memory.blocks());
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.free.with_notify_one(|free| free.push(index));
+    }
+
+    /// A free block; waits until there is one.
+    pub(crate) fn acquire(&'static self) -> Block {
+        self.own(self.free.wait_for(Vec::pop))
+    }
+
+    /// A free block, or `None` where there is none.
+    pub(crate) fn try_acquire(&'static self) -> Option<Block> {
+        self.free.with(Vec::pop).map(|index| self.own(index))
     }
 
     fn own(&'static self, index: u32) -> Block {
@@ -77,10 +71,10 @@ impl BlockPool {
     }
 }
 
-/// A block of the process's pool, owned by whoever holds the value.
+/// A block of the process's pool, owned by the one who holds the value.
 ///
-/// A syscall that is given a block takes the value: until its completion nobody can name the block. A block that is
-/// dropped goes back to its pool.
+/// A syscall that is given a block takes the value: until its completion nothing in the process can name the block. A
+/// block that is dropped goes back to its pool.
 pub struct Block {
     index: u32,
     length: usize,
@@ -88,70 +82,27 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block of the pool. Waits until there is one: for ever, where all that others had are away and the server is gone.
-    ///
-    /// # Panics
-    /// Where the caller is not a uthread.
-    pub fn acquire() -> Block {
-        let pool = &Runtime::current().pool;
-        pool.own(pool.free.wait_for(Vec::pop))
-    }
-
-    /// A block of the pool, or `None` where all are owned.
-    ///
-    /// # Panics
-    /// Where the caller runs on no vcore.
-    pub fn try_acquire() -> Option<Block> {
-        let pool = &Runtime::current().pool;
-        pool.free.look(Vec::pop).map(|index| pool.own(index))
-    }
-
     /// What the last read put there.
     pub fn bytes(&self) -> &[u8] {
         self.pool.memory.bytes(self.index, self.length)
     }
 
-    pub(crate) fn index(&self) -> u32 {
-        self.index
-    }
-
-    fn place(&self) -> &AtomicU8 {
-        &self.pool.places[self.index as usize]
-    }
-
-    /// Notes that the block goes into a call.
-    pub(crate) fn lend(&self) {
-        self.place().store(LENT, Ordering::Release);
-    }
-
-    /// Deals with the block of a call that has ended: it is the process's again, or it stays away until it comes back to
-    /// the pool by itself.
-    pub(crate) fn settle(self, returned: bool) -> Option<Block> {
-        if returned {
-            self.place().store(HERE, Ordering::Release);
-            return Some(self);
-        }
-        let pool = self.pool;
-        let index = self.index;
+    /// Has the block go into a call.
+    pub(crate) fn lend(self) -> Lent {
+        let lent = Lent {
+            index: self.index,
+            pool: self.pool,
+        };
         // It must not go to the pool with the value.
         mem::forget(self);
-        let place = &pool.places[index as usize];
-        pool.away.fetch_add(1, Ordering::Relaxed);
-        if place.swap(AWAY, Ordering::SeqCst) == BACK {
-            pool.take_back(index);
-        }
-        None
-    }
-
-    pub(crate) fn set_length(&mut self, length: usize) {
-        self.length = length;
+        lent
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
         let index = self.index;
-        self.pool.free.change_for_one(|free| free.push(index));
+        self.pool.free.with_notify_one(|free| free.push(index));
     }
 }
 
@@ -162,5 +113,41 @@ impl fmt::Debug for Block {
             .field("index", &self.index)
             .field("length", &self.length)
             .finish_non_exhaustive()
+    }
+}
+
+/// A block that went into a call. Dropped before the call's answer is known, the block is not used again.
+#[must_use = "a block that went into a call is lost unless the call's end is settled"]
+pub(crate) struct Lent {
+    index: u32,
+    pool: &'static BlockPool,
+}
+
+impl Lent {
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Settles the end of the call for its caller: the block is the process's again, or it stays in flight until a late
+    /// completion brings it back to the pool.
+    pub(crate) fn settle(self, returned: bool) -> Option<Block> {
+        if returned {
+            return Some(self.pool.own(self.index));
+        }
+        self.pool.in_flight.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    /// How a read of at most `length` bytes has ended, and its block where that is safe to use again.
+    pub(crate) fn read_done(self, answer: Answer, length: usize) -> (Status, Option<Block>) {
+        let read = answer.result[0] as usize;
+        match (answer.status, self.settle(answer.block_returned)) {
+            (Status::Done, Some(mut block)) if read <= length => {
+                block.length = read;
+                (Status::Done, Some(block))
+            }
+            (Status::Done, block) => (Status::Malformed, block),
+            failed => failed,
+        }
     }
 }

@@ -1,65 +1,18 @@
-//! The syscalls that a vcore has outstanding: tags, credits, completions.
+//! The calls of a vcore on one channel: what its uthreads, on whichever vcore they are now, share with its loop.
 #![deny(unsafe_code)]
 
-use alloc::vec::Vec;
-use core::mem;
 use core::task::Waker;
 
-use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::RING_SLOTS;
-use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
-use atoll_abi::syscall::{ANSWER, Call, Completion, NO_BLOCK, Route, Status, Syscall};
-use atoll_channel::{Sender, Wake};
+use atoll_abi::message::Message;
+use atoll_abi::syscall::{Completion, Status, Syscall};
+use atoll_call::{Answer, ClientEnd, Completed, Loss};
 
-use crate::block::Block;
-use crate::events::Expected;
+use crate::block::Lent;
+use crate::expected::Expected;
+use crate::waiter::{Effects, Waiter, own_answer};
 
-const INDEX_BITS: u32 = RING_SLOTS.trailing_zeros();
-const INDEX_MASK: u64 = RING_SLOTS as u64 - 1;
-const _: () = assert!(RING_SLOTS.is_power_of_two() && RING_SLOTS <= 1 << u8::BITS);
-
-/// How a syscall ended, checked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: Status,
-    pub(crate) result: [u64; 2],
-    /// The block that the syscall was given is the caller's again.
-    pub(crate) block_returned: bool,
-    /// Who served it, as the server says.
-    pub(crate) route: u32,
-}
-
-impl Answer {
-    /// The answer to a call that nobody but the runtime has seen.
-    pub(crate) fn own(status: Status, result: [u64; 2]) -> Answer {
-        Answer {
-            status,
-            result,
-            block_returned: true,
-            route: Route::Runtime as u32,
-        }
-    }
-
-    /// The answer to a call that has no server any more. Its block stays away: where another cluster reads into it, that
-    /// cluster's device may not be done.
-    fn lost() -> Answer {
-        Answer {
-            block_returned: false,
-            ..Answer::own(Status::PeerLost, [0; 2])
-        }
-    }
-}
-
-/// Why a vcore has no server any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// It broke the protocol of the vcore's rings.
-    Fault,
-    /// It died.
-    Death,
-}
-
-/// Calls that were submitted together, of which the rest is waited for, the first one first.
+/// Calls that were submitted together on one channel, of which the rest is waited for, the first one first.
 #[derive(Clone, Copy)]
 pub(crate) struct Group {
     /// Tag of the first one.
@@ -67,202 +20,139 @@ pub(crate) struct Group {
     length: usize,
 }
 
-/// One credit: room for one completion.
-struct Credit {
-    tag: u64,
-    call: Call,
-    /// The credit of the next call of the same group.
-    next: u8,
-    block: u32,
-    /// When it was submitted, on the world's clock.
-    since: u64,
-    state: State,
-}
-
-enum State {
-    Free,
-    Submitted(Option<Waker>),
-    /// Nobody waits; the block goes back to its pool at the completion.
-    Abandoned(Option<Block>),
-    /// The completion becomes an event.
-    Expected(Expected),
-    Done(Answer),
-}
-
-/// What completions set free, to be dealt with when the lock is released. Kept between batches, so that none allocates.
-#[derive(Default)]
-pub(crate) struct Effects {
-    pub(crate) wakers: Vec<Waker>,
-    /// Blocks of calls that nobody waits for, and whether they are the process's again.
-    pub(crate) blocks: Vec<(Block, bool)>,
-    /// Blocks of earlier calls.
-    pub(crate) returned: Vec<u32>,
-    pub(crate) events: Vec<(Expected, Answer)>,
-    /// Ticks that the calls took.
-    pub(crate) latencies: Vec<u64>,
-    pub(crate) credit: bool,
-    pub(crate) ended: bool,
-    pub(crate) many_core: bool,
-    pub(crate) returned_vcore: bool,
-    /// The server did not take the vcore, because it had completions that were not taken yet.
-    pub(crate) refused_vcore: bool,
-}
-
-impl Effects {
-    /// Room for what so many completions set free.
-    pub(crate) fn with_capacity(completions: usize) -> Effects {
-        Effects {
-            wakers: Vec::with_capacity(completions),
-            blocks: Vec::with_capacity(completions),
-            returned: Vec::with_capacity(completions),
-            events: Vec::with_capacity(completions),
-            latencies: Vec::with_capacity(completions),
-            ..Effects::default()
-        }
+impl Group {
+    /// How many calls are left of it.
+    pub(crate) fn left(&self) -> usize {
+        self.length
     }
-}
-
-/// The syscalls of one vcore, and the ring that carries them.
-pub(crate) struct Calls {
-    sender: Sender,
-    credits: [Credit; RING_SLOTS],
-    /// Which credits are free: the first `free` entries.
-    free_list: [u8; RING_SLOTS],
-    free: usize,
-    /// Calls that are written and not published yet.
-    staged: [Message; RING_SLOTS],
-    staged_count: usize,
-    /// Calls are kept back until the batch that they belong to is whole.
-    holding: bool,
-    serial: u64,
-    lost: Option<Loss>,
-    strays: u64,
-    routes: [u64; 3],
 }
 
 /// Why nothing was submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// Too few credits; wait for completions.
+    /// There are too few credits; wait for completions.
     NoCredit,
-    /// The vcore has no server any more.
-    Closed,
+    /// The channel is lost.
+    Lost,
+    /// The call is for a connection of another generation.
+    Stale,
+}
+
+/// Calls on a channel.
+pub(crate) struct Calls {
+    end: ClientEnd<Waiter>,
+    /// For each credit, the tag of the next call of the same group.
+    next: [u64; RING_SLOTS],
+    /// Credits that are kept for calls of the runtime itself.
+    reserved: usize,
+    /// Generation of the connection.
+    generation: u32,
+    /// The channel is connected again when its peer comes back.
+    reconnects: bool,
+}
+
+/// The credit of a call: an index is part of the tag.
+fn credit(tag: u64) -> usize {
+    (tag % RING_SLOTS as u64) as usize
 }
 
 impl Calls {
-    pub(crate) fn new(sender: Sender) -> Calls {
+    /// No calls, of a process of a generation.
+    pub(crate) fn new(
+        process_generation: u32,
+        generation: u32,
+        reserved: usize,
+        reconnects: bool,
+    ) -> Calls {
         Calls {
-            sender,
-            credits: core::array::from_fn(|_| Credit {
-                tag: 0,
-                call: Call::Stat,
-                next: 0,
-                block: NO_BLOCK,
-                since: 0,
-                state: State::Free,
-            }),
-            free_list: core::array::from_fn(|index| index as u8),
-            free: RING_SLOTS,
-            staged: [[0; MESSAGE_WORDS]; RING_SLOTS],
-            staged_count: 0,
-            holding: false,
-            serial: 0,
-            lost: None,
-            strays: 0,
-            routes: [0; 3],
+            end: ClientEnd::new(process_generation),
+            next: [0; RING_SLOTS],
+            reserved,
+            generation,
+            reconnects,
         }
     }
 
-    pub(crate) fn free(&self) -> usize {
-        self.free
+    /// Generation of the connection.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
     }
 
-    pub(crate) fn closed(&self) -> bool {
-        self.lost.is_some()
+    /// Calls that can ever be under way at once.
+    pub(crate) fn most(&self) -> usize {
+        RING_SLOTS - self.reserved
     }
 
-    pub(crate) fn strays(&self) -> u64 {
-        self.strays
+    pub(crate) fn is_lost(&self) -> bool {
+        self.end.loss().is_some()
     }
 
-    /// Completions by who served the call.
-    pub(crate) fn routes(&self) -> [u64; 3] {
-        self.routes
+    /// Calls that were answered so far.
+    pub(crate) fn answered(&self) -> u64 {
+        self.end.completed()
     }
 
-    pub(crate) fn doorbells(&self) -> u64 {
-        self.sender.doorbells()
+    /// Completions so far that answered no call in flight.
+    pub(crate) fn unmatched(&self) -> u64 {
+        self.end.unmatched()
     }
 
-    /// Calls that were submitted and have no completion yet.
+    /// Calls that have not ended.
     pub(crate) fn outstanding(&self) -> usize {
-        let waits = |credit: &&Credit| !matches!(credit.state, State::Free | State::Done(_));
-        self.credits.iter().filter(waits).count()
+        self.end.waiting()
     }
 
-    /// Keeps the calls to come back, or no longer. Tells what it was before.
-    pub(crate) fn hold(&mut self, holding: bool) -> bool {
-        mem::replace(&mut self.holding, holding)
+    /// Whether the peer has answered every call.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.end.in_flight() == 0
     }
 
-    /// Whether there are credits for calls, and a server.
+    /// Whether calls can be staged, on a connection of this generation where one is given.
     #[inline]
-    pub(crate) fn room(&self, count: usize) -> Result<(), Refused> {
-        if self.lost.is_some() {
-            return Err(Refused::Closed);
+    pub(crate) fn room(&self, count: usize, generation: Option<u32>) -> Result<(), Refused> {
+        if self.is_lost() {
+            return Err(Refused::Lost);
         }
-        if count > self.free {
-            return Err(Refused::NoCredit);
+        if generation.is_some_and(|wanted| wanted != self.generation) {
+            return Err(Refused::Stale);
         }
-        Ok(())
+        match self.end.room(count + self.reserved) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Refused::NoCredit),
+        }
     }
 
-    /// Writes a call, with its credit, for which there must be [room](Calls::room). Gives its tag.
+    /// Whether calls of the runtime itself can be staged, for which credits are reserved.
+    pub(crate) fn has_reserved(&self, count: usize) -> bool {
+        self.end.room(count).is_ok()
+    }
+
+    /// Stages a call for which there is room. Gives its tag.
     #[inline]
     pub(crate) fn stage(
         &mut self,
-        call: Call,
-        mut syscall: Syscall,
-        awaited: bool,
+        syscall: Syscall,
+        waiter: Waiter,
+        deadline: u64,
         now: u64,
     ) -> u64 {
-        self.free -= 1;
-        let index = self.free_list[self.free];
-        self.serial += 1;
-        let tag = (self.serial << INDEX_BITS | u64::from(index)) & !ANSWER;
-        syscall.tag = tag;
-        // Only one that is written out by hand says it itself, and may say what is no call.
-        if syscall.call == 0 {
-            syscall.call = call as u16;
-        }
-        let credit = &mut self.credits[usize::from(index)];
-        credit.tag = tag;
-        credit.call = call;
-        credit.block = syscall.block;
-        credit.since = now;
-        credit.state = if awaited {
-            State::Submitted(None)
-        } else {
-            State::Abandoned(None)
-        };
-        // Each of them has a credit, so there are never more than there is room for.
-        self.staged[self.staged_count] = syscall.to_message();
-        self.staged_count += 1;
-        tag
+        self.end.stage(syscall, waiter, deadline, now)
     }
 
-    /// Writes calls that are waited for together, at least one: see [`Calls::stage`].
-    pub(crate) fn stage_group(
+    /// Stages calls, at least one, that are waited for together.
+    #[inline]
+    pub(crate) fn stage_group<'a>(
         &mut self,
-        calls: impl Iterator<Item = (Call, Syscall)>,
+        calls: impl Iterator<Item = &'a Syscall>,
+        deadline: u64,
         now: u64,
     ) -> Group {
         let mut group = Group { tag: 0, length: 0 };
         let mut before = None;
-        for (call, syscall) in calls {
-            let tag = self.stage(call, syscall, true, now);
-            match before.replace((tag & INDEX_MASK) as usize) {
-                Some(before) => self.credits[before].next = (tag & INDEX_MASK) as u8,
+        for syscall in calls {
+            let tag = self.stage(*syscall, Waiter::Caller(None), deadline, now);
+            match before.replace(credit(tag)) {
+                Some(before) => self.next[before] = tag,
                 None => group.tag = tag,
             }
             group.length += 1;
@@ -270,216 +160,186 @@ impl Calls {
         group
     }
 
-    /// Goes on to the next call of a group. What is waited for keeps its credit, so its tag is still there.
+    /// The calls that are staged and not sent.
+    #[inline]
+    pub(crate) fn staged(&self) -> &[Message] {
+        self.end.staged()
+    }
+
+    /// What was staged has been sent.
+    #[inline]
+    pub(crate) fn sent(&mut self) {
+        self.end.sent();
+    }
+
+    /// Takes a completion in. Gives when the call was submitted, where it ends one now.
+    #[inline(always)]
+    pub(crate) fn complete(
+        &mut self,
+        completion: &Completion,
+        effects: &mut Effects,
+    ) -> Option<u64> {
+        let wakers = &mut effects.wakers;
+        let kept = self.end.keep(completion, |waiter| match waiter {
+            Waiter::Caller(None) => true,
+            Waiter::Caller(waker) => {
+                wakers.extend(waker.take());
+                true
+            }
+            _ => false,
+        });
+        if let Some(kept) = kept {
+            effects.called(kept.call, kept.status);
+            return Some(kept.since);
+        }
+        self.complete_other(completion, effects)
+    }
+
+    /// Not inlined, because what is inlined into the loop over completions is what most of them take.
+    #[inline(never)]
+    fn complete_other(&mut self, completion: &Completion, effects: &mut Effects) -> Option<u64> {
+        let completed = self.end.complete(completion);
+        let since = match &completed {
+            Completed::Ended(ended) => Some(ended.since),
+            _ => None,
+        };
+        effects.note(completed);
+        since
+    }
+
+    /// The next deadline of a call.
+    pub(crate) fn next_deadline(&self) -> u64 {
+        self.end.next_deadline()
+    }
+
+    /// Ends the calls whose deadline has passed.
+    pub(crate) fn expire(&mut self, now: u64, effects: &mut Effects) {
+        while let Some(ended) = self.end.expire(now) {
+            effects.ended(ended);
+        }
+    }
+
+    /// Cancels a call. Tells whether that ended it.
+    pub(crate) fn cancel(&mut self, tag: u64, effects: &mut Effects) -> bool {
+        let ended = self.end.end_early(tag, Status::Cancelled);
+        let found = ended.is_some();
+        ended.into_iter().for_each(|ended| effects.ended(ended));
+        found
+    }
+
+    /// Ends every call: the channel is lost.
+    pub(crate) fn lose(&mut self, loss: Loss, effects: &mut Effects) {
+        self.end.lose(loss, |completed| effects.note(completed));
+        // Callers that wait for credits have to learn of it.
+        effects.credit = true;
+    }
+
+    /// The channel stays lost, even where its peer comes back.
+    pub(crate) fn lose_for_good(&mut self, loss: Loss, effects: &mut Effects) {
+        self.reconnects = false;
+        self.lose(loss, effects);
+    }
+
+    /// The peer is back, in another generation of the connection: calls can be made again. Tells whether they are.
+    pub(crate) fn reconnect(&mut self, generation: u32) -> bool {
+        if self.reconnects {
+            self.generation = generation;
+            self.end.reconnect();
+        }
+        self.reconnects
+    }
+
+    /// The answer to a call, which gives its credit back; otherwise its caller is woken by the waker, if there is one.
+    #[inline]
+    pub(crate) fn take(&mut self, tag: u64, waker: Option<&Waker>) -> Option<Answer> {
+        let answer = self.end.take(tag);
+        if answer.is_some() {
+            return answer;
+        }
+        self.wait_for(tag, waker)
+    }
+
+    /// What [`Calls::take`] does about a call whose answer is not kept.
+    fn wait_for(&mut self, tag: u64, waker: Option<&Waker>) -> Option<Answer> {
+        match (self.end.waiter(tag), waker) {
+            (Some(waiter), Some(waker)) => waiter.wake_by(waker),
+            (Some(_), None) => {}
+            // No such call: it gives no block back.
+            (None, _) => {
+                return Some(Answer {
+                    block_returned: false,
+                    ..own_answer(Status::PeerLost, [0; 2])
+                });
+            }
+        }
+        None
+    }
+
+    /// Goes on to the next call of a group.
     #[inline]
     fn advance(&self, group: &mut Group) {
-        let next = self.credits[(group.tag & INDEX_MASK) as usize].next;
-        group.tag = self.credits[usize::from(next)].tag;
+        group.tag = self.next.get(credit(group.tag)).copied().unwrap_or(0);
         group.length -= 1;
     }
 
-    /// The answer to the first call of a group, which is then no more of it; else the waker is kept, if there is one.
+    /// The answers to the first calls of a group that have come, in order, which are then no more of it; tells how many.
+    /// Where there is none, the caller is woken by the waker: see [`Calls::take`].
     #[inline]
-    pub(crate) fn poll_group(
+    pub(crate) fn take_first(
         &mut self,
         group: &mut Group,
-        waker: Option<&Waker>,
-    ) -> Option<Answer> {
-        let answer = match waker {
-            Some(waker) => self.poll(group.tag, waker),
-            None => self.take(group.tag),
-        };
-        if answer.is_some() {
+        waker: &Waker,
+        answers: &mut [Answer],
+    ) -> usize {
+        let mut count = 0;
+        for place in answers.iter_mut().take(group.length) {
+            match self.end.take(group.tag) {
+                Some(answer) => *place = answer,
+                None if count > 0 => break,
+                None => match self.wait_for(group.tag, Some(waker)) {
+                    Some(answer) => *place = answer,
+                    None => break,
+                },
+            }
+            count += 1;
+            // The credit may be free, but no other call has it while the lock is held.
             self.advance(group);
         }
-        answer
+        count
     }
 
-    /// Gives up waiting for a group.
+    /// Has nothing wait for the rest of a group.
     pub(crate) fn abandon_group(&mut self, mut group: Group) {
         while group.length > 0 {
-            // Before its credit is free.
             let tag = group.tag;
             self.advance(&mut group);
-            let block = self.abandon(tag, None);
-            debug_assert!(block.is_none());
+            self.abandon(tag, None);
         }
     }
 
-    /// Submits what is staged with one publication, unless it is kept back. Tells whether the server has to be woken.
-    ///
-    /// # Errors
-    /// [`Refused::Closed`] where the server broke the ring: the calls have to be ended.
-    #[inline]
-    pub(crate) fn publish(&mut self) -> Result<Wake, Refused> {
-        if self.holding || self.staged_count == 0 {
-            return Ok(Wake::NOT_NEEDED);
-        }
-        let count = mem::take(&mut self.staged_count);
-        // A server that has completed a call has read it: the ring has a slot for every credit.
-        match self.sender.send_batch(&self.staged[..count]) {
-            Ok((sent, wake)) if sent == count => {
-                if wake.needed() {
-                    self.sender.note_doorbell();
+    /// Has nothing wait for a call. Gives its block, and whether it was returned, where the call has ended.
+    pub(crate) fn abandon(&mut self, tag: u64, lent: Option<Lent>) -> Option<(Lent, bool)> {
+        match self.take(tag, None) {
+            Some(answer) => lent.map(|lent| (lent, answer.block_returned)),
+            None => {
+                if let Some(waiter) = self.end.waiter(tag) {
+                    *waiter = Waiter::Abandoned(lent);
                 }
-                Ok(wake)
+                None
             }
-            _ => Err(Refused::Closed),
         }
     }
 
-    fn credit(&mut self, tag: u64) -> Option<&mut Credit> {
-        let credit = &mut self.credits[(tag & INDEX_MASK) as usize];
-        (credit.tag == tag && !matches!(credit.state, State::Free)).then_some(credit)
-    }
-
-    fn release(&mut self, tag: u64) {
-        self.free_list[self.free] = (tag & INDEX_MASK) as u8;
-        self.free += 1;
-    }
-
-    /// Takes a completion in. One that answers no outstanding call is counted and otherwise ignored, but for a block that
-    /// comes back with it.
-    pub(crate) fn complete(&mut self, completion: &Completion, now: u64, effects: &mut Effects) {
-        if completion.returned != NO_BLOCK {
-            effects.returned.push(completion.returned);
-        }
-        let credit = &mut self.credits[(completion.tag & INDEX_MASK) as usize];
-        if credit.tag != completion.tag || matches!(credit.state, State::Free | State::Done(_)) {
-            self.strays += 1;
-            return;
-        }
-        let mut answer = Answer {
-            status: Status::from_raw(completion.status),
-            result: completion.result,
-            // Only a read is given a block; what is in that field of another call is something else.
-            block_returned: credit.call != Call::Read || completion.block == credit.block,
-            route: completion.route,
-        };
-        let too_long = credit.call == Call::Read && answer.result[0] > BLOCK_SIZE as u64;
-        // A call that ends early may leave its block behind; no other may, and none gives another block back.
-        let early = answer.status != Status::Done && completion.block == NO_BLOCK;
-        if answer.status == Status::Done && too_long || !answer.block_returned && !early {
-            answer.status = Status::Malformed;
-        }
-        if let Some(route) = Route::from_raw(completion.route) {
-            self.routes[route as usize] += 1;
-        }
-        effects.latencies.push(now.wrapping_sub(credit.since));
-        match credit.call {
-            Call::Exit => effects.ended |= answer.status == Status::Done,
-            Call::BecomeMcp => effects.many_core |= answer.status == Status::Done,
-            Call::YieldVcore => {
-                effects.returned_vcore = true;
-                effects.refused_vcore = answer.status == Status::Busy;
-            }
-            _ => {}
-        }
-        match mem::replace(&mut credit.state, State::Free) {
-            State::Submitted(waker) => {
-                credit.state = State::Done(answer);
-                effects.wakers.extend(waker);
-                return;
-            }
-            State::Abandoned(block) => {
-                let block = block.map(|block| (block, answer.block_returned));
-                effects.blocks.extend(block);
-            }
-            State::Expected(expected) => effects.events.push((expected, answer)),
-            State::Done(_) | State::Free => return,
-        }
-        effects.credit = true;
-        self.release(completion.tag);
-    }
-
-    /// Ends every outstanding call: the vcore has no server any more. Tells whether that is new.
-    pub(crate) fn close(&mut self, loss: Loss, effects: &mut Effects) -> bool {
-        if self.lost.is_some() {
-            return false;
-        }
-        self.lost = Some(loss);
-        self.staged_count = 0;
-        let answer = Answer::lost();
-        for index in 0..RING_SLOTS {
-            let credit = &mut self.credits[index];
-            match mem::replace(&mut credit.state, State::Free) {
-                State::Submitted(waker) => {
-                    credit.state = State::Done(answer);
-                    effects.wakers.extend(waker);
-                    continue;
-                }
-                State::Abandoned(block) => {
-                    let block = block.map(|block| (block, answer.block_returned));
-                    effects.blocks.extend(block);
-                }
-                State::Expected(expected) => effects.events.push((expected, answer)),
-                other => {
-                    credit.state = other;
-                    continue;
-                }
-            }
-            self.release(index as u64);
-        }
-        true
-    }
-
-    /// What a call that nobody knows any more ended with.
-    fn unknown() -> Answer {
-        Answer::lost()
-    }
-
-    /// The answer to a call that is done, which gives its credit back.
-    #[inline]
-    pub(crate) fn take(&mut self, tag: u64) -> Option<Answer> {
-        let Some(credit) = self.credit(tag) else {
-            return Some(Calls::unknown());
-        };
-        let State::Done(answer) = credit.state else {
-            return None;
-        };
-        credit.state = State::Free;
-        self.release(tag);
-        Some(answer)
-    }
-
-    /// Whether a call has its completion.
-    pub(crate) fn is_done(&mut self, tag: u64) -> bool {
-        self.credit(tag)
-            .is_none_or(|credit| matches!(credit.state, State::Done(_)))
-    }
-
-    /// The answer to a call, which gives its credit back; else the waker is kept.
-    pub(crate) fn poll(&mut self, tag: u64, waker: &Waker) -> Option<Answer> {
-        let answer = self.take(tag);
-        if answer.is_none()
-            && let Some(credit) = self.credit(tag)
-            && let State::Submitted(kept) = &mut credit.state
-            && !kept.as_ref().is_some_and(|kept| kept.will_wake(waker))
-        {
-            *kept = Some(waker.clone());
-        }
-        answer
-    }
-
-    /// Gives up waiting. Gives the block back, and whether it is the process's again, where the call is done.
-    pub(crate) fn abandon(&mut self, tag: u64, block: Option<Block>) -> Option<(Block, bool)> {
-        if let Some(answer) = self.take(tag) {
-            return block.map(|block| (block, answer.block_returned));
-        }
-        if let Some(credit) = self.credit(tag) {
-            credit.state = State::Abandoned(block);
-        }
-        None
-    }
-
-    /// Has the completion become an event. Gives it back where the call is done.
+    /// Has the answer to a call become an event. Gives it back where the call has ended.
     pub(crate) fn expect(&mut self, tag: u64, expected: Expected) -> Option<(Expected, Answer)> {
-        if let Some(answer) = self.take(tag) {
-            return Some((expected, answer));
+        match self.take(tag, None) {
+            Some(answer) => Some((expected, answer)),
+            None => {
+                if let Some(waiter) = self.end.waiter(tag) {
+                    *waiter = Waiter::Expected(expected);
+                }
+                None
+            }
         }
-        if let Some(credit) = self.credit(tag) {
-            credit.state = State::Expected(expected);
-        }
-        None
     }
 }

@@ -6,23 +6,13 @@ use alloc::sync::Arc;
 
 use atoll_abi::syscall::Status;
 
-use crate::block::Block;
-use crate::calls::Answer;
+use crate::block::Lent;
+use crate::expected::{Expected, Queue};
+use crate::files::{File, Reading};
 use crate::monitor::Monitor;
-use crate::syscalls::{File, Reading, Reply, Submission, opened, read_done};
+use crate::reply::{Reply, Submission};
 
-/// How a syscall ended that was added to an [`EventQueue`].
-#[derive(Debug)]
-pub struct Event {
-    /// What the call was added with.
-    pub token: u64,
-    /// How it ended.
-    pub status: Status,
-    /// Its results: see [`atoll_abi::syscall::Call`].
-    pub result: [u64; 2],
-    /// The block of a read, where it came back.
-    pub block: Option<Block>,
-}
+pub use crate::expected::Event;
 
 impl Event {
     /// The file that the call opened.
@@ -31,15 +21,10 @@ impl Event {
     /// The status that it ended with, where it is not [`Status::Done`]; [`Status::Malformed`] where it opened none.
     pub fn file(&self) -> Result<File, Status> {
         match self.status {
-            Status::Done => opened(self.result),
+            Status::Done => File::opened(self.result, self.connection),
             status => Err(status),
         }
     }
-}
-
-struct Queue {
-    arrived: VecDeque<Event>,
-    outstanding: usize,
 }
 
 /// Where completions of any calls arrive as [events](Event). Any number of uthreads may add calls and take events.
@@ -88,10 +73,10 @@ impl EventQueue {
     pub fn add(&self, token: u64, call: impl Into<Awaited>) {
         let Awaited {
             submission,
-            block,
+            lent,
             length,
         } = call.into();
-        self.queue.look(|queue| {
+        self.queue.with(|queue| {
             queue.outstanding += 1;
             // Nothing is allocated when a completion arrives.
             queue.arrived.reserve(queue.outstanding);
@@ -99,18 +84,20 @@ impl EventQueue {
         let expected = Expected {
             queue: self.queue.clone(),
             token,
-            block,
+            lent,
             length,
+            connection: submission.connection(),
         };
         match submission {
             Submission::Pending(pending) => pending.expect(expected),
+            Submission::Timer(timer) => timer.expect(expected),
             Submission::Answered(answer) => expected.arrive(answer),
         }
     }
 
     /// The next event that has arrived.
     pub fn poll(&self) -> Option<Event> {
-        self.queue.look(|queue| queue.arrived.pop_front())
+        self.queue.with(|queue| queue.arrived.pop_front())
     }
 
     /// Waits for the next event; `None` where no call is left of which one could come.
@@ -127,14 +114,14 @@ impl EventQueue {
 
     /// Calls of which no event has arrived yet.
     pub fn outstanding(&self) -> usize {
-        self.queue.look(|queue| queue.outstanding)
+        self.queue.with(|queue| queue.outstanding)
     }
 }
 
 /// A call that can be added to an [`EventQueue`]: a [`Reply`] or a [`Reading`].
 pub struct Awaited {
     submission: Submission,
-    block: Option<Block>,
+    lent: Option<Lent>,
     length: usize,
 }
 
@@ -142,7 +129,7 @@ impl<T> From<Reply<T>> for Awaited {
     fn from(reply: Reply<T>) -> Awaited {
         Awaited {
             submission: reply.into_submission(),
-            block: None,
+            lent: None,
             length: 0,
         }
     }
@@ -150,39 +137,11 @@ impl<T> From<Reply<T>> for Awaited {
 
 impl From<Reading> for Awaited {
     fn from(reading: Reading) -> Awaited {
-        let (submission, block, length) = reading.into_parts();
+        let (submission, lent, length) = reading.into_parts();
         Awaited {
             submission,
-            block,
+            lent,
             length,
         }
-    }
-}
-
-/// An event to come.
-pub(crate) struct Expected {
-    queue: Arc<Monitor<Queue>>,
-    token: u64,
-    block: Option<Block>,
-    length: usize,
-}
-
-impl Expected {
-    pub(crate) fn arrive(self, answer: Answer) {
-        let (status, block) = match self.block {
-            Some(block) => read_done(answer, block, self.length),
-            None => (answer.status, None),
-        };
-        let event = Event {
-            token: self.token,
-            status,
-            result: answer.result,
-            block,
-        };
-        // Whoever waits may wait for there being none: each of them looks.
-        self.queue.change(|queue| {
-            queue.outstanding -= 1;
-            queue.arrived.push_back(event);
-        });
     }
 }

@@ -1,4 +1,4 @@
-//! What the runtime knows itself: calls that need no server.
+//! What the runtime knows itself: calls that are answered in the process.
 #![deny(unsafe_code)]
 
 use atoll_abi::name::Name;

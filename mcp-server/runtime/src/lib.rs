@@ -1,8 +1,9 @@
 //! What a process links: vcore entry, second-level scheduler, syscalls.
 //!
 //! A process has vcores, each of which runs the loop of [`Runtime::run`]; [uthreads](uthread) are what the vcores run, in
-//! the order that a [second-level scheduler](scheduler) gives. Every [syscall](syscalls) is asynchronous and travels in the
-//! rings of the vcore that submits it; so does its completion. What the runtime knows it answers itself, without a call:
+//! the order that a [second-level scheduler](scheduler) gives. Every syscall is asynchronous. It travels on a channel of the
+//! vcore that submits it: to the server of the process's cluster where it concerns the process, or to the service that has
+//! the file. Its completion comes back the same way. What the runtime knows it answers itself, without a call:
 //! [`Runtime::routes`] counts who served what.
 //!
 //! # Three ways to use a syscall
@@ -49,9 +50,10 @@
 //!
 //! # How a syscall ends
 //! Exactly once: with its result; [cancelled](Reply::cancel); [timed out](with_timeout); or with [`Status::PeerLost`] when
-//! the server dies or breaks the protocol of the vcore's rings. A read that ends early leaves its block with whoever may
-//! still write it; the block comes back to the pool by itself, and is handed out again only then. A [`Reply`] that is
-//! dropped does not take its call back. One that is kept and not looked at keeps one of the vcore's 64 credits.
+//! the server or service dies or breaks the protocol of the vcore's rings. A call that is cancelled or times out ends in the
+//! process at once, and nothing is sent; its credit and its block stay in flight until the service has answered, and come
+//! back by themselves. A [`Reply`] that is dropped does not cancel its call. One that is kept and not looked at keeps one of
+//! the channel's 64 credits.
 //!
 //! With the feature `guest` the crate is the whole environment of a program on seL4: see `entry!`. Without it the same
 //! lines run on threads of a host, which give a [`world::World`] of their own; the feature `host` has stacks for them.
@@ -63,22 +65,29 @@ extern crate alloc;
 mod batch;
 mod block;
 mod calls;
+mod channel;
 mod context;
 pub mod events;
+mod expected;
 mod facts;
+mod files;
 #[cfg(feature = "guest")]
 pub mod guest;
-mod incoming;
 pub mod monitor;
 mod pending;
 pub mod print;
+mod printer;
 mod raw;
+mod reply;
 mod runtime;
 pub mod scheduler;
 mod stack;
-pub mod syscalls;
+mod syscalls;
+mod target;
+mod timers;
 mod tls;
 pub mod uthread;
+mod waiter;
 pub mod window;
 pub mod world;
 
@@ -89,12 +98,13 @@ pub use events::{Event, EventQueue};
 pub use facts::{
     current_core, current_vcore, kernel_entries, max_vcores, process_name, vcores_granted,
 };
+pub use files::{File, ReadError, Reading, Service, connect, open};
 pub use monitor::Monitor;
 pub use raw::raw_call;
+pub use reply::Reply;
 pub use runtime::Runtime;
 pub use stack::{DEFAULT_STACK_SIZE, SpawnError};
 pub use syscalls::{
-    File, ReadError, Reading, Reply, batch, become_mcp, exit, open, request_vcores, sleep,
-    vcores_request, with_timeout, yield_vcore,
+    batch, become_mcp, exit, request_vcores, sleep, vcores_request, with_timeout, yield_vcore,
 };
 pub use uthread::{JoinHandle, block_on, spawn, try_spawn, yield_now};

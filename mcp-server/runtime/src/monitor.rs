@@ -1,4 +1,4 @@
-//! A value that uthreads look at, change, and wait for.
+//! Values that uthreads share and wait for.
 #![deny(unsafe_code)]
 
 use alloc::collections::VecDeque;
@@ -16,7 +16,7 @@ pub struct Monitor<T> {
 struct Inner<T> {
     value: T,
     tickets: u64,
-    /// Who waits, the first one first. An entry is taken out by whoever wakes it, or by its owner.
+    /// The uthreads that wait, the first one first. An entry is taken out when its uthread is woken, or by that uthread.
     waiters: VecDeque<(u64, Waker)>,
 }
 
@@ -32,23 +32,25 @@ impl<T> Monitor<T> {
         }
     }
 
-    /// Works on the value in a way that nobody waits for.
-    pub fn look<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+    /// Works on the value, and wakes no uthread that waits for a change.
+    #[inline]
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         work(&mut self.inner.lock().value)
     }
 
-    /// As [`Monitor::look`], or `None` where the lock is taken.
-    pub fn try_look<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+    /// As [`Monitor::with`], or `None` where the lock is taken.
+    pub fn try_with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
         Some(work(&mut self.inner.try_lock()?.value))
     }
 
-    /// Changes the value; everyone who waits looks again.
-    pub fn change<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        self.change_if(work, |_| true)
+    /// Works on the value, and has every uthread that waits check it again.
+    pub fn with_notify<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        self.with_notify_if(work, |_| true)
     }
 
-    /// Changes the value where the result says so; everyone who waits then looks again.
-    pub(crate) fn change_if<R>(
+    /// Works on the value, and has every uthread that waits check it again where the result says that it changed.
+    #[inline]
+    pub(crate) fn with_notify_if<R>(
         &self,
         work: impl FnOnce(&mut T) -> R,
         changed: impl FnOnce(&R) -> bool,
@@ -67,8 +69,8 @@ impl<T> Monitor<T> {
         result
     }
 
-    /// Changes the value in a way that serves one who waits, and wakes the one who has waited longest.
-    pub fn change_for_one<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+    /// Works on the value in a way that serves one uthread, and wakes the one that has waited longest.
+    pub fn with_notify_one<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let (result, waiter) = {
             let mut inner = self.inner.lock();
             (work(&mut inner.value), inner.waiters.pop_front())
@@ -79,7 +81,7 @@ impl<T> Monitor<T> {
         result
     }
 
-    /// Lets everyone who waits look again.
+    /// Has every uthread that waits check the value again.
     pub fn wake_all(&self) {
         let waiters = core::mem::take(&mut self.inner.lock().waiters);
         for (_, waker) in waiters {

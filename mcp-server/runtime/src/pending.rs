@@ -1,104 +1,180 @@
-//! A syscall that was submitted, and who waits for it.
+//! Syscalls that were submitted, and timers that run, with a caller.
 #![deny(unsafe_code)]
 
-use core::future::Future;
-use core::iter::once;
-use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Waker;
 
-use atoll_abi::syscall::{Call, Status, Syscall};
+use atoll_abi::syscall::Status;
+use atoll_call::Answer;
 
-use crate::block::Block;
-use crate::calls::Answer;
-use crate::events::Expected;
-use crate::runtime::{EMPTY, Runtime};
+use crate::block::Lent;
+use crate::expected::Expected;
+use crate::runtime::{Runtime, Submitted};
+use crate::target::Connection;
+use crate::timers::TimerId;
+use crate::waiter::{Effects, own_answer};
 
-/// An outstanding syscall. Dropped before its completion, it completes unseen.
+/// A syscall of which the answer has not been fetched. Dropped before its completion, it completes unseen.
 pub(crate) struct Pending {
-    runtime: &'static Runtime,
-    vcore: usize,
-    tag: Option<u64>,
+    call: Submitted,
+    /// The answer has been fetched, or nothing waits for it.
+    left: bool,
 }
 
 impl Pending {
-    pub(crate) fn new(runtime: &'static Runtime, vcore: usize, tag: u64) -> Pending {
-        Pending {
-            runtime,
-            vcore,
-            tag: Some(tag),
-        }
+    pub(crate) fn new(call: Submitted) -> Pending {
+        Pending { call, left: false }
     }
 
-    /// Gives up waiting; the block goes back to its pool when the call has completed.
-    pub(crate) fn abandon(&mut self, block: Option<Block>) {
-        let Some(tag) = self.tag.take() else { return };
-        let calls = &self.runtime.vcores[self.vcore].calls;
-        // The block is dropped when the lock is released.
-        if let Some((block, returned)) = calls.change(|calls| calls.abandon(tag, block)) {
-            block.settle(returned);
+    /// The connection that the call was made on.
+    pub(crate) fn connection(&self) -> Connection {
+        self.call.connection
+    }
+
+    /// The answer, where it has come; otherwise its caller is woken by the waker, if there is one.
+    pub(crate) fn take(&mut self, waker: Option<&Waker>) -> Option<Answer> {
+        if self.left {
+            return Some(own_answer(Status::PeerLost, [0; 2]));
         }
+        let Submitted {
+            runtime,
+            vcore,
+            connection,
+            tag,
+        } = self.call;
+        let calls = runtime.calls(vcore, connection.channel);
+        let answer = calls.with_notify_if(
+            |calls| calls.take(tag, waker),
+            |answer: &Option<Answer>| answer.is_some(),
+        )?;
+        self.left = true;
+        Some(answer)
+    }
+
+    /// Has nothing wait for the call; its block goes back to its pool when the call has ended.
+    pub(crate) fn abandon(&mut self, lent: Option<Lent>) {
+        if core::mem::replace(&mut self.left, true) {
+            return;
+        }
+        let Submitted {
+            runtime,
+            vcore,
+            connection,
+            tag,
+        } = self.call;
+        let calls = runtime.calls(vcore, connection.channel);
+        // The block is dropped when the lock is released.
+        let ended = calls.with_notify(|calls| calls.abandon(tag, lent));
+        ended.map(|(lent, returned)| lent.settle(returned));
     }
 
     /// Has the completion become an event.
     pub(crate) fn expect(mut self, expected: Expected) {
-        let Some(tag) = self.tag.take() else { return };
-        let calls = &self.runtime.vcores[self.vcore].calls;
-        if let Some((expected, answer)) = calls.change(|calls| calls.expect(tag, expected)) {
+        self.left = true;
+        let Submitted {
+            runtime,
+            vcore,
+            connection,
+            tag,
+        } = self.call;
+        let calls = runtime.calls(vcore, connection.channel);
+        let ended = calls.with_notify(|calls| calls.expect(tag, expected));
+        if let Some((expected, answer)) = ended {
             expected.arrive(answer);
         }
     }
 
-    /// The answer, where it has come.
-    pub(crate) fn take(&mut self) -> Option<Answer> {
-        let calls = &self.runtime.vcores[self.vcore].calls;
-        let answer = calls.change(|calls| calls.take(self.tag?))?;
-        self.tag = None;
-        Some(answer)
-    }
-
-    /// Asks for the call to be taken back, on the vcore that submitted it. `None` where it has its completion already.
-    ///
-    /// # Errors
-    /// As for [`Runtime::submit`].
-    pub(crate) fn cancel(&self) -> Result<Option<Pending>, Status> {
-        let Some(tag) = self.tag else { return Ok(None) };
-        let calls = &self.runtime.vcores[self.vcore].calls;
-        if calls.look(|calls| calls.is_done(tag)) {
-            return Ok(None);
+    /// Cancels the call: it ends for its caller at once, if it has not. Tells whether that ended it.
+    pub(crate) fn cancel(&self) -> bool {
+        if self.left {
+            return false;
         }
-        let syscall = Syscall {
-            arguments: [tag, 0, 0, 0],
-            ..EMPTY
-        };
-        let cancel = once((Call::Cancel, syscall));
-        Runtime::submit_on(Some(self.vcore), cancel).map(Some)
-    }
-}
-
-impl Future for Pending {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let Some(tag) = self.tag else {
-            return Poll::Ready(Answer::own(Status::PeerLost, [0; 2]));
-        };
-        let calls = &self.runtime.vcores[self.vcore].calls;
-        let waker = context.waker();
-        match calls.change_if(
-            |calls| calls.poll(tag, waker),
-            |answer: &Option<Answer>| answer.is_some(),
-        ) {
-            Some(answer) => {
-                self.tag = None;
-                Poll::Ready(answer)
-            }
-            None => Poll::Pending,
-        }
+        let Submitted {
+            runtime,
+            vcore,
+            connection,
+            tag,
+        } = self.call;
+        let mut effects = Effects::default();
+        let calls = runtime.calls(vcore, connection.channel);
+        let ended = calls.with(|calls| calls.cancel(tag, &mut effects));
+        // It has a caller, which is the only thing that its end sets free.
+        effects.wakers.into_iter().for_each(Waker::wake);
+        ended
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
         self.abandon(None);
+    }
+}
+
+/// A timer that runs on a vcore, or has ended. Dropped, it is stopped.
+pub(crate) struct Timer {
+    runtime: &'static Runtime,
+    vcore: usize,
+    id: TimerId,
+    cancelled: AtomicBool,
+}
+
+impl Timer {
+    /// Starts a timer on the calling vcore.
+    pub(crate) fn start(ticks: u64) -> Timer {
+        let (runtime, vcore) = Runtime::current_vcore();
+        Timer {
+            runtime,
+            vcore,
+            id: runtime.start_timer(vcore, ticks),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+
+    fn ended(&self) -> Answer {
+        let status = match self.cancelled.load(Ordering::Relaxed) {
+            true => Status::Cancelled,
+            false => Status::Done,
+        };
+        own_answer(status, [0; 2])
+    }
+
+    /// How it ended, where it has; otherwise its caller is woken by the waker, if there is one.
+    pub(crate) fn take(&self, waker: Option<&Waker>) -> Option<Answer> {
+        let timers = self.runtime.timers(self.vcore);
+        timers.with(|timers| (!timers.runs(self.id, waker)).then(|| self.ended()))
+    }
+
+    /// Has its end become an event.
+    pub(crate) fn expect(self, expected: Expected) {
+        let timers = self.runtime.timers(self.vcore);
+        let ended = timers.with(|timers| timers.expect(self.id, expected));
+        if let Some(expected) = ended {
+            expected.arrive(self.ended());
+        }
+        // It runs on.
+        core::mem::forget(self);
+    }
+
+    /// Stops it. Tells whether it ran.
+    pub(crate) fn cancel(&self) -> bool {
+        let timers = self.runtime.timers(self.vcore);
+        let stopped = timers.with(|timers| {
+            let stopped = timers.stop(self.id)?;
+            // Seen by its caller with the lock.
+            self.cancelled.store(true, Ordering::Relaxed);
+            Some(stopped)
+        });
+        let Some(waiter) = stopped else { return false };
+        let mut effects = Effects::default();
+        effects.deliver(waiter, self.ended());
+        effects.wakers.into_iter().for_each(Waker::wake);
+        true
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        let timers = self.runtime.timers(self.vcore);
+        drop(timers.with(|timers| timers.stop(self.id)));
     }
 }

@@ -2,34 +2,24 @@
 #![deny(unsafe_code)]
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use core::future::poll_fn;
 use core::mem;
 
 use atoll_abi::layout::RING_SLOTS;
-use atoll_abi::syscall::{Call, PRINT_SIZE, Status, Syscall};
-use zerocopy::IntoBytes;
+use atoll_abi::syscall::{PRINT_SIZE, Status};
+use atoll_call::NEVER;
 
-use crate::calls::Answer;
-use crate::runtime::{EMPTY, Runtime};
+use crate::pending::Pending;
+use crate::printer::pieces;
+use crate::reply::Submission;
+use crate::runtime::Runtime;
+use crate::target::Target;
 use crate::uthread;
 
 /// Bytes of text that are submitted with one publication, so that no other text comes between: half of a vcore's
 /// credits. A longer line is broken.
 pub const MAX_LINE: usize = RING_SLOTS / 2 * PRINT_SIZE;
-
-/// Text that the uthreads of one vcore print.
-///
-/// Who prints while the text of others is under way adds to what goes next: all of it goes together, in full pieces.
-#[derive(Default)]
-pub(crate) struct Printer {
-    waiting: Vec<u8>,
-    /// Which group of text goes next; those before are under way or done.
-    next: u64,
-    /// Groups that are done.
-    done: u64,
-    busy: bool,
-}
 
 /// Prints text, and waits until the server has it. Each line arrives whole where it has at most [`MAX_LINE`] bytes.
 ///
@@ -45,8 +35,8 @@ pub fn print(arguments: fmt::Arguments<'_>) {
         return;
     }
     let (runtime, vcore) = Runtime::current_vcore();
-    let printer = &runtime.vcores[vcore].printer;
-    let group = printer.look(|printer| {
+    let printer = runtime.printer(vcore);
+    let group = printer.with(|printer| {
         if !printer.waiting.is_empty() {
             // It needs no call of its own.
             runtime.note_own_answer();
@@ -71,35 +61,20 @@ pub fn print(arguments: fmt::Arguments<'_>) {
             break;
         }
     }
-    printer.change(|printer| {
+    printer.with_notify(|printer| {
         printer.busy = false;
         printer.done += 1;
     });
 }
 
 fn print_chunk(chunk: &[u8]) -> Result<(), Status> {
-    let pending = Runtime::submit(pieces(chunk))?;
-    let Answer { status, .. } = uthread::block_on(pending);
-    match status {
+    let submitted = Runtime::submit(Target::SERVER, pieces(chunk), NEVER)?;
+    let mut submission = Submission::Pending(Pending::new(submitted));
+    let answer = uthread::block_on(poll_fn(|context| submission.poll(context)));
+    match answer.status {
         Status::Done => Ok(()),
         status => Err(status),
     }
-}
-
-/// The syscalls that print a chunk.
-pub(crate) fn pieces(
-    chunk: &[u8],
-) -> impl ExactSizeIterator<Item = (Call, Syscall)> + Clone + use<'_> {
-    chunk.chunks(PRINT_SIZE).map(|piece| {
-        let mut arguments = [0u64; 4];
-        arguments.as_mut_bytes()[..piece.len()].copy_from_slice(piece);
-        let syscall = Syscall {
-            arguments,
-            block: piece.len() as u32,
-            ..EMPTY
-        };
-        (Call::Print, syscall)
-    })
 }
 
 /// Text in chunks of at most [`MAX_LINE`] bytes, which end at the end of a line where that is possible.
@@ -136,6 +111,8 @@ macro_rules! println {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]

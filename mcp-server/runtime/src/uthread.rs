@@ -6,8 +6,10 @@ use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::future::Future;
 use core::pin::pin;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
+
+use atoll_call::NEVER;
 
 use crate::context::{self, Fiber};
 use crate::monitor::Monitor;
@@ -29,8 +31,8 @@ pub struct Uthread {
     state: AtomicU8,
     /// The uthread suspended itself to be woken, not to yield.
     parking: AtomicBool,
-    /// Time-out of the calls that it makes, as it is sent.
-    pub(crate) timeout: AtomicU16,
+    /// Time-out of the calls that it makes, in ticks, or [`NEVER`].
+    pub(crate) timeout: AtomicU64,
     fiber: Fiber,
     /// Whether it has ended and its stack is free.
     ended: Arc<Monitor<bool>>,
@@ -42,7 +44,7 @@ impl Uthread {
             runtime,
             state: AtomicU8::new(READY),
             parking: AtomicBool::new(false),
-            timeout: AtomicU16::new(0),
+            timeout: AtomicU64::new(NEVER),
             fiber,
             ended: Arc::new(Monitor::new(false)),
         }
@@ -53,7 +55,7 @@ impl Uthread {
         self.state.store(RUNNING, Ordering::Release);
         self.fiber.resume();
         if self.fiber.finished() {
-            self.ended.change(|ended| *ended = true);
+            self.ended.with_notify(|ended| *ended = true);
             return false;
         }
         // Only now is its context saved, so only now may another vcore take it.

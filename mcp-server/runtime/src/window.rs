@@ -1,4 +1,4 @@
-//! Memory that the process shares with others: blocks.
+//! Memory that the process shares with services and their devices: blocks.
 
 use atoll_abi::block::BLOCK_SIZE;
 
@@ -8,7 +8,8 @@ pub struct PoolMemory {
     blocks: u32,
 }
 
-// SAFETY: the memory belongs to no thread; who reads which block is settled by `Block`, which names one only once.
+// SAFETY: the memory belongs to no thread; which value names which block is settled in `block.rs`, where one block is
+// named by one value.
 unsafe impl Send for PoolMemory {}
 // SAFETY: as above.
 unsafe impl Sync for PoolMemory {}
@@ -17,8 +18,10 @@ impl PoolMemory {
     /// A pool's memory.
     ///
     /// # Safety
-    /// `base` points to `blocks` blocks that stay mapped for good, and that nobody writes but the one to whom the process
-    /// hands a block with a syscall, until that syscall's completion.
+    /// `base` points to `blocks` blocks that stay mapped for good. A block is written only for a syscall that the process
+    /// sent with it, and only until one of these:
+    /// - the service answers the syscall with a completion that names the block;
+    /// - the service is announced dead, which its supervisor does after the service's devices have stopped writing.
     pub const unsafe fn new(base: *mut u8, blocks: u32) -> PoolMemory {
         PoolMemory { base, blocks }
     }
@@ -28,12 +31,17 @@ impl PoolMemory {
         self.blocks
     }
 
-    /// The first bytes of a block. The caller owns the block: no syscall that was given it is outstanding.
+    /// The first bytes of a block. The caller is the one [`Block`](crate::Block) that names it.
     pub(crate) fn bytes(&self, block: u32, length: usize) -> &[u8] {
         assert!(block < self.blocks && length <= BLOCK_SIZE);
-        // SAFETY: the block exists (`new`, and the line above). It is initialised memory, as all memory is that a root task
-        // maps. Nobody writes it while the caller owns it; this crate alone calls this, from `Block`, which is moved into
-        // the syscall that a device or server writes for and comes out of its completion.
+        // SAFETY: the block exists (`new`, and the line above), and is initialised memory, as all memory is that a root
+        // task maps. It is not written while the slice lives. Only a `Block` calls this, for the block that it names, and
+        // borrows itself for the slice. A `Block` that goes into a syscall becomes a `Lent`, which has no access to the
+        // bytes; the number of a `Lent` becomes a `Block` again in two ways only, both of which come from `ClientEnd`: an
+        // answer that says that the block was returned, or a late completion that names the block. `ClientEnd` says
+        // either only after a completion that names the block, or after the death of the service (`Loss::Death`): the two
+        // cases in which `new`'s caller promised that writing has ended. After a service broke the protocol, or after a
+        // connection is given up whose service lives (`Loss::Fault`), it says neither, and the block is not used again.
         unsafe { core::slice::from_raw_parts(self.base.add(block as usize * BLOCK_SIZE), length) }
     }
 }

@@ -3,7 +3,10 @@
 
 use alloc::vec::Vec;
 
+use atoll_abi::name::Name;
+use atoll_abi::plan::ServiceKind;
 use atoll_abi::process::ProcInfo;
+use atoll_abi::syscall::Route;
 use atoll_channel::Endpoint;
 
 use crate::window::PoolMemory;
@@ -13,20 +16,25 @@ pub trait World: Sync {
     /// Wakes the server.
     fn ring_server(&self);
 
+    /// Wakes the service of a port, because a vcore has sent something on its channel to it.
+    fn ring_port(&self, port: usize, vcore: usize);
+
     /// Wakes a vcore that waits. Remembered where it does not wait.
     fn wake_vcore(&self, vcore: usize);
 
-    /// Waits, on the calling vcore, until somebody wakes it. May return without reason.
+    /// Waits, on the calling vcore, until it is woken. May return without reason.
     fn wait(&self, vcore: usize);
 
-    /// A clock that runs evenly on each core, in ticks of any length.
+    /// A clock that runs evenly on each core. The clocks of two cores may show different times.
     fn ticks(&self) -> u64;
+
+    /// Ticks of the clock in a microsecond.
+    fn ticks_per_microsecond(&self) -> u64;
 
     /// What the server tells the process, as it is now.
     fn procinfo(&self) -> ProcInfo;
 
-    /// Ends the process without its server, which is gone: whoever supervises both is asked to. May return before the
-    /// process has ended.
+    /// Asks the root task to end the process, whose server is gone. May return before the process has ended.
     fn exit_without_server(&self, vcore: usize, status: u64);
 }
 
@@ -36,8 +44,22 @@ pub struct Parts {
     pub world: &'static dyn World,
     /// One side of the channel to the server, for each vcore that the process may ever have.
     pub endpoints: Vec<Endpoint>,
+    /// The services that the process may use, by port.
+    pub ports: Vec<PortParts>,
     /// The process's pool of blocks.
     pub pool: PoolMemory,
     /// Generation of the process.
     pub generation: u32,
+}
+
+/// A port: a service that the process may use.
+pub struct PortParts {
+    /// The service's name.
+    pub service: Name,
+    /// Its kind; `None` where the runtime knows no such kind.
+    pub kind: Option<ServiceKind>,
+    /// Whether it runs on the same kernel instance.
+    pub route: Route,
+    /// The client's side of the channel, for each vcore.
+    pub endpoints: Vec<Endpoint>,
 }

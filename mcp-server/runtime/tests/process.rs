@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_runtime::{
-    Block, Monitor, Request, Status, become_mcp, current_vcore, exit, open, println,
+    Block, Monitor, Request, Status, batch, become_mcp, current_vcore, exit, open, println,
     request_vcores, spawn, submit_all, vcores_request, yield_now,
 };
-use common::{Manners, run};
+use common::{Command, Manners, Setup, run, run_with};
 
 fn file(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|byte| (byte * 7 % 251) as u8).collect()
@@ -62,10 +62,10 @@ fn read_all(vcores: usize, uthreads: usize, blocks: u32, length: usize) {
     assert_eq!(report.status, 0);
     assert_eq!(report.lines, [format!("read {length} bytes")]);
     assert_eq!(report.granted, vcores);
-    assert_eq!((report.strays, report.free_blocks), (0, blocks as usize));
+    assert_eq!((report.unmatched, report.free_blocks), (0, blocks as usize));
     std::println!(
         "{vcores} vcores, {uthreads} uthreads, {blocks} blocks: {} calls, at most {} outstanding on a vcore, {} vcores used",
-        report.calls,
+        report.calls[1],
         report.most_outstanding,
         vcores_used.load(Ordering::Relaxed).count_ones()
     );
@@ -92,6 +92,9 @@ fn a_thousand_uthreads_use_up_all_credits() {
     read_all(2, 1000, 500, 10_000_000);
 }
 
+/// Calls that a vcore can have under way at its server.
+const AT_SERVER: usize = RING_SLOTS - 2;
+
 /// Submits requests together, and takes the answers.
 fn answers<T>(requests: &[Request<T>]) -> Vec<Result<T, Status>> {
     let mut answers = Vec::new();
@@ -107,12 +110,12 @@ fn requests_that_are_submitted_together_are_answered_in_their_order() {
         let mixed: Vec<_> = [1, 0, 2, 0]
             .into_iter()
             .cycle()
-            .take(RING_SLOTS)
+            .take(AT_SERVER)
             .map(vcores_request)
             .collect();
-        let mut expected = vec![Err(Status::InvalidArgument); RING_SLOTS];
+        let mut expected = vec![Err(Status::InvalidArgument); AT_SERVER];
         expected[0] = Ok(1);
-        for number in (2..RING_SLOTS).step_by(2) {
+        for number in (2..AT_SERVER).step_by(2) {
             expected[number] = Ok(2);
         }
         assert_eq!(answers(&mixed), expected);
@@ -127,7 +130,7 @@ fn requests_that_are_submitted_together_are_answered_in_their_order() {
             })
             .collect();
         handles.into_iter().for_each(|handle| handle.join());
-        // Credits of what nobody waits for come back, all of them.
+        // Credits of calls without a caller come back, all of them.
         for _ in 0..100 {
             drop(submit_all(&[file.stat_request(); RING_SLOTS / 2]));
         }
@@ -137,7 +140,7 @@ fn requests_that_are_submitted_together_are_answered_in_their_order() {
         );
         file.close().wait().unwrap();
     });
-    assert_eq!((report.status, report.strays), (0, 0));
+    assert_eq!((report.status, report.unmatched), (0, 0));
     assert_eq!(report.most_outstanding, RING_SLOTS);
 }
 
@@ -176,9 +179,9 @@ fn a_uthread_that_only_yields_starves_no_completion() {
         let told = done.clone();
         spawn(move || {
             open("input").wait().unwrap();
-            told.change(|done| *done = true);
+            told.with_notify(|done| *done = true);
         });
-        while !done.look(|done| *done) {
+        while !done.with(|done| *done) {
             yield_now();
         }
     });
@@ -238,7 +241,7 @@ fn errors_are_statuses() {
 }
 
 #[test]
-fn a_reply_that_nobody_waits_for_gives_its_credit_and_block_back() {
+fn a_reply_that_is_dropped_gives_its_credit_and_block_back() {
     let report = run(1, 4, file(100_000), Manners::Honest, || {
         let file = open("input").wait().unwrap();
         for number in 0..1000 {
@@ -253,8 +256,8 @@ fn a_reply_that_nobody_waits_for_gives_its_credit_and_block_back() {
 }
 
 #[test]
-fn strays_and_second_answers_are_ignored() {
-    let report = run(2, 4, file(100_000), Manners::Strays, || {
+fn second_answers_and_answers_to_no_call_are_ignored() {
+    let report = run(2, 4, file(100_000), Manners::Unmatched, || {
         become_mcp().wait().unwrap();
         request_vcores(2).wait().unwrap();
         let file = open("input").wait().unwrap();
@@ -271,7 +274,7 @@ fn strays_and_second_answers_are_ignored() {
         handles.into_iter().for_each(|handle| handle.join());
     });
     assert_eq!((report.status, report.free_blocks), (0, 4));
-    assert!(report.strays > 1000, "{}", report.strays);
+    assert!(report.unmatched > 1000, "{}", report.unmatched);
 }
 
 #[test]
@@ -286,33 +289,39 @@ fn a_block_that_does_not_come_back_is_never_used_again() {
 }
 
 #[test]
-fn a_server_that_breaks_the_ring_ends_every_call_with_peer_lost() {
-    let seen = Arc::new(AtomicUsize::new(0));
-    let told = seen.clone();
-    // The process cannot end without a server: its vcore is left behind when the test has seen what it wants.
-    std::thread::spawn(move || {
-        run(1, 8, file(100_000), Manners::Corrupt, move || {
-            let file = open("input").wait().unwrap();
-            let handles: Vec<_> = (0..8)
-                .map(|number| {
-                    spawn(move || {
-                        let error = file.read(number * 4096, 4096, Block::acquire()).wait();
-                        error.unwrap_err().status
-                    })
-                })
-                .collect();
-            for handle in handles {
-                assert_eq!(handle.join(), Status::PeerLost);
-            }
-            assert_eq!(file.stat().wait(), Err(Status::PeerLost));
-            told.store(1, Ordering::SeqCst);
-        })
-    });
-    for _ in 0..500 {
-        if seen.load(Ordering::SeqCst) == 1 {
-            return;
+fn a_service_that_breaks_the_ring_ends_every_call_with_peer_lost() {
+    let report = run(1, 8, file(100_000), Manners::Corrupt, || {
+        let file = open("input").wait().unwrap();
+        let read = |number: u64| file.read(number * 4096, 4096, Block::acquire());
+        // All of them are under way before the ring is broken.
+        let readings: Vec<_> = batch(|| (0..8).map(read).collect());
+        for reading in readings {
+            let error = reading.wait().unwrap_err();
+            assert_eq!(error.status, Status::PeerLost);
+            assert!(error.block.is_none(), "the service may still write it");
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    panic!("calls of a lost server did not end");
+        assert_eq!(file.stat().wait(), Err(Status::PeerLost));
+        // The server is not concerned.
+        assert_eq!(become_mcp().wait(), Ok(()));
+    });
+    assert_eq!((report.status, report.outstanding_calls), (0, 0));
+    assert_eq!((report.free_blocks, report.blocks_in_flight), (0, 8));
+}
+
+#[test]
+fn a_process_whose_server_breaks_the_ring_goes_on_and_ends_when_it_dies() {
+    let setup = Setup::new(1, 1, file(100), Manners::CorruptServer);
+    let report = run_with(setup, |control| {
+        assert_eq!(become_mcp().wait(), Err(Status::PeerLost));
+        assert_eq!(become_mcp().wait(), Err(Status::PeerLost));
+        let file = open("input").wait().unwrap();
+        assert_eq!(file.stat().wait(), Ok(100));
+        std::thread::spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            control.order(Command::KillServer);
+        });
+        exit(5);
+    });
+    assert_eq!((report.status, report.outstanding_calls), (5, 0));
+    assert_eq!(report.routes, [0, 0, 2, 0]);
 }

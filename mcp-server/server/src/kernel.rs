@@ -1,34 +1,38 @@
-//! The binding to seL4: entry, capabilities, and what the root task has mapped.
+//! The capabilities of the server, and what the personality has done with them.
 
 #![allow(unsafe_code)]
 
-use core::mem::offset_of;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::layout::{self, PAGE_SIZE, SERVER_BLOCKS, request, slot};
-use atoll_abi::plan::{Channel, Cluster, DoorbellKind, NONE, Plan};
-use atoll_abi::process::ProcInfo;
-use atoll_channel::{Endpoint, Side};
-use atoll_component::{log, tell};
-use atoll_hpet::{Clock, Hpet, HpetError};
+use atoll_abi::layout::{request, slot};
+use atoll_abi::name::Name;
+use atoll_abi::plan::Plan;
+use atoll_abi::process::ProcessId;
+use atoll_channel::Doorbell;
+use atoll_component::{log, report};
+use atoll_hpet::Hpet;
+use atoll_server::Kernel;
 use sel4::cap;
 
-const DRIVER: cap::Notification = cap::Notification::from_bits(slot::DRIVER_NOTIFICATION);
-const INTERRUPT: cap::IrqHandler = cap::IrqHandler::from_bits(slot::INTERRUPT);
+use crate::doorbells::Doorbells;
+use crate::windows::ProcInfoPages;
 
 /// How often the server has entered the kernel.
 static ENTRIES: AtomicU64 = AtomicU64::new(0);
 
-/// Counts an entry into the kernel, which follows.
-fn enters() {
-    // Only the server's one thread counts.
-    ENTRIES.store(ENTRIES.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+/// How often the server was interrupted.
+static INTERRUPTS: AtomicU64 = AtomicU64::new(0);
+
+/// Counts an interrupt.
+pub fn interrupted() {
+    INTERRUPTS.store(INTERRUPTS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
-/// How often the server has entered the kernel.
-pub fn entries() -> u64 {
-    ENTRIES.load(Ordering::Relaxed)
+/// Counts an entry into the kernel, which follows.
+pub fn enters() {
+    // Only the server's one thread counts.
+    ENTRIES.store(ENTRIES.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 /// The processor's time stamp counter.
@@ -45,183 +49,163 @@ pub fn like_blocking() {
     }
 }
 
-atoll_component::entry!(enter);
-
-fn enter(cluster: u64, _: u64) -> ! {
-    crate::run(cluster as usize)
+/// Wakes a vcore that has something in its ring.
+pub struct VcoreBell {
+    process: usize,
+    vcore: usize,
 }
 
-/// Attaches a ring window at one of the addresses of `atoll_abi::layout`.
-pub fn attach(window: usize, side: Side) -> Endpoint {
-    // SAFETY: the root task mapped zeroed pages for each window that the plan gives this cluster, before it started the
-    // server, and leaves them; `Rings::attach`, the only caller, attaches each once.
-    unsafe { Endpoint::attach(window as *mut u8, side) }
-}
-
-/// Copies a block of the server's own pool.
-pub fn read_server_block(index: usize, into: &mut [u8; BLOCK_SIZE]) {
-    assert!(index < SERVER_BLOCKS);
-    let block = (layout::SERVER_POOL + index * BLOCK_SIZE) as *const u8;
-    for (offset, byte) in into.iter_mut().enumerate() {
-        // SAFETY: the root task mapped the pool here, and the offset lies in the block. Volatile, because the device
-        // writes it.
-        *byte = unsafe { block.add(offset).read_volatile() };
+impl VcoreBell {
+    /// The doorbell of a vcore of a process of the plan.
+    pub fn new(process: usize, vcore: usize) -> VcoreBell {
+        VcoreBell { process, vcore }
     }
 }
 
-/// Tells a process which vcores are granted.
-pub fn publish_granted(process: usize, granted: u64) {
-    let page = layout::PROCINFO + (process + 1) * PAGE_SIZE;
-    let field = (page + offset_of!(ProcInfo, granted)) as *mut u64;
-    // SAFETY: the root task mapped the page of each local process here, writable; the process reads it with one load.
-    unsafe { field.write_volatile(granted) };
-}
-
-/// Tells a process how often the server has entered the kernel.
-pub fn publish_entries(process: usize, entries: u64) {
-    let page = layout::PROCINFO + (process + 1) * PAGE_SIZE;
-    let field = (page + offset_of!(ProcInfo, server_kernel_entries)) as *mut u64;
-    // SAFETY: as for `publish_granted`.
-    unsafe { field.write_volatile(entries) };
-}
-
-/// How other clusters are woken, and this one by them and by the time.
-pub struct Doorbells {
-    hpet: Option<(Hpet, Clock)>,
-    /// The cluster's own comparator, or `NONE` where it is never interrupted.
-    comparator: u32,
-}
-
-impl Doorbells {
-    /// The doorbells of a cluster's server.
-    ///
-    /// # Panics
-    /// Where the HPET cannot be a clock.
-    pub fn new(plan: &Plan, cluster: usize) -> Doorbells {
-        let hpet = plan.uses_hpet(cluster as u32).then(|| {
-            // SAFETY: the root task mapped the HPET's registers here, uncached, exactly for the servers that use it.
-            let hpet = unsafe { Hpet::new(layout::HPET as *mut u8) };
-            let clock = Clock::new(&hpet).unwrap_or_else(|error| panic!("server: {error}"));
-            (hpet, clock)
-        });
-        Doorbells {
-            hpet,
-            comparator: plan.clusters()[cluster].comparator,
-        }
-    }
-
-    /// Wakes the server at the other end of a channel.
-    pub fn ring(&self, number: usize, channel: &Channel, peer: &Cluster) {
-        if channel.doorbell == DoorbellKind::Notification as u32 {
-            enters();
-            cap::Notification::from_bits(slot::CHANNELS + number as u64).signal();
-        } else if let Some((hpet, _)) = &self.hpet
-            && let Err(error) = hpet.ring(peer.comparator)
-        {
-            log(format_args!(
-                "server: the doorbell of {} cannot be rung: {error:?}",
-                peer.name
-            ));
-        }
-    }
-
-    /// Nanoseconds on a clock that never goes backwards. A server without processes, whom nobody asks for the time, has
-    /// none.
-    pub fn now(&mut self) -> u64 {
-        match &mut self.hpet {
-            Some((hpet, clock)) => clock.now(hpet),
-            None => 0,
-        }
-    }
-
-    /// Has the server woken at a time on the clock, or before. Tells whether it will be; if not, the time has come.
-    ///
-    /// # Errors
-    /// Where the server has no comparator, and so must not block.
-    pub fn set_alarm(&mut self, deadline: u64) -> Result<bool, HpetError> {
-        match &mut self.hpet {
-            Some((hpet, clock)) => clock.set(hpet, self.comparator, deadline),
-            None => Ok(false),
-        }
-    }
-
-    /// Allows the next interrupt.
-    pub fn acknowledge(&self) {
-        if self.comparator != NONE {
-            // A message-signalled interrupt is never masked; the kernel wants to be told all the same.
-            enters();
-            let _ = INTERRUPT.irq_handler_ack();
-        }
+impl Doorbell for VcoreBell {
+    fn ring(&mut self) {
+        signal_vcore(self.process, self.vcore);
     }
 }
 
-/// Wakes the block driver.
-pub fn signal_driver() {
-    enters();
-    DRIVER.signal();
-}
-
-/// Wakes a vcore.
-pub fn signal_vcore(process: usize, vcore: usize) {
+fn signal_vcore(process: usize, vcore: usize) {
     enters();
     cap::Notification::from_bits(slot::server_vcore_notification(process, vcore)).signal();
 }
 
-/// Lets a vcore run, for the first time or again.
-///
-/// seL4 5.0.0 resumes a thread that was stopped between being woken and running on at its last system call: the call is
-/// made again, with the registers that its first end left. For a wait that is the badge in place of the capability, so
-/// vcores are woken with the slot of their own notification as the badge (the root task sees to that); and as the first
-/// end took the wake-up, there is another one here. A spurious one does no harm.
-pub fn resume_vcore(process: usize, vcore: usize) {
-    let thread = cap::Tcb::from_bits(slot::vcore_thread(process, vcore));
+/// Wakes the component of this cluster that has a side of a connection to another kernel instance.
+pub fn signal_connection(connection: usize) {
     enters();
-    if let Err(error) = thread.tcb_resume() {
-        log(format_args!(
-            "server: vcore {vcore} does not start: {error}"
-        ));
-    }
-    signal_vcore(process, vcore);
+    cap::Notification::from_bits(slot::CONNECTION_NOTIFICATIONS + connection as u64).signal();
 }
 
-/// Stops a vcore.
-pub fn suspend_vcore(process: usize, vcore: usize) {
-    let thread = cap::Tcb::from_bits(slot::vcore_thread(process, vcore));
-    enters();
-    if let Err(error) = thread.tcb_suspend() {
-        log(format_args!("server: vcore {vcore} does not stop: {error}"));
-    }
-}
-
-/// Waits for whoever wakes the server; the badges of all who did.
+/// Waits for whatever wakes the server; the badges of all that did.
 pub fn wait() -> u64 {
     enters();
     atoll_component::wait()
 }
 
-/// Has the root task print a line.
-pub fn print(line: core::fmt::Arguments<'_>) {
-    enters();
-    log(line);
-}
-
 /// Tells the root task that the server serves.
 pub fn ready() {
     enters();
-    tell(request::READY, &[]);
+    report(request::READY, &[]);
 }
 
-/// Tells the root task that a process has ended.
-pub fn exited(process: usize, status: u64, max_granted: u32) {
-    enters();
-    tell(
-        request::EXITED,
-        &[process as u64, status, u64::from(max_granted)],
-    );
+/// A life of a process.
+pub struct Life {
+    /// Its identity.
+    pub process: ProcessId,
+    /// Its vcores: a bitmap.
+    pub granted: u64,
+    /// It is a many-core process.
+    pub many_core: bool,
 }
 
-/// Tells the root task what crossed a channel.
-pub fn channel(counts: [u64; 5]) {
-    enters();
-    tell(request::CHANNEL, &counts);
+/// What the personality has done, on seL4.
+pub struct SeL4 {
+    names: Vec<Name>,
+    doorbells: Doorbells,
+    procinfo: ProcInfoPages,
+    /// Entries into the kernel that the processes were told of.
+    entries: u64,
+}
+
+impl SeL4 {
+    /// The kernel of a cluster's server.
+    pub fn new(plan: &Plan, cluster: usize, hpet: Option<Hpet>, procinfo: ProcInfoPages) -> SeL4 {
+        SeL4 {
+            names: plan.processes().iter().map(|it| it.name).collect(),
+            doorbells: Doorbells::new(plan, cluster, hpet),
+            procinfo,
+            entries: 0,
+        }
+    }
+
+    /// The life of a process as its root task and an earlier life of the server have noted it; `None` where it is none of the
+    /// cluster's, or has ended.
+    pub fn life(&self, process: usize) -> Option<Life> {
+        let information = self.procinfo.read(process)?;
+        Some(Life {
+            process: ProcessId {
+                index: process as u16,
+                generation: information.generation,
+            },
+            granted: information.granted,
+            many_core: information.many_core != 0,
+        })
+    }
+
+    /// The server's doorbells.
+    pub fn doorbells(&mut self) -> &mut Doorbells {
+        &mut self.doorbells
+    }
+
+    /// Tells the processes of the cluster how often the server has entered the kernel and was interrupted, where that has
+    /// changed.
+    pub fn publish_entries(&mut self) {
+        let entries = ENTRIES.load(Ordering::Relaxed);
+        if entries != self.entries {
+            self.entries = entries;
+            let interrupts = INTERRUPTS.load(Ordering::Relaxed);
+            self.procinfo.publish_entries(entries, interrupts);
+        }
+    }
+}
+
+impl Kernel for SeL4 {
+    fn now(&mut self) -> u64 {
+        self.doorbells.now()
+    }
+
+    /// seL4 5.0.0 resumes a thread that was stopped between being woken and running on at its last system call: the call is
+    /// made again, with the registers that its first end left. For a wait that is the badge in place of the capability, so
+    /// vcores are woken with the slot of their own notification as the badge (the root task sees to that); and as the first
+    /// end took the wake-up, there is another one here. A spurious one does no harm.
+    fn start_vcore(&mut self, process: ProcessId, vcore: usize) {
+        let index = usize::from(process.index);
+        let thread = cap::Tcb::from_bits(slot::vcore_thread(index, vcore));
+        enters();
+        if let Err(error) = thread.tcb_resume() {
+            log(format_args!(
+                "server: vcore {vcore} does not start: {error}"
+            ));
+        }
+        signal_vcore(index, vcore);
+    }
+
+    fn stop_vcore(&mut self, process: ProcessId, vcore: usize) {
+        let thread = cap::Tcb::from_bits(slot::vcore_thread(usize::from(process.index), vcore));
+        enters();
+        if let Err(error) = thread.tcb_suspend() {
+            log(format_args!("server: vcore {vcore} does not stop: {error}"));
+        }
+    }
+
+    fn wake_vcore(&mut self, process: ProcessId, vcore: usize) {
+        signal_vcore(usize::from(process.index), vcore);
+    }
+
+    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
+        self.procinfo
+            .publish_granted(usize::from(process.index), granted);
+    }
+
+    fn publish_many_core(&mut self, process: ProcessId) {
+        self.procinfo.publish_many_core(usize::from(process.index));
+    }
+
+    fn print_line(&mut self, process: ProcessId, line: &str) {
+        let name = self.names.get(usize::from(process.index));
+        let name = name.map_or("?", |name| name.as_str());
+        enters();
+        log(format_args!("[{name}] {line}"));
+    }
+
+    fn process_ended(&mut self, process: ProcessId, status: u64, max_granted: u32) {
+        enters();
+        report(
+            request::EXITED,
+            &[u64::from(process.index), status, u64::from(max_granted)],
+        );
+    }
 }

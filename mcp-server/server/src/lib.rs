@@ -1,4 +1,15 @@
-//! Binds the personality to seL4; everything is in the program `mcp-server`, which only a guest build has.
+//! The personality server but for its binding to seL4, which is in the program beside it.
+//!
+//! [`Host`] moves messages between the personality and the rings of its processes; [`WakePassing`] passes wake-ups on to
+//! components of other kernel instances. Every world uses the same lines.
 
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod host;
+mod passing;
+
+pub use host::{Host, Kernel};
+pub use passing::{Place, WakePassing};

@@ -1,84 +1,122 @@
 //! The personality server of one cluster: binds `atoll-core` to rings, notifications and threads.
 //!
-//! The root task enters it with the index of its cluster in `rdi`; what else it has is where `atoll_abi::layout` says.
+//! The root task enters it with the number of its cluster (`atoll_abi::layout::entry`) in `rdi`; what else it has is where
+//! `atoll_abi::layout` says.
 
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
 
+extern crate alloc;
+
+mod doorbells;
 mod kernel;
-mod rings;
-mod world;
+mod windows;
 
-use atoll_abi::layout::alarm::faulted;
+use atoll_abi::layout::{entry, server_badge};
 use atoll_abi::plan::{MAX_PROCESSES, Plan};
-use atoll_abi::process::FAULTED;
 use atoll_channel::budget;
-use atoll_core::{Personality, Progress};
-use spin::Mutex;
+use atoll_core::Personality;
+use atoll_server::{Host, WakePassing};
 
-use crate::rings::Rings;
-use crate::world::World;
+use crate::kernel::SeL4;
 
-static PERSONALITY: Mutex<Personality> = Mutex::new(Personality::vacant());
-static RINGS: Mutex<Rings> = Mutex::new(Rings::none());
+atoll_component::entry!(enter);
 
-/// Whether a vcore runs on the server's core: while the server polls there, the one that it waits for does not run.
-fn shares_core(plan: &Plan, cluster: usize) -> bool {
-    let core = plan.clusters()[cluster].first_core;
-    let own = plan
-        .processes()
-        .iter()
-        .filter(|process| process.cluster as usize == cluster);
-    own.flat_map(|process| process.cores.iter().take(process.vcores as usize))
-        .any(|vcore| *vcore == core)
+fn enter(number: u64, _: u64) -> ! {
+    run(entry::index(number), entry::restarts(number) > 0)
 }
 
-/// The whole life of the server.
-fn run(cluster: usize) -> ! {
+/// Whether a vcore or a service runs on the server's core: while the server polls there, that one does not run.
+fn shares_core(plan: &Plan, cluster: usize) -> bool {
+    let instance = plan.instance_of(cluster as u32);
+    let core = plan.clusters()[cluster].first_core;
+    let mut services = plan.services().iter();
+    let service = services
+        .any(|service| plan.instance_of(service.cluster) == instance && service.core == core);
+    service
+        || plan.processes().iter().any(|process| {
+            let mut cores = process.cores.iter().take(process.vcores as usize);
+            plan.instance_of(process.cluster) == instance && cores.any(|it| *it == core)
+        })
+}
+
+/// Turns between two that look at the clock and at the wake-ups of others. A vcore that polls is answered sooner for it, and
+/// the others wait for microseconds at most: before the server sleeps it looks at everything.
+const SHORT_TURNS: u32 = 7;
+
+/// The whole life of the server; `again` where one of its cluster died before.
+fn run(cluster: usize, again: bool) -> ! {
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
-    let mut rings = RINGS.lock();
-    rings.attach(&plan, cluster);
-    let mut personality = PERSONALITY.lock();
-    personality.configure(&plan, cluster as u32);
-    let mut world = World::new(&plan, cluster, &mut rings);
+    let windows = windows::take(&plan, cluster);
+    let mut passing = WakePassing::new(&plan, cluster as u32, windows.wake_words);
+    let personality = Personality::new(&plan, cluster as u32);
+    let kernel = SeL4::new(&plan, cluster, windows.hpet, windows.procinfo);
+    let mut host = Host::new(personality, windows.vcores, kernel);
     kernel::ready();
-    personality.start(&mut world);
+    for index in 0..plan.processes().len() {
+        let Some(life) = host.kernel().life(index) else {
+            continue;
+        };
+        if again {
+            host.adopt(life.process, life.granted, life.many_core);
+        } else {
+            host.start(life.process);
+        }
+    }
     let budget = if shares_core(&plan, cluster) {
         0
     } else {
-        // Steps without work before it arms its rings and blocks.
-        budget::calibrate(kernel::ticks, kernel::like_blocking, || {
-            personality.step(&mut world) == Progress::Idle
-        })
+        // Turns without work before it arms its rings and blocks.
+        budget::calibrate(kernel::ticks, kernel::like_blocking, || !host.take_calls())
     };
     let mut idle = 0;
+    // Turns before the next one that also looks at what is dear to look at: the clock, and the wake-ups to pass on.
+    let mut short_turns = 0;
     loop {
-        let renewed = world.renew(&mut personality);
-        let progress = personality.step(&mut world);
-        world.publish_entries();
-        match progress {
-            _ if renewed => continue,
-            Progress::Worked => {
-                idle = 0;
-                continue;
-            }
-            // An honest process or peer never fills a ring, because it has credits for what it asks. What a dishonest one
-            // keeps back goes on at the next wake-up; nobody spins for it.
-            Progress::Idle | Progress::Stalled => idle += 1,
+        let worked = if short_turns > 0 {
+            short_turns -= 1;
+            host.take_calls()
+        } else {
+            short_turns = SHORT_TURNS;
+            let worked = host.turn();
+            let doorbells = host.kernel().doorbells();
+            let passed = passing.pass(
+                |comparator| doorbells.interrupt(comparator),
+                kernel::signal_connection,
+            );
+            host.kernel().publish_entries();
+            worked || passed
+        };
+        if worked {
+            idle = 0;
+            continue;
         }
+        idle += 1;
         if idle < budget {
             core::hint::spin_loop();
             continue;
         }
-        if world.set_alarm(&personality) && world.arm(&personality) {
+        let alarm = host.personality().next_alarm();
+        if host.kernel().doorbells().set_alarm(alarm) && host.may_sleep() && !passing.pending() {
             let badges = kernel::wait();
-            world.acknowledge();
-            for process in (0..MAX_PROCESSES).filter(|process| badges & faulted(*process) != 0) {
-                personality.lose_process(process, FAULTED, &mut world);
+            if badges & server_badge::INTERRUPT != 0 {
+                host.kernel().doorbells().acknowledge();
+            }
+            let faulted = |process: &usize| badges & server_badge::faulted(*process) != 0;
+            for process in (0..MAX_PROCESSES).filter(faulted) {
+                host.faulted(process);
+            }
+            let restarted = |process: &usize| badges & server_badge::restarted(*process) != 0;
+            for process in (0..MAX_PROCESSES).filter(restarted) {
+                if let Some(life) = host.kernel().life(process) {
+                    host.start(life.process);
+                }
             }
         }
-        world.disarm();
+        host.awake();
         idle = 0;
+        // Whatever woke it, or kept it from sleeping, is looked for at once.
+        short_turns = 0;
     }
 }

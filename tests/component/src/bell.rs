@@ -1,27 +1,52 @@
-//! A doorbell that remembers one ring, as a notification does.
+//! Notifications: bits that are set by those who ring, and taken by the one who waits.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A doorbell; its copies are the same one.
+use atoll_channel::{Doorbell, WakeWords};
+
+/// A notification. Its copies are the same one.
 #[derive(Clone, Default)]
-pub struct Bell(Arc<(Mutex<bool>, Condvar)>);
+pub struct Bell(Arc<(Mutex<u64>, Condvar)>);
 
 impl Bell {
-    /// Rings it.
-    pub fn ring(&self) {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    /// Sets the bits of a badge, which is not zero.
+    pub fn ring(&self, badge: u64) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) |= badge;
         self.0.1.notify_one();
     }
 
-    /// Waits until it rings, or so long. Tells whether it rang.
-    pub fn wait(&self, at_most: Duration) -> bool {
-        let rung = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut rung, _) = self
+    /// Waits until a bit is set, or so long. Takes the bits.
+    pub fn wait(&self, at_most: Duration) -> u64 {
+        let bits = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut bits, _) = self
             .0
             .1
-            .wait_timeout_while(rung, at_most, |rung| !*rung)
+            .wait_timeout_while(bits, at_most, |bits| *bits == 0)
             .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *rung)
+        std::mem::take(&mut *bits)
+    }
+}
+
+/// How the other side of a channel is woken.
+pub enum Ringer {
+    /// By its notification.
+    Directly(Bell, u64),
+    /// By the connection's bit in wake words, and the notification of the server that takes the bits.
+    ByServer(WakeWords, usize, Bell),
+}
+
+/// Badge of everything by which a server, a vcore or a driver is woken.
+pub const WOKEN: u64 = 1;
+
+impl Doorbell for Ringer {
+    fn ring(&mut self) {
+        match self {
+            Ringer::Directly(bell, badge) => bell.ring(*badge),
+            Ringer::ByServer(words, connection, server) => {
+                words.set(*connection);
+                server.ring(WOKEN);
+            }
+        }
     }
 }

@@ -1,71 +1,78 @@
-//! The volume of the machine and the thread that is its block driver.
+//! The machine's disk: what is on it, and what its driver answers.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
+use atoll_abi::interface::{BlocksCall, request};
+use atoll_abi::syscall::{Completion, Status, Syscall};
+use atoll_test_support::volume::header_block;
 
-use atoll_abi::block::{BLOCK_SIZE, BlockReply, BlockRequest, BlockStatus, SECTORS_PER_BLOCK};
-use atoll_abi::message::Payload;
-use atoll_abi::name::Name;
-use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
-use zerocopy::IntoBytes;
+/// Words of a block.
+pub const WORDS: usize = BLOCK_SIZE / size_of::<u64>();
 
-use crate::bell::Bell;
-use crate::memory::End;
-
-/// How long a thread waits before it looks whether the test is over.
-pub const PATIENCE: Duration = Duration::from_millis(20);
-
-/// The header of a volume with these files, one after the other, and its sectors.
-pub fn volume(files: &[(&str, u64)]) -> ([u8; BLOCK_SIZE], u64) {
-    let mut table = [VolumeFile::EMPTY; VOLUME_FILES];
-    let mut next = 1;
-    for (entry, (name, length)) in table.iter_mut().zip(files) {
-        *entry = VolumeFile {
-            name: Name::new(name).unwrap_or_else(|| panic!("{name} is no name")),
-            first_block: next,
-            length: *length,
-        };
-        next += length.div_ceil(BLOCK_SIZE as u64);
-    }
-    let header = VolumeHeader {
-        magic: VOLUME_MAGIC,
-        version: VOLUME_VERSION,
-        count: files.len() as u32,
-        blocks: next,
-        reserved: [0; 5],
-        files: table,
-    };
-    let mut block = [0; BLOCK_SIZE];
-    block[..size_of::<VolumeHeader>()].copy_from_slice(header.as_bytes());
-    (block, next * SECTORS_PER_BLOCK)
+/// A disk with a volume, whose files lie one after the other from block 1 on.
+pub struct Disk {
+    header: [u8; BLOCK_SIZE],
+    blocks: u64,
 }
 
-/// The life of a block driver: it answers every request.
-pub fn drive(mut end: End, own: &Bell, server: &Bell, sectors: u64, over: &Arc<AtomicBool>) {
-    while !over.load(Ordering::SeqCst) {
-        while let Ok(Some(message)) = end.endpoint.receiver.receive() {
-            let request = BlockRequest::from_message(&message);
-            let inside = request.sector + u64::from(request.sectors) <= sectors;
-            let status = match inside {
-                true => BlockStatus::Done,
-                false => BlockStatus::Invalid,
-            };
-            let reply = BlockReply {
-                tag: request.tag,
-                status: status as u32,
-                padding: 0,
-                capacity: sectors,
-                reserved: [0; 4],
-            };
-            let wake = end.endpoint.sender.send(&reply.to_message());
-            if wake.is_ok_and(|wake| wake.needed()) {
-                server.ring();
-            }
+impl Disk {
+    /// A disk with these files, each with its length in bytes.
+    pub fn new(files: &[(&str, u64)]) -> Disk {
+        let mut next = 1;
+        let mut placed = Vec::new();
+        for &(name, length) in files {
+            placed.push((name, next, length));
+            next += length.div_ceil(BLOCK_SIZE as u64);
         }
-        if end.endpoint.receiver.arm() == Ok(true) {
-            own.wait(PATIENCE);
+        Disk {
+            header: header_block(next, &placed),
+            blocks: next,
         }
-        end.endpoint.receiver.disarm();
     }
+
+    /// Block 0: the header of the volume.
+    pub fn header(&self) -> &[u8; BLOCK_SIZE] {
+        &self.header
+    }
+
+    /// Sectors that it has.
+    pub fn capacity(&self) -> u64 {
+        self.blocks * SECTORS_PER_BLOCK
+    }
+
+    /// A word of a block: of files, one that tells where it is.
+    pub fn word(&self, block: u64, word: usize) -> u64 {
+        if block > 0 {
+            return file_word(block, word);
+        }
+        let bytes = self.header.iter().skip(word * 8).take(8).rev();
+        bytes.fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    }
+
+    /// The sectors that a call asks for.
+    ///
+    /// # Errors
+    /// The status that it ends with, because it is no such call or the disk has no such sectors.
+    pub fn asked(&self, call: &Syscall) -> Result<request::ReadSectors, Status> {
+        let BlocksCall::ReadSectors(read) = BlocksCall::decode(call)?;
+        let end = read.sector.checked_add(u64::from(read.sectors));
+        let inside = end.is_some_and(|end| end <= self.capacity());
+        if !inside || !(1..=SECTORS_PER_BLOCK).contains(&u64::from(read.sectors)) {
+            return Err(Status::InvalidArgument);
+        }
+        Ok(read)
+    }
+
+    /// What a driver answers.
+    pub fn answer(&self, call: &Syscall) -> Completion {
+        let (status, sectors) = match self.asked(call) {
+            Ok(read) => (Status::Done, u64::from(read.sectors)),
+            Err(status) => (status, 0),
+        };
+        Completion::of(call, status, [sectors, self.capacity()])
+    }
+}
+
+/// A word of a block of a file.
+pub fn file_word(block: u64, word: usize) -> u64 {
+    (block << 32 | word as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

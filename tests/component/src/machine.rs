@@ -1,31 +1,41 @@
-//! A machine of two clusters: cluster 0 has the volume and process 0, cluster 1 has process 1 and reaches the volume over a
-//! channel.
+//! A machine of two clusters: cluster 0 has the volume, its service and process 0, cluster 1 has process 1, whose calls of
+//! the service cross the kernels.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use atoll_abi::layout::MAX_VCORES;
-use atoll_abi::message::Payload;
-use atoll_abi::name::Name;
-use atoll_abi::plan::{Channel, Cluster, MAX_CORES, NONE, Plan, Pool, Process};
-use atoll_abi::syscall::{Completion, Syscall};
+use atoll_abi::connection::{Client, Provider};
 use atoll_core::Personality;
+use atoll_files::FileService;
+use atoll_server::{Host, WakePassing};
 
-use crate::bell::Bell;
-use crate::cluster;
-use crate::disk::{self, PATIENCE};
-use crate::memory::{self, End};
-use crate::world::{Link, World};
+use crate::bell::{Bell, Ringer, WOKEN};
+use crate::disk::Disk;
+use crate::driver;
+use crate::plan;
+use crate::pool::Pool;
+use crate::server::{Events, Server};
+use crate::service::{self, Files};
+use crate::vcore::Vcore;
+use crate::window::Window;
+use crate::wiring::{self, Announcement, Bells, Line, WakePages, Wired};
 
-/// Blocks of each process's pool.
-const BLOCKS: u32 = 8;
+/// Generation of every process: each lives once.
+pub const GENERATION: u32 = 1;
 
-/// Longer than any honest answer takes: whoever waits so long has lost a wake-up.
-const LOST: Duration = Duration::from_secs(60);
+/// How often a thread looks whether something has come to its end.
+pub const PATIENCE: Duration = Duration::from_millis(20);
 
-type Server = JoinHandle<(Box<Personality>, World)>;
+/// Longer than any honest answer takes: a vcore that waits so long has lost a wake-up, or the one that it waits for has.
+pub const LOST: Duration = Duration::from_secs(30);
+
+/// The others wait for ever: a wake-up that they lose must not be made good by a timer.
+pub const FOREVER: Duration = Duration::from_secs(86_400);
+
+/// By this badge the service learns that it is all over.
+pub const OVER: u64 = 1 << 63;
 
 /// What a cluster's server told while it ran.
 pub struct Told {
@@ -33,226 +43,191 @@ pub struct Told {
     pub lines: Vec<(usize, String)>,
     /// The processes that ended, with their statuses.
     pub ended: Vec<(usize, u64)>,
+    /// Wake-ups of the cluster's components that came from the other kernel.
+    pub passed: u64,
 }
 
 /// The running machine.
 pub struct Machine {
     /// Clusters of which all processes are dead.
     finished: Arc<AtomicUsize>,
-    over: Arc<AtomicBool>,
-    servers: Vec<Server>,
+    servers_over: Arc<AtomicBool>,
+    service_over: Arc<AtomicBool>,
+    driver_over: Arc<AtomicBool>,
+    bells: Bells,
+    servers: Vec<JoinHandle<Server>>,
+    service: JoinHandle<Files>,
     driver: JoinHandle<()>,
-}
-
-/// The process's side of one vcore's ring.
-pub struct Vcore {
-    end: End,
-    own: Bell,
-    server: Bell,
-}
-
-impl Vcore {
-    /// Submits calls with one publication.
-    ///
-    /// # Panics
-    /// Where the ring has no room: a process has a credit for each call.
-    pub fn submit(&mut self, calls: &[Syscall]) {
-        let sender = &mut self.end.endpoint.sender;
-        let sent = sender.send_batch(Syscall::as_messages(calls));
-        let Ok((count, wake)) = sent else {
-            panic!("the server does not take calls: {sent:?}");
-        };
-        assert_eq!(count, calls.len(), "a call without a credit");
-        if wake.needed() {
-            sender.note_doorbell();
-            self.server.ring();
-        }
-    }
-
-    /// Takes the next completion, if there is one.
-    ///
-    /// # Panics
-    /// Where the server breaks the protocol of the ring.
-    pub fn poll(&mut self) -> Option<Completion> {
-        let received = self.end.endpoint.receiver.receive();
-        let message = received.unwrap_or_else(|fault| panic!("the server: {fault}"));
-        message.as_ref().map(Completion::from_message)
-    }
-
-    /// Waits for the next completion as a vcore does: arms, looks again, blocks.
-    ///
-    /// # Panics
-    /// Where none comes.
-    pub fn wait(&mut self) -> Completion {
-        loop {
-            if let Some(completion) = self.poll() {
-                return completion;
-            }
-            let receiver = &mut self.end.endpoint.receiver;
-            if receiver.arm() == Ok(true) {
-                assert!(self.own.wait(LOST), "a wake-up was lost");
-            }
-            self.end.endpoint.receiver.disarm();
-        }
-    }
 }
 
 impl Machine {
     /// Starts a machine with these files; gives the vcores of each process.
-    pub fn start(files: &[(&str, u64)], vcores: usize) -> (Machine, [Vec<Vcore>; 2]) {
-        let plan = plan(vcores as u32);
-        let (header, sectors) = disk::volume(files);
-        let over = Arc::new(AtomicBool::new(false));
-        let finished = Arc::new(AtomicUsize::new(0));
-        let bells = [Bell::default(), Bell::default()];
-        let driver_bell = Bell::default();
-        let [first, second] = memory::channel();
-        let [server_end, driver_end] = memory::channel();
+    pub fn start(files: &[(&str, u64)], vcores: u32) -> (Machine, [Vec<Vcore>; 2]) {
+        let plan = plan::plan(&[(0, vcores), (1, vcores)]);
+        let bells = Bells::new(&plan);
+        let pools: Vec<Pool> = plan
+            .pools()
+            .iter()
+            .map(|pool| Pool::new(pool.blocks))
+            .collect();
         let began = Instant::now();
-        let mut processes = [Vec::new(), Vec::new()];
+        let mut pages = WakePages::default();
+        let wired = wiring::connections(&plan, &bells, &mut pages);
+
         let mut servers = Vec::new();
-        let mut driver_link = Some(Link {
-            end: server_end,
-            peer: driver_bell.clone(),
-        });
-        for (number, end) in [first, second].into_iter().enumerate() {
-            let mut world = World {
+        let mut server_lines: [Vec<Line>; 2] = Default::default();
+        for cluster in 0..plan.cluster_count {
+            let deaths = wired
+                .iter()
+                .filter(|it| plan.client_cluster(it.connection.client) == cluster)
+                .filter_map(|it| Announcement::new(&plan, &bells, &mut pages, it))
+                .collect();
+            let mut links: Vec<Vec<Line>> = Vec::new();
+            for (index, process) in plan.processes().iter().enumerate() {
+                let own = process.cluster == cluster;
+                let mut of_process = Vec::new();
+                for vcore in &bells.vcores[index][..if own { vcores as usize } else { 0 }] {
+                    let (_, [first, second]) = Window::channel();
+                    let server = bells.servers[cluster as usize].clone();
+                    server_lines[index].push(Line::new(first, Ringer::Directly(server, WOKEN)));
+                    of_process.push(Line::new(second, Ringer::Directly(vcore.clone(), WOKEN)));
+                }
+                links.push(of_process);
+            }
+            let sides = wired.iter().map(|it| {
+                let connection = &it.connection;
+                if plan.client_cluster(connection.client) == cluster {
+                    Some(bells.of_client(connection))
+                } else if plan.provider_cluster(connection.provider) == cluster {
+                    Some(bells.of_provider(connection))
+                } else {
+                    None
+                }
+            });
+            let events = Events {
                 began,
-                vcores: vec![Vec::new(), Vec::new()],
-                channels: vec![Some(Link {
-                    end,
-                    peer: bells[1 - number].clone(),
-                })],
-                driver: driver_link.take(),
-                header,
+                vcores: bells.vcores.clone(),
+                deaths,
                 lines: Vec::new(),
                 ended: Vec::new(),
             };
-            for _ in 0..vcores {
-                let [process_end, server_end] = memory::channel();
-                let own = Bell::default();
-                world.vcores[number].push(Some(Link {
-                    end: server_end,
-                    peer: own.clone(),
-                }));
-                processes[number].push(Vcore {
-                    end: process_end,
-                    own,
-                    server: bells[number].clone(),
-                });
-            }
-            let personality = Box::new(Personality::new(&plan, number as u32));
-            let (bell, finished, over) = (bells[number].clone(), finished.clone(), over.clone());
-            servers.push(thread::spawn(move || {
-                cluster::serve(personality, world, &bell, &finished, &over)
-            }));
+            servers.push(Server {
+                sides: sides.collect(),
+                host: Host::new(Personality::new(&plan, cluster), links, events),
+                passing: WakePassing::new(&plan, cluster, |place| pages.at(place)),
+                own: bells.servers[cluster as usize].clone(),
+                comparators: bells.servers.clone(),
+                passed: 0,
+            });
         }
-        let (server, ended) = (bells[0].clone(), over.clone());
-        let driver = thread::spawn(move || {
-            disk::drive(driver_end, &driver_bell, &server, sectors, &ended);
+
+        let mut clients = Vec::new();
+        let mut upstream = None;
+        let mut driver_line = None;
+        let mut file_lines: [Vec<Line>; 2] = Default::default();
+        for Wired {
+            connection,
+            client,
+            provider,
+            ..
+        } in wired
+        {
+            match (connection.client, connection.provider) {
+                (Client::Vcore { process, .. }, Provider::Service(_)) => {
+                    file_lines[process].push(client);
+                    clients.push(provider);
+                }
+                _ => {
+                    upstream = Some(client);
+                    driver_line = Some(provider);
+                }
+            }
+        }
+        let own_pool = pools[plan.services()[0].pool as usize];
+        let service =
+            atoll_service::Host::new(FileService::new(&plan, 0), clients, upstream, own_pool);
+
+        let finished = Arc::new(AtomicUsize::new(0));
+        let [servers_over, service_over, driver_over] =
+            [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
+        let mut index = 0;
+        let processes = server_lines.map(|lines| {
+            let (own, pool) = (&bells.vcores[index], pools[index]);
+            let file_lines = std::mem::take(&mut file_lines[index]);
+            index += 1;
+            let lines = lines.into_iter().zip(file_lines).zip(own);
+            lines
+                .map(|((server, files), own)| Vcore::new(began, own.clone(), pool, server, files))
+                .collect()
+        });
+        let disk = Disk::new(files);
+        let driver = {
+            let line = driver_line.expect("the plan has a driver");
+            let (own, over): (Bell, _) = (bells.driver.clone(), driver_over.clone());
+            thread::spawn(move || driver::drive(&disk, line, &pools, &own, &over))
+        };
+        let service = {
+            let (own, over) = (bells.service.clone(), service_over.clone());
+            thread::spawn(move || service::serve(service, &own, &over))
+        };
+        let servers = servers.into_iter().map(|server| {
+            let (finished, over) = (finished.clone(), servers_over.clone());
+            thread::spawn(move || server.serve(&finished, &over))
         });
         let machine = Machine {
+            servers: servers.collect(),
             finished,
-            over,
-            servers,
+            servers_over,
+            service_over,
+            driver_over,
+            bells,
+            service,
             driver,
         };
         (machine, processes)
     }
 
-    /// Stops everything when all processes are dead. Gives, of each cluster, what its processes printed and how they ended.
+    /// Stops everything when all processes are dead. Gives, of each cluster, what its server told.
     ///
     /// # Panics
-    /// Where a process does not come to its end, a thread panicked, or a server kept a call, a block or an open file.
+    /// Where a process does not come to its end, a thread panicked, or the service kept a call, a block or an open file.
     pub fn stop(self) -> Vec<Told> {
         let begun = Instant::now();
         while self.finished.load(Ordering::SeqCst) < self.servers.len() {
             assert!(begun.elapsed() < LOST, "a process does not come to its end");
             thread::sleep(PATIENCE);
         }
-        self.over.store(true, Ordering::SeqCst);
-        let joined = |thread: Server| match thread.join() {
-            Ok(found) => found,
-            Err(panic) => std::panic::resume_unwind(panic),
+        // The service first: it has to learn from the servers which of its clients are dead.
+        self.service_over.store(true, Ordering::SeqCst);
+        self.bells.service.ring(OVER);
+        let service = joined(self.service);
+        self.servers_over.store(true, Ordering::SeqCst);
+        self.driver_over.store(true, Ordering::SeqCst);
+        self.bells.driver.ring(WOKEN);
+        self.bells.servers.iter().for_each(|bell| bell.ring(WOKEN));
+        joined(self.driver);
+        let service = service.service();
+        assert_eq!(service.parked(), 0, "calls are left");
+        assert_eq!(service.device_calls(), 0, "the driver has calls");
+        assert_eq!(service.blocks_in_use(), 0, "blocks are left");
+        assert_eq!(service.open_files(), 0, "files are left");
+        assert_eq!(service.unmatched(), 0, "the driver answered twice");
+        let told = |server: JoinHandle<Server>| {
+            let mut server = joined(server);
+            let events = server.host.kernel();
+            Told {
+                lines: std::mem::take(&mut events.lines),
+                ended: std::mem::take(&mut events.ended),
+                passed: server.passed,
+            }
         };
-        let found: Vec<_> = self.servers.into_iter().map(joined).collect();
-        assert!(self.driver.join().is_ok(), "the driver panicked");
-        for (personality, _) in &found {
-            assert_eq!(personality.outstanding(), 0, "calls are left");
-            assert_eq!(personality.blocks_in_use(), 0, "blocks are left");
-            assert_eq!(personality.open_files(), 0, "files are left");
-        }
-        found
-            .into_iter()
-            .map(|(_, world)| Told {
-                lines: world.lines,
-                ended: world.ended,
-            })
-            .collect()
+        self.servers.into_iter().map(told).collect()
     }
 }
 
-fn plan(vcores: u32) -> Plan {
-    let mut plan = Plan::empty();
-    plan.cluster_count = 2;
-    plan.channel_count = 1;
-    plan.process_count = 2;
-    plan.device_count = 1;
-    plan.pool_count = 3;
-    for (cluster, (device, pool)) in plan.clusters.iter_mut().zip([(0, 2), (NONE, NONE)]) {
-        *cluster = Cluster {
-            name: name("cluster"),
-            kind: 0,
-            instance: 0,
-            core_count: 1,
-            first_core: 0,
-            cores: [0; MAX_CORES],
-            block_device: device,
-            comparator: NONE,
-            server_pool: pool,
-            quantum_ms: 1,
-            masked: 0,
-            padding: 0,
-        };
+fn joined<T>(thread: JoinHandle<T>) -> T {
+    match thread.join() {
+        Ok(found) => found,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
-    plan.channels[0] = Channel {
-        clusters: [0, 1],
-        window: 0,
-        window_size: 0,
-        doorbell: 0,
-        padding: 0,
-    };
-    for (index, channel) in [(0, NONE), (1, 0)] {
-        plan.processes[index as usize] = Process {
-            name: name("process"),
-            image: name("process"),
-            cluster: index,
-            vcores,
-            cores: [0; MAX_VCORES],
-            pool: index,
-            file_cluster: 0,
-            file_channel: channel,
-            calls: 0,
-            heap_size: 0,
-            operator: 0,
-            uthreads: 0,
-        };
-        plan.pools[index as usize] = pool(BLOCKS, index, index);
-    }
-    plan.pools[2] = pool(4, NONE, 0);
-    plan
-}
-
-fn pool(blocks: u32, process: u32, cluster: u32) -> Pool {
-    Pool {
-        base: 0,
-        blocks,
-        process,
-        cluster,
-        padding: 0,
-    }
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap_or(Name::EMPTY)
 }

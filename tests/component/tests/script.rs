@@ -2,19 +2,28 @@
 
 use std::thread;
 
-use atoll_abi::syscall::{Call, NO_BLOCK, Syscall};
-use atoll_component_tests::{Machine, Vcore};
+use atoll_abi::interface::{Request, request};
+use atoll_abi::syscall::{Completion, NO_BLOCK, Route};
+use atoll_component_tests::{Machine, Port, Vcore};
 use atoll_scenarios::script::{EXIT_STATUS, FILES, Runner, SCRIPT};
 
 fn run(mut vcore: Vcore, process: usize) {
     let mut runner = Runner::new(process);
-    let mut tag = 0;
-    while let Some(syscall) = runner.next(tag) {
-        vcore.submit(&[syscall]);
-        let end = vcore.wait();
-        assert_eq!(end.tag, tag);
-        runner.ended(&end);
-        tag += 1;
+    while let Some(call) = runner.next(0) {
+        let port = match runner.route() {
+            Route::Local | Route::Remote => Port::Files,
+            _ => Port::Server,
+        };
+        let answer = vcore.ask(port, call);
+        let block = if answer.block_returned {
+            call.block
+        } else {
+            NO_BLOCK
+        };
+        runner.ended(&Completion {
+            block,
+            ..Completion::of(&call, answer.status, answer.result)
+        });
     }
     if let Err(difference) = runner.verdict() {
         panic!(
@@ -22,16 +31,8 @@ fn run(mut vcore: Vcore, process: usize) {
             SCRIPT.get(difference.step)
         );
     }
-    vcore.submit(&[Syscall {
-        tag,
-        call: Call::Exit as u16,
-        pool: 0,
-        handle: 0,
-        arguments: [EXIT_STATUS, 0, 0, 0],
-        block: NO_BLOCK,
-        generation: 1,
-    }]);
-    let _ = vcore.wait();
+    let status = EXIT_STATUS;
+    vcore.done(Port::Server, request::Exit { status }.encode());
 }
 
 #[test]

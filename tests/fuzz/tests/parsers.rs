@@ -6,34 +6,20 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use atoll_abi::archive::{self, ARCHIVE_MAGIC};
-use atoll_abi::block::{BLOCK_SIZE, BlockOperation, BlockStatus};
+use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::handle::Handle;
+use atoll_abi::interface::{BlocksCall, FilesCall, ProcessCall, Request};
+use atoll_abi::message::Payload;
 use atoll_abi::name::{NAME_SIZE, Name};
-use atoll_abi::plan::{Plan, VECTOR_BASE};
-use atoll_abi::syscall::{Call, Route, Status};
-use atoll_abi::time::Timeout;
+use atoll_abi::plan::{Plan, ServiceKind, VECTOR_BASE};
+use atoll_abi::syscall::{Call, Route, Status, Syscall};
 use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
+use atoll_component_tests::plan::name_of;
 use atoll_core::Personality;
-use atoll_fuzz::plan::name_of;
-use atoll_fuzz::{Script, Seen};
+use atoll_fuzz::{Script, Seen, target};
 use zerocopy::IntoBytes;
 
 const RUNS: usize = 4000;
-
-macro_rules! target {
-    ($name:ident, $runs:expr, $bytes:expr, $run:expr, $all:expr) => {
-        #[test]
-        fn $name() {
-            let seen: &'static Seen = Box::leak(Box::new(Seen::new()));
-            let run: fn(&[u8], &Seen) = $run;
-            bolero::check!()
-                .with_iterations($runs)
-                .with_generator(bolero::produce::<Vec<u8>>().with().len(0..=$bytes))
-                .for_each(move |bytes: &Vec<u8>| run(bytes, seen));
-            seen.require(stringify!($name), &$all);
-        }
-    };
-}
 
 /// Changes some bytes of something right: a word mostly, to a value that may mean something; or cuts it short.
 fn spoil(mut bytes: Vec<u8>, script: &mut Script) -> Vec<u8> {
@@ -212,7 +198,7 @@ fn encoded_plan(bytes: &[u8], seen: &Seen) {
     // Whatever the plan says, a personality can be made of it.
     let cluster = script.word(&[0, 1, clusters.len() as u64, u64::from(u32::MAX)]) as u32;
     let personality = Box::new(Personality::new(&plan, cluster));
-    assert_eq!(personality.outstanding(), 0);
+    assert!(personality.next_alarm().is_none());
 }
 
 target!(
@@ -230,17 +216,12 @@ fn words(bytes: &[u8], seen: &Seen) {
         Call::from_raw(raw as u16).is_some_and(|call| call as u16 == raw as u16),
         Route::from_raw(raw as u32).is_some_and(|route| route as u32 == raw as u32),
         Handle::from_raw(raw as u32).is_some_and(|handle| handle.to_raw() == raw as u32),
-        BlockOperation::from_raw(raw as u32).is_some(),
+        ServiceKind::from_raw(raw as u32).is_some_and(|kind| kind as u32 == raw as u32),
         Status::from_raw(raw as u32) as u32 == raw as u32,
     ];
     for known in all {
         seen.note(if known { "accepted" } else { "refused" });
     }
-    let _ = BlockStatus::from_raw(raw as u32);
-    let timeout = Timeout::from_raw(raw as u16);
-    assert_eq!(timeout.to_raw(), raw as u16);
-    let microseconds = timeout.microseconds();
-    assert!(microseconds.is_none_or(|long| (1..=Timeout::MAX_MICROSECONDS).contains(&long)));
     let mut text = [0; NAME_SIZE];
     let likely = u64::from_le_bytes(*b"input\0\0\0");
     let chunks = text.chunks_exact_mut(8);
@@ -362,4 +343,62 @@ target!(
     200,
     written_plan,
     ["accepted", "refused"]
+);
+
+/// A call as a request, and back: what was decoded is what is encoded again.
+fn same<R: Request + PartialEq + std::fmt::Debug>(syscall: &Syscall, request: &R) {
+    let again = request.encode();
+    assert_eq!(again.call, syscall.call);
+    assert_eq!(R::decode(&again).as_ref(), Ok(request));
+}
+
+macro_rules! decoded {
+    ($syscall:expr, $seen:expr, $calls:ident: $($call:ident)*) => {
+        match $calls::decode($syscall) {
+            $(Ok($calls::$call(request)) => {
+                same($syscall, &request);
+                $seen.note(stringify!($call));
+                1
+            })*
+            Err(status) => {
+                assert_ne!(status, Status::Done);
+                $seen.note("refused");
+                0
+            }
+        }
+    };
+}
+
+fn call(bytes: &[u8], seen: &Seen) {
+    let mut script = Script::new(bytes);
+    let mut syscall = Syscall::from_message(&script.message());
+    let call = script.pick(Call::ALL).unwrap_or(Call::Stat);
+    syscall.call = script.mostly(call as u64, &[0, 12, 31, 33]) as u16;
+    if script.once_in(2) {
+        syscall.arguments = name_of("input").to_words();
+    }
+    if script.once_in(2) {
+        syscall.arguments[1..].fill(7);
+    }
+    let known = decoded!(&syscall, seen, ProcessCall: Print Exit BecomeMcp RequestVcores YieldVcore SetAlarm Connect)
+        + decoded!(&syscall, seen, FilesCall: Open Stat Read Close)
+        + decoded!(&syscall, seen, BlocksCall: ReadSectors);
+    assert!(known <= 1, "a call belongs to one interface");
+}
+
+target!(
+    calls,
+    RUNS,
+    100,
+    call,
+    [
+        "refused",
+        "Print",
+        "Connect",
+        "Open",
+        "Read",
+        "Close",
+        "ReadSectors",
+        "SetAlarm"
+    ]
 );

@@ -3,8 +3,8 @@
 
 use atoll_abi::message::{MESSAGE_WORDS, Message};
 use atoll_channel::{CAPACITY, Endpoint, PeerFault, SendError, Side};
-use atoll_fuzz::window::{Attached, Window};
-use atoll_fuzz::{Script, Seen};
+use atoll_component_tests::window::{Attached, Window};
+use atoll_fuzz::{Script, Seen, scribble};
 
 const RUNS: usize = 4000;
 const BYTES: usize = 1500;
@@ -78,17 +78,17 @@ fn receive(bytes: &[u8], seen: &Seen) {
     let mut attached = window.attach(Side::Second);
     let mut closed = Closed::default();
     while !script.is_done() {
-        let endpoint = &mut attached.endpoint;
+        let endpoint = attached.endpoint();
         let before = endpoint.receiver.received();
         let mut taken = 0;
         // An end that is closed is soon begun anew, so that there is more to see.
         let act = script.below(if closed.fault.is_some() { 20 } else { 16 });
         let index = before - closed.begun;
         match act {
-            0..4 => window.scribble(&mut script, endpoint.generation(), index),
-            4..7 => drop(peer.endpoint.sender.send(&script.message())),
+            0..4 => scribble(&window, &mut script, endpoint.generation(), index),
+            4..7 => drop(peer.endpoint().sender.send(&script.message())),
             7 => {
-                let _ = peer.endpoint.sender.stage(&[[1; MESSAGE_WORDS]; 3]);
+                let _ = peer.endpoint().sender.stage(&[[1; MESSAGE_WORDS]; 3]);
             }
             8 => come_and_go(&window, &mut peer, &mut script),
             9 => {
@@ -109,7 +109,7 @@ fn receive(bytes: &[u8], seen: &Seen) {
                 if let Some(Some(_)) = closed.see(endpoint.receiver.peek(), seen) {
                     // Between the two a peer may write what it likes.
                     if script.once_in(2) {
-                        window.scribble(&mut script, endpoint.generation(), index);
+                        scribble(&window, &mut script, endpoint.generation(), index);
                     }
                     endpoint.receiver.advance();
                     taken = 1;
@@ -121,7 +121,7 @@ fn receive(bytes: &[u8], seen: &Seen) {
                     seen.note("asleep");
                 }
                 if script.once_in(2) {
-                    window.scribble(&mut script, endpoint.generation(), index);
+                    scribble(&window, &mut script, endpoint.generation(), index);
                 }
                 endpoint.receiver.disarm();
             }
@@ -137,9 +137,9 @@ fn receive(bytes: &[u8], seen: &Seen) {
                 seen,
             ),
         }
-        assert_eq!(attached.endpoint.receiver.received(), before + taken);
+        assert_eq!(attached.endpoint().receiver.received(), before + taken);
     }
-    drain(&mut attached.endpoint, &mut closed, seen);
+    drain(attached.endpoint(), &mut closed, seen);
 }
 
 /// The peer dies, is said to be dead, or comes back.
@@ -147,8 +147,8 @@ fn come_and_go(window: &std::sync::Arc<Window>, peer: &mut Attached, script: &mu
     match script.below(4) {
         0 => window.announce_lost(Side::First),
         1 => *peer = window.attach_again(Side::First),
-        2 => peer.endpoint.close(),
-        _ => drop(peer.endpoint.renew()),
+        2 => peer.endpoint().close(),
+        _ => drop(peer.endpoint().renew()),
     }
 }
 
@@ -160,16 +160,16 @@ fn send(bytes: &[u8], seen: &Seen) {
     let mut closed = Closed::default();
     let messages: [Message; 100] = [[7; MESSAGE_WORDS]; 100];
     while !script.is_done() {
-        let endpoint = &mut attached.endpoint;
+        let endpoint = attached.endpoint();
         let sender = &mut endpoint.sender;
         let before = sender.sent();
         let mut sent = 0;
         let act = script.below(if closed.fault.is_some() { 20 } else { 16 });
         let index = before - closed.begun;
         match act {
-            0..4 => window.scribble(&mut script, endpoint.generation(), index),
-            4..6 => drop(peer.endpoint.receiver.receive()),
-            6 => drop(peer.endpoint.receiver.arm()),
+            0..4 => scribble(&window, &mut script, endpoint.generation(), index),
+            4..6 => drop(peer.endpoint().receiver.receive()),
+            6 => drop(peer.endpoint().receiver.arm()),
             7 => come_and_go(&window, &mut peer, &mut script),
             8 => sent = told(sender.send(&messages[0]).map(|_| 1), &mut closed, seen),
             9..11 => {
@@ -208,7 +208,7 @@ fn send(bytes: &[u8], seen: &Seen) {
             ),
         }
         assert!(sent <= CAPACITY);
-        assert_eq!(attached.endpoint.sender.sent(), before + sent as u64);
+        assert_eq!(attached.endpoint().sender.sent(), before + sent as u64);
     }
 }
 

@@ -1,42 +1,53 @@
 //! Who takes part: which number each actor has, and which side of which channel.
 
+use atoll_abi::connection::{Client, Connection};
+use atoll_abi::layout::service_badge;
 use atoll_channel::Side;
 
 use crate::driver::Driver;
 use crate::liar::Liar;
-use crate::port::Port;
+use crate::port::{Bell, Port};
 use crate::server::Server;
+use crate::service::Files;
 use crate::simulation::{Role, Simulation};
 use crate::state::Id;
 use crate::vcore::Vcore;
 
 impl Simulation {
-    /// The actor of a number, in its first incarnation.
-    pub fn cast(&self, id: Id) -> Role {
-        let clusters = self.scenario.clusters;
-        let lies = self.scenario.lying_cluster;
-        if id < clusters {
-            return match lies {
-                Some(liar) if liar == id => Role::Liar(Liar::server(self, id)),
-                _ => Role::Server(Box::new(Server::new(self, id, false))),
+    /// The actor of a number; `again` where it died before.
+    pub fn cast(&self, id: Id, again: bool) -> Role {
+        let scenario = self.scenario;
+        if id < scenario.clusters {
+            return match scenario.server_lies(id) {
+                true => Role::Liar(Liar::server(id)),
+                false => Role::Server(Box::new(Server::new(self, id, again))),
             };
         }
-        if id < 2 * clusters {
-            return match id - clusters {
-                0 if lies == Some(0) => Role::Nobody,
-                0 if self.scenario.lying_driver => Role::Liar(Liar::driver(self)),
-                0 => Role::Driver(Driver::new(self, false)),
-                _ => Role::Nobody,
+        if id == self.service() {
+            return match scenario.lying_service {
+                true => Role::Liar(Liar::service(self)),
+                false => Role::Service(Box::new(Files::new(self, again))),
+            };
+        }
+        if id == self.driver() {
+            return match scenario.lying_driver {
+                true => Role::Liar(Liar::driver(self)),
+                false => Role::Driver(Box::new(Driver::new(self, again))),
             };
         }
         let (process, vcore) = self.vcore_of(id);
-        if lies == Some(self.scenario.cluster_of(process)) {
-            Role::Nobody
-        } else if self.scenario.process_lies(process) {
+        if scenario.server_lies(scenario.cluster_of(process)) {
+            Role::Absent
+        } else if scenario.process_lies(process) {
             Role::Liar(Liar::vcore(self, process, vcore))
         } else {
-            Role::Vcore(Vcore::new(self, process, vcore))
+            Role::Vcore(Box::new(Vcore::new(self, process, vcore, again)))
         }
+    }
+
+    /// How many actors there are.
+    pub fn actors(&self) -> usize {
+        self.driver() + 1 + self.scenario.all_processes() * self.scenario.vcores
     }
 
     /// A cluster's server.
@@ -44,27 +55,50 @@ impl Simulation {
         cluster
     }
 
-    /// A cluster's block driver.
-    pub fn driver(&self, cluster: usize) -> Id {
-        self.scenario.clusters + cluster
+    /// The file service.
+    pub fn service(&self) -> Id {
+        self.scenario.clusters
+    }
+
+    /// Its block driver.
+    pub fn driver(&self) -> Id {
+        self.scenario.clusters + 1
     }
 
     /// A vcore.
     pub fn vcore(&self, process: usize, vcore: usize) -> Id {
-        2 * self.scenario.clusters + process * self.scenario.vcores + vcore
+        self.driver() + 1 + process * self.scenario.vcores + vcore
     }
 
-    fn vcore_of(&self, id: Id) -> (usize, usize) {
-        let index = id - 2 * self.scenario.clusters;
+    /// Process and number of an actor that is a vcore.
+    pub fn vcore_of(&self, id: Id) -> (usize, usize) {
+        let index = id - self.driver() - 1;
         (index / self.scenario.vcores, index % self.scenario.vcores)
+    }
+
+    /// Whether an actor makes calls without regard to credits.
+    pub fn floods(&self, id: Id) -> bool {
+        let scenario = self.scenario;
+        scenario.flooding_process
+            && id > self.driver()
+            && scenario.process_lies(self.vcore_of(id).0)
+    }
+
+    /// The cluster that an actor runs in.
+    pub fn cluster_of(&self, id: Id) -> usize {
+        match id {
+            _ if id < self.scenario.clusters => id,
+            _ if id <= self.driver() => 0,
+            _ => self.scenario.cluster_of(self.vcore_of(id).0),
+        }
     }
 
     /// What an actor is called in the trace.
     pub fn name(&self, id: Id) -> String {
-        let clusters = self.scenario.clusters;
         match id {
-            _ if id < clusters => format!("server {id}"),
-            _ if id < 2 * clusters => format!("driver {}", id - clusters),
+            _ if id < self.scenario.clusters => format!("server {id}"),
+            _ if id == self.service() => "service".to_owned(),
+            _ if id == self.driver() => "driver".to_owned(),
             _ => {
                 let (process, vcore) = self.vcore_of(id);
                 format!("vcore {process}.{vcore}")
@@ -72,47 +106,67 @@ impl Simulation {
         }
     }
 
-    /// One side of a channel between clusters.
-    pub fn channel_port(&self, channel: usize, side: Side, again: bool) -> Port {
-        let (me, peer) = match side {
-            Side::First => (0, channel + 1),
-            Side::Second => (channel + 1, 0),
-        };
-        self.port(channel, side, me, peer, again)
-    }
-
-    /// One side of the channel between a server and its driver.
-    pub fn driver_port(&self, cluster: usize, side: Side, again: bool) -> Port {
-        let window = self.scenario.channels() + cluster;
-        let (server, driver) = (self.server(cluster), self.driver(cluster));
-        match side {
-            Side::First => self.port(window, side, server, driver, again),
-            Side::Second => self.port(window, side, driver, server, again),
+    /// The actors at the two sides of a connection.
+    pub fn sides_of(&self, connection: &Connection) -> [Id; 2] {
+        match connection.client {
+            Client::Service(_) => [self.service(), self.driver()],
+            Client::Vcore { process, vcore } => [self.vcore(process, vcore), self.service()],
         }
     }
 
-    /// One side of the channel between a server and a vcore.
-    pub fn vcore_port(&self, process: usize, vcore: usize, side: Side, again: bool) -> Port {
-        let window = self.vcore_window(process, vcore);
+    /// The badge by which a side of a connection learns who rang.
+    pub fn badge_of(&self, connection: &Connection, side: Side) -> u64 {
+        match (connection.client, side) {
+            (Client::Service(_), Side::First) => service_badge::DRIVER,
+            (Client::Vcore { .. }, Side::Second) => service_badge::client(connection.slot),
+            _ => 0,
+        }
+    }
+
+    /// One side of a connection; its window has the connection's number.
+    pub fn connection_port(&self, number: usize, side: Side, again: bool) -> Port {
+        let connection = &self.connections[number];
+        let [client, provider] = self.sides_of(connection);
+        let (me, peer, other) = match side {
+            Side::First => (client, provider, Side::Second),
+            Side::Second => (provider, client, Side::First),
+        };
+        let bell = match self.plan.crosses_kernels(connection) {
+            true => Bell::Server(number),
+            false => Bell::Notification(self.badge_of(connection, other)),
+        };
+        self.port(number, side, [me, peer], bell, again)
+    }
+
+    /// The number of the connection of a vcore to the file service.
+    pub fn connection_of(&self, process: usize, vcore: usize) -> usize {
+        // The first one is that of the service to its driver.
+        1 + process * self.scenario.vcores + vcore
+    }
+
+    /// One side of the channel between a vcore and its server.
+    pub fn server_port(&self, process: usize, vcore: usize, side: Side, again: bool) -> Port {
+        let window = self.server_window(process, vcore);
         let server = self.server(self.scenario.cluster_of(process));
         let vcore = self.vcore(process, vcore);
-        match side {
-            Side::First => self.port(window, side, server, vcore, again),
-            Side::Second => self.port(window, side, vcore, server, again),
-        }
+        let sides = match side {
+            Side::First => [vcore, server],
+            Side::Second => [server, vcore],
+        };
+        self.port(window, side, sides, Bell::Notification(0), again)
     }
 
-    /// The window of a vcore.
-    pub fn vcore_window(&self, process: usize, vcore: usize) -> usize {
-        self.scenario.channels() + self.scenario.clusters + process * self.scenario.vcores + vcore
+    /// The window between a vcore and its server.
+    pub fn server_window(&self, process: usize, vcore: usize) -> usize {
+        self.connections.len() + process * self.scenario.vcores + vcore
     }
 
-    fn port(&self, window: usize, side: Side, me: Id, peer: Id, again: bool) -> Port {
+    fn port(&self, window: usize, side: Side, sides: [Id; 2], bell: Bell, again: bool) -> Port {
         let memory = &self.windows[window];
         let end = match again {
             false => memory.attach(side),
             true => memory.attach_again(side),
         };
-        Port::new(end, window, side, me, peer)
+        Port::new(self, end, window, side, sides, bell)
     }
 }

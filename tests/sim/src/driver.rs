@@ -1,15 +1,16 @@
-//! A block driver and its device: requests end out of order, fail half-way, and the driver dies in the middle.
+//! A block driver and its device: transfers end out of order, fail half-way, and the driver dies in the middle.
 
 use std::collections::VecDeque;
 
-use atoll_abi::block::{BlockReply, BlockRequest, BlockStatus};
+use atoll_abi::interface::{BlocksCall, request};
 use atoll_abi::message::Payload;
-use atoll_channel::{CAPACITY, Side};
+use atoll_abi::syscall::{Completion, Status, Syscall};
+use atoll_channel::{CAPACITY, Link, Side};
 
+use crate::faults;
 use crate::machine::DEVICE_SECTORS;
-use crate::port::{Port, Stop};
+use crate::port::Port;
 use crate::simulation::Simulation;
-use crate::supervisor;
 
 /// What a sector of the device holds.
 pub fn content(sector: u64) -> u64 {
@@ -17,140 +18,155 @@ pub fn content(sector: u64) -> u64 {
 }
 
 struct Job {
-    request: BlockRequest,
+    syscall: Syscall,
+    read: request::ReadSectors,
     written: u64,
     /// Sectors after which the device fails.
     fails_after: Option<u64>,
 }
 
-/// The driver of cluster 0.
+/// The driver of the device, in cluster 0.
 pub struct Driver {
     port: Port,
     jobs: Vec<Job>,
-    replies: VecDeque<BlockReply>,
+    answers: VecDeque<Completion>,
     armed: bool,
-    /// How the device of this run is: one job in so many fails, one in so many kills the driver.
+    /// How the device of this run is: whether a failure may kill the driver.
     may_die: bool,
+    /// When the device can be used. One that takes long lets calls pile up.
+    ready: u64,
 }
 
 impl Driver {
     /// A driver with nothing to do; `again` where another one died before.
-    pub fn new(simulation: &Simulation, again: bool) -> Driver {
-        let may_die = simulation.state.borrow_mut().random.one_in(2);
+    pub fn new(world: &Simulation, again: bool) -> Driver {
+        let state = &mut *world.state.borrow_mut();
+        let may_die = world.scenario.device_fails && state.random.one_in(2);
+        let slow = world.scenario.flooding_process;
+        let ready = if slow { state.random.below(150_000) } else { 0 };
         Driver {
-            port: simulation.driver_port(0, Side::Second, again),
+            port: world.connection_port(0, Side::Second, again),
             jobs: Vec::new(),
-            replies: VecDeque::new(),
+            answers: VecDeque::new(),
             armed: false,
             may_die,
+            ready,
         }
     }
 
-    /// Drops what is under way: nothing is written any more.
+    /// Resets the device and drops what is under way: nothing is written any more.
     pub fn quiesce(&mut self) {
         self.jobs.clear();
-        self.replies.clear();
+        self.answers.clear();
     }
 
-    /// Takes requests, moves one of them on, and sends replies.
-    pub fn step(&mut self, simulation: &Simulation) {
-        let me = simulation.driver(0);
-        if std::mem::take(&mut self.armed) {
-            self.port.end.receiver.disarm();
+    /// Takes calls, moves one of the transfers on, and answers.
+    pub fn step(&mut self, world: &Simulation) {
+        let me = world.driver();
+        if world.state.borrow().now < self.ready {
+            return;
         }
-        if self.port.end.receiver.peer_changed() {
+        if std::mem::take(&mut self.armed) {
+            self.port.disarm();
+        }
+        if self.port.peer_changed() {
             self.quiesce();
-            if !self.port.end.renew() {
-                simulation.state.borrow_mut().sleep(me, None);
+            if self.port.renew().is_none() {
+                self.sleep(world);
                 return;
             }
         }
-        while self.jobs.len() < CAPACITY {
-            match self.port.receive(simulation) {
-                Ok(Some(message)) => self.accept(simulation, BlockRequest::from_message(&message)),
-                Ok(None) => break,
-                Err(Stop::Dead) => return,
-                Err(_) => {
-                    simulation.violate("honesty: the server broke its driver's ring".to_owned());
-                    return;
-                }
-            }
+        let room = CAPACITY - self.jobs.len() - self.answers.len();
+        let mut calls = [[0; 7]; CAPACITY];
+        // A broken ring is noted where it is found.
+        let count = self.port.receive(&mut calls[..room]).unwrap_or(0);
+        for call in calls[..count].iter().map(Syscall::from_message) {
+            self.accept(world, call);
         }
-        if !self.jobs.is_empty() && !self.work(simulation) {
+        if !world.runs(me) || (!self.jobs.is_empty() && !self.work(world)) {
             return;
         }
-        while let Some(reply) = self.replies.front() {
-            match self.port.send(simulation, &[reply.to_message()], |_| {}) {
-                Ok(_) => self.replies.pop_front(),
-                Err(Stop::Full) => break,
-                Err(_) => return,
-            };
-        }
-        if self.jobs.is_empty() && self.replies.is_empty() {
-            self.armed = self.port.end.receiver.arm().unwrap_or(false);
-            if self.armed && !simulation.state.borrow_mut().sleep(me, None) {
-                self.port.end.receiver.disarm();
-                self.armed = false;
+        if !self.answers.is_empty() {
+            let answers = self.answers.make_contiguous();
+            match self.port.send(Completion::as_messages(answers)) {
+                Ok(sent) => drop(self.answers.drain(..sent)),
+                Err(_) => self.answers.clear(),
             }
+        }
+        if self.jobs.is_empty() && self.answers.is_empty() && self.port.arm() {
+            self.sleep(world);
         }
     }
 
-    fn accept(&mut self, simulation: &Simulation, request: BlockRequest) {
-        let state = &mut *simulation.state.borrow_mut();
-        let fails = simulation.scenario.driver_fails && !state.calm && state.random.one_in(6);
+    fn sleep(&mut self, world: &Simulation) {
+        self.armed = true;
+        if world.runs(world.driver()) && !world.state.borrow_mut().sleep(world.driver(), None) {
+            self.port.disarm();
+            self.armed = false;
+        }
+    }
+
+    fn accept(&mut self, world: &Simulation, syscall: Syscall) {
+        let read = match BlocksCall::decode(&syscall) {
+            Ok(BlocksCall::ReadSectors(read)) => read,
+            Err(status) => return self.answer(&syscall, status, 0),
+        };
+        let state = &mut *world.state.borrow_mut();
+        let fails = world.scenario.device_fails && !state.calm && state.random.one_in(6);
         self.jobs.push(Job {
-            request,
+            syscall,
+            read,
             written: 0,
-            fails_after: fails.then(|| state.random.below(u64::from(request.sectors))),
+            fails_after: fails.then(|| state.random.below(u64::from(read.sectors))),
         });
     }
 
-    /// Writes a few sectors of one job. Tells whether the driver still lives.
-    fn work(&mut self, simulation: &Simulation) -> bool {
+    fn answer(&mut self, syscall: &Syscall, status: Status, sectors: u64) {
+        let completion = Completion::of(syscall, status, [sectors, DEVICE_SECTORS]);
+        self.answers.push_back(completion);
+    }
+
+    /// Writes a few sectors of one transfer. Tells whether the driver still lives.
+    fn work(&mut self, world: &Simulation) -> bool {
         let (index, sectors) = {
-            let random = &mut simulation.state.borrow_mut().random;
+            let random = &mut world.state.borrow_mut().random;
             (random.index(self.jobs.len()), 1 + random.below(8))
         };
         for _ in 0..sectors {
             let job = &mut self.jobs[index];
-            let request = job.request;
             let failed = job.fails_after == Some(job.written);
-            if failed || job.written == u64::from(request.sectors) {
-                let status = match failed {
-                    true => BlockStatus::DeviceError,
-                    false => BlockStatus::Done,
-                };
+            if failed || job.written == u64::from(job.read.sectors) {
+                let (syscall, written) = (job.syscall, job.written);
                 self.jobs.swap_remove(index);
                 if failed {
-                    let state = &mut *simulation.state.borrow_mut();
+                    let state = &mut *world.state.borrow_mut();
                     state.tally.faults += 1;
                     if self.may_die && state.random.one_in(4) {
-                        supervisor::kill(simulation, state, simulation.driver(0));
+                        faults::kill(world, state, world.driver());
                         return false;
                     }
                 }
-                self.replies.push_back(BlockReply {
-                    tag: request.tag,
-                    status: status as u32,
-                    padding: 0,
-                    capacity: DEVICE_SECTORS,
-                    reserved: [0; 4],
-                });
+                let status = match failed {
+                    true => Status::DeviceError,
+                    false => Status::Done,
+                };
+                self.answer(&syscall, status, written);
                 return true;
             }
-            let value = content(request.sector + job.written);
-            simulation.write_sector(request.pool, request.block, job.written, value);
+            let value = content(job.read.sector + job.written);
+            world.write_sector(job.read.pool, job.syscall.block, job.written, value);
             job.written += 1;
-            if !simulation.point(simulation.driver(0)) {
+            if !world.point(world.driver()) {
                 return false;
             }
         }
         true
     }
 
-    /// Messages in its ring.
-    pub fn backlog(&self, simulation: &Simulation) -> Option<(usize, usize)> {
-        let waiting = self.port.waiting(simulation);
-        (waiting > 0).then_some((self.port.window, waiting))
+    /// What it would do something about, by window.
+    pub fn backlog(&self, world: &Simulation) -> Option<(usize, String)> {
+        let waiting = self.port.waiting_messages(world);
+        let news = self.port.has_news(world);
+        (waiting > 0 || news).then(|| (self.port.window, format!("{waiting} messages")))
     }
 }

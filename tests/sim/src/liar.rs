@@ -1,11 +1,16 @@
-//! Peers that lie: they write anything anywhere in their windows, and send messages that look right and are not.
+//! Peers that lie: they write anything anywhere in what they may write, and send messages that look right and are not; or
+//! they make calls without regard to credits.
 
 use std::collections::VecDeque;
 
+use atoll_abi::interface::{Request, request};
 use atoll_abi::layout::RING_WINDOW_SIZE;
 use atoll_abi::message::{Message, Payload};
-use atoll_abi::syscall::{ANSWER, Completion, Syscall};
-use atoll_channel::{Side, window};
+use atoll_abi::name::Name;
+use atoll_abi::plan::MAX_CONNECTIONS;
+use atoll_abi::syscall::{Completion, Syscall};
+use atoll_channel::{Link, Side, window};
+use atoll_scenarios::script;
 
 use crate::memory::WORDS;
 use crate::port::Port;
@@ -13,101 +18,120 @@ use crate::random::Random;
 use crate::simulation::Simulation;
 use crate::state::Id;
 
-/// How it attaches one of its ports again, as another incarnation.
-type Again = fn(&Simulation, usize) -> Port;
-
-/// Somebody who lies.
+/// An actor that lies.
 pub struct Liar {
     ports: Vec<Port>,
-    /// Names a port to `again`.
-    numbers: Vec<usize>,
-    again: Option<Again>,
+    kind: Kind,
     /// Messages that it got or sent, to be sent again.
     seen: VecDeque<Message>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The server of a cluster: it has no rings to lie on, only wake words.
+    Server(usize),
+    Service,
+    Driver,
+    /// A vcore of a process: it has wake requests too.
+    Vcore(usize),
+    /// A vcore that makes calls and takes hardly any completions.
+    Flood,
+}
+
 impl Liar {
-    fn new(ports: Vec<Port>, numbers: Vec<usize>, again: Option<Again>) -> Liar {
+    fn new(kind: Kind, ports: Vec<Port>) -> Liar {
         Liar {
             ports,
-            numbers,
-            again,
+            kind,
             seen: VecDeque::new(),
         }
     }
 
     /// The server of a cluster. It serves none of its own processes.
-    pub fn server(simulation: &Simulation, cluster: usize) -> Liar {
-        if cluster == 0 {
-            let channels: Vec<usize> = (0..simulation.scenario.channels()).collect();
-            let ports = channels
-                .iter()
-                .map(|&channel| simulation.channel_port(channel, Side::First, false));
-            let again: Again =
-                |simulation, channel| simulation.channel_port(channel, Side::First, true);
-            return Liar::new(ports.collect(), channels, Some(again));
-        }
-        let port = simulation.channel_port(cluster - 1, Side::Second, false);
-        let again: Again =
-            |simulation, channel| simulation.channel_port(channel, Side::Second, true);
-        Liar::new(vec![port], vec![cluster - 1], Some(again))
+    pub fn server(cluster: usize) -> Liar {
+        Liar::new(Kind::Server(cluster), Vec::new())
+    }
+
+    /// The file service. It lies to its clients, not to its driver.
+    pub fn service(world: &Simulation) -> Liar {
+        let clients = 1..world.connections.len();
+        let ports = clients.map(|number| world.connection_port(number, Side::Second, false));
+        Liar::new(Kind::Service, ports.collect())
     }
 
     /// The block driver.
-    pub fn driver(simulation: &Simulation) -> Liar {
-        let port = simulation.driver_port(0, Side::Second, false);
-        Liar::new(vec![port], vec![0], None)
+    pub fn driver(world: &Simulation) -> Liar {
+        let port = world.connection_port(0, Side::Second, false);
+        Liar::new(Kind::Driver, vec![port])
     }
 
     /// A vcore.
-    pub fn vcore(simulation: &Simulation, process: usize, vcore: usize) -> Liar {
-        let port = simulation.vcore_port(process, vcore, Side::Second, false);
-        Liar::new(vec![port], vec![vcore], None)
+    pub fn vcore(world: &Simulation, process: usize, vcore: usize) -> Liar {
+        let number = world.connection_of(process, vcore);
+        let files = world.connection_port(number, Side::First, false);
+        let server = world.server_port(process, vcore, Side::First, false);
+        if world.scenario.flooding_process {
+            return Liar::new(Kind::Flood, vec![server.careless(), files.careless()]);
+        }
+        Liar::new(Kind::Vcore(process), vec![server, files])
     }
 
-    /// One lie, or none. It never sleeps in the fault phase: nobody can rely on its doorbell.
-    pub fn step(&mut self, simulation: &Simulation, me: Id) {
-        if simulation.state.borrow().calm {
-            simulation.state.borrow_mut().sleep(me, None);
+    /// One lie, or none. It never sleeps in the fault phase: no actor can rely on its doorbell.
+    pub fn step(&mut self, world: &Simulation, me: Id) {
+        if world.state.borrow().calm {
+            world.state.borrow_mut().sleep(me, None);
             return;
         }
+        world.state.borrow_mut().tally.faults += 1;
+        match self.kind {
+            Kind::Server(cluster) => lie_about_wake_ups(world, cluster, me),
+            Kind::Flood => self.flood(world, me),
+            Kind::Vcore(process) if world.state.borrow_mut().random.one_in(16) => {
+                let number = garbage_connection(world);
+                world.requests_of(process).attach().set(number);
+                let server = world.server(world.cluster_of(me));
+                world.state.borrow_mut().ring(me, server, 0);
+            }
+            Kind::Vcore(_) | Kind::Service | Kind::Driver => self.lie(world),
+        }
+    }
+
+    fn lie(&mut self, world: &Simulation) {
         let (which, action) = {
-            let state = &mut *simulation.state.borrow_mut();
-            state.tally.faults += 1;
-            (state.random.index(self.ports.len()), state.random.below(24))
+            let random = &mut world.state.borrow_mut().random;
+            (random.index(self.ports.len()), random.below(24))
         };
         let port = &mut self.ports[which];
         match action {
             0 => {
-                let random = &mut simulation.state.borrow_mut().random;
+                let random = &mut world.state.borrow_mut().random;
                 let (word, value) = (field(random), random.garbage());
-                simulation.windows[port.window].poke(word, value);
+                world.windows[port.window].poke(word, value);
             }
-            1 => {
-                if let Some(again) = self.again {
-                    *port = again(simulation, self.numbers[which]);
-                }
+            1 if matches!(self.kind, Kind::Service) => {
+                *port = world.connection_port(port.window, Side::Second, true);
             }
+            1 => port.close(),
             2..12 => {
-                while let Ok(Some(message)) = port.receive(simulation) {
-                    self.seen.push_back(message);
-                    self.seen.truncate(16);
-                }
-                if port.end.receiver.peer_changed() {
-                    port.end.renew();
+                let mut batch = [[0; 7]; 8];
+                let count = port.receive(&mut batch).unwrap_or(0);
+                self.seen.extend(&batch[..count]);
+                let excess = self.seen.len().saturating_sub(16);
+                self.seen.drain(..excess);
+                if self.ports[which].peer_changed() {
+                    self.ports[which].renew();
                 }
             }
             _ => {
-                let message = self.invent(simulation);
-                let _ = self.ports[which].send(simulation, &[message], |_| {});
+                let message = self.invent(world);
+                let _ = self.ports[which].send(&[message]);
             }
         }
     }
 
     /// A message that is nearly right.
-    fn invent(&mut self, simulation: &Simulation) -> Message {
-        let state = &mut *simulation.state.borrow_mut();
-        let random = &mut state.random;
+    fn invent(&mut self, world: &Simulation) -> Message {
+        let random = &mut world.state.borrow_mut().random;
         let mut message = match self.seen.len() {
             0 => [0; 7],
             count => self.seen[random.index(count)],
@@ -116,18 +140,25 @@ impl Liar {
             // An answer to what was asked, once or again, right or wrong.
             0 | 1 => {
                 let mut answer = Completion::from_message(&message);
-                answer.tag = message[0] | ANSWER;
                 answer.status = random.below(16) as u32;
                 answer.result = [random.garbage(), random.garbage()];
                 answer.generation = message[5] as u32;
+                answer.block = random.below(10) as u32;
                 message = answer.to_message();
             }
+            // An answer that gives the block back of what was asked.
+            2 => {
+                let syscall = Syscall::from_message(&message);
+                let status = atoll_abi::syscall::Status::Done;
+                let results = [random.garbage(), random.garbage()];
+                message = Completion::of(&syscall, status, results).to_message();
+            }
             // A request for anything.
-            2 | 3 => {
+            3 => {
                 let mut syscall = Syscall::from_message(&message);
-                syscall.tag = random.garbage() & !ANSWER;
+                syscall.tag = random.garbage();
                 syscall.call = random.below(13) as u16;
-                syscall.pool = random.below(12) as u16;
+                syscall.count = random.below(40) as u16;
                 syscall.handle = random.garbage() as u32;
                 syscall.arguments = std::array::from_fn(|_| random.garbage());
                 syscall.block = random.below(10) as u32;
@@ -140,9 +171,67 @@ impl Liar {
         }
         message
     }
+
+    /// Makes as many calls as the rings take, valid ones, and takes a completion now and then.
+    fn flood(&mut self, world: &Simulation, me: Id) {
+        let print = request::Print {
+            text: [u64::from_le_bytes(*b"flood!!\n"), 0, 0, 0],
+            length: 8,
+        };
+        let open = request::Open {
+            name: Name::new(script::FILES[0].0).expect("a short word"),
+        };
+        let count = world.scenario.vcores as u64;
+        // It wants all its vcores.
+        let to_server = match world.state.borrow_mut().random.below(4) {
+            0 => request::BecomeMcp {}.encode(),
+            1 => request::RequestVcores { count }.encode(),
+            _ => print.encode(),
+        };
+        for (port, call) in self.ports.iter_mut().zip([to_server, open.encode()]) {
+            if !world.runs(me) {
+                return;
+            }
+            let call = Syscall {
+                generation: 1,
+                ..call
+            };
+            let _ = port.send(&[call.to_message(); 24]);
+            let mut taken = [[0; 7]; 1];
+            if world.state.borrow_mut().random.one_in(4) {
+                let _ = port.receive(&mut taken);
+            }
+            if port.peer_changed() {
+                port.renew();
+            }
+        }
+    }
 }
 
-/// A word of a window: one that somebody acts on, or any.
+/// A server sets any bits in the words that it may write, and rings the server of the files.
+fn lie_about_wake_ups(world: &Simulation, cluster: usize, me: Id) {
+    let Some((channel, end)) = world.plan.channel_between(cluster as u32, 0) else {
+        return;
+    };
+    let number = garbage_connection(world);
+    world.wake_pages[channel][end].attach().set(number);
+    let state = &mut *world.state.borrow_mut();
+    let neighbour = world.server(0);
+    state.ring(me, neighbour, 0);
+    // What the others tell it, it takes and forgets.
+    world.wake_pages[channel][1 - end].attach().take(|_| {});
+}
+
+/// The number of a connection that there is, or of none.
+fn garbage_connection(world: &Simulation) -> usize {
+    let random = &mut world.state.borrow_mut().random;
+    match random.below(3) {
+        0 => random.index(MAX_CONNECTIONS),
+        _ => random.index(world.connections.len()),
+    }
+}
+
+/// A word of a window: one that a peer acts on, or any.
 fn field(random: &mut Random) -> usize {
     let fields = [
         window::CONSUMED,

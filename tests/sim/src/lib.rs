@@ -1,16 +1,32 @@
-//! The deterministic simulator: the real personalities over the real rings, in one thread, from one seed, in virtual time.
+//! The deterministic simulator: the real servers, services and call libraries over the real rings, in one thread, from one
+//! seed, in virtual time.
 //!
-//! Between any two calls of an environment, and between any two steps of a ring, others act: processes, servers, drivers,
-//! those that lie, and those that die. A fault phase is followed by a calm phase, in which everything must finish. The
-//! checkers are always on: exactly one completion for each call, order in each ring, nobody asleep with work queued, blocks
-//! and credits conserved, data whole. What they find is told with the seed, which replays it exactly.
+//! Each cluster is a kernel of its own. Between any two steps of a ring, and between any two things that a server asks of its
+//! kernel, others act: vcores, servers, the file service, its driver, those that lie, and those that die. A fault phase is
+//! followed by a calm phase, in which everything must finish. The checkers are always on: one end for each call, one
+//! completion for each call that was sent, order in each ring, no component asleep with work queued, blocks and credits
+//! conserved, data whole. What they find is told with the seed, which replays it exactly.
 //!
 //! "Checked under N seeds" is what a clean run shows, and no more.
+//!
+//! | module | what |
+//! |---|---|
+//! | `scenario`, `machine` | what each scenario has, and the plan of its machine |
+//! | `simulation`, `state`, `event` | the actors, the points at which they alternate, time, doorbells, the trace |
+//! | `port`, `links`, `memory` | rings, and what is under way in them |
+//! | `server`, `service`, `driver`, `vcore`, `liar` | the actors |
+//! | `process`, `workload`, `deadlines`, `verdict` | what an honest process knows, does, and demands |
+//! | `supervisor`, `restart`, `faults` | the root tasks, and what goes wrong |
+//! | `checks` | what must always hold, and what must hold at the end |
 
 #![deny(unsafe_code)]
 
 mod cast;
+mod checks;
+mod deadlines;
 mod driver;
+mod event;
+mod faults;
 mod liar;
 mod links;
 mod machine;
@@ -19,16 +35,18 @@ mod port;
 mod process;
 mod random;
 mod report;
+mod restart;
 mod scenario;
 mod server;
+mod service;
 mod simulation;
 mod state;
 mod supervisor;
 mod vcore;
 mod verdict;
 mod workload;
-mod world;
 
+pub use faults::Victim;
 pub use report::{Failure, Tally};
 pub use scenario::{KILL, SCENARIOS, Scenario, find};
-pub use simulation::{Outcome, Simulation, Victim, run};
+pub use simulation::{Outcome, Simulation, run};

@@ -1,4 +1,4 @@
-//! What is under way in every ring, kept apart from the rings: order, gaps, duplicates, and who sleeps with work queued.
+//! What is under way in every ring, kept apart from the rings: order, gaps, duplicates, and what waits for a receiver.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,6 +25,11 @@ impl Links {
             hostile,
             queues: BTreeMap::new(),
         }));
+    }
+
+    /// Whether a side of a window lies.
+    pub fn is_hostile(&self, window: usize) -> bool {
+        self.links[window].iter().any(|link| link.hostile)
     }
 
     /// Messages were published.

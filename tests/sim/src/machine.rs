@@ -1,9 +1,10 @@
 //! The machine of a scenario: its plan, and its volume.
 
 use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
-use atoll_abi::layout::MAX_VCORES;
 use atoll_abi::name::Name;
-use atoll_abi::plan::{Channel, Cluster, MAX_CORES, NONE, Plan, Pool, Process};
+use atoll_abi::plan::{
+    Channel, Cluster, DoorbellKind, NONE, Plan, Pool, Process, Service, ServiceKind,
+};
 use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
 use atoll_scenarios::script;
 
@@ -17,39 +18,33 @@ pub const VOLUME_BLOCKS: u64 = 16;
 pub const DEVICE_SECTORS: u64 = VOLUME_BLOCKS * SECTORS_PER_BLOCK;
 
 impl Scenario {
-    /// The plan of its machine.
+    /// The plan of its machine: each cluster is a kernel instance.
     pub fn plan(&self) -> Plan {
         let mut plan = Plan::empty();
         let processes = self.all_processes();
         plan.cluster_count = self.clusters as u32;
+        plan.instance_count = self.clusters as u32;
         plan.channel_count = self.channels() as u32;
         plan.process_count = processes as u32;
         plan.device_count = 1;
+        plan.service_count = 1;
         plan.pool_count = processes as u32 + 1;
         let name = Name::new("simulated").expect("a short word");
         for (index, cluster) in (0u32..).zip(&mut plan.clusters[..self.clusters]) {
             *cluster = Cluster {
                 name,
-                kind: 0,
-                instance: 0,
+                instance: index,
                 core_count: 1,
-                first_core: 0,
-                cores: [0; MAX_CORES],
-                block_device: if index == 0 { 0 } else { NONE },
-                comparator: NONE,
-                server_pool: if index == 0 { processes as u32 } else { NONE },
+                comparator: index,
                 quantum_ms: 1,
-                masked: 0,
-                padding: 0,
+                ..*cluster
             };
         }
         for (index, channel) in (1u32..).zip(&mut plan.channels[..self.clusters - 1]) {
             *channel = Channel {
                 clusters: [0, index],
-                window: 0,
-                window_size: 0,
-                doorbell: 0,
-                padding: 0,
+                doorbell: DoorbellKind::Hpet as u32,
+                ..*channel
             };
         }
         for index in 0..processes {
@@ -59,31 +54,34 @@ impl Scenario {
                 image: name,
                 cluster,
                 vcores: self.vcores as u32,
-                cores: [0; MAX_VCORES],
                 pool: index as u32,
-                file_cluster: 0,
-                file_channel: cluster.checked_sub(1).unwrap_or(NONE),
-                calls: 0,
-                heap_size: 0,
-                operator: 0,
-                uthreads: 0,
+                services: 1,
+                ..plan.processes[index]
             };
-            plan.pools[index] = pool(index as u32, cluster);
+            plan.pools[index] = Pool {
+                process: index as u32,
+                cluster,
+                ..POOL
+            };
         }
-        plan.pools[processes] = pool(NONE, 0);
+        plan.pools[processes] = Pool { service: 0, ..POOL };
+        plan.services[0] = Service {
+            name: Name::new(script::SERVICE).expect("a short word"),
+            kind: ServiceKind::Files as u32,
+            pool: processes as u32,
+            ..plan.services[0]
+        };
         plan
     }
 }
 
-fn pool(process: u32, cluster: u32) -> Pool {
-    Pool {
-        base: 0,
-        blocks: POOL_BLOCKS,
-        process,
-        cluster,
-        padding: 0,
-    }
-}
+const POOL: Pool = Pool {
+    base: 0,
+    blocks: POOL_BLOCKS,
+    process: NONE,
+    service: NONE,
+    cluster: 0,
+};
 
 /// The header of the simulated volume: the files of the script.
 pub fn volume() -> VolumeHeader {

@@ -170,7 +170,7 @@ fn summary(total: &Tally, first: u64, seeds: u64, seconds: f64, as_json: bool) {
         println!("  {count:>10} completed with {name}");
     }
     println!(
-        "  {:>10} ended because their server was lost",
+        "  {:>10} ended because their process was lost with its server",
         total.ended_by_loss
     );
     println!(

@@ -1,37 +1,48 @@
-//! What an honest process knows of its calls and blocks, and what must be true of their completions.
+//! What an honest process knows of its calls, its handles and its blocks.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use atoll_abi::process::FAULTED;
 use atoll_abi::syscall::{Call, Status, Syscall};
+use atoll_call::{ClientEnd, NEVER, Waiter};
 use atoll_channel::CAPACITY;
 use atoll_scenarios::script;
 
 use crate::machine::POOL_BLOCKS;
+use crate::random::Random;
+use crate::scenario::Scenario;
 use crate::simulation::Simulation;
+
+/// Who serves a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    Server,
+    Files,
+}
 
 /// A call as it is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Planned {
     pub syscall: Syscall,
+    pub target: Target,
     /// The file that it is about, by its index in the volume.
     pub file: usize,
-    /// How it ends when nothing is wrong with anybody; `None` where it can be several ways.
+    /// How it ends when nothing is wrong with any component; `None` where it can be several ways.
     pub certain: Option<Status>,
-    /// The process asked to have it taken back.
-    pub cancelled: bool,
+    /// Nanoseconds until it ends early.
+    pub time_out: Option<u64>,
+}
+
+impl Waiter for Planned {
+    fn keeps_answer(&self) -> bool {
+        false
+    }
 }
 
 impl Planned {
     /// The call, where it is one.
     pub fn call(&self) -> Option<Call> {
         Call::from_raw(self.syscall.call)
-    }
-
-    /// Whether another cluster may serve it.
-    pub fn is_file_call(&self) -> bool {
-        use Call::{Close, Open, Read, Stat};
-        matches!(self.call(), Some(Open | Stat | Read | Close))
     }
 
     /// The block that it lends out.
@@ -48,68 +59,107 @@ pub enum Hold {
     Own,
     /// A call's.
     Lent,
-    /// A call's that ended while the block was away.
-    Away,
-    /// A call's that ended while the block was away, but of the end nobody knows yet: the completion that gave the block
-    /// back overtook that of the call, which is in the ring of another vcore.
-    Back,
+    /// That of a call which ended early and which the service has not answered: of which vcore, and its tag.
+    Away(usize, u64),
+    /// Lost to a service that broke the protocol, or that could not say whether the block is quiet: never used again.
+    Stuck,
 }
 
 /// A vcore's part of the process.
-#[derive(Default)]
 pub struct Calls {
-    /// Calls under way, by tag.
-    pub pending: BTreeMap<u64, Planned>,
+    pub server: ClientEnd<Planned>,
+    pub files: ClientEnd<Planned>,
+    /// Calls that have not ended for the process.
+    pub pending: usize,
+    /// The calls that were made last, of which one may be cancelled.
+    pub recent: VecDeque<(Target, u64)>,
     /// A yield is under way: nothing else is done until it ends.
     pub yielding: bool,
+    /// When the server wakes the vcore.
+    pub alarm: u64,
+    /// The life of the file service that it is connected to.
+    pub service_life: u32,
+}
+
+/// A file that is open.
+#[derive(Clone, Copy, Debug)]
+pub struct Open {
+    pub handle: u32,
+    /// Its index in the volume.
+    pub file: usize,
+    /// The life of the file service that opened it.
+    pub service_life: u32,
+}
+
+impl Calls {
+    fn new(generation: u32, service_life: u32) -> Calls {
+        Calls {
+            service_life,
+            server: ClientEnd::new(generation),
+            files: ClientEnd::new(generation),
+            pending: 0,
+            recent: VecDeque::new(),
+            yielding: false,
+            alarm: NEVER,
+        }
+    }
+
+    /// The calls to one of those who serve them.
+    pub fn end(&mut self, target: Target) -> &mut ClientEnd<Planned> {
+        match target {
+            Target::Server => &mut self.server,
+            Target::Files => &mut self.files,
+        }
+    }
 }
 
 /// An honest process.
 pub struct Process {
     pub index: usize,
+    /// Its life, from 1 on.
+    pub generation: u32,
     /// Calls that it will still make.
     pub remaining: u64,
     /// Calls that one vcore has under way at most.
     pub depth: usize,
-    /// Open files: handle, and index in the volume.
-    pub handles: Vec<(u32, usize)>,
+    /// It exits while the service still has calls that ended early.
+    pub exits_early: bool,
+    pub open: Vec<Open>,
+    /// Handles of a life of the service, or of the process, that is over.
+    pub stale: VecDeque<u32>,
     pub many_core: bool,
     /// It asked to become a many-core process, or for its vcores.
     pub asked: bool,
     pub has_vcores: bool,
     pub exiting: bool,
-    pub next_tag: u64,
     pub vcores: Vec<Calls>,
     pub blocks: [Hold; POOL_BLOCKS as usize],
-    /// Its own server died while calls may have been with another cluster, whose device may still write their blocks.
-    pub orphaned: bool,
     pub faulted: bool,
-    ended: Option<u64>,
+    pub ended: Option<u64>,
     /// What it printed.
     pub lines: Vec<String>,
     pub script: script::Runner,
 }
 
 impl Process {
-    /// A process that was never started.
-    pub fn new(simulation: &Simulation, index: usize) -> Process {
-        let scenario = simulation.scenario;
-        let random = &mut simulation.state.borrow_mut().random;
+    /// A process in its first life, that was never started.
+    pub fn new(scenario: &Scenario, random: &mut Random, index: usize) -> Process {
         let deepest = if random.one_in(2) { 8 } else { 64 };
         let depth = 1 + random.index(deepest);
         Process {
             index,
+            generation: 1,
             remaining: scenario.calls / 2 + random.below(scenario.calls),
             depth: if scenario.deep { CAPACITY } else { depth },
-            handles: Vec::new(),
+            exits_early: random.one_in(3),
+            open: Vec::new(),
+            stale: VecDeque::new(),
             many_core: false,
             asked: false,
             has_vcores: false,
             exiting: false,
-            next_tag: random.below(1 << 62),
-            vcores: (0..scenario.vcores).map(|_| Calls::default()).collect(),
+            vcores: (0..scenario.vcores).map(|_| Calls::new(1, 0)).collect(),
             blocks: [Hold::Own; POOL_BLOCKS as usize],
-            orphaned: false,
             faulted: false,
             ended: None,
             lines: Vec::new(),
@@ -119,192 +169,108 @@ impl Process {
 
     /// Whether it has no call under way but yields, which may never end.
     pub fn idle(&self) -> bool {
-        let mut pending = self.vcores.iter().flat_map(|calls| calls.pending.values());
-        pending.all(|planned| planned.call() == Some(Call::YieldVcore))
+        let mut vcores = self.vcores.iter();
+        vcores.all(|calls| calls.pending == usize::from(calls.yielding))
     }
 
-    /// A call is about to be made: whatever it takes is taken, so that no other vcore takes it.
-    pub fn take_for(&mut self, vcore: usize, planned: &Planned) {
-        self.next_tag = self.next_tag.max(planned.syscall.tag + 1);
-        self.remaining = self.remaining.saturating_sub(1);
-        if let Some(block) = planned.block() {
-            self.blocks[block] = Hold::Lent;
-        }
-        match planned.call() {
-            Some(Call::Close) => {
-                let handle = planned.syscall.handle;
-                self.handles.retain(|(raw, _)| *raw != handle);
-            }
-            Some(Call::BecomeMcp | Call::RequestVcores) => self.asked = true,
-            Some(Call::YieldVcore) => self.vcores[vcore].yielding = true,
-            Some(Call::Exit) => self.exiting = true,
-            _ => {}
-        }
+    /// Whether all that was sent has been answered.
+    pub fn settled(&self) -> bool {
+        self.vcores.iter().all(|calls| calls.files.in_flight() == 0)
     }
 
-    /// Calls were put into the ring of a vcore.
-    pub fn submitted(&mut self, simulation: &Simulation, vcore: usize, calls: &[Planned]) {
-        let state = &mut *simulation.state.borrow_mut();
-        state.tally.calls += calls.len() as u64;
-        for planned in calls {
-            let tag = planned.syscall.tag;
-            if let Some(block) = planned.block() {
-                state.memory[self.index * POOL_BLOCKS as usize + block] = [!tag; 8];
-            }
-            if planned.call() == Some(Call::Cancel) {
-                let taken_back = planned.syscall.arguments[0];
-                if let Some(call) = self.vcores[vcore].pending.get_mut(&taken_back) {
-                    call.cancelled = true;
-                }
-            }
-            let before = self.vcores[vcore].pending.insert(tag, *planned);
-            assert!(before.is_none(), "a tag is used once");
+    /// Begins a new life: every call that was under way has ended with the life before, and no device has its blocks.
+    pub fn begin_again(&mut self, world: &Simulation) {
+        let pending = self.vcores.iter().map(|calls| calls.pending as u64);
+        world.state.borrow_mut().tally.ended_by_loss += pending.sum::<u64>();
+        if self.ended.is_some() {
+            self.remaining = self.remaining.min(8);
         }
+        self.close_all_of(u32::MAX);
+        let state = &mut *world.state.borrow_mut();
+        let fresh = Process::new(world.scenario, &mut state.random, self.index);
+        *self = Process {
+            generation: self.generation + 1,
+            remaining: self.remaining,
+            stale: std::mem::take(&mut self.stale),
+            script: self.script,
+            vcores: (0..self.vcores.len())
+                .map(|_| Calls::new(self.generation + 1, state.service_life))
+                .collect(),
+            ..fresh
+        };
     }
 
-    /// Calls were not made after all.
-    pub fn not_submitted(&mut self, vcore: usize, calls: &[Planned]) {
-        for planned in calls {
-            if let Some(block) = planned.block() {
-                self.blocks[block] = Hold::Own;
+    /// A life of the file service is over: from now on the handles of it, and of those before, must be refused.
+    pub fn close_all_of(&mut self, service_life: u32) {
+        let over = |open: &mut Open| open.service_life <= service_life;
+        for open in self.open.extract_if(.., over) {
+            self.stale.push_back(open.handle);
+            if self.stale.len() > 8 {
+                self.stale.pop_front();
             }
-            match planned.call() {
-                Some(Call::BecomeMcp | Call::RequestVcores) => self.asked = false,
-                Some(Call::YieldVcore) => self.vcores[vcore].yielding = false,
-                Some(Call::Exit) => self.exiting = false,
-                _ => {}
-            }
-        }
-    }
-
-    /// Its server is another one, or dead: every call that was under way ends here, once.
-    pub fn lose_server(&mut self, simulation: &Simulation, vcore: usize) {
-        // The new server knows vcore 0 only: what the others had under way ends with it.
-        for (index, calls) in self.vcores.iter_mut().enumerate() {
-            if vcore == 0 || index == vcore {
-                let ended = std::mem::take(&mut calls.pending);
-                simulation.state.borrow_mut().tally.ended_by_loss += ended.len() as u64;
-                for planned in ended.values() {
-                    if let Some(block) = planned.block() {
-                        self.blocks[block] = Hold::Own;
-                    }
-                }
-                calls.yielding = false;
-            }
-        }
-        if vcore == 0 {
-            self.blocks = [Hold::Own; POOL_BLOCKS as usize];
-            self.handles.clear();
-            (self.many_core, self.asked, self.has_vcores) = (false, false, false);
-            self.exiting = false;
-        }
-    }
-
-    /// Its vcore 0 is started: where the process had ended, it begins again with nothing to do.
-    pub fn start(&mut self, simulation: &Simulation) {
-        if self.ended.is_none() && !self.faulted {
-            return;
-        }
-        self.lose_server(simulation, 0);
-        (self.remaining, self.faulted, self.ended) = (0, false, None);
-        let state = &mut *simulation.state.borrow_mut();
-        for vcore in 0..self.vcores.len() {
-            state.status[simulation.vcore(self.index, vcore)].alive = true;
         }
     }
 
     /// Its server says that it is dead.
-    pub fn end(&mut self, simulation: &Simulation, status: u64) {
+    pub fn end(&mut self, world: &Simulation, status: u64) {
         let index = self.index;
         if self.ended.replace(status).is_some() {
-            simulation.violate(format!("exactly once: process {index} ended twice"));
+            world.violate(format!("exactly once: process {index} ended twice"));
         }
         for calls in &mut self.vcores {
+            calls.yielding = false;
             let ended = std::mem::take(&mut calls.pending);
-            simulation.state.borrow_mut().tally.ended_with_process += ended.len() as u64;
+            world.state.borrow_mut().tally.ended_with_process += ended as u64;
         }
         let honest =
             (self.faulted && status == FAULTED) || (self.exiting && status == script::EXIT_STATUS);
-        if !honest && !simulation.scenario.process_lies(index) {
-            simulation.violate(format!(
+        if !honest && !world.scenario.process_lies(index) {
+            world.violate(format!(
                 "honesty: process {index} was ended with {status:#x}"
             ));
         }
     }
 
-    /// How far it is, for somebody who looks for what it waits for.
+    /// How far it is, for a reader who looks for what it waits for.
     pub fn describe(&self) -> String {
-        let pending = self.vcores.iter().map(|calls| calls.pending.values());
-        let pending: Vec<Vec<&Planned>> = pending.map(Iterator::collect).collect();
+        let vcores = self.vcores.iter().map(|calls| {
+            let (server, files) = (calls.server.in_flight(), calls.files.in_flight());
+            format!(
+                "({} pending, yielding {}, in flight {server} and {files})",
+                calls.pending, calls.yielding
+            )
+        });
+        let vcores: Vec<String> = vcores.collect();
         format!(
-            "{} calls to make, exiting {}, under way by vcore {pending:?}",
-            self.remaining, self.exiting
+            "life {}, {} calls to make, exiting {}, ended {:?}, vcores {vcores:?}, blocks {:?}",
+            self.generation, self.remaining, self.exiting, self.ended, self.blocks
         )
     }
 
     /// What must hold at the end of a run.
-    pub fn check_end(&self, simulation: &Simulation) {
-        let cluster = simulation.scenario.cluster_of(self.index);
-        if simulation.scenario.lying_cluster == Some(cluster) {
+    pub fn check_end(&self, world: &Simulation) {
+        let cluster = world.scenario.cluster_of(self.index);
+        if world.scenario.server_lies(cluster) {
             return;
         }
         if self.ended.is_none() || !self.idle() {
             let what = self.describe();
-            simulation.violate(format!(
+            world.violate(format!(
                 "progress: process {} never ended: {what}",
                 self.index
             ));
         }
-        if simulation.scenario.script
-            && let Err(difference) = self.script.verdict()
-        {
-            let what = script::SCRIPT.get(difference.step);
-            simulation.violate(format!(
-                "script: process {}: {difference:?}, where {what:?} is expected",
-                self.index
-            ));
+        if world.scenario.script {
+            if let Err(difference) = self.script.verdict() {
+                let what = script::SCRIPT.get(difference.step);
+                world.violate(format!(
+                    "script: process {}: {difference:?}, where {what:?} is expected",
+                    self.index
+                ));
+            }
+            if self.lines != ["the script is running"] {
+                world.violate(format!("script: it printed {:?}", self.lines));
+            }
         }
-    }
-}
-
-impl Simulation {
-    /// A device writes a sector of a block.
-    pub fn write_sector(&self, pool: u32, block: u32, sector: u64, value: u64) {
-        let place = pool as usize * POOL_BLOCKS as usize + block as usize;
-        self.state.borrow_mut().memory[place][sector as usize] = value;
-        let Some(process) = self.processes.get(pool as usize) else {
-            return;
-        };
-        let process = process.borrow();
-        let scenario = self.scenario;
-        let of_liar = scenario.process_lies(process.index)
-            || scenario.lying_cluster == Some(scenario.cluster_of(process.index));
-        // A process is told to be dead only when nothing writes its blocks any more.
-        let held = matches!(process.blocks[block as usize], Hold::Lent | Hold::Away)
-            && process.ended.is_none();
-        if !held && !process.orphaned && !of_liar {
-            self.violate(format!(
-                "blocks: block {block} of process {} is written, and no call holds it",
-                process.index
-            ));
-        }
-    }
-
-    /// Lets a vcore run.
-    pub fn start_vcore(&self, process: usize, vcore: usize) {
-        if vcore == 0 {
-            self.processes[process].borrow_mut().start(self);
-        }
-        let id = self.vcore(process, vcore);
-        let state = &mut *self.state.borrow_mut();
-        if state.calm && self.scenario.process_lies(process) {
-            // Nobody lies in the calm phase.
-            let server = self.scenario.cluster_of(process);
-            state.alarms[server].push(process);
-            state.ring(server, server);
-        }
-        state.status[id].granted = true;
-        state.status[id].asleep = false;
-        state.schedule(id, 0);
     }
 }

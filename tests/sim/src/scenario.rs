@@ -7,7 +7,7 @@ pub struct Scenario {
     pub name: &'static str,
     /// What it shows.
     pub about: &'static str,
-    /// Clusters; cluster 0 has the device.
+    /// Clusters, each a kernel of its own; cluster 0 has the device and the file service.
     pub clusters: usize,
     /// Processes of each cluster.
     pub processes: usize,
@@ -17,14 +17,22 @@ pub struct Scenario {
     pub calls: u64,
     /// The first process of the last cluster lies.
     pub lying_process: bool,
-    /// This cluster's server lies.
-    pub lying_cluster: Option<usize>,
+    /// The first process of the last cluster makes calls without regard to credits.
+    pub flooding_process: bool,
+    /// The server of the last cluster lies to the other servers; its processes do nothing.
+    pub lying_server: bool,
+    /// The file service lies.
+    pub lying_service: bool,
     /// The block driver lies.
     pub lying_driver: bool,
-    /// The device fails now and then, and the driver may die.
-    pub driver_fails: bool,
+    /// The device fails now and then, and the driver may die of it.
+    pub device_fails: bool,
     /// Servers die and come back: how many times.
     pub server_deaths: u64,
+    /// The file service dies and comes back: how many times.
+    pub service_deaths: u64,
+    /// The block driver dies and comes back: how many times.
+    pub driver_deaths: u64,
     /// Processes take faults: how many times.
     pub process_faults: u64,
     /// Doorbells are late, doubled, lost for a while, or come from nowhere.
@@ -39,16 +47,20 @@ pub struct Scenario {
 
 const QUIET: Scenario = Scenario {
     name: "one-cluster",
-    about: "two processes and a device in one cluster",
+    about: "two processes, a file service and a device in one cluster",
     clusters: 1,
     processes: 2,
     vcores: 2,
     calls: 40,
     lying_process: false,
-    lying_cluster: None,
+    flooding_process: false,
+    lying_server: false,
+    lying_service: false,
     lying_driver: false,
-    driver_fails: false,
+    device_fails: false,
     server_deaths: 0,
+    service_deaths: 0,
+    driver_deaths: 0,
     process_faults: 0,
     doorbell_chaos: false,
     slow: true,
@@ -57,11 +69,11 @@ const QUIET: Scenario = Scenario {
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 14] = [
+pub const SCENARIOS: [Scenario; 18] = [
     QUIET,
     Scenario {
         name: "two-clusters",
-        about: "file calls that cross a channel",
+        about: "file calls that cross two kernels",
         clusters: 2,
         ..QUIET
     },
@@ -90,40 +102,69 @@ pub const SCENARIOS: [Scenario; 14] = [
         ..QUIET
     },
     Scenario {
+        name: "lone-client",
+        about: "one vcore with full rings: no other doorbell wakes those who serve it",
+        processes: 1,
+        vcores: 1,
+        calls: 400,
+        deep: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "flood",
+        about: "a process makes calls without regard to credits, to its server and to the file service",
+        clusters: 2,
+        processes: 1,
+        vcores: 16,
+        calls: 60,
+        flooding_process: true,
+        ..QUIET
+    },
+    Scenario {
         name: "lying-process",
-        about: "a process writes garbage into its rings and makes calls that make no sense",
+        about: "a process writes garbage into its rings and wake requests and makes calls that make no sense",
         clusters: 2,
         lying_process: true,
         ..QUIET
     },
     Scenario {
-        name: "lying-peer",
-        about: "the server of a client cluster lies to the server of the files",
+        name: "lying-server",
+        about: "the server of a client cluster writes any bits into the wake words of the file cluster",
         clusters: 3,
         processes: 1,
-        lying_cluster: Some(2),
+        lying_server: true,
         ..QUIET
     },
     Scenario {
-        name: "lying-server",
-        about: "the server of the files lies to its client clusters",
+        name: "lying-service",
+        about: "the file service lies to its clients",
         clusters: 2,
-        lying_cluster: Some(0),
+        lying_service: true,
         ..QUIET
     },
     Scenario {
         name: "lying-driver",
-        about: "the block driver lies to its server",
+        about: "the block driver lies to the file service",
         clusters: 2,
         processes: 1,
         lying_driver: true,
         ..QUIET
     },
     Scenario {
-        name: "driver-failure",
-        about: "the device fails, tears blocks, and the driver dies",
+        name: "driver-loss",
+        about: "the device fails, tears blocks, and the driver dies and comes back",
         clusters: 2,
-        driver_fails: true,
+        device_fails: true,
+        driver_deaths: 2,
+        ..QUIET
+    },
+    Scenario {
+        name: "service-loss",
+        about: "the file service dies at any step and comes back, its driver too",
+        clusters: 2,
+        calls: 60,
+        service_deaths: 3,
+        driver_deaths: 1,
         ..QUIET
     },
     Scenario {
@@ -137,6 +178,14 @@ pub const SCENARIOS: [Scenario; 14] = [
         ..QUIET
     },
     Scenario {
+        name: "process-loss",
+        about: "processes fault at any step and some of them begin anew",
+        clusters: 2,
+        calls: 60,
+        process_faults: 5,
+        ..QUIET
+    },
+    Scenario {
         name: "doorbell-chaos",
         about: "doorbells are late, doubled, lost for a while, or come from nowhere; a server dies",
         clusters: 2,
@@ -146,11 +195,13 @@ pub const SCENARIOS: [Scenario; 14] = [
     },
     Scenario {
         name: "everything",
-        about: "servers, processes and the driver die, doorbells go wrong, the device fails, and a process lies",
+        about: "all kinds of components die, doorbells go wrong, the device fails, and a process lies",
         clusters: 3,
         lying_process: true,
-        driver_fails: true,
-        server_deaths: 3,
+        device_fails: true,
+        server_deaths: 2,
+        service_deaths: 2,
+        driver_deaths: 1,
         process_faults: 2,
         doorbell_chaos: true,
         ..QUIET
@@ -167,7 +218,7 @@ pub const SCENARIOS: [Scenario; 14] = [
     },
 ];
 
-/// A call flow over two clusters in which somebody is killed at every step: for kill tests.
+/// A call flow over two clusters in which an actor is killed at every step: for kill tests.
 pub const KILL: Scenario = Scenario {
     name: "kill",
     about: "a short call flow over two clusters",
@@ -200,13 +251,19 @@ impl Scenario {
         process / self.processes
     }
 
-    /// Whether a process lies.
-    pub fn process_lies(&self, process: usize) -> bool {
-        self.lying_process && process == (self.clusters - 1) * self.processes
+    /// Whether the server of a cluster lies.
+    pub fn server_lies(&self, cluster: usize) -> bool {
+        self.lying_server && cluster == self.clusters - 1
     }
 
-    /// Whether what a process reads comes from somebody who may lie.
-    pub fn data_may_lie(&self, process: usize) -> bool {
-        self.lying_driver || (self.lying_cluster == Some(0) && self.cluster_of(process) != 0)
+    /// Whether a process is in the hands of a liar.
+    pub fn process_lies(&self, process: usize) -> bool {
+        let one = process == (self.clusters - 1) * self.processes;
+        one && (self.lying_process || self.flooding_process)
+    }
+
+    /// Whether what a process reads may be a lie.
+    pub fn data_may_lie(&self) -> bool {
+        self.lying_driver || self.lying_service
     }
 }

@@ -1,167 +1,215 @@
-//! A personality server: the real personality over real rings, with the main loop of the server on seL4.
+//! A server: the real host of the personality over real rings, with the main loop of the server on seL4.
 
-use atoll_abi::process::FAULTED;
+use std::mem;
+use std::rc::{Rc, Weak};
+
+use atoll_abi::process::ProcessId;
 use atoll_channel::Side;
-use atoll_core::{Personality, Progress};
+use atoll_core::Personality;
+use atoll_server::{Host, Kernel, Place, WakePassing};
 
 use crate::port::Port;
 use crate::simulation::Simulation;
-use crate::world::World;
+use crate::state::Id;
 
 /// A server.
 pub struct Server {
     cluster: usize,
-    pub personality: Personality,
-    ports: Ports,
-    started: bool,
-    again: bool,
+    host: Host<Port, SimulatedKernel>,
+    passing: WakePassing,
     armed: bool,
     idle: u64,
+    /// Turns before the next one that also looks at the clock and at wake-ups to pass on.
+    short_turns: u32,
 }
 
-/// Its sides of channels.
-pub struct Ports {
-    /// By process of the plan and vcore; of other clusters' processes empty.
-    pub vcores: Vec<Vec<Port>>,
-    /// By channel of the plan; those of other clusters are none.
-    pub channels: Vec<Option<Port>>,
-    /// To its block driver.
-    pub driver: Option<Port>,
-}
-
-impl Ports {
-    fn all(&mut self) -> impl Iterator<Item = &mut Port> {
-        let vcores = self.vcores.iter_mut().flatten();
-        vcores
-            .chain(self.channels.iter_mut().flatten())
-            .chain(&mut self.driver)
-    }
-}
+/// Turns between two that look at everything.
+const SHORT_TURNS: u32 = 2;
 
 impl Server {
-    /// A server that has not started; `again` where one of its cluster died before.
-    pub fn new(simulation: &Simulation, cluster: usize, again: bool) -> Server {
-        let scenario = simulation.scenario;
-        let vcores = (0..scenario.all_processes()).map(|process| {
-            if scenario.cluster_of(process) != cluster {
-                return Vec::new();
-            }
-            let vcores = 0..scenario.vcores;
-            vcores
-                .map(|vcore| simulation.vcore_port(process, vcore, Side::First, again))
-                .collect()
+    /// A server that has started no process; `again` where one of its cluster died before.
+    pub fn new(world: &Simulation, cluster: usize, again: bool) -> Server {
+        let scenario = world.scenario;
+        let ports = (0..scenario.all_processes()).map(|process| {
+            let own = scenario.cluster_of(process) == cluster;
+            let vcores = 0..if own { scenario.vcores } else { 0 };
+            vcores.map(move |vcore| world.server_port(process, vcore, Side::Second, again))
         });
-        let channels = (0..scenario.channels()).map(|channel| match cluster {
-            0 => Some(simulation.channel_port(channel, Side::First, again)),
-            _ if cluster == channel + 1 => {
-                Some(simulation.channel_port(channel, Side::Second, again))
-            }
-            _ => None,
-        });
+        let personality = Personality::new(&world.plan, cluster as u32);
+        let kernel = SimulatedKernel {
+            world: world.me.clone(),
+            cluster,
+        };
         Server {
             cluster,
-            personality: Personality::new(&simulation.plan, cluster as u32),
-            ports: Ports {
-                vcores: vcores.collect(),
-                channels: channels.collect(),
-                driver: (cluster == 0).then(|| simulation.driver_port(cluster, Side::First, again)),
-            },
-            started: false,
-            again,
+            host: Host::new(personality, ports, kernel),
+            passing: WakePassing::new(&world.plan, cluster as u32, |place| match place {
+                Place::Requests(component) => world.requests_of(component).attach(),
+                Place::Page { channel, end } => world.wake_pages[channel][end].attach(),
+            }),
             armed: false,
             idle: 0,
+            short_turns: 0,
         }
     }
 
-    /// One turn of the main loop.
-    pub fn step(&mut self, simulation: &Simulation) {
-        let me = simulation.server(self.cluster);
-        if std::mem::take(&mut self.armed) {
-            self.ports.all().for_each(|port| port.end.receiver.disarm());
+    /// Its personality.
+    pub fn personality(&self) -> &Personality {
+        self.host.personality()
+    }
+
+    /// One turn of its main loop.
+    pub fn step(&mut self, world: &Simulation) {
+        let me = world.server(self.cluster);
+        if mem::take(&mut self.armed) {
+            self.host.awake();
         }
-        let mut world = World {
-            simulation,
-            cluster: self.cluster,
-            ports: &mut self.ports,
-            dead: false,
+        let (faulted, starts) = {
+            let state = &mut *world.state.borrow_mut();
+            let (faulted, starts) = (&mut state.faulted, &mut state.starts);
+            let cluster = self.cluster;
+            (
+                mem::take(&mut faulted[cluster]),
+                mem::take(&mut starts[cluster]),
+            )
         };
-        if !std::mem::replace(&mut self.started, true) {
-            // Whoever took a fault before begins anew.
-            simulation.state.borrow_mut().alarms[self.cluster].clear();
-            // The channels' generations are not the first ones where somebody came back.
-            world.renew(&mut self.personality, self.again);
-            self.personality.start(&mut world);
+        for process in faulted {
+            self.host.faulted(process);
         }
-        let alarms = std::mem::take(&mut simulation.state.borrow_mut().alarms[self.cluster]);
-        for process in alarms {
-            self.personality.lose_process(process, FAULTED, &mut world);
+        for process in starts {
+            self.host.start(process);
         }
-        let renewed = world.renew(&mut self.personality, false);
-        let progress = self.personality.step(&mut world);
-        if world.dead {
+        let worked = match self.short_turns.checked_sub(1) {
+            Some(left) => {
+                self.short_turns = left;
+                self.host.take_calls()
+            }
+            None => {
+                self.short_turns = SHORT_TURNS;
+                let worked = self.host.turn();
+                self.pass_wake_ups(world) || worked
+            }
+        };
+        if !world.runs(me) {
             return;
         }
-        if renewed || progress == Progress::Worked {
+        if worked {
             self.idle = 0;
             return;
         }
         self.idle += 1;
-        if self.idle < simulation.state.borrow_mut().random.below(4) {
+        if self.idle < world.state.borrow_mut().random.below(4) {
             return;
         }
         self.idle = 0;
-        self.armed = true;
-        let deadline = self.personality.next_deadline();
-        if !self.arm(simulation) || !simulation.state.borrow_mut().sleep(me, deadline) {
-            self.ports.all().for_each(|port| port.end.receiver.disarm());
-            self.armed = false;
+        self.short_turns = 0;
+        let alarm = self.host.personality().next_alarm();
+        let due = alarm.is_some_and(|alarm| alarm <= world.state.borrow().now);
+        self.armed = !due
+            && self.host.may_sleep()
+            && !self.passing.pending()
+            && world.state.borrow_mut().sleep(me, alarm);
+        if !self.armed {
+            self.host.awake();
         }
     }
 
-    /// Arms every ring that the personality would take something from; whether the server may block.
-    fn arm(&mut self, simulation: &Simulation) -> bool {
-        let me = simulation.server(self.cluster);
-        let mut may_block = true;
-        let mut arm = |port: &mut Port, listens: bool| {
-            if listens && may_block {
-                may_block = port.end.receiver.arm().unwrap_or(false) && simulation.point(me);
-            }
-        };
-        for (process, vcores) in self.ports.vcores.iter_mut().enumerate() {
-            for (vcore, port) in vcores.iter_mut().enumerate() {
-                arm(port, self.personality.listens(process, vcore));
-            }
-        }
-        for (channel, port) in self.ports.channels.iter_mut().enumerate() {
-            if let Some(port) = port {
-                arm(port, self.personality.listens_to_channel(channel));
-            }
-        }
-        if let Some(port) = &mut self.ports.driver {
-            arm(port, self.personality.listens_to_driver());
-        }
-        may_block
+    fn pass_wake_ups(&mut self, world: &Simulation) -> bool {
+        let me = world.server(self.cluster);
+        self.passing.pass(
+            |comparator| {
+                if world.point(me) {
+                    let neighbour = world.server(comparator as usize);
+                    world.state.borrow_mut().ring(me, neighbour, 0);
+                }
+            },
+            |connection| {
+                if world.point(me) {
+                    world.wake_own_side(self.cluster, connection, me);
+                }
+            },
+        )
     }
 
-    /// A ring with messages that it would take.
-    pub fn backlog(&self, simulation: &Simulation) -> Option<(usize, usize)> {
-        let vcores = self.ports.vcores.iter().enumerate();
-        let vcores = vcores.flat_map(|(process, vcores)| {
-            let listens = move |vcore| self.personality.listens(process, vcore);
-            let ports = vcores.iter().enumerate();
-            ports.map(move |(vcore, port)| (port, listens(vcore)))
-        });
-        let channels = self.ports.channels.iter().enumerate();
-        let channels = channels.filter_map(|(channel, port)| {
-            Some((port.as_ref()?, self.personality.listens_to_channel(channel)))
-        });
-        let driver = self.ports.driver.iter();
-        let driver = driver.map(|port| (port, self.personality.listens_to_driver()));
-        vcores
-            .chain(channels)
-            .chain(driver)
-            .filter(|(_, listens)| *listens)
-            .map(|(port, _)| (port.window, port.waiting(simulation)))
-            .find(|(_, waiting)| *waiting > 0)
+    /// What it would do something about: messages that it would take, or a wake-up to pass on.
+    pub fn backlog(&self, world: &Simulation) -> Option<String> {
+        let personality = self.host.personality();
+        for index in 0..world.scenario.all_processes() {
+            let Some(process) = personality.process(index) else {
+                continue;
+            };
+            for (vcore, port) in self.host.links(index).enumerate() {
+                let waiting = port.waiting_messages(world);
+                let room = personality.room(process, vcore, port.free_slots(world));
+                if waiting > 0 && room > 0 {
+                    return Some(format!("{waiting} messages in window {}", port.window));
+                }
+            }
+        }
+        let pending = self.passing.pending() && world.has_wake_up_to_pass_on(self.cluster);
+        pending.then(|| "a wake-up to pass on".to_owned())
+    }
+}
+
+/// What the personality has done to the simulated world.
+pub struct SimulatedKernel {
+    world: Weak<Simulation>,
+    cluster: usize,
+}
+
+impl SimulatedKernel {
+    /// A point before something is done; the simulation, where the server still lives.
+    fn enter(&self) -> Option<(Rc<Simulation>, Id)> {
+        let world = self.world.upgrade()?;
+        let me = world.server(self.cluster);
+        world.point(me).then_some((world, me))
+    }
+}
+
+impl Kernel for SimulatedKernel {
+    fn now(&mut self) -> u64 {
+        let world = self.world.upgrade();
+        world.map_or(0, |world| world.state.borrow().now)
+    }
+
+    fn start_vcore(&mut self, process: ProcessId, vcore: usize) {
+        if let Some((world, _)) = self.enter() {
+            world.start_vcore(usize::from(process.index), vcore);
+        }
+    }
+
+    fn stop_vcore(&mut self, process: ProcessId, vcore: usize) {
+        if let Some((world, _)) = self.enter() {
+            let vcore = world.vcore(usize::from(process.index), vcore);
+            world.state.borrow_mut().status[vcore].granted = false;
+        }
+    }
+
+    fn wake_vcore(&mut self, process: ProcessId, vcore: usize) {
+        if let Some((world, me)) = self.enter() {
+            let vcore = world.vcore(usize::from(process.index), vcore);
+            world.state.borrow_mut().ring(me, vcore, 0);
+        }
+    }
+
+    fn publish_granted(&mut self, _process: ProcessId, _granted: u64) {
+        self.enter();
+    }
+
+    fn publish_many_core(&mut self, _process: ProcessId) {
+        self.enter();
+    }
+
+    fn print_line(&mut self, process: ProcessId, line: &str) {
+        if let Some((world, _)) = self.enter() {
+            let mut process = world.processes[usize::from(process.index)].borrow_mut();
+            process.lines.push(line.to_owned());
+        }
+    }
+
+    fn process_ended(&mut self, process: ProcessId, status: u64, _max_granted: u32) {
+        if let Some((world, _)) = self.enter() {
+            world.process_ended(process, status);
+        }
     }
 }

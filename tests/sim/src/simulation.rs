@@ -2,19 +2,23 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::{Rc, Weak};
 
+use atoll_abi::connection::{Client, Connection};
 use atoll_abi::plan::Plan;
 
 use crate::driver::Driver;
+use crate::event::{Event, Signal};
+use crate::faults;
 use crate::liar::Liar;
 use crate::machine::POOL_BLOCKS;
-use crate::memory::Window;
+use crate::memory::{WakeMemory, Window};
 use crate::process::Process;
 use crate::report::{Failure, Tally};
 use crate::scenario::Scenario;
 use crate::server::Server;
-use crate::state::{Event, Id, Signal, State};
-use crate::supervisor;
+use crate::service::Files;
+use crate::state::{Id, State};
 use crate::vcore::Vcore;
 
 /// Points after which a run counts as one that never comes to rest.
@@ -23,31 +27,30 @@ const LIMIT: u64 = 2_000_000;
 /// An actor.
 pub enum Role {
     Server(Box<Server>),
-    Driver(Driver),
-    Vcore(Vcore),
+    Service(Box<Files>),
+    Driver(Box<Driver>),
+    Vcore(Box<Vcore>),
     Liar(Liar),
-    Nobody,
-}
-
-/// Who is killed at which of its points: for kill tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Victim {
-    /// The server of a cluster.
-    Server(usize),
-    /// A process, by its vcore 0.
-    Process(usize),
-    /// The block driver of cluster 0.
-    Driver,
+    /// The actor of a cluster whose server lies: it does nothing.
+    Absent,
 }
 
 /// One run.
 pub struct Simulation {
+    /// Itself: rings and kernels reach the others through it.
+    pub(crate) me: Weak<Simulation>,
     pub(crate) scenario: &'static Scenario,
     pub(crate) plan: Plan,
+    pub(crate) connections: Vec<Connection>,
     pub(crate) state: RefCell<State>,
     pub(crate) roles: Vec<RefCell<Role>>,
     pub(crate) processes: Vec<RefCell<Process>>,
+    /// Those of connections, then those of vcores with their servers.
     pub(crate) windows: Vec<Window>,
+    /// Of each process, then of the file service.
+    pub(crate) wake_requests: Vec<WakeMemory>,
+    /// Of each channel between clusters, by end.
+    pub(crate) wake_pages: Vec<[WakeMemory; 2]>,
     seed: u64,
 }
 
@@ -70,45 +73,60 @@ pub fn run(scenario: &'static Scenario, seed: u64) -> Result<Outcome, Box<Failur
 
 impl Simulation {
     /// A run that has not begun.
-    pub fn new(scenario: &'static Scenario, seed: u64) -> Simulation {
+    pub fn new(scenario: &'static Scenario, seed: u64) -> Rc<Simulation> {
         let processes = scenario.all_processes();
-        let actors = 2 * scenario.clusters + processes * scenario.vcores;
+        let plan = scenario.plan();
+        let connections: Vec<Connection> = plan.connections().collect();
+        let vcores = processes * scenario.vcores;
+        let actors = scenario.clusters + 2 + vcores;
         let blocks = (processes + 1) * POOL_BLOCKS as usize;
         let mut state = State::new(scenario, seed, actors, blocks);
-        let windows = scenario.channels() + scenario.clusters + processes * scenario.vcores;
-        let lies = |cluster: usize| scenario.lying_cluster == Some(cluster);
-        for channel in 0..scenario.channels() {
-            state.links.add(lies(0) || lies(channel + 1));
-        }
-        for cluster in 0..scenario.clusters {
-            state.links.add(lies(cluster) || scenario.lying_driver);
-        }
-        for process in 0..processes {
-            let hostile = lies(scenario.cluster_of(process)) || scenario.process_lies(process);
-            (0..scenario.vcores).for_each(|_| state.links.add(hostile));
-        }
-        let mut simulation = Simulation {
+        let world = Rc::new_cyclic(|me| Simulation {
+            me: me.clone(),
             scenario,
-            plan: scenario.plan(),
-            roles: (0..actors).map(|_| RefCell::new(Role::Nobody)).collect(),
-            processes: Vec::new(),
-            windows: (0..windows).map(|_| Window::new()).collect(),
+            plan,
+            windows: (0..connections.len() + vcores)
+                .map(|_| Window::new())
+                .collect(),
+            connections,
+            roles: (0..actors).map(|_| RefCell::new(Role::Absent)).collect(),
+            processes: (0..processes)
+                .map(|index| RefCell::new(Process::new(scenario, &mut state.random, index)))
+                .collect(),
             state: RefCell::new(state),
+            wake_requests: (0..=processes).map(|_| WakeMemory::new()).collect(),
+            wake_pages: (0..scenario.channels())
+                .map(|_| [WakeMemory::new(), WakeMemory::new()])
+                .collect(),
             seed,
-        };
-        for process in 0..processes {
-            let honest = Process::new(&simulation, process);
-            simulation.processes.push(RefCell::new(honest));
-        }
+        });
+        world.add_links();
         for id in 0..actors {
-            let role = simulation.cast(id);
-            let status = &mut simulation.state.borrow_mut().status[id];
-            status.alive = !matches!(role, Role::Nobody);
-            status.granted = id < 2 * scenario.clusters;
-            simulation.roles[id] = RefCell::new(role);
+            let role = world.cast(id, false);
+            let status = &mut world.state.borrow_mut().status[id];
+            status.alive = !matches!(role, Role::Absent);
+            status.granted = id <= world.driver();
+            *world.roles[id].borrow_mut() = role;
         }
-        supervisor::prepare(&simulation);
-        simulation
+        faults::prepare(&world);
+        world
+    }
+
+    /// Watches every window; those of which a side lies are hostile.
+    fn add_links(&self) {
+        let scenario = self.scenario;
+        let links = &mut self.state.borrow_mut().links;
+        // What floods is valid.
+        let lies = |process| scenario.lying_process && scenario.process_lies(process);
+        for connection in &self.connections {
+            links.add(match connection.client {
+                Client::Service(_) => scenario.lying_driver || scenario.lying_service,
+                Client::Vcore { process, .. } => scenario.lying_service || lies(process),
+            });
+        }
+        for process in 0..scenario.all_processes() {
+            (0..scenario.vcores).for_each(|_| links.add(lies(process)));
+        }
     }
 
     /// A point between two steps of an actor: time passes, doorbells arrive, others act, and it may be killed. Tells
@@ -125,7 +143,7 @@ impl Simulation {
             status.points += 1;
             if let Some(left) = &mut status.dies_in {
                 if *left == 0 {
-                    supervisor::kill(self, state, me);
+                    faults::kill(self, state, me);
                     return false;
                 }
                 *left -= 1;
@@ -138,7 +156,12 @@ impl Simulation {
         if let Some(other) = other.filter(|&other| other != me) {
             self.step(other);
         }
-        let status = &self.state.borrow().status[me];
+        self.runs(me)
+    }
+
+    /// Whether an actor lives and has a core.
+    pub fn runs(&self, id: Id) -> bool {
+        let status = &self.state.borrow().status[id];
         status.alive && status.granted
     }
 
@@ -153,10 +176,11 @@ impl Simulation {
         self.state.borrow_mut().depth += 1;
         match &mut *role {
             Role::Server(server) => server.step(self),
+            Role::Service(files) => files.step(self),
             Role::Driver(driver) => driver.step(self),
             Role::Vcore(vcore) => vcore.step(self),
             Role::Liar(liar) => liar.step(self, id),
-            Role::Nobody => {}
+            Role::Absent => {}
         }
         drop(role);
         let state = &mut *self.state.borrow_mut();
@@ -181,11 +205,21 @@ impl Simulation {
         let signal = self.state.borrow_mut().next_signal(time);
         match signal {
             None => return false,
-            Some(Signal::Bell(to) | Signal::Timer(to)) => self.state.borrow_mut().wake(to),
-            Some(Signal::Announce(cluster)) => {
-                supervisor::announce(self, &mut self.state.borrow_mut(), cluster);
+            Some(Signal::Bell(to, badge)) => self.state.borrow_mut().wake(to, badge),
+            Some(Signal::Timer(to)) => self.state.borrow_mut().wake(to, 0),
+            Some(Signal::AnnounceService) => {
+                if !self.state.borrow().status[self.service()].alive {
+                    self.announce_service();
+                }
             }
-            Some(Signal::Restart(cluster)) => supervisor::restart(self, cluster),
+            Some(Signal::AnnounceDriver) => faults::announce_driver(self),
+            Some(Signal::AnnounceProcess(process, life)) => {
+                if self.life_of(process) == life {
+                    self.announce_process(process);
+                }
+            }
+            Some(Signal::Restart(id)) => self.restart(id),
+            Some(Signal::Begin(process, life)) => self.begin(process, life),
         }
         true
     }
@@ -224,6 +258,7 @@ impl Simulation {
             turns += 1;
             if turns.is_multiple_of(16) {
                 self.check_sleepers();
+                self.check_shares();
             }
             let event = {
                 let state = &mut *self.state.borrow_mut();
@@ -242,7 +277,7 @@ impl Simulation {
             }
         }
         self.check_sleepers();
-        supervisor::check_end(self);
+        self.check_end();
     }
 
     fn happen(&self, event: Event) {
@@ -251,51 +286,12 @@ impl Simulation {
                 self.state.borrow_mut().status[id].scheduled = false;
                 self.step(id);
             }
-            Event::Task(task) => supervisor::act(self, task),
-        }
-    }
-
-    /// Nobody sleeps with work queued, unless a doorbell is on its way.
-    fn check_sleepers(&self) {
-        for (id, role) in self.roles.iter().enumerate() {
-            let status = self.state.borrow().status[id];
-            let sleeps = status.alive && status.granted && status.asleep && status.bells == 0;
-            if !sleeps {
-                continue;
-            }
-            let port = match &*role.borrow() {
-                Role::Server(server) => server.backlog(self),
-                Role::Driver(driver) => driver.backlog(self),
-                Role::Vcore(vcore) => vcore.backlog(self),
-                Role::Liar(_) | Role::Nobody => None,
-            };
-            if let Some((window, waiting)) = port {
-                let name = self.name(id);
-                self.violate(format!(
-                    "lost wake-up: {name} sleeps with {waiting} messages in window {window}, and no doorbell is on its way"
-                ));
-            }
+            Event::Task(task) => faults::act(self, task),
         }
     }
 
     /// Says that something is wrong; the first one counts.
     pub fn violate(&self, what: String) {
         self.state.borrow_mut().violate(what);
-    }
-
-    /// Kills an actor at one of its points, counted from zero.
-    pub fn kill_at(&self, victim: Victim, point: u64) {
-        let id = self.victim(victim);
-        let state = &mut *self.state.borrow_mut();
-        state.kill_test = true;
-        state.status[id].dies_in = Some(point);
-    }
-
-    fn victim(&self, victim: Victim) -> Id {
-        match victim {
-            Victim::Server(cluster) => self.server(cluster),
-            Victim::Process(process) => self.vcore(process, 0),
-            Victim::Driver => self.driver(0),
-        }
     }
 }

@@ -1,42 +1,22 @@
-//! What the whole simulation shares: time, events, doorbells, the trace, and what was found wrong.
+//! What all actors share: time, events, doorbells, the trace, and what was found wrong.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::fmt::Write;
 
+use atoll_abi::process::ProcessId;
+
+use crate::event::{Event, Signal};
 use crate::links::Links;
 use crate::random::Random;
 use crate::report::Tally;
 use crate::scenario::Scenario;
-use crate::supervisor::Task;
 
 /// Names an actor.
 pub type Id = usize;
 
 /// Entries of the trace that a failure shows.
 const SHOWN: usize = 60;
-
-/// What happens at the top level only, where no actor is in the middle of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Event {
-    /// An actor takes a step.
-    Step(Id),
-    /// A supervisor acts, or a fault happens.
-    Task(Task),
-}
-
-/// What may happen between any two environment calls of anybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Signal {
-    /// A doorbell arrives.
-    Bell(Id),
-    /// A deadline that an actor sleeps for.
-    Timer(Id),
-    /// The rings of a dead server are marked as those of a dead one.
-    Announce(usize),
-    /// A server that died starts again, and attaches its rings.
-    Restart(usize),
-}
 
 /// How an actor is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,6 +29,8 @@ pub struct Status {
     pub asleep: bool,
     /// Its doorbell rang while it was awake.
     pub rung: bool,
+    /// The badges of the doorbells that it has not asked for yet.
+    pub badges: u64,
     /// A step of it is in the queue.
     pub scheduled: bool,
     /// Doorbells on their way to it.
@@ -88,18 +70,22 @@ pub struct State {
     pub tally: Tally,
     /// No fault happens any more.
     pub calm: bool,
-    /// Somebody dies at a certain point, whatever the phase.
+    /// An actor dies at a certain point, whatever the phase.
     pub kill_test: bool,
-    /// A server died in this run.
-    pub servers_died: bool,
-    /// A driver died in this run.
-    pub driver_died: bool,
+    /// The file service or its driver died in this run.
+    pub files_died: bool,
+    /// How often the file service has started again.
+    pub service_life: u32,
     /// Points passed by all actors.
     pub steps: u64,
     /// Steps of actors inside one another.
     pub depth: u64,
     /// Processes of each cluster that took a fault of which their server was not told yet.
-    pub alarms: Vec<Vec<usize>>,
+    pub faulted: Vec<Vec<usize>>,
+    /// Processes of each cluster that their server is to start.
+    pub starts: Vec<Vec<ProcessId>>,
+    /// Pool of each transfer that the file service has asked for and not seen the end of, by tag.
+    pub transfers: BTreeMap<u64, u64>,
     /// What each sector of each pool's blocks holds, by pool and block.
     pub memory: Vec<[u64; 8]>,
     pub violation: Option<String>,
@@ -121,11 +107,13 @@ impl State {
             tally: Tally::default(),
             calm: false,
             kill_test: false,
-            servers_died: false,
-            driver_died: false,
+            files_died: false,
+            service_life: 0,
             steps: 0,
             depth: 0,
-            alarms: vec![Vec::new(); scenario.clusters],
+            faulted: vec![Vec::new(); scenario.clusters],
+            starts: vec![Vec::new(); scenario.clusters],
+            transfers: BTreeMap::new(),
             memory: vec![[0; 8]; blocks],
             violation: None,
             noted: VecDeque::new(),
@@ -186,7 +174,7 @@ impl State {
 
     /// Puts a signal into the queue.
     pub fn signal(&mut self, delay: u64, signal: Signal) {
-        if let Signal::Bell(to) = signal {
+        if let Signal::Bell(to, _) = signal {
             self.status[to].bells += 1;
         }
         self.serial += 1;
@@ -215,38 +203,40 @@ impl State {
         }
         self.signals.pop();
         self.now = self.now.max(time);
-        if let Signal::Bell(to) = signal {
+        if let Signal::Bell(to, _) = signal {
             self.status[to].bells -= 1;
         }
         Some(signal)
     }
 
     /// An actor's doorbell is rung: it arrives some time later.
-    pub fn ring(&mut self, from: Id, to: Id) {
+    pub fn ring(&mut self, from: Id, to: Id, badge: u64) {
         self.tally.doorbells += 1;
-        self.note(from, "rings", [to as u64, 0]);
+        self.note(from, "rings", [to as u64, badge]);
         let mut delay = 20 + self.random.below(200);
         if self.scenario.doorbell_chaos && !self.calm {
             self.tally.faults += 1;
             match self.random.below(5) {
-                // Lost, and rung again much later by somebody who waits too long.
+                // Lost, and rung again much later by a sender that waits too long.
                 0 => delay += 5_000 + self.random.below(20_000),
                 1 => delay += self.random.below(2_000),
-                2 => self.signal(delay / 2, Signal::Bell(to)),
+                2 => self.signal(delay / 2, Signal::Bell(to, badge)),
                 3 => {
                     let other = self.random.index(self.status.len());
                     let late = self.random.below(3_000);
-                    self.signal(late, Signal::Bell(other));
+                    let badge = 1 << self.random.below(63);
+                    self.signal(late, Signal::Bell(other, badge));
                 }
                 _ => self.tally.faults -= 1,
             }
         }
-        self.signal(delay, Signal::Bell(to));
+        self.signal(delay, Signal::Bell(to, badge));
     }
 
-    /// A doorbell arrives: whoever sleeps wakes; whoever is awake will not fall asleep.
-    pub fn wake(&mut self, actor: Id) {
+    /// A doorbell arrives: an actor that sleeps wakes; one that is awake will not fall asleep.
+    pub fn wake(&mut self, actor: Id, badge: u64) {
         let status = &mut self.status[actor];
+        status.badges |= badge;
         if !status.asleep {
             status.rung = true;
             return;
@@ -254,6 +244,11 @@ impl State {
         status.asleep = false;
         self.note(actor, "wakes", [0; 2]);
         self.schedule(actor, 0);
+    }
+
+    /// The badges of the doorbells that rang for an actor since it asked last.
+    pub fn take_badges(&mut self, actor: Id) -> u64 {
+        std::mem::take(&mut self.status[actor].badges)
     }
 
     /// An actor that has armed its rings blocks, unless its doorbell rang meanwhile. Tells whether it does.

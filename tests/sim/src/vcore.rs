@@ -1,109 +1,186 @@
-//! One vcore of an honest process: it takes completions, makes calls in batches, and sleeps.
+//! One vcore of an honest process: it takes completions, ends calls early, makes calls in batches, and sleeps.
 
-use atoll_abi::message::{Message, Payload};
+use atoll_abi::message::Payload;
 use atoll_abi::syscall::Completion;
-use atoll_channel::Side;
+use atoll_call::Loss;
+use atoll_channel::{Link, Side};
 
-use crate::port::{Port, Stop};
+use crate::port::Port;
+use crate::process::Target;
 use crate::simulation::Simulation;
 
 /// A vcore.
 pub struct Vcore {
     process: usize,
     vcore: usize,
-    port: Port,
+    server: Port,
+    files: Port,
     armed: bool,
 }
 
 impl Vcore {
-    /// A vcore that was never started.
-    pub fn new(simulation: &Simulation, process: usize, vcore: usize) -> Vcore {
+    /// A vcore that was never started; `again` where one of an earlier life of the process was.
+    pub fn new(world: &Simulation, process: usize, vcore: usize, again: bool) -> Vcore {
+        let number = world.connection_of(process, vcore);
         Vcore {
             process,
             vcore,
-            port: simulation.vcore_port(process, vcore, Side::Second, false),
+            server: world.server_port(process, vcore, Side::First, again),
+            files: world.connection_port(number, Side::First, again),
             armed: false,
         }
     }
 
+    fn link(&mut self, target: Target) -> &mut Port {
+        match target {
+            Target::Server => &mut self.server,
+            Target::Files => &mut self.files,
+        }
+    }
+
     /// One turn of its runtime.
-    pub fn step(&mut self, simulation: &Simulation) {
-        if std::mem::take(&mut self.armed) {
-            self.port.end.receiver.disarm();
+    pub fn step(&mut self, world: &Simulation) {
+        let me = world.vcore(self.process, self.vcore);
+        self.disarm();
+        // A server that died has ended the process: this is the one that starts it.
+        if self.server.peer_changed() && self.server.renew().is_none() {
+            self.sleep(world);
+            return;
         }
-        let process = &simulation.processes[self.process];
-        if self.port.end.receiver.peer_changed() {
-            process.borrow_mut().lose_server(simulation, self.vcore);
-            // While there is no server, the one that comes will start the vcore.
-            if !self.port.end.renew() {
-                self.sleep(simulation);
-                return;
-            }
+        if self.files.peer_changed() {
+            self.follow_service(world);
         }
-        let most = 1 + simulation.state.borrow_mut().random.below(12);
         let mut worked = false;
-        for _ in 0..most {
-            match self.port.receive(simulation) {
-                Ok(Some(message)) => {
-                    worked = true;
-                    let completion = Completion::from_message(&message);
-                    let mut process = process.borrow_mut();
-                    process.complete(simulation, self.vcore, &completion);
-                }
-                Ok(None) => break,
-                Err(Stop::Dead) => return,
-                Err(_) => {
-                    simulation.violate("honesty: a server broke a process's ring".to_owned());
-                    return;
-                }
-            }
+        for target in [Target::Server, Target::Files] {
+            worked |= self.take_completions(world, target);
         }
-        let calls = process.borrow_mut().plan(simulation, self.vcore);
-        if !calls.is_empty() {
-            let messages: Vec<Message> =
-                calls.iter().map(|call| call.syscall.to_message()).collect();
-            let mut sent = 0;
-            let stop = self.port.send(simulation, &messages, |count| {
-                sent = count;
-                let mut process = process.borrow_mut();
-                process.submitted(simulation, self.vcore, &calls[..count]);
-            });
-            process
-                .borrow_mut()
-                .not_submitted(self.vcore, &calls[sent..]);
-            match stop {
-                Ok(_) => worked = true,
-                // The credits of a vcore are the slots of its ring; a server that is dead takes nothing out.
-                Err(Stop::Full) => {}
-                Err(Stop::Dead) => return,
-                Err(Stop::Broken) => {
-                    simulation.violate("honesty: a server broke a process's ring".to_owned());
-                }
-            }
+        if !world.runs(me) {
+            return;
         }
-        if !worked {
-            match self.port.end.receiver.arm() {
-                Ok(true) => self.sleep(simulation),
-                Ok(false) => {}
-                Err(_) => {
-                    simulation.violate("honesty: a server broke a process's ring".to_owned());
-                }
-            }
+        let process = &world.processes[self.process];
+        process.borrow_mut().end_some_early(world, self.vcore);
+        worked |= process.borrow_mut().plan(world, self.vcore);
+        // A vcore that gives itself back does so last.
+        for target in [Target::Files, Target::Server] {
+            worked |= self.send(world, target);
+        }
+        if !worked && world.runs(me) {
+            self.go_to_sleep(world);
         }
     }
 
-    fn sleep(&mut self, simulation: &Simulation) {
-        let me = simulation.vcore(self.process, self.vcore);
+    /// The service has died or come back: what was under way has ended.
+    fn follow_service(&mut self, world: &Simulation) {
+        let process = &world.processes[self.process];
+        process
+            .borrow_mut()
+            .lose_files(world, self.vcore, Loss::Death);
+        if self.files.renew().is_some() {
+            let calls = &mut process.borrow_mut().vcores[self.vcore];
+            calls.files.reconnect();
+            calls.service_life = world.state.borrow().service_life;
+        }
+    }
+
+    /// The service broke the protocol.
+    fn give_up_service(&mut self, world: &Simulation) {
+        world.processes[self.process]
+            .borrow_mut()
+            .lose_files(world, self.vcore, Loss::Fault);
+        self.files.close();
+    }
+
+    fn files_are_lost(&self, world: &Simulation) -> bool {
+        let process = world.processes[self.process].borrow();
+        process.vcores[self.vcore].files.loss().is_some()
+    }
+
+    fn take_completions(&mut self, world: &Simulation, target: Target) -> bool {
+        if target == Target::Files && self.files_are_lost(world) {
+            return false;
+        }
+        let most = 1 + world.state.borrow_mut().random.index(12);
+        let mut batch = [[0; 7]; 12];
+        let Ok(count) = self.link(target).receive(&mut batch[..most]) else {
+            // That of an honest peer was noted where it was found.
+            if target == Target::Files {
+                self.give_up_service(world);
+            }
+            return true;
+        };
+        let mut process = world.processes[self.process].borrow_mut();
+        for message in &batch[..count] {
+            let completion = Completion::from_message(message);
+            process.complete(world, self.vcore, target, &completion);
+        }
+        count > 0
+    }
+
+    /// Sends what is staged. Tells whether there was anything.
+    fn send(&mut self, world: &Simulation, target: Target) -> bool {
+        let staged = {
+            let mut process = world.processes[self.process].borrow_mut();
+            let end = process.vcores[self.vcore].end(target);
+            let staged = end.staged().to_vec();
+            end.sent();
+            staged
+        };
+        if staged.is_empty() {
+            return false;
+        }
+        if self.link(target).send(&staged) != Ok(staged.len()) && target == Target::Files {
+            self.give_up_service(world);
+        }
+        true
+    }
+
+    /// Sleeps until it is rung; where a call has a deadline, with an alarm.
+    fn go_to_sleep(&mut self, world: &Simulation) {
+        let process = &world.processes[self.process];
+        if process.borrow_mut().needs_alarm(world, self.vcore) {
+            self.send(world, Target::Server);
+            return;
+        }
+        if !self.server.arm() {
+            return;
+        }
         self.armed = true;
-        if !simulation.state.borrow_mut().sleep(me, None) {
-            self.port.end.receiver.disarm();
-            self.armed = false;
+        let quiet = match self.files_are_lost(world) {
+            true => !self.files.peer_changed(),
+            false => self.files.arm(),
+        };
+        if quiet {
+            self.sleep(world);
+        } else {
+            self.disarm();
         }
     }
 
-    /// Completions in its ring.
-    pub fn backlog(&self, simulation: &Simulation) -> Option<(usize, usize)> {
-        let waiting = self.port.waiting(simulation);
-        (waiting > 0).then_some((self.port.window, waiting))
+    fn sleep(&mut self, world: &Simulation) {
+        let me = world.vcore(self.process, self.vcore);
+        self.armed = true;
+        if !world.state.borrow_mut().sleep(me, None) {
+            self.disarm();
+        }
+    }
+
+    fn disarm(&mut self) {
+        if std::mem::take(&mut self.armed) {
+            self.server.disarm();
+            self.files.disarm();
+        }
+    }
+
+    /// What it would do something about, by window.
+    pub fn backlog(&self, world: &Simulation) -> Option<(usize, String)> {
+        let lost = self.files_are_lost(world);
+        [&self.server, &self.files].into_iter().find_map(|port| {
+            let waiting = port.waiting_messages(world);
+            if waiting > 0 && !(lost && port.window == self.files.window) {
+                return Some((port.window, format!("{waiting} messages")));
+            }
+            let news = port.has_news(world);
+            news.then(|| (port.window, "news of its peer".to_owned()))
+        })
     }
 }

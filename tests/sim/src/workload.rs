@@ -1,209 +1,258 @@
 //! Which calls an honest process makes.
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::handle::Handle;
+use atoll_abi::interface::{Request, request};
 use atoll_abi::name::Name;
-use atoll_abi::syscall::{Call, NO_BLOCK, Status, Syscall};
-use atoll_abi::time::Timeout;
-use atoll_core::FIRST_GENERATION;
+use atoll_abi::syscall::{Call, Route, Status, Syscall};
+use atoll_call::{NEVER, Refused};
+use atoll_channel::CAPACITY;
 use atoll_scenarios::script;
 
 use crate::machine::{POOL_BLOCKS, volume};
-use crate::process::{Hold, Planned, Process};
+use crate::process::{Hold, Planned, Process, Target};
 use crate::random::Random;
 use crate::simulation::Simulation;
 
-/// A call with nothing but its name and tag.
-fn bare(call: Call, tag: u64) -> Planned {
+/// Calls that a vcore remembers in order to cancel one of them.
+const RECENT: usize = 8;
+
+/// A call to the server.
+pub fn to_server(request: impl Request, certain: Option<Status>) -> Planned {
     Planned {
-        syscall: Syscall {
-            tag,
-            call: call as u16,
-            pool: 0,
-            handle: 0,
-            arguments: [0; 4],
-            block: NO_BLOCK,
-            generation: FIRST_GENERATION,
-        },
+        syscall: request.encode(),
+        target: Target::Server,
         file: 0,
-        certain: Some(Status::Done),
-        cancelled: false,
+        certain,
+        time_out: None,
     }
 }
 
-fn open(name: &str, tag: u64) -> Planned {
-    let mut planned = bare(Call::Open, tag);
-    planned.syscall.arguments = Name::new(name).expect("a short word").to_words();
-    planned
+fn print() -> Planned {
+    let text = [u64::from_le_bytes(*b"hi\n\0\0\0\0\0"), 0, 0, 0];
+    to_server(request::Print { text, length: 3 }, Some(Status::Done))
+}
+
+fn to_files(syscall: Syscall, file: usize, certain: Option<Status>) -> Planned {
+    Planned {
+        syscall,
+        target: Target::Files,
+        file,
+        certain,
+        time_out: None,
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a short word")
+}
+
+fn handle(raw: u32) -> Handle {
+    Handle::from_raw(raw).unwrap_or(Handle {
+        index: 0,
+        generation: u16::MAX,
+    })
 }
 
 impl Process {
-    /// The calls that a vcore makes next, if any.
-    pub fn plan(&mut self, simulation: &Simulation, vcore: usize) -> Vec<Planned> {
-        let calls = self.choose(simulation, vcore);
-        for planned in &calls {
-            self.take_for(vcore, planned);
+    /// Stages the calls that a vcore makes next, if any. Tells whether it did something.
+    pub fn plan(&mut self, world: &Simulation, vcore: usize) -> bool {
+        let mut any = false;
+        for planned in self.choose(world, vcore) {
+            match self.vcores[vcore].end(planned.target).room(1) {
+                Ok(()) => self.stage(world, vcore, planned),
+                Err(Refused::NoCredit) => break,
+                // It does without.
+                Err(Refused::Lost) => self.remaining = self.remaining.saturating_sub(1),
+            }
+            any = true;
         }
-        calls
+        any
     }
 
-    fn choose(&self, simulation: &Simulation, vcore: usize) -> Vec<Planned> {
+    /// Stages a call, for which there is room, and takes whatever it takes.
+    pub fn stage(&mut self, world: &Simulation, vcore: usize, planned: Planned) {
+        let state = &mut *world.state.borrow_mut();
+        let now = state.now;
+        let calls = &mut self.vcores[vcore];
+        let deadline = planned.time_out.map_or(NEVER, |time| now + time);
+        let end = calls.end(planned.target);
+        let tag = end.stage(planned.syscall, planned, deadline, now);
+        state.tally.calls += 1;
+        calls.pending += 1;
+        // What changes the state of the process is not cancelled: the process has to know its end.
+        if planned.certain.is_none() && planned.target == Target::Files {
+            calls.recent.push_back((planned.target, tag));
+            if calls.recent.len() > RECENT {
+                calls.recent.pop_front();
+            }
+        }
+        self.remaining = self.remaining.saturating_sub(1);
+        if let Some(block) = planned.block() {
+            self.blocks[block] = Hold::Lent;
+            state.memory[self.index * POOL_BLOCKS as usize + block] = [!tag; 8];
+        }
+        match planned.call() {
+            Some(Call::Close) => {
+                let handle = planned.syscall.handle;
+                self.open.retain(|open| open.handle != handle);
+            }
+            Some(Call::BecomeMcp | Call::RequestVcores) => self.asked = true,
+            Some(Call::YieldVcore) => self.vcores[vcore].yielding = true,
+            Some(Call::Exit) => self.exiting = true,
+            _ => {}
+        }
+    }
+
+    fn choose(&self, world: &Simulation, vcore: usize) -> Vec<Planned> {
         let calls = &self.vcores[vcore];
         if self.exiting || calls.yielding || self.faulted {
             return Vec::new();
         }
-        let tag = self.next_tag;
-        if simulation.scenario.script {
-            if !calls.pending.is_empty() {
+        if world.scenario.script {
+            if calls.pending > 0 {
                 return Vec::new();
             }
-            if let Some(syscall) = self.script.next(tag) {
+            if let Some(syscall) = self.script.next(0) {
+                let target = match self.script.route() {
+                    Route::Local | Route::Remote => Target::Files,
+                    Route::Runtime | Route::Server => Target::Server,
+                };
                 return vec![Planned {
-                    syscall,
-                    file: self.script.next_file(),
-                    certain: None,
-                    cancelled: false,
+                    target,
+                    ..to_files(syscall, self.script.next_file(), None)
                 }];
             }
         }
-        let random = &mut simulation.state.borrow_mut().random;
-        let mut exit = bare(Call::Exit, tag);
-        exit.syscall.arguments[0] = script::EXIT_STATUS;
-        let over = simulation.scenario.script || self.remaining == 0;
-        if over && (self.idle() || random.one_in(40)) {
-            return vec![exit];
+        let random = &mut world.state.borrow_mut().random;
+        let over = world.scenario.script || self.remaining == 0;
+        let settled = self.exits_early || self.settled();
+        if over && ((self.idle() && settled) || random.one_in(60)) {
+            let status = script::EXIT_STATUS;
+            return vec![to_server(request::Exit { status }, Some(Status::Done))];
         }
-        if vcore == 0 && self.vcores.len() > 1 && !self.asked && self.remaining > 0 {
-            if !self.many_core {
-                return vec![bare(Call::BecomeMcp, tag)];
-            }
-            if !self.has_vcores {
-                let mut request = bare(Call::RequestVcores, tag);
-                request.syscall.arguments[0] = self.vcores.len() as u64;
-                return vec![request];
-            }
+        if !self.asked
+            && let Some(planned) = self.ask_for_vcores(random, vcore)
+        {
+            return vec![planned];
         }
-        let room = self.depth.saturating_sub(calls.pending.len()) as u64;
-        let batch = if simulation.scenario.deep { 40 } else { 6 };
+        let room = self.depth.saturating_sub(calls.pending) as u64;
+        let batch = if world.scenario.deep { 40 } else { 6 };
         let most = room.min(self.remaining).min(1 + random.below(batch));
+        if self.depth == CAPACITY && random.one_in(5) {
+            // As many as there are credits: the ring of completions may become full.
+            return vec![print(); room.min(self.remaining) as usize];
+        }
         let mut batch: Vec<Planned> = Vec::new();
         let mut free: Vec<usize> = (0..POOL_BLOCKS as usize)
             .filter(|&block| self.blocks[block] == Hold::Own)
             .collect();
-        for tag in (tag..).take(most as usize) {
+        for _ in 0..most {
             let closing = batch.iter().any(|call| call.call() == Some(Call::Close));
-            let mut planned = self.one(random, tag, &mut free, closing, !calls.pending.is_empty());
-            // Whoever is served at once is served in time.
-            if random.one_in(8)
-                && planned.certain.is_none()
-                && planned.call() != Some(Call::YieldVcore)
-            {
-                let microseconds = 1 + random.below(4);
-                planned.syscall.pool = Timeout::from_microseconds(microseconds).to_raw();
-            }
-            if random.one_in(12) && !calls.pending.is_empty() {
-                let under_way = calls.pending.keys().nth(random.index(calls.pending.len()));
-                planned = bare(Call::Cancel, tag);
-                planned.syscall.arguments[0] = under_way.copied().unwrap_or(0);
+            let mut planned = self.one(random, &mut free, closing);
+            if planned.target == Target::Files && random.one_in(6) {
+                planned.time_out = Some(500 + random.below(4_000));
             }
             batch.push(planned);
-            if planned.call() == Some(Call::YieldVcore) {
+            if planned.call() == Some(Call::SetAlarm) {
+                batch.push(to_server(request::YieldVcore {}, None));
                 break;
             }
         }
         batch
     }
 
+    /// What makes it a many-core process with all its vcores, or brings vcores back.
+    fn ask_for_vcores(&self, random: &mut Random, vcore: usize) -> Option<Planned> {
+        let count = self.vcores.len() as u64;
+        let more = to_server(request::RequestVcores { count }, None);
+        if vcore == 0 && count > 1 && self.remaining > 0 {
+            if !self.many_core {
+                return Some(to_server(request::BecomeMcp {}, None));
+            }
+            if !self.has_vcores {
+                return Some(more);
+            }
+        }
+        let gone = self.vcores.iter().any(|calls| calls.yielding);
+        let few = self.remaining == 0 || random.one_in(4);
+        (self.many_core && gone && few).then_some(more)
+    }
+
     /// One call.
-    fn one(
-        &self,
-        random: &mut Random,
-        tag: u64,
-        free: &mut Vec<usize>,
-        closing: bool,
-        may_yield: bool,
-    ) -> Planned {
-        let handle = match self.handles.len() {
+    fn one(&self, random: &mut Random, free: &mut Vec<usize>, closing: bool) -> Planned {
+        let open = match self.open.len() {
             0 => None,
-            count => Some(self.handles[random.index(count)]),
+            count => Some(self.open[random.index(count)]),
         };
         // A call that may find its file closed by another one has no certain end.
-        let kind = match self.handles.len() {
-            0..10 => random.below(16),
-            _ => random.below(8),
+        let kind = match self.open.len() {
+            0..10 => random.below(18),
+            _ => random.below(9),
         };
-        match (kind, handle) {
-            (0, _) => Planned {
-                certain: Some(Status::NotFound),
-                ..open("missing", tag)
-            },
+        match (kind, open) {
+            (0, _) => {
+                let missing = name("missing");
+                let missing = request::Open { name: missing }.encode();
+                to_files(missing, 0, Some(Status::NotFound))
+            }
             (1, _) => {
-                let mut unknown = bare(Call::Open, tag);
-                unknown.syscall.call = 99;
-                unknown.certain = Some(Status::UnknownCall);
-                unknown
+                let mut unknown = Syscall::EMPTY;
+                unknown.call = 99;
+                to_files(unknown, 0, Some(Status::UnknownCall))
             }
             (2, _) => {
-                let mut read = self.read(random, tag, (0, 0), 0);
-                read.syscall.handle = 77;
-                read.syscall.block = POOL_BLOCKS + 1;
+                let mut read = self.read(random, 77, 0, POOL_BLOCKS + 1);
                 read.certain = Some(Status::BadHandle);
                 read
             }
-            (3, _) => {
-                let mut print = bare(Call::Print, tag);
-                print.syscall.block = 3;
-                print.syscall.arguments[0] = u64::from_le_bytes(*b"hi\n\0\0\0\0\0");
-                print
+            (3, _) => print(),
+            (4, Some(open)) if !closing => {
+                let file = handle(open.handle);
+                to_files(request::Close { file }.encode(), open.file, None)
             }
-            (4, Some((raw, _))) if !closing => {
-                let mut close = bare(Call::Close, tag);
-                close.syscall.handle = raw;
-                close.certain = None;
-                close
+            (5, Some(open)) => {
+                let file = handle(open.handle);
+                to_files(request::Stat { file }.encode(), open.file, None)
             }
-            (5, Some((raw, file))) => {
-                let mut stat = bare(Call::Stat, tag);
-                (stat.syscall.handle, stat.file, stat.certain) = (raw, file, None);
-                stat
+            (6, _) if self.many_core => {
+                let nanoseconds = 1 + random.below(5_000);
+                to_server(request::SetAlarm { nanoseconds }, Some(Status::Done))
             }
             (7, _) => {
-                let mut sleep = bare(Call::Sleep, tag);
-                let microseconds = 1 + random.below(30);
-                sleep.syscall.pool = Timeout::from_microseconds(microseconds).to_raw();
-                sleep.certain = Some(Status::TimedOut);
-                sleep
+                let service = name(script::SERVICE);
+                to_server(request::Connect { service }, None)
             }
-            // A call that is under way will wake the vcore.
-            (6, _) if self.many_core && may_yield => {
-                let mut yields = bare(Call::YieldVcore, tag);
-                yields.certain = None;
-                yields
+            (8 | 9, _) if !self.stale.is_empty() => {
+                let file = handle(self.stale[random.index(self.stale.len())]);
+                let stat = request::Stat { file }.encode();
+                to_files(stat, 0, Some(Status::BadHandle))
             }
-            (_, Some(handle)) if !free.is_empty() => {
+            (_, Some(open)) if !free.is_empty() => {
                 let block = free.swap_remove(random.index(free.len()));
-                self.read(random, tag, handle, block as u32)
+                self.read(random, open.handle, open.file, block as u32)
             }
             _ => {
                 let file = random.index(script::FILES.len());
-                let mut opened = open(script::FILES[file].0, tag);
-                (opened.file, opened.certain) = (file, None);
-                opened
+                let name = name(script::FILES[file].0);
+                to_files(request::Open { name }.encode(), file, None)
             }
         }
     }
 
-    fn read(&self, random: &mut Random, tag: u64, of: (u32, usize), block: u32) -> Planned {
-        let (raw, file) = of;
+    fn read(&self, random: &mut Random, raw: u32, file: usize, block: u32) -> Planned {
         let blocks = volume().files()[file].length.div_ceil(BLOCK_SIZE as u64);
-        let mut read = bare(Call::Read, tag);
+        let read = request::Read {
+            file: handle(raw),
+            offset: random.below(blocks + 1) * BLOCK_SIZE as u64,
+            length: match random.below(3) {
+                0 => random.below(BLOCK_SIZE as u64 + 1),
+                _ => BLOCK_SIZE as u64,
+            },
+        };
+        let mut read = to_files(read.encode(), file, None);
         read.syscall.handle = raw;
         read.syscall.block = block;
-        read.syscall.arguments[0] = random.below(blocks + 1) * BLOCK_SIZE as u64;
-        read.syscall.arguments[1] = match random.below(3) {
-            0 => random.below(BLOCK_SIZE as u64 + 1),
-            _ => BLOCK_SIZE as u64,
-        };
-        (read.file, read.certain) = (file, None);
         read
     }
 }

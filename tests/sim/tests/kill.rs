@@ -1,5 +1,5 @@
-//! Kill tests: somebody dies between every two steps of a call flow over two clusters: of reserve, write, publish, ring,
-//! read, complete and free, and of everything else that a server asks of its environment. Whatever is under way ends once.
+//! Kill tests: an actor dies between every two steps of a call flow over two clusters: of reserve, write, publish, ring,
+//! read, complete and free, and of everything else that a server asks of its kernel. Whatever is under way ends once.
 
 use atoll_abi::syscall::Status;
 use atoll_sim::{KILL, Simulation, Tally, Victim};
@@ -36,12 +36,9 @@ fn kill_everywhere(victim: Victim) -> Tally {
 }
 
 #[test]
-fn the_serving_server_dies_at_every_step() {
+fn the_server_of_the_files_dies_at_every_step() {
     let total = kill_everywhere(Victim::Server(0));
-    assert!(
-        total.ended(Status::PeerLost) > 0,
-        "calls in flight end with PeerLost"
-    );
+    assert!(total.ended_by_loss > 0, "calls in flight end");
     assert!(total.stale > 0, "late messages are refused");
     assert!(total.reads_checked > 0, "and it goes on afterwards");
 }
@@ -54,9 +51,14 @@ fn the_clients_server_dies_at_every_step() {
 }
 
 #[test]
-fn the_process_dies_at_every_step() {
-    let total = kill_everywhere(Victim::Process(1));
-    assert!(total.ended_with_process > 0, "calls in flight end with it");
+fn the_service_dies_at_every_step() {
+    let total = kill_everywhere(Victim::Service);
+    assert!(
+        total.ended(Status::PeerLost) > 0,
+        "calls in flight end with PeerLost"
+    );
+    assert!(total.stale > 0, "late messages are refused");
+    assert!(total.reads_checked > 0, "and it goes on afterwards");
 }
 
 #[test]
@@ -66,4 +68,11 @@ fn the_driver_dies_at_every_step() {
         total.ended(Status::PeerLost) > 0,
         "calls in flight end with PeerLost"
     );
+    assert!(total.reads_checked > 0, "and it goes on afterwards");
+}
+
+#[test]
+fn the_process_dies_at_every_step() {
+    let total = kill_everywhere(Victim::Process(1));
+    assert!(total.ended_with_process > 0, "calls in flight end with it");
 }

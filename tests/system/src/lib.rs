@@ -14,6 +14,8 @@ mod machines;
 mod misuse;
 mod plans;
 mod probes;
+mod report;
+mod restart;
 mod workflow;
 
 use std::fmt;
@@ -125,6 +127,7 @@ pub fn all() -> Vec<Test> {
     tests.extend(digest::tests());
     tests.extend(machines::tests());
     tests.extend(probes::tests());
+    tests.extend(restart::tests());
     tests.extend(limits::tests());
     tests.extend(workflow::tests());
     tests

@@ -1,3 +1,5 @@
+use atoll_abi::plan::{DoorbellKind, HPET_BASE, NONE};
+
 use super::*;
 use crate::names::tests::example;
 
@@ -27,53 +29,98 @@ fn assert_violation(instance: usize, first: u64, end: u64, holder: &str, expecte
     assert_eq!(found, [expected]);
 }
 
+/// Windows of the example: from the service to the driver, then those of the process's vcores.
+const WINDOWS: [u64; 3] = [0x1800_0000, 0x1800_4000, 0x1800_8000];
+const WAKE_PAGE: u64 = 0x1800_c000;
+const PROCESS_POOL: u64 = 0x1800_d000;
+const SERVICE_POOL: u64 = 0x1804_d000;
+
 #[test]
 fn what_the_plan_gives_may_be_held() {
-    for holder in ["root-task", "server:io", "driver:disk"] {
+    for holder in ["root-task", "server:io", "service:files", "driver:disk"] {
         assert_allowed(0, 0x100_0000, 0x900_0000, holder);
     }
     assert_allowed(1, 0x900_0000, 0x900_1000, "process:digest");
-    assert_allowed(0, 0x1800_0000, 0x1800_4000, "server:io");
-    assert_allowed(1, 0x1800_0000, 0x1800_4000, "server:compute");
-    assert_allowed(1, 0x1800_4000, 0x1804_4000, "process:digest");
-    assert_allowed(0, 0x1804_4000, 0x1804_8000, "server:io");
-    assert_allowed(0, HPET_BASE, HPET_BASE + 0x1000, "server:io");
-    // To tell the others that a server is gone.
-    assert_allowed(0, 0x1800_0000, 0x1800_1000, "root-task");
-    assert_allowed(1, 0x1800_2000, 0x1800_3000, "root-task");
-    assert_allowed(1, HPET_BASE, HPET_BASE + 0x1000, "root-task");
-    assert_allowed(1, HPET_BASE, HPET_BASE + 0x1000, "server:compute");
+    // The client's side and the provider's side of each window.
+    assert_allowed(0, WINDOWS[0], WINDOWS[0] + 0x4000, "service:files");
+    assert_allowed(0, WINDOWS[0], WINDOWS[0] + 0x4000, "driver:disk");
+    assert_allowed(0, WINDOWS[1], WINDOWS[1] + 0x8000, "service:files");
+    assert_allowed(1, WINDOWS[1], WINDOWS[1] + 0x8000, "process:digest");
+    assert_allowed(1, PROCESS_POOL, SERVICE_POOL, "process:digest");
+    assert_allowed(0, SERVICE_POOL, SERVICE_POOL + 0x4000, "service:files");
+    for (instance, server) in [(0, "server:io"), (1, "server:compute")] {
+        assert_allowed(instance, WAKE_PAGE, WAKE_PAGE + 0x1000, server);
+        assert_allowed(instance, HPET_BASE, HPET_BASE + 0x1000, server);
+    }
     assert_allowed(0, 0xB002_0000, 0xB002_1000, "driver:disk");
     assert_allowed(0, 0xFEBD_4000, 0xFEBD_8000, "driver:disk");
     assert_allowed(0, 0x1_0000_0000, 0x1_0000_4000, "driver:disk");
 }
 
 #[test]
-fn an_operator_may_watch_the_channels_of_its_cluster() {
-    let mut plan = example();
-    plan.processes[0].operator = 1;
-    let held = |first, end| {
-        let operator = frames(first, end, "process:digest");
-        check(&plan, [Holdings::default(), operator].iter()).violations
+fn a_root_task_holds_what_it_announces_deaths_with() {
+    for instance in [0, 1] {
+        assert_allowed(instance, WAKE_PAGE, WAKE_PAGE + 0x1000, "root-task");
+        assert_allowed(instance, HPET_BASE, HPET_BASE + 0x1000, "root-task");
+    }
+    let may = |instance: usize, page: u64| {
+        violations(instance, frames(page, page + 0x1000, "root-task")).is_empty()
     };
-    // The first page of each ring, and not the slots.
-    assert!(held(0x1800_0000, 0x1800_1000).is_empty());
-    assert!(held(0x1800_2000, 0x1800_3000).is_empty());
-    assert_eq!(held(0x1800_1000, 0x1800_2000).len(), 1);
-    assert_eq!(held(0x1800_3000, 0x1800_4000).len(), 1);
+    // Pages of a window: the first one of the client's ring, its slots, the first one of the provider's ring, its slots.
+    let pages = |instance: usize, window: u64| {
+        [0, 1, 2, 3].map(|page| may(instance, window + page * 0x1000))
+    };
+    // Both sides run here.
+    assert_eq!(pages(0, WINDOWS[0]), [true, false, true, false]);
+    assert_eq!(pages(1, WINDOWS[0]), [false; 4]);
+    for vcore in &WINDOWS[1..] {
+        // The instance of the service announces the service.
+        assert_eq!(pages(0, *vcore), [false, false, true, false]);
+        // That of the process announces it, and tells what was counted on both rings.
+        assert_eq!(pages(1, *vcore), [true, false, true, false]);
+    }
 }
 
 #[test]
-fn a_root_task_holds_of_a_window_only_where_its_own_servers_say_that_they_live() {
-    for (instance, first, end) in [
-        (0, 0x1800_1000, 0x1800_2000),
-        (0, 0x1800_2000, 0x1800_3000),
-        (1, 0x1800_0000, 0x1800_1000),
-        (1, 0x1800_3000, 0x1800_4000),
-    ] {
-        let found = violations(instance, frames(first, end, "root-task"));
-        assert_eq!(found.len(), 1, "{instance}: {first:#x}");
+fn an_operator_may_watch_the_connections_of_its_cluster() {
+    let mut plan = example();
+    plan.process_count = 2;
+    plan.processes[1] = atoll_abi::plan::Process {
+        name: atoll_abi::name::Name::new("operator").unwrap(),
+        operator: 1,
+        services: 0,
+        pool: NONE,
+        ..plan.processes[0]
+    };
+    let held = |plan: &Plan, first, end| {
+        let operator = frames(first, end, "process:operator");
+        check(plan, [Holdings::default(), operator].iter()).violations
+    };
+    // The first page of each ring, and not the slots; nothing of the connection within the other cluster.
+    for (page, allowed) in [(0, true), (1, false), (2, true), (3, false)] {
+        let first = WINDOWS[2] + page * 0x1000;
+        assert_eq!(held(&plan, first, first + 0x1000).is_empty(), allowed);
+        let first = WINDOWS[0] + page * 0x1000;
+        assert_eq!(held(&plan, first, first + 0x1000).len(), 1);
     }
+    plan.processes[1].operator = 0;
+    assert_eq!(held(&plan, WINDOWS[2], WINDOWS[2] + 0x1000).len(), 1);
+}
+
+#[test]
+fn a_wake_page_is_for_the_servers_of_its_channel() {
+    for (instance, holder) in [(0, "service:files"), (1, "process:digest")] {
+        let found = violations(instance, frames(WAKE_PAGE, WAKE_PAGE + 0x1000, holder));
+        assert_eq!(found.len(), 1, "{holder}");
+        assert!(found[0].ends_with("the wake page between io and compute"));
+    }
+    let mut plan = example();
+    plan.channels[0].wake_page = 0;
+    let both = [
+        frames(WAKE_PAGE, WAKE_PAGE + 0x1000, "server:io"),
+        frames(HPET_BASE, HPET_BASE + 0x1000, "root-task"),
+    ];
+    assert_eq!(check(&plan, both.iter()).violations.len(), 2);
 }
 
 #[test]
@@ -101,34 +148,41 @@ fn memory_of_another_instance_is_a_violation() {
 }
 
 #[test]
-fn a_window_or_pool_of_someone_else_is_a_violation() {
+fn a_window_or_pool_of_another_holder_is_a_violation() {
     assert_violation(
         1,
-        0x1800_0000,
-        0x1800_1000,
+        WINDOWS[0],
+        WINDOWS[0] + 0x1000,
         "process:digest",
-        "compute: process:digest holds 0x18000000-0x18001000, the window of channel 0 between io and compute",
+        "compute: process:digest holds 0x18000000-0x18001000, the window between service files and the driver of disk",
     );
     assert_violation(
         0,
-        0x1800_4000,
-        0x1800_5000,
-        "server:io",
-        "io: server:io holds 0x18004000-0x18005000, the pool of process digest",
+        WINDOWS[1],
+        WINDOWS[1] + 0x4000,
+        "driver:disk",
+        "io: driver:disk holds 0x18004000-0x18008000, the window between vcore 0 of process digest and service files",
     );
     assert_violation(
         1,
-        0x1804_4000,
-        0x1804_5000,
+        WINDOWS[2],
+        WINDOWS[2] + 0x1000,
         "server:compute",
-        "compute: server:compute holds 0x18044000-0x18045000, the pool of server io",
+        "compute: server:compute holds 0x18008000-0x18009000, the window between vcore 1 of process digest and service files",
     );
     assert_violation(
         0,
-        0x1800_0000,
-        0x1800_4000,
-        "driver:disk",
-        "io: driver:disk holds 0x18000000-0x18004000, the window of channel 0 between io and compute",
+        PROCESS_POOL,
+        PROCESS_POOL + 0x1000,
+        "service:files",
+        "io: service:files holds 0x1800d000-0x1800e000, the pool of process digest",
+    );
+    assert_violation(
+        0,
+        SERVICE_POOL,
+        SERVICE_POOL + 0x1000,
+        "server:io",
+        "io: server:io holds 0x1804d000-0x1804e000, the pool of service files",
     );
 }
 
@@ -145,8 +199,8 @@ fn devices_are_for_their_driver_alone() {
         0,
         HPET_BASE,
         HPET_BASE + 0x1000,
-        "driver:disk",
-        "io: driver:disk holds 0xfed00000-0xfed01000, the registers of the HPET",
+        "service:files",
+        "io: service:files holds 0xfed00000-0xfed01000, the registers of the HPET",
     );
     assert_violation(
         0,
@@ -199,6 +253,7 @@ fn holders_of_other_instances_are_strangers() {
         "server:compute",
         "process:digest",
         "driver:other",
+        "service:other",
         "someone",
         "kernel:io",
     ] {

@@ -1,5 +1,7 @@
 //! What a booted system has said.
 
+use serde::Serialize;
+
 use crate::event::{Held, Untyped};
 use crate::report::Verdict;
 
@@ -51,21 +53,43 @@ pub struct Ended {
     pub status: u64,
 }
 
-/// What one end of a channel counted.
+/// What crossed the channel between a vcore of a process and a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
-    /// Index of the channel.
-    pub channel: usize,
-    /// Index of the cluster.
-    pub cluster: usize,
-    /// Messages sent.
+pub struct ChannelCounts {
+    /// Number of the connection.
+    pub connection: usize,
+    /// Index of the process.
+    pub process: usize,
+    /// Index of the service.
+    pub service: usize,
+    /// The vcore.
+    pub vcore: usize,
+    /// Messages that the vcore sent.
     pub sent: u64,
-    /// Messages received.
+    /// Messages that it received.
     pub received: u64,
-    /// Doorbells rung by this end.
+    /// Doorbells that it rang.
     pub doorbells: u64,
-    /// Doorbells rung by the other end.
+    /// Doorbells that the service rang.
     pub peer_doorbells: u64,
+}
+
+/// A fault of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultSeen {
+    /// The component, as events name it.
+    pub who: String,
+    /// What happened, for a person.
+    pub text: String,
+}
+
+/// A component was started again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Restarted {
+    /// The component, as events name it.
+    pub who: String,
+    /// How many times it has been started, this one included.
+    pub generation: u32,
 }
 
 /// Why the run ended before the system was finished.

@@ -15,7 +15,7 @@ pub const GOOD_RUN: &[(usize, &str)] = &[
     (0, "[io] server is up"),
     (
         0,
-        r#"@atoll {"event":"audit","instance":0,"frames":[[16777216,16781312,"root-task"],[402653184,402669568,"server:io"]],"untyped":[[33554432,67108864,false]],"ports":[],"last":false}"#,
+        r#"@atoll {"event":"audit","instance":0,"frames":[[16777216,16781312,"root-task"],[402653184,402702336,"service:files"]],"untyped":[[33554432,67108864,false]],"ports":[],"last":false}"#,
     ),
     (
         0,
@@ -23,7 +23,7 @@ pub const GOOD_RUN: &[(usize, &str)] = &[
     ),
     (
         1,
-        r#"@atoll {"event":"audit","instance":1,"frames":[[402653184,402669568,"server:compute"],[402669568,402931712,"process:digest"]],"untyped":[],"ports":[],"last":true}"#,
+        r#"@atoll {"event":"audit","instance":1,"frames":[[402702336,402706432,"server:compute"],[402669568,402702336,"process:digest"],[402706432,402968576,"process:digest"]],"untyped":[],"ports":[],"last":true}"#,
     ),
     (0, r#"@atoll {"event":"ready","instance":0}"#),
     (1, r#"@atoll {"event":"ready","instance":1}"#),
@@ -43,7 +43,11 @@ pub const GOOD_RUN: &[(usize, &str)] = &[
     ),
     (
         1,
-        r#"@atoll {"event":"channel","channel":0,"cluster":"compute","sent":4,"received":4,"doorbells":2,"peer_doorbells":3}"#,
+        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":0,"sent":1,"received":1,"doorbells":1,"peer_doorbells":0}"#,
+    ),
+    (
+        1,
+        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":1,"sent":4,"received":4,"doorbells":2,"peer_doorbells":3}"#,
     ),
     (1, r#"@atoll {"event":"done","instance":1}"#),
 ];
@@ -74,8 +78,18 @@ fn a_good_run_is_complete_with_its_last_process_and_owes_nothing_at_its_end() {
         monitor.owed(),
         [
             "instance compute did not say that it is done",
-            "cluster compute did not report channel 0"
+            "the channel of vcore 0 of process digest to service files was not reported",
+            "the channel of vcore 1 of process digest to service files was not reported"
         ]
+    );
+    let without_a_channel: Vec<_> = GOOD_RUN
+        .iter()
+        .copied()
+        .filter(|(_, line)| !line.contains(r#""vcore":1"#))
+        .collect();
+    assert_eq!(
+        after(&plan, &without_a_channel).owed(),
+        ["the channel of vcore 1 of process digest to service files was not reported"]
     );
     let monitor = after(&plan, GOOD_RUN);
     assert!(monitor.owed().is_empty());
@@ -134,13 +148,72 @@ fn failures_end_the_run_and_the_first_one_counts() {
     }
     let fault = r#"@atoll {"event":"fault","who":"process:digest","reason":"page"}"#;
     let monitor = after(&plan, &[(0, fault)]);
-    assert!(monitor.failure.is_none() && monitor.process_faults);
-    assert!(monitor.problems[0].contains("process:digest"));
+    assert!(monitor.failure.is_none());
+    assert_eq!(monitor.faults[0].text, "process:digest faulted: page");
     // A process that prints the words of a kernel is no kernel.
     assert_eq!(
         after(&plan, &[(1, "[digest] seL4 called fail")]).failure,
         None
     );
+}
+
+const FAULT: &str = r#"@atoll {"event":"fault","who":"service:files","reason":"page"}"#;
+const RESTARTED: &str = r#"@atoll {"event":"restarted","who":"service:files","generation":2}"#;
+
+/// The example plan, in which the service and the process may be started again.
+pub fn restarting() -> Plan {
+    let mut plan = example();
+    let restart = Restart {
+        times: 3,
+        within_ms: 1000,
+    };
+    plan.services[0].restart = restart;
+    plan.processes[0].restart = restart;
+    plan
+}
+
+#[test]
+fn a_fault_does_not_end_the_run_where_the_plan_has_a_restart() {
+    let (with, without) = (restarting(), example());
+    assert!(after(&without, &[(0, FAULT)]).failure.is_some());
+    let monitor = after(&with, &[(0, FAULT)]);
+    assert_eq!(monitor.failure, None);
+    assert_eq!(monitor.faults[0].text, "service:files faulted: page");
+}
+
+#[test]
+fn a_restart_answers_the_faults_of_its_component_before_it() {
+    let plan = restarting();
+    let other = r#"@atoll {"event":"fault","who":"process:digest","reason":"page"}"#;
+    let monitor = after(&plan, &[(0, FAULT), (1, other), (0, RESTARTED)]);
+    let unanswered: Vec<_> = monitor.faults.iter().map(|it| it.who.as_str()).collect();
+    assert_eq!(unanswered, ["process:digest"]);
+    let restarted = Restarted {
+        who: "service:files".to_owned(),
+        generation: 2,
+    };
+    assert_eq!(monitor.restarts, [restarted]);
+    let monitor = after(&plan, &[(0, RESTARTED), (0, FAULT)]);
+    assert_eq!(monitor.faults.len(), 1);
+}
+
+#[test]
+fn a_process_that_is_started_again_has_not_ended() {
+    let plan = restarting();
+    let restarted = r#"@atoll {"event":"restarted","who":"process:digest","generation":2}"#;
+    let mut lines = GOOD_RUN.to_vec();
+    assert!(after(&plan, &lines).complete());
+    lines.push((1, restarted));
+    assert!(!after(&plan, &lines).complete());
+}
+
+#[test]
+fn a_component_that_stays_down_is_noted() {
+    let down = r#"@atoll {"event":"down","who":"driver:disk","restarts":3}"#;
+    let plan = restarting();
+    let monitor = after(&plan, &[(0, down)]);
+    assert_eq!(monitor.down, ["driver:disk"]);
+    assert!(monitor.failure.is_none() && monitor.problems.is_empty());
 }
 
 #[test]
@@ -149,7 +222,11 @@ fn events_that_the_plan_does_not_know_are_problems() {
     for line in [
         r#"@atoll {"event":"ready","instance":2}"#,
         r#"@atoll {"event":"process","process":"other","cluster":"io","vcores":1,"status":0}"#,
-        r#"@atoll {"event":"channel","channel":1,"cluster":"io","sent":0,"received":0,"doorbells":0,"peer_doorbells":0}"#,
+        r#"@atoll {"event":"channel","process":"digest","service":"other","vcore":0,"sent":0,"received":0,"doorbells":0,"peer_doorbells":0}"#,
+        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":2,"sent":0,"received":0,"doorbells":0,"peer_doorbells":0}"#,
+        r#"@atoll {"event":"restarted","who":"service:other","generation":2}"#,
+        r#"@atoll {"event":"restarted","who":"files","generation":2}"#,
+        r#"@atoll {"event":"down","who":"driver:other","restarts":3}"#,
         r#"[other] result {"bytes":1}"#,
     ] {
         assert_eq!(after(&plan, &[(0, line)]).problems.len(), 1, "{line}");

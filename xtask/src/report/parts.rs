@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use atoll_abi::plan::Plan;
 use serde::Deserialize;
 
-use crate::monitor::{End, Monitor};
+use crate::monitor::{ChannelCounts, Monitor};
 use crate::names;
-use crate::report::{
-    ChannelReport, Digest, EndReport, InstanceReport, ProcessReport, ResultReport,
-};
+use crate::report::{ChannelReport, Digest, InstanceReport, ProcessReport, ResultReport};
 
 /// Where an instance does not describe itself as the plan does.
 pub fn disagreements(plan: &Plan, monitor: &Monitor) -> Vec<String> {
@@ -77,42 +75,37 @@ pub fn instances(plan: &Plan, monitor: &Monitor) -> Vec<InstanceReport> {
 
 /// The processes that ended.
 pub fn processes(plan: &Plan, monitor: &Monitor) -> Vec<ProcessReport> {
-    let states = plan.processes().iter().zip(&monitor.processes);
+    let states = plan.processes().iter().zip(&monitor.processes).enumerate();
     states
-        .filter_map(|(process, ended)| {
+        .filter_map(|(index, (process, ended))| {
             let ended = ended.as_ref()?;
             Some(ProcessReport {
                 name: process.name.to_string(),
                 cluster: names::cluster(plan, process.cluster).to_owned(),
                 vcores: ended.vcores,
                 status: ended.status,
+                channels: channels(plan, monitor, index),
             })
         })
         .collect()
 }
 
-/// The channels, with the ends that reported.
-pub fn channels(plan: &Plan, monitor: &Monitor) -> Vec<ChannelReport> {
-    let end_report = |end: &End| EndReport {
-        cluster: names::cluster(plan, end.cluster as u32).to_owned(),
-        sent: end.sent,
-        received: end.received,
-        doorbells: end.doorbells,
-        peer_doorbells: end.peer_doorbells,
-    };
-    let numbered = plan.channels().iter().enumerate();
-    numbered
-        .map(|(index, channel)| ChannelReport {
-            channel: index,
-            between: channel
-                .clusters
-                .map(|cluster| names::cluster(plan, cluster).to_owned()),
-            ends: monitor
-                .ends
-                .iter()
-                .filter(|end| end.channel == index)
-                .map(end_report)
-                .collect(),
+/// What crossed the channels of a process, by connection.
+fn channels(plan: &Plan, monitor: &Monitor, process: usize) -> Vec<ChannelReport> {
+    let mut own: Vec<&ChannelCounts> = monitor
+        .channels
+        .iter()
+        .filter(|counts| counts.process == process)
+        .collect();
+    own.sort_by_key(|counts| counts.connection);
+    own.into_iter()
+        .map(|counts| ChannelReport {
+            service: plan.services()[counts.service].name.to_string(),
+            vcore: counts.vcore,
+            sent: counts.sent,
+            received: counts.received,
+            doorbells: counts.doorbells,
+            peer_doorbells: counts.peer_doorbells,
         })
         .collect()
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::monitor::tests::{GOOD_RUN, after};
+use crate::monitor::tests::{GOOD_RUN, after, restarting};
 use crate::names::tests::example;
 
 fn circumstances() -> Circumstances {
@@ -50,12 +50,17 @@ fn a_good_run_makes_a_whole_report() {
     assert_eq!(json["instances"][1]["kernel"], "smp");
     assert_eq!(json["instances"][1]["tick_ms"], 2);
     assert_eq!(json["audit"]["verdict"], "ok");
-    assert_eq!(json["audit"]["frames"], 1 + 4 + 1 + 1 + 4 + 64);
+    assert_eq!(json["audit"]["frames"], 1 + 12 + 1 + 1 + 1 + 8 + 64);
     assert_eq!(json["processes"][0]["name"], "digest");
     assert_eq!(json["processes"][0]["vcores"], 2);
-    assert_eq!(json["channels"][0]["between"][1], "compute");
-    assert_eq!(json["channels"][0]["ends"][0]["sent"], 4);
-    assert_eq!(json["channels"][0]["ends"][0]["peer_doorbells"], 3);
+    let channels = &json["processes"][0]["channels"];
+    assert_eq!(channels[0]["service"], "files");
+    assert_eq!(channels[0]["vcore"], 0);
+    assert_eq!(channels[0]["sent"], 1);
+    assert_eq!(channels[1]["vcore"], 1);
+    assert_eq!(channels[1]["received"], 4);
+    assert_eq!(channels[1]["doorbells"], 2);
+    assert_eq!(channels[1]["peer_doorbells"], 3);
     assert_eq!(json["digest"]["sha256"], "00ff");
     assert_eq!(json["digest"]["words"], 3);
 }
@@ -86,6 +91,7 @@ fn processes_that_disagree_fail() {
     plan.process_count = 2;
     plan.processes[1] = plan.processes[0];
     plan.processes[1].name = atoll_abi::name::Name::new("digest-aux").unwrap();
+    plan.processes[1].services = 0;
     let mut lines = GOOD_RUN.to_vec();
     lines.push((
         1,
@@ -104,7 +110,7 @@ fn processes_that_disagree_fail() {
 #[test]
 fn a_violation_of_the_audit_fails() {
     let report = report_of(&altered(
-        "[[402653184,402669568,\"server:compute\"]",
+        "[[402702336,402706432,\"server:compute\"]",
         &[
             r#"@atoll {"event":"audit","instance":1,"frames":[[402653184,402669568,"process:digest"]],"untyped":[],"ports":[],"last":true}"#,
         ],
@@ -156,4 +162,30 @@ fn what_is_owed_at_the_end_fails() {
         report.problems,
         ["instance compute did not say that it is done"]
     );
+}
+
+#[test]
+fn a_fault_fails_unless_its_component_was_started_again() {
+    let plan = restarting();
+    let fault = r#"@atoll {"event":"fault","who":"service:files","reason":"page"}"#;
+    let restarted = r#"@atoll {"event":"restarted","who":"service:files","generation":2}"#;
+    let down = r#"@atoll {"event":"down","who":"service:files","restarts":3}"#;
+    let report = |said: &[&'static str]| {
+        let mut lines = GOOD_RUN.to_vec();
+        lines.extend(said.iter().map(|line| (0, *line)));
+        Report::new(&plan, &after(&plan, &lines), circumstances())
+    };
+    let recovered = report(&[fault, restarted]);
+    assert_eq!(recovered.problems, [""; 0]);
+    assert_eq!(recovered.verdict, Verdict::Pass);
+    let json = serde_json::to_value(&recovered).unwrap();
+    assert_eq!(
+        json["restarts"],
+        serde_json::json!([{"who": "service:files", "generation": 2}])
+    );
+    let lost = report(&[fault, restarted, fault, down]);
+    assert_eq!(lost.verdict, Verdict::Fault);
+    assert_eq!(lost.problems, ["service:files faulted: page"]);
+    assert_eq!(lost.down, ["service:files"]);
+    assert_eq!(report(&[down]).verdict, Verdict::Pass);
 }

@@ -1,12 +1,9 @@
 //! Every device belongs to one cluster and stands at one PCI address.
 
-use atoll_abi::plan::DeviceKind;
-
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
-use crate::suggest;
 use crate::table::Located;
-use crate::written::{Plan, Text, UNNAMED};
+use crate::written::{Plan, Text};
 
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     claims(plan, diagnostics);
@@ -16,10 +13,9 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
 fn claims(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     let mut owners: Vec<Option<(&Text, &Text)>> = vec![None; plan.devices.len()];
     for cluster in &plan.clusters {
-        let mut block_device: Option<&Text> = None;
+        let user = format!("cluster `{}`", cluster.name.value);
         for device in &cluster.devices {
-            let Some(index) = plan.device(&device.value) else {
-                unknown(plan, &cluster.name.value, device, diagnostics);
+            let Some(index) = super::device(plan, device, &user, diagnostics) else {
                 continue;
             };
             if let Some((owner, claim)) = owners[index] {
@@ -36,27 +32,9 @@ fn claims(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
                 continue;
             }
             owners[index] = Some((&cluster.name, device));
-            if plan.devices[index].kind != DeviceKind::VirtioBlk {
-                continue;
-            }
-            match block_device {
-                Some(earlier) => {
-                    let first = diagnostics.place(earlier.at);
-                    diagnostics.report(
-                        device.at,
-                        ErrorKind::SecondBlockDevice {
-                            device: device.value.clone(),
-                            cluster: cluster.name.value.clone(),
-                            first_device: earlier.value.clone(),
-                            first,
-                        },
-                    );
-                }
-                None => block_device = Some(device),
-            }
         }
     }
-    if !plan.joined_up() {
+    if !plan.claims_resolved() {
         return;
     }
     for (device, owner) in plan.devices.iter().zip(owners) {
@@ -73,22 +51,6 @@ fn claims(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
             );
         }
     }
-}
-
-fn unknown(plan: &Plan, cluster: &str, device: &Text, diagnostics: &mut Diagnostics<'_>) {
-    let unnamed = plan.devices.iter().any(|it| it.name.value == UNNAMED);
-    if device.value.is_empty() || unnamed {
-        return;
-    }
-    let known = plan.devices.iter().map(|device| device.name.value.as_str());
-    diagnostics.report(
-        device.at,
-        ErrorKind::UnknownDevice {
-            name: device.value.clone(),
-            user: format!("cluster `{cluster}`"),
-            hint: suggest::hint(&device.value, known),
-        },
-    );
 }
 
 fn addresses(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {

@@ -17,6 +17,17 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
                 },
             );
         }
+        let services = plan.services.iter();
+        for service in services.filter(|it| it.cluster.value == cluster.name.value) {
+            diagnostics.report(
+                service.cluster.at,
+                ErrorKind::MaskedWithService {
+                    service: service.name.value.clone(),
+                    cluster: cluster.name.value.clone(),
+                    doorbell: doorbell.clone(),
+                },
+            );
+        }
         let Some(server_core) = cluster.cores().first() else {
             continue;
         };

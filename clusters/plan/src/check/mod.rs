@@ -6,8 +6,9 @@ mod doorbells;
 mod kernels;
 mod memory;
 mod processes;
+mod services;
 
-use atoll_abi::plan::{MAX_CHANNELS, MAX_CLUSTERS, MAX_DEVICES, MAX_PROCESSES};
+use atoll_abi::plan::{MAX_CHANNELS, MAX_CLUSTERS, MAX_DEVICES, MAX_PROCESSES, MAX_SERVICES};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -21,12 +22,15 @@ pub(crate) fn all(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     distinct("cluster", clusters, diagnostics);
     let devices = plan.devices.iter().map(|device| &device.name);
     distinct("device", devices, diagnostics);
+    let services = plan.services.iter().map(|service| &service.name);
+    distinct("service", services, diagnostics);
     let processes = plan.processes.iter().map(|process| &process.name);
     distinct("process", processes, diagnostics);
     cores::check(plan, diagnostics);
     kernels::check(plan, diagnostics);
     devices::check(plan, diagnostics);
     channels(plan, diagnostics);
+    services::check(plan, diagnostics);
     doorbells::check(plan, diagnostics);
     processes::check(plan, diagnostics);
     memory::check(plan, diagnostics);
@@ -36,11 +40,13 @@ pub(crate) fn all(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
 fn counts(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     let clusters = plan.clusters.get(MAX_CLUSTERS).map(|it| it.name.at);
     let devices = plan.devices.get(MAX_DEVICES).map(|it| it.name.at);
+    let services = plan.services.get(MAX_SERVICES).map(|it| it.name.at);
     let channels = plan.channels.get(MAX_CHANNELS).map(|it| it.at);
     let processes = plan.processes.get(MAX_PROCESSES).map(|it| it.name.at);
     for (what, excess, count, max) in [
         ("clusters", clusters, plan.clusters.len(), MAX_CLUSTERS),
         ("devices", devices, plan.devices.len(), MAX_DEVICES),
+        ("services", services, plan.services.len(), MAX_SERVICES),
         ("channels", channels, plan.channels.len(), MAX_CHANNELS),
         ("processes", processes, plan.processes.len(), MAX_PROCESSES),
     ] {
@@ -94,6 +100,30 @@ fn cluster(
         diagnostics.report(
             name.at,
             ErrorKind::UnknownCluster {
+                name: name.value.clone(),
+                user: user.to_owned(),
+                hint: suggest::hint(&name.value, known),
+            },
+        );
+    }
+    index
+}
+
+/// Index of the device that is named; one that does not exist is reported, unless it or the name of a device could not be
+/// read.
+fn device(
+    plan: &Plan,
+    name: &Text,
+    user: &str,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<usize> {
+    let index = plan.device(&name.value);
+    let unnamed = plan.devices.iter().any(|it| it.name.value == UNNAMED);
+    if index.is_none() && !name.value.is_empty() && !unnamed {
+        let known = plan.devices.iter().map(|device| device.name.value.as_str());
+        diagnostics.report(
+            name.at,
+            ErrorKind::UnknownDevice {
                 name: name.value.clone(),
                 user: user.to_owned(),
                 hint: suggest::hint(&name.value, known),

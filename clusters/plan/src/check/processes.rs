@@ -1,4 +1,4 @@
-//! Every process has the cores it names and somebody to serve its files.
+//! Every process has the cores that it names, and calls processes of its own cluster.
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -7,40 +7,14 @@ use crate::table::Located;
 use crate::written::{Cluster, Plan, Process, Text, UNNAMED};
 
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
-    let file_server =
-        (0..plan.clusters.len()).find_map(|index| Some((index, plan.block_device(index)?)));
-    let joined_up = plan.joined_up();
-    if let (Some(process), None, true) = (plan.processes.first(), file_server, joined_up) {
-        diagnostics.report(
-            process.name.at,
-            ErrorKind::NoBlockDevice {
-                process: process.name.value.clone(),
-            },
-        );
-    }
     for process in &plan.processes {
-        let name = &process.name.value;
-        let user = format!("process `{name}`");
+        let user = format!("process `{}`", process.name.value);
         let cluster = super::cluster(plan, &process.cluster, &user, diagnostics);
         let Some(index) = cluster else {
             continue;
         };
         vcores(process, &plan.clusters[index], diagnostics);
         calls(plan, process, index, diagnostics);
-        if let (Some((server, device)), None, true) =
-            (file_server, plan.file_cluster(index), joined_up)
-        {
-            let place = diagnostics.place(device.at);
-            diagnostics.report(
-                process.cluster.at,
-                ErrorKind::NoFileChannel {
-                    process: name.clone(),
-                    cluster: process.cluster.value.clone(),
-                    file_cluster: plan.clusters[server].name.value.clone(),
-                    place,
-                },
-            );
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use atoll_abi::plan::ClusterKind;
 use toml::de::DeValue;
 
+use super::restart::{SYSTEM, restart};
 use super::{cores, own_name, references};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -30,6 +31,7 @@ pub(super) fn cluster(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             "devices",
             "doorbell",
             "kernel",
+            "restart",
         ],
         diagnostics,
     );
@@ -79,6 +81,7 @@ pub(super) fn cluster(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         }),
         masked: masked.unwrap_or(Located::new(false, table.at)),
         options: options(&table, &name.value, diagnostics),
+        restart: restart(&table, SYSTEM, diagnostics),
         name,
     }
 }

@@ -2,6 +2,7 @@
 
 use atoll_abi::plan::DeviceKind;
 
+use super::restart::{SYSTEM, restart};
 use super::{own_name, references};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -11,7 +12,7 @@ use crate::written::{Channel, Device, Text};
 /// Reads a `[[device]]`.
 pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Device {
     let name = own_name(&mut table, "device", diagnostics);
-    table.only(&["name", "kind", "pci"], diagnostics);
+    table.only(&["name", "kind", "pci", "restart"], diagnostics);
     let kind = table
         .required("kind", diagnostics)
         .and_then(|value| {
@@ -35,7 +36,12 @@ pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
             }
             address.map(|address| Located::new(address, text.at))
         });
-    Device { name, kind, pci }
+    Device {
+        restart: restart(&table, SYSTEM, diagnostics),
+        name,
+        kind,
+        pci,
+    }
 }
 
 /// `bus:device.function` in hexadecimal as `bus << 8 | device << 3 | function`.

@@ -3,6 +3,8 @@
 mod cluster;
 mod device;
 mod process;
+mod restart;
+mod service;
 
 use std::path::Path;
 
@@ -14,6 +16,7 @@ use toml::de::{DeTable, DeValue};
 use self::cluster::cluster;
 use self::device::{channel, device, unread_channel};
 use self::process::process;
+use self::service::{service, unread_service};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::layout::{MAX_INSTANCES, MAX_MACHINE_MEMORY};
@@ -38,7 +41,9 @@ pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>)
     }
     let root = Table::new(document.get_ref(), 0, "the plan");
     root.only(
-        &["name", "machine", "cluster", "device", "channel", "process"],
+        &[
+            "name", "machine", "cluster", "device", "service", "channel", "process",
+        ],
         diagnostics,
     );
     let plan_name = match root.optional("name") {
@@ -56,6 +61,7 @@ pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>)
         mode: KernelMode::PerCluster,
         clusters: Vec::new(),
         devices: Vec::new(),
+        services: Vec::new(),
         channels: Vec::new(),
         processes: Vec::new(),
     };
@@ -77,6 +83,15 @@ pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>)
         let device = device(Table::new(entries, at, "a [[device]]"), diagnostics);
         plan.devices.push(device);
     }
+    for (entries, at) in root.tables("service", diagnostics) {
+        let service = service(Table::new(entries, at, "a [[service]]"), diagnostics);
+        plan.services.push(service);
+    }
+    let unread = root
+        .optional("service")
+        .filter(|value| !value.get_ref().is_array());
+    plan.services
+        .extend(unread.map(|value| unread_service(value.span().start)));
     for (entries, at) in root.tables("channel", diagnostics) {
         let channel = channel(Table::new(entries, at, "a [[channel]]"), diagnostics);
         plan.channels.push(channel);
@@ -155,6 +170,21 @@ fn reference(what: &str, text: Located<&str>, diagnostics: &mut Diagnostics<'_>)
         name(what, text, diagnostics);
     }
     owned(text)
+}
+
+/// The value of a key that must be there and is a reference; empty where it could not be read, which has been reported.
+fn required_reference(
+    table: &Table<'_>,
+    key: &str,
+    what: &str,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Text {
+    table
+        .required(key, diagnostics)
+        .and_then(|value| text(key, value, diagnostics))
+        .map_or(Located::new(String::new(), table.at), |text| {
+            reference(what, text, diagnostics)
+        })
 }
 
 /// An array of references to what is called `what`. Elements of a wrong type are reported and become empty text.

@@ -3,7 +3,8 @@
 use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_UTHREADS, MAX_VCORES, PAGE_SIZE};
 use atoll_abi::name::Name;
 
-use super::{cores, name, own_name, reference, references};
+use super::restart::{NEVER, restart};
+use super::{cores, name, own_name, references, required_reference};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::size;
@@ -20,7 +21,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     table.only(
         &[
             "name", "image", "cluster", "vcores", "cores", "blocks", "heap", "uthreads",
-            "operator", "calls",
+            "operator", "services", "calls", "restart",
         ],
         diagnostics,
     );
@@ -28,12 +29,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         .required("image", diagnostics)
         .and_then(|value| text("image", value, diagnostics))
         .map_or(Name::EMPTY, |text| name("an image", text, diagnostics));
-    let cluster = table
-        .required("cluster", diagnostics)
-        .and_then(|value| text("cluster", value, diagnostics))
-        .map_or(Located::new(String::new(), table.at), |text| {
-            reference("a cluster", text, diagnostics)
-        });
+    let cluster = required_reference(&table, "cluster", "a cluster", diagnostics);
     let vcores = table.required("vcores", diagnostics).and_then(|value| {
         let what = format!("`vcores` of {}", table.title);
         integer("vcores", &what, (1, MAX_VCORES as u32), value, diagnostics)
@@ -76,11 +72,16 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         .optional("operator")
         .and_then(|value| boolean("operator", value, diagnostics))
         .unwrap_or(false);
-    let calls = table
-        .optional("calls")
-        .and_then(|value| references("calls", "a process", value, diagnostics))
-        .unwrap_or_default();
+    let mut names = |key, what| {
+        table
+            .optional(key)
+            .and_then(|value| references(key, what, value, diagnostics))
+            .unwrap_or_default()
+    };
+    let services = names("services", "a service");
+    let calls = names("calls", "a process");
     Process {
+        restart: restart(&table, NEVER, diagnostics),
         name: process_name,
         image,
         cluster,
@@ -88,6 +89,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         cores: named_cores,
         blocks,
         operator,
+        services,
         calls,
         heap,
         uthreads,

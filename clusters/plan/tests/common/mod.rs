@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::layout::{RING_WINDOW_SIZE, SERVER_BLOCKS};
-use atoll_abi::plan::{DoorbellKind, KernelMode, NONE, Plan as Encoded};
+use atoll_abi::connection::Provider;
+use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE, SERVICE_BLOCKS};
+use atoll_abi::plan::{
+    DoorbellKind, KernelMode, MAX_CONNECTIONS, NONE, Plan as Encoded, ServiceKind,
+};
 use atoll_plan::{CheckedPlan, LARGE_PAGE, RESERVED_HIGH, RESERVED_LOW, SERIAL_PORTS};
 use zerocopy::IntoBytes;
 
@@ -25,7 +28,9 @@ pub fn assert_sound(checked: &CheckedPlan) {
     assert_memory(&plan);
     assert_cores(&plan);
     assert_doorbells(&plan);
-    assert_pools_and_files(&plan);
+    assert_pools(&plan);
+    assert_services(&plan);
+    assert_connections(&plan);
     assert_drawing(checked);
 }
 
@@ -39,14 +44,26 @@ fn assert_memory(plan: &Encoded) {
     let shared_end = plan.shared_base + plan.shared_size;
     assert_eq!(plan.shared_base % LARGE_PAGE, 0);
     assert_eq!(plan.shared_size % LARGE_PAGE, 0);
-    let mut shared = Vec::new();
-    for channel in plan.channels() {
-        assert_eq!(channel.window_size, RING_WINDOW_SIZE as u64);
-        shared.push((channel.window, channel.window_size));
-    }
+    let mut shared: Vec<(u64, u64)> = plan
+        .connections()
+        .map(|connection| (connection.window, RING_WINDOW_SIZE as u64))
+        .collect();
+    let wake_pages = plan.channels().iter().map(|channel| channel.wake_page);
+    shared.extend(
+        wake_pages
+            .filter(|&page| page != 0)
+            .map(|page| (page, PAGE_SIZE as u64)),
+    );
     for pool in plan.pools() {
         shared.push((pool.base, u64::from(pool.blocks) * BLOCK_SIZE as u64));
     }
+    // In the order of the layout and without gaps: windows, wake pages, pools.
+    let mut next = plan.shared_base;
+    for &(base, bytes) in &shared {
+        assert_eq!(base, next);
+        next = base + bytes;
+    }
+    assert_eq!(next.next_multiple_of(LARGE_PAGE), shared_end);
     for &(base, bytes) in &shared {
         assert_eq!(base % BLOCK_SIZE as u64, 0);
         assert!(bytes > 0 && base >= plan.shared_base && base + bytes <= shared_end);
@@ -119,6 +136,7 @@ fn assert_doorbells(plan: &Encoded) {
             .map(|cluster| plan.clusters()[cluster as usize].instance);
         let between = channel.doorbell == DoorbellKind::Hpet as u32;
         assert_eq!(between, first != second);
+        assert_eq!(between, channel.wake_page != 0);
     }
     let shared = plan.mode == KernelMode::Shared as u32;
     assert_eq!(
@@ -127,38 +145,71 @@ fn assert_doorbells(plan: &Encoded) {
     );
 }
 
-fn assert_pools_and_files(plan: &Encoded) {
+fn assert_pools(plan: &Encoded) {
+    let processes = plan.processes().len();
+    assert_eq!(plan.pools().len(), processes + plan.services().len());
     for (index, process) in plan.processes().iter().enumerate() {
         assert_eq!(process.pool, index as u32);
         let pool = &plan.pools()[index];
         assert_eq!(
-            (pool.process, pool.cluster),
-            (index as u32, process.cluster)
+            (pool.process, pool.service, pool.cluster),
+            (index as u32, NONE, process.cluster)
         );
-        let server = &plan.clusters()[process.file_cluster as usize];
-        assert_ne!(server.block_device, NONE);
-        if process.file_channel == NONE {
-            assert_eq!(process.file_cluster, process.cluster);
-        } else {
-            let channel = &plan.channels()[process.file_channel as usize];
-            assert!(channel.end_of(process.cluster).is_some());
-            assert!(channel.end_of(process.file_cluster).is_some());
-            assert_ne!(process.file_cluster, process.cluster);
-        }
     }
-    for (index, cluster) in plan.clusters().iter().enumerate() {
-        assert_eq!(cluster.block_device == NONE, cluster.server_pool == NONE);
-        if cluster.block_device == NONE {
-            continue;
-        }
-        let device = &plan.devices()[cluster.block_device as usize];
+    for (index, service) in plan.services().iter().enumerate() {
+        assert_eq!(service.pool as usize, processes + index);
+        let pool = &plan.pools()[service.pool as usize];
+        assert_eq!(
+            (pool.process, pool.service, pool.cluster),
+            (NONE, index as u32, service.cluster)
+        );
+        assert_eq!(pool.blocks, SERVICE_BLOCKS as u32);
+    }
+}
+
+fn assert_services(plan: &Encoded) {
+    let mut used: Vec<u32> = plan.services().iter().map(|it| it.device).collect();
+    used.sort_unstable();
+    let devices: Vec<u32> = (0..plan.device_count).collect();
+    assert_eq!(used, devices, "each device has one service");
+    for service in plan.services() {
+        let cluster = &plan.clusters()[service.cluster as usize];
+        assert_eq!(service.core, cluster.first_core);
+        assert_eq!(cluster.masked, 0);
+        let device = &plan.devices()[service.device as usize];
         assert_eq!(
             (device.cluster, device.core),
-            (index as u32, cluster.first_core)
+            (service.cluster, service.core)
         );
-        let pool = &plan.pools()[cluster.server_pool as usize];
-        assert_eq!((pool.process, pool.cluster), (NONE, index as u32));
-        assert_eq!(pool.blocks, SERVER_BLOCKS as u32);
+        assert!(ServiceKind::from_raw(service.kind).is_some());
+    }
+}
+
+fn assert_connections(plan: &Encoded) {
+    let mut connections = plan.services().len();
+    for process in plan.processes() {
+        connections += process.vcores as usize * process.services.count_ones() as usize;
+        assert_eq!(u64::from(process.services) >> plan.service_count, 0);
+    }
+    assert_eq!(plan.connections().count(), connections);
+    assert!(connections <= MAX_CONNECTIONS);
+    for connection in plan.connections() {
+        let client = plan.client_cluster(connection.client);
+        let provider = plan.provider_cluster(connection.provider);
+        match connection.provider {
+            Provider::Driver(_) => assert_eq!(client, provider),
+            Provider::Service(_) if client == provider => {}
+            Provider::Service(_) => {
+                let (channel, end) = plan.channel_between(client, provider).unwrap();
+                let channel = &plan.channels()[channel];
+                assert_eq!(channel.clusters[end], client);
+                // A wake-up that crosses kernels has a page to be written on, and a server that takes it.
+                assert_eq!(channel.wake_page != 0, plan.crosses_kernels(&connection));
+                if plan.crosses_kernels(&connection) {
+                    assert!(plan.uses_hpet(client) && plan.uses_hpet(provider));
+                }
+            }
+        }
     }
 }
 

@@ -2,12 +2,16 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod machine;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{Ordering, fence};
 
-use atoll_abi::block::{BLOCK_SIZE, BlockOperation, BlockReply, BlockRequest};
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::interface::{Request, request::ReadSectors};
 use atoll_abi::plan::{NONE, Pool};
+use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 use atoll_virtio_blk::{Device, Dma, Driver, DriverError, Queue};
 
 pub const DMA_SIZE: usize = 8 * 4096;
@@ -127,6 +131,7 @@ impl FakeDevice {
         let (address, length, flags, next) = self.descriptor(next);
         assert_eq!(flags, 3, "data");
         assert_eq!(length % 512, 0);
+        assert!(sector < CAPACITY && u64::from(length / 512) <= CAPACITY - sector);
         if status == 0 {
             let start = (address - POOL_PHYSICAL) as usize;
             for offset in (0..length as usize).step_by(8) {
@@ -203,13 +208,14 @@ pub fn pools() -> [Pool; 2] {
         base: POOL_PHYSICAL,
         blocks: POOL_BLOCKS,
         process: 0,
+        service: NONE,
         cluster: 0,
-        padding: 0,
     };
     let second = Pool {
         base: POOL_PHYSICAL + 40 * BLOCK_SIZE as u64,
         blocks: 4,
         process: NONE,
+        service: 0,
         ..pool
     };
     [pool, second]
@@ -234,32 +240,49 @@ pub fn bench(limit: u16) -> Bench {
     }
 }
 
-pub fn read(tag: u64, block: u32, sector: u64, sectors: u32) -> BlockRequest {
-    BlockRequest {
+/// The generation of the client that makes the request of a tag: another one with each.
+pub fn generation_of(tag: u64) -> u32 {
+    tag as u32 ^ 0xA5A5_0000
+}
+
+/// A read of sectors into a block of pool 0.
+pub fn read(tag: u64, block: u32, sector: u64, sectors: u32) -> Syscall {
+    let pool = 0;
+    Syscall {
         tag,
-        operation: BlockOperation::Read as u32,
-        pool: 0,
         block,
-        sectors,
-        sector,
-        reserved: [0; 3],
+        generation: generation_of(tag),
+        ..ReadSectors {
+            sector,
+            sectors,
+            pool,
+        }
+        .encode()
     }
 }
 
-/// All replies that there are, as tags and statuses.
-pub fn replies(driver: &mut Driver<Line>) -> Vec<(u64, u32)> {
+/// The status of a completion, which has to be what every completion of a request of [`read`] is.
+pub fn status(completion: &Completion) -> Status {
+    let status = Status::from_raw(completion.status);
+    assert_eq!(completion.generation, generation_of(completion.tag));
+    let [sectors, capacity] = completion.result;
+    assert_eq!(capacity, CAPACITY, "told with every completion");
+    let transferred = if status == Status::Done { 1..=8 } else { 0..=0 };
+    assert!(transferred.contains(&sectors), "{completion:?}");
+    assert_eq!(completion.block == NO_BLOCK, status == Status::BadBlock);
+    assert_eq!((completion.padding, completion.reserved), (0, [0; 2]));
+    status
+}
+
+/// All completions that there are.
+pub fn completions(driver: &mut Driver<Line>) -> impl Iterator<Item = Completion> {
     std::iter::from_fn(|| driver.collect())
-        .map(
-            |BlockReply {
-                 tag,
-                 status,
-                 capacity,
-                 ..
-             }| {
-                assert_eq!(capacity, CAPACITY);
-                (tag, status)
-            },
-        )
+}
+
+/// The tags and statuses of all completions that there are.
+pub fn answers(driver: &mut Driver<Line>) -> Vec<(u64, Status)> {
+    completions(driver)
+        .map(|completion| (completion.tag, status(&completion)))
         .collect()
 }
 

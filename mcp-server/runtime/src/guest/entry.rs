@@ -8,15 +8,17 @@ use alloc::vec::Vec;
 use core::arch::global_asm;
 
 use atoll_abi::layout;
+use atoll_abi::plan::{MAX_SERVICES, ServiceKind};
+use atoll_abi::syscall::Route;
 use atoll_channel::{Endpoint, Side};
 
-use super::kernel::{Kernel, procinfo};
+use super::kernel::{KERNEL, procinfo};
 use super::{heap, stacks};
 use crate::runtime::Runtime;
 use crate::scheduler::Fifo;
 use crate::window::PoolMemory;
-use crate::world::{Parts, World};
-use crate::{syscalls, tls};
+use crate::world::{Parts, PortParts, World};
+use crate::{exit, tls};
 
 // The stack pointer may be 16-byte aligned or 8 less, as after a call; either way a frame begins below it.
 global_asm!(
@@ -32,8 +34,6 @@ global_asm!(
     ".popsection",
     entered = sym entered,
 );
-
-static KERNEL: Kernel = Kernel;
 
 static RUNTIME: spin::Once<&'static Runtime> = spin::Once::new();
 
@@ -71,24 +71,52 @@ fn start() -> &'static Runtime {
     let endpoints: Vec<Endpoint> = (0..vcores)
         .map(|vcore| {
             let window = layout::vcore_window(vcore) as *mut u8;
-            // SAFETY: the root task mapped a zeroed window there for each vcore; this is the process's side, attached here
-            // only, once.
-            unsafe { Endpoint::attach(window, Side::First) }
+            // SAFETY: the root task mapped a window there for each vcore, zeroed before the process's first life; this is
+            // the process's side, attached here only, once in each life.
+            unsafe { Endpoint::attach_next(window, Side::First) }
         })
         .collect();
-    // SAFETY: the root task mapped the pool there; the server and its devices write a block only for a read that the
-    // process submitted with it.
+    KERNEL.connect(&procinfo);
+    let count = (procinfo.port_count as usize).min(MAX_SERVICES);
+    let ports = procinfo.ports.iter().take(count).enumerate();
+    let ports = ports.map(|(number, port)| PortParts {
+        service: port.service,
+        kind: ServiceKind::from_raw(port.kind),
+        route: match Route::from_raw(port.route) {
+            Some(Route::Remote) => Route::Remote,
+            _ => Route::Local,
+        },
+        endpoints: (0..vcores)
+            .map(|vcore| {
+                let window = layout::port_window(number, vcore) as *mut u8;
+                // SAFETY: as above; the root task mapped a window there for each vcore and each port.
+                unsafe { Endpoint::attach_next(window, Side::First) }
+            })
+            .collect(),
+    });
+    // SAFETY: the root task mapped the pool there. A service and its device write a block only for a read that the process
+    // sent with it, until the completion; where a service has died, the root task announces that after the device has
+    // stopped.
     let pool = unsafe { PoolMemory::new(layout::BLOCKS as *mut u8, blocks as u32) };
+    if procinfo.generation > 1 {
+        // Those at the other sides learn that another life has begun, whether or not they sleep.
+        KERNEL.ring_server();
+        for (port, vcore) in (0..count).flat_map(|port| (0..vcores).map(move |vcore| (port, vcore)))
+        {
+            KERNEL.ring_port(port, vcore);
+        }
+    }
     let parts = Parts {
         world: &KERNEL,
         endpoints,
+        ports: ports.collect(),
         pool,
         generation: procinfo.generation,
     };
     let runtime = Runtime::new(parts, Box::new(Fifo::new()));
     runtime.spawn(layout::MAIN_STACK_SIZE, || {
         atoll_main();
-        syscalls::exit(0)
+        exit(0)
     });
     runtime
 }

@@ -1,16 +1,55 @@
-//! The binding to the kernel: two notifications, and a page of facts.
+//! The binding to the kernel: notifications, wake requests, and a page of facts.
 
 use core::ptr;
 
 use atoll_abi::layout::{self, request, slot};
+use atoll_abi::plan::MAX_SERVICES;
 use atoll_abi::process::ProcInfo;
+use atoll_abi::syscall::Route;
+use atoll_channel::WakeWords;
 use sel4::{MessageInfo, cap};
 
 use super::time::timestamp;
 use crate::world::World;
 
 /// The world of a process on seL4.
-pub(crate) struct Kernel;
+pub(crate) struct Kernel {
+    /// For each port to a service of another kernel instance, the number of the connection of vcore 0.
+    remote: spin::Once<[Option<usize>; MAX_SERVICES]>,
+    /// The page on which the process says which connections its server is to wake the other side of.
+    requests: spin::Once<spin::Mutex<WakeWords>>,
+}
+
+pub(super) static KERNEL: Kernel = Kernel::new();
+
+impl Kernel {
+    /// That of a process whose ports are not known yet.
+    const fn new() -> Kernel {
+        Kernel {
+            remote: spin::Once::new(),
+            requests: spin::Once::new(),
+        }
+    }
+
+    /// Tells how each port is rung.
+    pub(super) fn connect(&self, procinfo: &ProcInfo) {
+        let mut remote = [None; MAX_SERVICES];
+        let ports = procinfo.ports.iter().take(procinfo.port_count as usize);
+        for (place, port) in remote.iter_mut().zip(ports) {
+            if Route::from_raw(port.route) == Some(Route::Remote) {
+                *place = Some(port.first_connection as usize);
+            }
+        }
+        if remote.iter().any(Option::is_some) {
+            let words = layout::WAKE_REQUESTS as *mut u8;
+            // SAFETY: the root task mapped a page there for a process with a connection to another kernel instance; it stays
+            // mapped, and is used as such words only.
+            let words = unsafe { WakeWords::attach(words) };
+            self.requests.call_once(|| spin::Mutex::new(words));
+        }
+        self.remote.call_once(|| remote);
+    }
+}
 
 fn notification(slot: u64) -> cap::Notification {
     cap::Notification::from_bits(slot)
@@ -19,6 +58,17 @@ fn notification(slot: u64) -> cap::Notification {
 impl World for Kernel {
     fn ring_server(&self) {
         notification(slot::SERVER_NOTIFICATION).signal();
+    }
+
+    fn ring_port(&self, port: usize, vcore: usize) {
+        let remote = self.remote.get().and_then(|remote| *remote.get(port)?);
+        match (remote, self.requests.get()) {
+            (Some(first), Some(requests)) => {
+                requests.lock().set(first + vcore);
+                self.ring_server();
+            }
+            _ => notification(slot::port_notification(port, vcore)).signal(),
+        }
     }
 
     fn wake_vcore(&self, vcore: usize) {
@@ -31,6 +81,10 @@ impl World for Kernel {
 
     fn ticks(&self) -> u64 {
         timestamp()
+    }
+
+    fn ticks_per_microsecond(&self) -> u64 {
+        procinfo().ticks_per_microsecond
     }
 
     fn procinfo(&self) -> ProcInfo {

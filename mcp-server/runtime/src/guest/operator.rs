@@ -1,37 +1,89 @@
-//! What an operator may do: see what its cluster's channels tell, and have its cluster's server stopped.
+//! What an operator may do: see what the connections of its cluster tell, and have components of its kernel stopped.
 //!
 //! A process is one where the plan says `operator = true`.
 
 use core::ptr;
 
-use atoll_abi::layout::{self, request, slot};
-use atoll_abi::plan::MAX_CHANNELS;
+use atoll_abi::layout::{self, component, request, slot};
 use atoll_channel::Telemetry;
 use sel4::{MessageInfo, cap};
 
+use super::kernel::procinfo;
 use crate::runtime::Runtime;
 
-/// What both sides tell of one direction of a channel of the cluster: `ring` 0 is that on which the channel's first cluster
-/// sends, 1 that on which its second one does.
-///
-/// # Panics
-/// Where there can be no such ring. Where the plan has none, or this process is no operator, the process faults.
-pub fn telemetry(channel: usize, ring: usize) -> Telemetry {
-    assert!(channel < MAX_CHANNELS && ring < 2);
-    let page = ptr::with_exposed_provenance(layout::telemetry(channel, ring));
-    // SAFETY: the root task mapped the first page of the ring there for an operator; for anybody else nothing is mapped
-    // there, and nothing else ever is.
-    unsafe { Telemetry::read(page) }
+/// What both sides tell of one direction of a connection: `ring` 0 is that on which the client sends, 1 that on which the
+/// provider does. `None` where there is no such ring, where the process's cluster has no side of the connection, and where
+/// the process is no operator.
+pub fn telemetry(connection: usize, ring: usize) -> Option<Telemetry> {
+    let watched = procinfo().watched;
+    let bits = u64::BITS as usize;
+    let word = watched.get(connection / bits)?;
+    if ring >= 2 || word & 1 << (connection % bits) == 0 {
+        return None;
+    }
+    let page = ptr::with_exposed_provenance(layout::telemetry(connection, ring));
+    // SAFETY: the root task mapped the first page of the ring there: it says so by the connection's bit, on a page that only
+    // the root task and the server write. The page stays mapped, and is used as such only.
+    Some(unsafe { Telemetry::read(page) })
 }
 
-/// Has the server of the process's cluster stopped, whatever it is doing. Everybody who has calls with it learns that it is
-/// gone, this process too. Tells whether that was begun; it is not where the process is no operator.
+/// A component that an operator may stop, by its index in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// The server of a cluster.
+    Server(usize),
+    /// A service.
+    Service(usize),
+    /// The driver of a device.
+    Driver(usize),
+    /// A process.
+    Process(usize),
+}
+
+impl Component {
+    fn registers(self) -> [u64; 2] {
+        let (kind, index) = match self {
+            Component::Server(cluster) => (component::SERVER, cluster),
+            Component::Service(service) => (component::SERVICE, service),
+            Component::Driver(device) => (component::DRIVER, device),
+            Component::Process(process) => (component::PROCESS, process),
+        };
+        [kind, index as u64]
+    }
+}
+
+/// Has a component of this kernel instance stopped, whatever it is doing, as if it had taken a fault: those who have calls
+/// with it learn that it is gone, and it is started again as often as the plan says. Tells whether that was begun; it is not
+/// where there is no such component here, and where the process is no operator.
+///
+/// # Panics
+/// Where the calling thread is no vcore.
+pub fn stop(component: Component) -> bool {
+    ask(request::STOP, component)
+}
+
+/// Has a component of this kernel instance stand still from now on, as if it hung: no one is told. As [`stop`].
+///
+/// # Panics
+/// Where the calling thread is no vcore.
+pub fn hold(component: Component) -> bool {
+    ask(request::HOLD, component)
+}
+
+/// Stops the server of the process's own cluster: see [`stop`].
 ///
 /// # Panics
 /// Where the calling thread is no vcore.
 pub fn stop_server() -> bool {
+    stop(Component::Server(procinfo().cluster as usize))
+}
+
+fn ask(label: u64, component: Component) -> bool {
     let (_, vcore) = Runtime::current_vcore();
     let root_task = cap::Endpoint::from_bits(slot::FAULT_ENDPOINTS + vcore as u64);
-    let answer = root_task.call(MessageInfo::new(request::STOP_SERVER, 0, 0, 0));
+    for (register, word) in component.registers().into_iter().enumerate() {
+        sel4::set_mr(register, word);
+    }
+    let answer = root_task.call(MessageInfo::new(label, 0, 0, 2));
     answer.label() == 0
 }

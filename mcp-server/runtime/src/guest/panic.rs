@@ -1,15 +1,14 @@
-//! What a process does when it panics: it says so and ends with [`STATUS`].
+//! What a process does when it panics: it says so and ends with [`PANICKED`].
 
 use core::arch::asm;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
-use super::kernel::Kernel;
+use atoll_abi::process::PANICKED;
+
+use super::kernel::KERNEL;
 use crate::tls;
 use crate::world::World;
-
-/// Exit status of a process that panicked.
-const STATUS: u64 = 101;
 
 /// Text in a buffer, cut where it does not fit: a panic allocates nothing.
 struct LastWords {
@@ -41,10 +40,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     let length = words.length.min(words.bytes.len() - 1);
     words.bytes[length] = b'\n';
     if let Some((runtime, vcore)) = tls::current()
-        && runtime.last_words(vcore, &words.bytes[..=length], STATUS)
+        && runtime.last_words(vcore, &words.bytes[..=length], PANICKED)
     {
         loop {
-            Kernel.wait(vcore);
+            KERNEL.wait(vcore);
         }
     }
     // There is no way to tell the server: the root task sees a fault.

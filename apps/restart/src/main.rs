@@ -1,0 +1,40 @@
+//! `restart`: components are stopped under load, again and again, and those who use them account for every call.
+//!
+//! What a process does is its name: `operator` stops each kind of component in turn, in its own kernel instance; `victim` is a
+//! process that is stopped with them; `client` and `neighbour`, of another cluster and of the same one, read a file over and
+//! over while that happens; `holder` has a service stand still, and sees each call end by its deadline.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod account;
+mod load;
+mod operator;
+
+use atoll_runtime::guest::procinfo;
+use atoll_runtime::{exit, println};
+
+atoll_runtime::entry!(main);
+
+/// Exit status where something is wrong.
+const WRONG: u64 = 2;
+
+fn main() {
+    match procinfo().name.as_str() {
+        "operator" => operator::stop_everything(),
+        "wearer" => operator::wear_out(),
+        "holder" => operator::hold_service(),
+        "victim" => load::be_stopped(),
+        "client" | "neighbour" => load::read_until_it_has_been_calm(),
+        name => wrong(format_args!("there is no part `{name}`")),
+    }
+}
+
+/// Ends the process with what went wrong.
+fn wrong(what: core::fmt::Arguments<'_>) -> ! {
+    println!("wrong: {what}");
+    exit(WRONG)
+}

@@ -1,0 +1,132 @@
+//! The process that stops components.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use atoll_runtime::guest::operator::{Component, hold, stop};
+use atoll_runtime::guest::procinfo;
+use atoll_runtime::{Block, Status, open, println, request_vcores, sleep, with_timeout};
+
+use crate::wrong;
+
+/// How often each component is stopped.
+pub const ROUNDS: u32 = 3;
+
+/// Pause between two looks whether something works again.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// A call takes no longer, or else something is wrong.
+const LONG: Duration = Duration::from_secs(5);
+
+/// Looks until something has to work again.
+const PATIENCE: u32 = 2_000;
+
+/// The process `victim` is the one behind this one in the plan; the service and its device are the plan's first ones.
+fn components() -> [Component; 4] {
+    let information = procinfo();
+    [
+        Component::Service(0),
+        Component::Driver(0),
+        Component::Server(information.cluster as usize),
+        Component::Process(information.process as usize + 1),
+    ]
+}
+
+/// Stops each component several times, and waits each time until calls are answered again.
+pub fn stop_everything() {
+    let mut stops = 0;
+    for _ in 0..ROUNDS {
+        for component in components() {
+            settle();
+            if !stop(component) {
+                wrong(format_args!("{component:?} cannot be stopped"));
+            }
+            stops += 1;
+            println!("progress {stops} stops: {component:?}");
+        }
+    }
+    settle();
+    println!(r#"result {{"stops":{stops}}}"#);
+}
+
+/// Waits until the own server and the file service answer, and the device can be read.
+fn settle() {
+    let mut last = None;
+    for _ in 0..PATIENCE {
+        let works = with_timeout(LONG, answers);
+        let _ = sleep(PAUSE).wait();
+        match works {
+            Ok(()) => return,
+            Err(status) => last = Some(status),
+        }
+    }
+    wrong(format_args!(
+        "what was stopped does not come back: {last:?}"
+    ));
+}
+
+/// Makes one call of each kind; which one has failed, and how.
+fn answers() -> Result<(), (&'static str, Status)> {
+    match request_vcores(1).wait() {
+        // A single-core process may not ask for vcores: that is an answer too.
+        Ok(_) | Err(Status::NotAllowed) => {}
+        Err(status) => return Err(("the server", status)),
+    }
+    let file = open("input").wait().map_err(|status| ("open", status))?;
+    let reading = file.read(0, 4096, Block::acquire()).wait();
+    let closed = file.close().wait();
+    reading.map_err(|error| ("read", error.status))?;
+    closed.map_err(|status| ("close", status))
+}
+
+/// Stops the file service once more than the plan lets it be started again. Everything else goes on.
+pub fn wear_out() {
+    settle();
+    let service = Component::Service(0);
+    if !stop(service) {
+        wrong(format_args!("the service cannot be stopped"));
+    }
+    settle();
+    if !stop(service) {
+        wrong(format_args!("the service cannot be stopped again"));
+    }
+    let mut lost = 0;
+    while lost < 20 {
+        match open("input").wait() {
+            Err(Status::PeerLost) => lost += 1,
+            Ok(_) => lost = 0,
+            Err(status) => wrong(format_args!("a lost service answers {status:?}")),
+        }
+        let _ = sleep(PAUSE).wait();
+    }
+    // The own server goes on.
+    println!(r#"result {{"lost":{lost}}}"#);
+}
+
+/// Has the file service stand still with calls under way: each ends by its deadline, and so does each later one.
+pub fn hold_service() {
+    let Ok(file) = open("input").wait() else {
+        wrong(format_args!("no input"))
+    };
+    let mut late = 0;
+    if !hold(Component::Service(0)) {
+        wrong(format_args!("the service cannot be held"));
+    }
+    let replies: Vec<_> = (1..=16)
+        .map(|number| with_timeout(PAUSE * number, || file.stat()))
+        .collect();
+    let block = Block::acquire();
+    let reading = with_timeout(PAUSE, || file.read(0, 4096, block));
+    for reply in replies {
+        match reply.wait() {
+            Err(Status::TimedOut) => late += 1,
+            other => wrong(format_args!("a call to what hangs ends with {other:?}")),
+        }
+    }
+    match reading.wait() {
+        // Its block stays in flight: the service may still use it.
+        Err(error) if error.status == Status::TimedOut && error.block.is_none() => late += 1,
+        other => wrong(format_args!("a read of what hangs ends with {other:?}")),
+    }
+    println!(r#"result {{"late":{late}}}"#);
+}

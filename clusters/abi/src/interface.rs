@@ -1,0 +1,444 @@
+//! Every call that there is: one row for each, with its number, where its fields travel, what becomes of its block, and
+//! which interface it belongs to. Numbers, decoding, triage and the runtime's requests all come from these rows.
+//!
+//! Who serves an interface is decided by triage: [`Interface::Process`] by the server of the process's own cluster, every
+//! other one by a service that the process is connected to.
+
+use crate::handle::Handle;
+use crate::name::Name;
+use crate::syscall::{NO_BLOCK, Status, Syscall};
+
+/// What a call does with the block that its [`Syscall::block`] names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockUse {
+    /// It has none.
+    None,
+    /// Whoever serves the call writes the block, until the call's completion gives it back.
+    Written,
+}
+
+/// A call with its fields, as the client makes it and the one who serves it reads it.
+pub trait Request: Sized {
+    /// The call.
+    const CALL: Call;
+
+    /// The message that carries it, with neither tag nor block nor generation.
+    fn encode(&self) -> Syscall;
+
+    /// The fields of a message whose `call` is this one.
+    ///
+    /// # Errors
+    /// The status that the call ends with, because a field makes no sense.
+    fn decode(syscall: &Syscall) -> Result<Self, Status>;
+}
+
+/// A field of a request: how it travels in a message.
+trait Field<Raw>: Sized {
+    fn to_raw(&self) -> Raw;
+    fn from_raw(raw: Raw) -> Result<Self, Status>;
+}
+
+impl Field<u64> for u64 {
+    fn to_raw(&self) -> u64 {
+        *self
+    }
+
+    fn from_raw(raw: u64) -> Result<u64, Status> {
+        Ok(raw)
+    }
+}
+
+impl Field<u64> for u32 {
+    fn to_raw(&self) -> u64 {
+        u64::from(*self)
+    }
+
+    fn from_raw(raw: u64) -> Result<u32, Status> {
+        u32::try_from(raw).map_err(|_| Status::InvalidArgument)
+    }
+}
+
+impl Field<u32> for Handle {
+    fn to_raw(&self) -> u32 {
+        Handle::to_raw(*self)
+    }
+
+    fn from_raw(raw: u32) -> Result<Handle, Status> {
+        Handle::from_raw(raw).ok_or(Status::BadHandle)
+    }
+}
+
+impl Field<[u64; 4]> for Name {
+    fn to_raw(&self) -> [u64; 4] {
+        self.to_words()
+    }
+
+    fn from_raw(raw: [u64; 4]) -> Result<Name, Status> {
+        Name::from_words(raw).ok_or(Status::InvalidArgument)
+    }
+}
+
+impl Field<[u64; 4]> for [u64; 4] {
+    fn to_raw(&self) -> [u64; 4] {
+        *self
+    }
+
+    fn from_raw(raw: [u64; 4]) -> Result<[u64; 4], Status> {
+        Ok(raw)
+    }
+}
+
+impl Field<u16> for u16 {
+    fn to_raw(&self) -> u16 {
+        *self
+    }
+
+    fn from_raw(raw: u16) -> Result<u16, Status> {
+        Ok(raw)
+    }
+}
+
+macro_rules! interfaces {
+    ($(
+        $(#[$interface_meta:meta])*
+        interface $interface:ident as $calls:ident {
+            $(
+                $(#[$call_meta:meta])*
+                $call:ident = $number:literal, block $block:ident, {
+                    $($(#[$field_meta:meta])* $field:ident: $type:ty = $place:ident $([$index:literal])?,)*
+                }
+            )*
+        }
+    )*) => {
+        /// A set of calls that one component serves.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Interface {
+            $($(#[$interface_meta])* $interface,)*
+        }
+
+        /// What a [`Syscall`] asks for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Call {
+            $($($(#[$call_meta])* $call = $number,)*)*
+        }
+
+        impl Call {
+            /// Every call, for tables and tests.
+            pub const ALL: &'static [Call] = &[$($(Call::$call,)*)*];
+
+            /// The call that a peer named, or `None` where there is no such call.
+            #[inline]
+            pub const fn from_raw(raw: u16) -> Option<Call> {
+                match raw {
+                    $($($number => Some(Call::$call),)*)*
+                    _ => None,
+                }
+            }
+
+            /// The interface that the call belongs to.
+            #[inline]
+            pub const fn interface(self) -> Interface {
+                match self {
+                    $($(Call::$call => Interface::$interface,)*)*
+                }
+            }
+
+            /// What the call does with its block.
+            #[inline]
+            pub const fn block_use(self) -> BlockUse {
+                match self {
+                    $($(Call::$call => BlockUse::$block,)*)*
+                }
+            }
+        }
+
+        /// The fields of each call.
+        pub mod request {
+            use super::*;
+
+            $($(
+                $(#[$call_meta])*
+                #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+                pub struct $call {
+                    $($(#[$field_meta])* pub $field: $type,)*
+                }
+
+                impl Request for $call {
+                    const CALL: Call = Call::$call;
+
+                    #[inline]
+                    fn encode(&self) -> Syscall {
+                        #[allow(unused_mut, reason = "not every call has fields")]
+                        let mut syscall = Syscall {
+                            call: Call::$call as u16,
+                            ..Syscall::EMPTY
+                        };
+                        $(syscall.$place $([$index])? = Field::to_raw(&self.$field);)*
+                        syscall
+                    }
+
+                    #[inline]
+                    fn decode(syscall: &Syscall) -> Result<$call, Status> {
+                        let _ = syscall;
+                        Ok($call { $($field: Field::from_raw(syscall.$place $([$index])?)?,)* })
+                    }
+                }
+            )*)*
+        }
+
+        $(
+            /// A call of this interface, decoded.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub enum $calls {
+                $($(#[$call_meta])* $call(request::$call),)*
+            }
+
+            impl $calls {
+                /// The call that a client sent, its fields checked.
+                ///
+                /// # Errors
+                /// The status that the call ends with: [`Status::UnknownCall`] where there is no such call,
+                /// [`Status::NotAllowed`] where it is one of another interface, or what its fields lead to.
+                #[inline]
+                pub fn decode(syscall: &Syscall) -> Result<$calls, Status> {
+                    match Call::from_raw(syscall.call) {
+                        $(Some(Call::$call) => request::$call::decode(syscall).map($calls::$call),)*
+                        Some(_) => Err(Status::NotAllowed),
+                        None => Err(Status::UnknownCall),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+interfaces! {
+    /// What the server of a process's own cluster decides: processes, vcores, connections.
+    interface Process as ProcessCall {
+        /// Prints text. A line ends with `\n`.
+        Print = 5, block None, {
+            /// The text's bytes, the rest zero.
+            text: [u64; 4] = arguments,
+            /// How many bytes of text, at most [`crate::syscall::PRINT_SIZE`].
+            length: u16 = count,
+        }
+        /// Ends the process.
+        Exit = 6, block None, {
+            /// Its exit status.
+            status: u64 = arguments[0],
+        }
+        /// Turns a single-core process into a many-core process. Result: how many vcores are granted now.
+        BecomeMcp = 7, block None, {}
+        /// Asks for vcores. Result: how many are granted now.
+        RequestVcores = 8, block None, {
+            /// How many in all.
+            count: u64 = arguments[0],
+        }
+        /// Gives the calling vcore back.
+        YieldVcore = 9, block None, {}
+        /// Has the calling vcore woken when a time has passed; replaces what it asked for before. Answered at once.
+        SetAlarm = 10, block None, {
+            /// Nanoseconds from now.
+            nanoseconds: u64 = arguments[0],
+        }
+        /// Asks for the connection to a service. Result: its port, the interface's [`crate::plan::ServiceKind`].
+        Connect = 11, block None, {
+            /// The service's name.
+            service: Name = arguments,
+        }
+    }
+
+    /// Files of a volume.
+    interface Files as FilesCall {
+        /// Opens a file. Result: handle, length in bytes.
+        Open = 1, block None, {
+            /// The file's name.
+            name: Name = arguments,
+        }
+        /// Tells a file's length. Result: length in bytes.
+        Stat = 2, block None, {
+            /// The file.
+            file: Handle = handle,
+        }
+        /// Reads into a block. Result: bytes read, 0 at the end of the file.
+        Read = 3, block Written, {
+            /// The file.
+            file: Handle = handle,
+            /// Where to begin, in bytes: a multiple of the block size.
+            offset: u64 = arguments[0],
+            /// Bytes wanted, at most one block.
+            length: u64 = arguments[1],
+        }
+        /// Closes a file.
+        Close = 4, block None, {
+            /// The file.
+            file: Handle = handle,
+        }
+    }
+
+    /// Blocks of a device.
+    interface Blocks as BlocksCall {
+        /// Transfers sectors from the device into a block. Results: sectors transferred, sectors on the device. The
+        /// second one is told with every completion, whatever its status.
+        ReadSectors = 32, block Written, {
+            /// First sector on the device.
+            sector: u64 = arguments[0],
+            /// How many: 1 to [`crate::block::SECTORS_PER_BLOCK`].
+            sectors: u32 = arguments[1],
+            /// The pool that the block is in: an index into the plan's pools.
+            pool: u32 = arguments[2],
+        }
+    }
+}
+
+impl Syscall {
+    /// A message without call, fields or block.
+    pub const EMPTY: Syscall = Syscall {
+        tag: 0,
+        call: 0,
+        count: 0,
+        handle: 0,
+        arguments: [0; 4],
+        block: NO_BLOCK,
+        generation: 0,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Payload;
+
+    /// Numbers as they are on the wire. Written out by hand: a row that changes its number must not change this list.
+    const NUMBERS: [(u16, &str); 12] = [
+        (1, "Open"),
+        (2, "Stat"),
+        (3, "Read"),
+        (4, "Close"),
+        (5, "Print"),
+        (6, "Exit"),
+        (7, "BecomeMcp"),
+        (8, "RequestVcores"),
+        (9, "YieldVcore"),
+        (10, "SetAlarm"),
+        (11, "Connect"),
+        (32, "ReadSectors"),
+    ];
+
+    #[test]
+    fn numbers_are_frozen() {
+        extern crate std;
+        use std::format;
+        for raw in 0..=u16::MAX {
+            let expected = NUMBERS.iter().find(|(number, _)| *number == raw);
+            let found = Call::from_raw(raw).map(|call| format!("{call:?}"));
+            assert_eq!(found.as_deref(), expected.map(|(_, name)| *name), "{raw}");
+        }
+        assert_eq!(Call::ALL.len(), NUMBERS.len());
+    }
+
+    fn handle(raw: u32) -> Handle {
+        Handle::from_raw(raw).unwrap()
+    }
+
+    /// The words of a message, written out by hand: tag, `call | count << 16 | handle << 32`, the arguments, and
+    /// `block | generation << 32`.
+    fn words(first: u64, arguments: [u64; 4]) -> [u64; 7] {
+        let [a, b, c, d] = arguments;
+        [0, first, a, b, c, d, 0xffff_ffff]
+    }
+
+    #[test]
+    fn bytes_are_frozen() {
+        let name = Name::new("input").unwrap();
+        let input = [0x74_7570_6e69, 0, 0, 0];
+        let found = |request: Syscall| request.to_message();
+        let open = request::Open { name }.encode();
+        assert_eq!(found(open), words(1, input));
+        let file = handle(0x0003_0002);
+        let stat = request::Stat { file }.encode();
+        assert_eq!(found(stat), words(0x0003_0002 << 32 | 2, [0; 4]));
+        let read = request::Read {
+            file,
+            offset: 0x1000,
+            length: 7,
+        };
+        let expected = words(0x0003_0002 << 32 | 3, [0x1000, 7, 0, 0]);
+        assert_eq!(found(read.encode()), expected);
+        let close = request::Close { file }.encode();
+        assert_eq!(found(close), words(0x0003_0002 << 32 | 4, [0; 4]));
+        let text = [0x6968, 0, 0, 0];
+        let print = request::Print { text, length: 2 }.encode();
+        assert_eq!(found(print), words(2 << 16 | 5, text));
+        let exit = request::Exit { status: 9 }.encode();
+        assert_eq!(found(exit), words(6, [9, 0, 0, 0]));
+        assert_eq!(found(request::BecomeMcp {}.encode()), words(7, [0; 4]));
+        let more = request::RequestVcores { count: 3 }.encode();
+        assert_eq!(found(more), words(8, [3, 0, 0, 0]));
+        assert_eq!(found(request::YieldVcore {}.encode()), words(9, [0; 4]));
+        let alarm = request::SetAlarm { nanoseconds: 5 }.encode();
+        assert_eq!(found(alarm), words(10, [5, 0, 0, 0]));
+        let connect = request::Connect { service: name }.encode();
+        assert_eq!(found(connect), words(11, input));
+        let sectors = request::ReadSectors {
+            sector: 1 << 40,
+            sectors: 8,
+            pool: 2,
+        };
+        assert_eq!(found(sectors.encode()), words(32, [1 << 40, 8, 2, 0]));
+    }
+
+    #[test]
+    fn what_was_encoded_is_decoded() {
+        let read = request::Read {
+            file: handle(1 << 16),
+            offset: 4096,
+            length: 1,
+        };
+        assert_eq!(FilesCall::decode(&read.encode()), Ok(FilesCall::Read(read)));
+        assert_eq!(ProcessCall::decode(&read.encode()), Err(Status::NotAllowed));
+    }
+
+    #[test]
+    fn fields_that_make_no_sense_are_refused() {
+        let mut stat = request::Stat {
+            file: handle(1 << 16),
+        }
+        .encode();
+        stat.handle = 7;
+        assert_eq!(FilesCall::decode(&stat), Err(Status::BadHandle));
+        let nameless = Syscall {
+            call: Call::Open as u16,
+            ..Syscall::EMPTY
+        };
+        assert_eq!(FilesCall::decode(&nameless), Err(Status::InvalidArgument));
+        let wide = Syscall {
+            call: Call::ReadSectors as u16,
+            arguments: [0, 1 << 32, 0, 0],
+            ..Syscall::EMPTY
+        };
+        assert_eq!(BlocksCall::decode(&wide), Err(Status::InvalidArgument));
+        assert_eq!(FilesCall::decode(&Syscall::EMPTY), Err(Status::UnknownCall));
+    }
+
+    #[test]
+    fn only_reads_are_given_a_block() {
+        for &call in Call::ALL {
+            let reads = matches!(call, Call::Read | Call::ReadSectors);
+            assert_eq!(call.block_use() == BlockUse::Written, reads, "{call:?}");
+        }
+    }
+
+    #[test]
+    fn triage_is_by_interface() {
+        for &call in Call::ALL {
+            let expected = match call as u16 {
+                1..=4 => Interface::Files,
+                5..=11 => Interface::Process,
+                _ => Interface::Blocks,
+            };
+            assert_eq!(call.interface(), expected, "{call:?}");
+        }
+    }
+}

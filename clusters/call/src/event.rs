@@ -1,0 +1,70 @@
+//! A service as its world sees it: events go in, actions come out.
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::RING_SLOTS;
+use atoll_abi::message::Message;
+use atoll_abi::syscall::{Completion, Syscall};
+
+use crate::client::Loss;
+
+/// Calls that one [`Event::Calls`] brings at most.
+pub const BATCH: usize = RING_SLOTS / 2;
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The service starts.
+    Start,
+    /// Calls were taken from the ring of a client: at most [`Service::room`].
+    Calls {
+        /// The ring.
+        ring: usize,
+        /// The calls, in order.
+        calls: &'a [Syscall],
+    },
+    /// The component that the service uses itself, its upstream, answered.
+    Completions(&'a [Completion]),
+    /// The client's side of a ring is dead, or broke the ring's protocol.
+    ClientLost {
+        /// The ring.
+        ring: usize,
+    },
+    /// A ring is used again, in a new generation of its channel.
+    ClientConnected {
+        /// The ring.
+        ring: usize,
+        /// Generation of the channel.
+        generation: u32,
+    },
+    /// The upstream is dead, or broke the protocol.
+    UpstreamLost(Loss),
+    /// There is an upstream again.
+    UpstreamConnected,
+}
+
+/// What the service has done.
+pub trait Actions {
+    /// Puts completions into a client's ring, with one publication, and wakes the client where it sleeps. There is room for
+    /// them, unless the client broke the ring, which is told by [`Event::ClientLost`].
+    fn complete(&mut self, ring: usize, completions: &[Completion]);
+
+    /// Sends calls to the upstream, with one publication, and wakes it where it sleeps. There is room for them, unless the
+    /// upstream broke the ring, which is told by [`Event::UpstreamLost`].
+    fn call(&mut self, calls: &[Message]);
+
+    /// Copies a block of the service's own pool.
+    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]);
+}
+
+/// A service: a pure state machine that has clients, and may use one other component.
+pub trait Service {
+    /// How many calls may be taken from a ring now, where its ring of completions has so many free slots.
+    fn room(&self, ring: usize, free: usize) -> usize;
+
+    /// Whether nothing is under way any more of the calls of a ring whose client was lost: only then may the next client on
+    /// the ring begin, because until then a device may still write the blocks of the one before.
+    fn is_quiet(&self, ring: usize) -> bool;
+
+    /// Decides about an event.
+    fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions);
+}

@@ -1,0 +1,165 @@
+//! Every service has a device of its own in its cluster, and every process can be connected to the services that it uses.
+
+use atoll_abi::plan::MAX_CONNECTIONS;
+
+use crate::diagnostics::Diagnostics;
+use crate::error::ErrorKind;
+use crate::suggest;
+use crate::written::{Plan, Process, Service, Text, UNNAMED};
+
+pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    devices(plan, diagnostics);
+    for process in &plan.processes {
+        uses(plan, process, diagnostics);
+    }
+    connections(plan, diagnostics);
+}
+
+/// A service runs in the cluster of its device, and a device has one service.
+fn devices(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    let mut users: Vec<Option<&Service>> = vec![None; plan.devices.len()];
+    for service in &plan.services {
+        let name = &service.name.value;
+        let user = format!("service `{name}`");
+        let cluster = super::cluster(plan, &service.cluster, &user, diagnostics);
+        let Some(index) = super::device(plan, &service.device, &user, diagnostics) else {
+            continue;
+        };
+        let owner = plan.device_owner(&service.device.value);
+        if let (Some(cluster), Some(owner)) = (cluster, owner)
+            && owner.value != cluster
+        {
+            let place = diagnostics.place(owner.at);
+            diagnostics.report(
+                service.device.at,
+                ErrorKind::ServiceDeviceElsewhere {
+                    service: name.clone(),
+                    cluster: service.cluster.value.clone(),
+                    device: service.device.value.clone(),
+                    owner: plan.clusters[owner.value].name.value.clone(),
+                    place,
+                },
+            );
+        }
+        match users[index] {
+            Some(earlier) => {
+                let first = diagnostics.place(earlier.device.at);
+                diagnostics.report(
+                    service.device.at,
+                    ErrorKind::DeviceUsedTwice {
+                        device: service.device.value.clone(),
+                        first_service: earlier.name.value.clone(),
+                        first,
+                        service: name.clone(),
+                    },
+                );
+            }
+            None => users[index] = Some(service),
+        }
+    }
+    if !plan.service_devices_resolved() {
+        return;
+    }
+    for (device, user) in plan.devices.iter().zip(users) {
+        // One that belongs to no cluster, or whose name is that of another device, has been reported.
+        let claimed = plan.device_owner(&device.name.value).is_some()
+            && plan
+                .device(&device.name.value)
+                .is_some_and(|index| std::ptr::eq(&plan.devices[index], device));
+        if user.is_none() && claimed {
+            diagnostics.report(
+                device.name.at,
+                ErrorKind::DeviceUnused {
+                    device: device.name.value.clone(),
+                },
+            );
+        }
+    }
+}
+
+/// A process uses services that it can be connected to, each named once.
+fn uses(plan: &Plan, process: &Process, diagnostics: &mut Diagnostics<'_>) {
+    let name = &process.name.value;
+    let home = plan.cluster(&process.cluster.value);
+    let mut seen: Vec<&Text> = Vec::new();
+    // An empty name could not be read, which has been reported.
+    let named = process.services.iter().filter(|it| !it.value.is_empty());
+    for used in named {
+        if let Some(earlier) = seen.iter().find(|earlier| earlier.value == used.value) {
+            let first = diagnostics.place(earlier.at);
+            diagnostics.report(
+                used.at,
+                ErrorKind::ServiceRepeated {
+                    process: name.clone(),
+                    service: used.value.clone(),
+                    first,
+                },
+            );
+            continue;
+        }
+        seen.push(used);
+        let Some(index) = plan.service(&used.value) else {
+            unknown(plan, process, used, diagnostics);
+            continue;
+        };
+        let service = &plan.services[index];
+        let clusters = home.zip(plan.cluster(&service.cluster.value));
+        let apart = clusters.is_some_and(|(home, other)| !plan.joined(home, other));
+        if apart && plan.channels_resolved() {
+            let place = diagnostics.place(service.cluster.at);
+            diagnostics.report(
+                used.at,
+                ErrorKind::NoServiceChannel {
+                    process: name.clone(),
+                    cluster: process.cluster.value.clone(),
+                    service: used.value.clone(),
+                    other: service.cluster.value.clone(),
+                    place,
+                },
+            );
+        }
+    }
+}
+
+/// Reports a service that does not exist, unless the name of a service could not be read.
+fn unknown(plan: &Plan, process: &Process, used: &Text, diagnostics: &mut Diagnostics<'_>) {
+    if plan.services.iter().any(|it| it.name.value == UNNAMED) {
+        return;
+    }
+    let known = plan.services.iter().map(|it| it.name.value.as_str());
+    diagnostics.report(
+        used.at,
+        ErrorKind::UnknownService {
+            name: used.value.clone(),
+            process: process.name.value.clone(),
+            hint: suggest::hint(&used.value, known),
+        },
+    );
+}
+
+/// No more connections than an encoded plan holds: one from each service to its driver, one from each vcore to each service
+/// of its process. The first process that has one too many is named.
+fn connections(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    let mut count = plan.services.len();
+    for process in &plan.processes {
+        let services = plan.services_of(process).len();
+        count += process.vcores.value as usize * services;
+        if count > MAX_CONNECTIONS
+            && let Some(first) = process.services.first()
+        {
+            let place = diagnostics.place(process.vcores.at);
+            diagnostics.report(
+                first.at,
+                ErrorKind::TooManyConnections {
+                    process: process.name.value.clone(),
+                    vcores: process.vcores.value,
+                    place,
+                    services,
+                    count,
+                    max: MAX_CONNECTIONS,
+                },
+            );
+            return;
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! One channel of a vcore: its calls, and the rings that carry them.
+//!
+//! Only the vcore itself uses the rings, so that no other vcore ever waits for their lock. That is what lets the server stop
+//! the vcore while it waits to be granted again: it then holds no lock but this one.
+#![deny(unsafe_code)]
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
+use atoll_abi::syscall::{Completion, Syscall};
+use atoll_call::{Loss, NEVER};
+use atoll_channel::{Endpoint, PeerFault, Wake};
+
+use crate::calls::Calls;
+use crate::monitor::Monitor;
+use crate::waiter::{Effects, Waiter};
+
+/// What was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// So many completions.
+    Some(usize),
+    /// Nothing: the peer has died, or came back.
+    PeerChanged,
+    /// The peer broke the protocol.
+    Fault,
+}
+
+/// Calls that the runtime itself submits together.
+pub(crate) const MOST_OWN_CALLS: usize = 2;
+
+/// A channel.
+pub(crate) struct Channel {
+    pub(crate) calls: Monitor<Calls>,
+    rings: spin::Mutex<Endpoint>,
+    /// The channel is lost: a copy of what the calls say, changed with their lock held.
+    lost: AtomicBool,
+    /// Doorbells that were rung for the peer.
+    doorbells: AtomicU64,
+}
+
+impl Channel {
+    /// A channel of a process of a generation, with credits reserved for calls of the runtime itself.
+    ///
+    /// Not inlined: a channel is large, and the copies of all channels would lie side by side on the stack of the vcore that
+    /// makes them.
+    #[inline(never)]
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        process_generation: u32,
+        reserved: usize,
+        reconnects: bool,
+    ) -> Channel {
+        let generation = endpoint.generation();
+        Channel {
+            calls: Monitor::new(Calls::new(
+                process_generation,
+                generation,
+                reserved,
+                reconnects,
+            )),
+            rings: spin::Mutex::new(endpoint),
+            lost: AtomicBool::new(false),
+            doorbells: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+
+    /// Ends every call: the channel is lost.
+    pub(crate) fn lose(&self, loss: Loss, effects: &mut Effects) {
+        self.calls.with(|calls| {
+            calls.lose(loss, effects);
+            self.lost.store(true, Ordering::SeqCst);
+        });
+    }
+
+    /// As [`Channel::lose`]; the channel stays lost, even where its peer comes back.
+    pub(crate) fn lose_for_good(&self, loss: Loss, effects: &mut Effects) {
+        self.calls.with(|calls| {
+            calls.lose_for_good(loss, effects);
+            self.lost.store(true, Ordering::SeqCst);
+        });
+    }
+
+    pub(crate) fn doorbells(&self) -> u64 {
+        self.doorbells.load(Ordering::Relaxed)
+    }
+
+    /// Sends messages, for which the ring has room: a peer that has answered a call has read it, and the others have their
+    /// credits. Tells whether the peer has to be woken.
+    #[inline]
+    fn send(&self, messages: &[Message]) -> Result<Wake, Loss> {
+        let mut rings = self.rings.lock();
+        match rings.sender.send_batch(messages) {
+            Ok((sent, wake)) if sent == messages.len() => {
+                if wake.needed() {
+                    rings.sender.note_doorbell();
+                    self.doorbells.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(wake)
+            }
+            _ => Err(Loss::Fault),
+        }
+    }
+
+    /// Submits what is staged, with one publication. Tells whether the peer has to be woken.
+    ///
+    /// # Errors
+    /// Where the peer broke the ring: the channel is lost, and its calls have to be ended.
+    #[inline]
+    pub(crate) fn publish(&self, calls: &mut Calls) -> Result<Wake, Loss> {
+        if calls.staged().is_empty() {
+            return Ok(Wake::NOT_NEEDED);
+        }
+        let wake = self.send(calls.staged())?;
+        calls.sent();
+        Ok(wake)
+    }
+
+    /// Submits calls of the runtime itself, while nothing else is staged, at most [`MOST_OWN_CALLS`]. From their publication
+    /// on the vcore holds no lock that another one could want. `None` where the channel is lost.
+    ///
+    /// # Errors
+    /// As for [`Channel::publish`].
+    pub(crate) fn submit_own(&self, own: &[Syscall], now: u64) -> Option<Result<Wake, Loss>> {
+        let mut messages = [[0; MESSAGE_WORDS]; MOST_OWN_CALLS];
+        let count = self.calls.with(|calls| {
+            if !calls.has_reserved(own.len()) {
+                return None;
+            }
+            for syscall in own {
+                calls.stage(*syscall, Waiter::Abandoned(None), NEVER, now);
+            }
+            let staged = calls.staged();
+            debug_assert_eq!(staged.len(), own.len());
+            for (message, staged) in messages.iter_mut().zip(staged) {
+                *message = *staged;
+            }
+            calls.sent();
+            Some(own.len())
+        })?;
+        Some(self.send(messages.get(..count).unwrap_or_default()))
+    }
+
+    /// Whether [`Channel::receive`] would tell of anything. A vcore that polls asks again and again, so that this is cheap.
+    #[inline]
+    pub(crate) fn has_something(&self) -> bool {
+        let receiver = &mut self.rings.lock().receiver;
+        receiver.waiting() || receiver.peer_changed()
+    }
+
+    /// Takes completions in that have arrived, at most a batch; `clock` tells the time.
+    #[inline]
+    pub(crate) fn receive(
+        &self,
+        batch: &mut [Completion],
+        clock: impl FnOnce() -> u64,
+        effects: &mut Effects,
+    ) -> Received {
+        let receiver = &mut self.rings.lock().receiver;
+        if self.is_lost() {
+            return match receiver.peer_changed() {
+                true => Received::PeerChanged,
+                false => Received::Some(0),
+            };
+        }
+        match receiver.receive_batch(Completion::as_messages_mut(batch)) {
+            // What is left in the ring of a peer that died is not its answer.
+            Ok(0) if receiver.peer_changed() => Received::PeerChanged,
+            Ok(0) => Received::Some(0),
+            Ok(count) => {
+                let now = clock();
+                self.calls.with(|calls| {
+                    for completion in batch.iter().take(count) {
+                        if let Some(since) = calls.complete(completion, effects) {
+                            receiver.note_latency(now.wrapping_sub(since));
+                        }
+                    }
+                });
+                Received::Some(count)
+            }
+            Err(_) => Received::Fault,
+        }
+    }
+
+    /// Takes one completion in, and has `settle` do what it set free to be done, before the peer sees that it was taken.
+    pub(crate) fn receive_one(
+        &self,
+        clock: impl FnOnce() -> u64,
+        effects: &mut Effects,
+        settle: impl FnOnce(&mut Effects),
+    ) -> Received {
+        let receiver = &mut self.rings.lock().receiver;
+        match receiver.peek() {
+            Ok(None) if receiver.peer_changed() => Received::PeerChanged,
+            Ok(None) => Received::Some(0),
+            Ok(Some(message)) => {
+                let completion = Completion::from_message(&message);
+                let since = self
+                    .calls
+                    .with(|calls| calls.complete(&completion, effects));
+                if let Some(since) = since {
+                    receiver.note_latency(clock().wrapping_sub(since));
+                }
+                settle(effects);
+                receiver.advance();
+                Received::Some(1)
+            }
+            Err(_) => Received::Fault,
+        }
+    }
+
+    /// Where the peer has died or come back: ends every call, and connects again where the peer is alive. Tells whether it
+    /// was connected again.
+    pub(crate) fn follow_peer(&self, effects: &mut Effects) -> bool {
+        let mut rings = self.rings.lock();
+        if !rings.receiver.peer_changed() {
+            return false;
+        }
+        self.lose(Loss::Death, effects);
+        // Where the peer is dead, it has changed again when it is back.
+        if !rings.renew() {
+            return false;
+        }
+        let generation = rings.generation();
+        self.calls.with(|calls| {
+            let connected = calls.reconnect(generation);
+            self.lost.store(!connected, Ordering::SeqCst);
+            connected
+        })
+    }
+
+    /// Says that the vcore is about to block. Tells whether it may.
+    ///
+    /// # Errors
+    /// Where the peer broke the protocol.
+    pub(crate) fn arm(&self) -> Result<bool, PeerFault> {
+        let receiver = &mut self.rings.lock().receiver;
+        if self.is_lost() {
+            // A peer that comes back rings, whether or not the ring is armed.
+            return Ok(!receiver.peer_changed());
+        }
+        receiver.arm()
+    }
+
+    /// Says that the vcore is awake.
+    pub(crate) fn disarm(&self) {
+        self.rings.lock().receiver.disarm();
+    }
+}

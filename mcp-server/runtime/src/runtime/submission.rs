@@ -1,0 +1,277 @@
+//! How calls are submitted.
+
+use core::sync::atomic::Ordering;
+
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::Loss;
+use atoll_channel::Wake;
+
+use super::Runtime;
+use crate::calls::{Group, Refused};
+use crate::target::{Connection, SERVER, Target};
+use crate::waiter::Waiter;
+
+/// A call that was submitted, of which the answer is to come.
+#[derive(Clone, Copy)]
+pub(crate) struct Submitted {
+    pub(crate) runtime: &'static Runtime,
+    pub(crate) vcore: usize,
+    pub(crate) connection: Connection,
+    pub(crate) tag: u64,
+}
+
+/// Calls that were submitted together on one channel.
+#[derive(Clone, Copy)]
+pub(crate) struct SubmittedGroup {
+    pub(crate) runtime: &'static Runtime,
+    pub(crate) vcore: usize,
+    pub(crate) connection: Connection,
+    pub(crate) group: Group,
+}
+
+/// When a call that is made now and has a time-out ends at the latest.
+fn deadline(now: u64, timeout: u64) -> u64 {
+    now.saturating_add(timeout)
+}
+
+impl Runtime {
+    /// Submits calls of the running uthread to one target with one publication, and gives the last one, which alone can be
+    /// waited for. `timeout` is in ticks, or [`atoll_call::NEVER`]. Waits for credits.
+    ///
+    /// # Errors
+    /// [`Status::PeerLost`] where the channel is lost, [`Status::BadHandle`] where the connection has another generation than
+    /// the target.
+    #[inline]
+    pub(crate) fn submit<I>(target: Target, calls: I, timeout: u64) -> Result<Submitted, Status>
+    where
+        I: ExactSizeIterator<Item = Syscall> + Clone,
+    {
+        loop {
+            let (runtime, vcore) = Runtime::current_vcore();
+            match runtime.try_submit(vcore, target, calls.clone(), timeout) {
+                Ok(submitted) => return Ok(submitted),
+                Err(refused) => runtime.prepare_retry(vcore, target, calls.len(), refused)?,
+            }
+        }
+    }
+
+    #[inline]
+    fn try_submit<I>(
+        &'static self,
+        vcore: usize,
+        target: Target,
+        calls: I,
+        timeout: u64,
+    ) -> Result<Submitted, Refused>
+    where
+        I: ExactSizeIterator<Item = Syscall>,
+    {
+        let own = &self.vcores[vcore];
+        let holding = own.holding.load(Ordering::Relaxed);
+        let now = self.world.ticks();
+        let deadline = deadline(now, timeout);
+        let channel = &own.channels[target.channel];
+        let (tag, generation, published) = channel.calls.with(|table| {
+            let mut left = calls.len();
+            table.room(left, target.generation)?;
+            let mut tag = 0;
+            for syscall in calls {
+                left -= 1;
+                let waiter = match left {
+                    0 => Waiter::Caller(None),
+                    _ => Waiter::Abandoned(None),
+                };
+                tag = table.stage(syscall, waiter, deadline, now);
+            }
+            let published = match holding {
+                true => Ok(Wake::NOT_NEEDED),
+                false => channel.publish(table),
+            };
+            Ok((tag, table.generation(), published))
+        })?;
+        own.note_deadline(deadline);
+        self.published(vcore, target.channel, published);
+        Ok(Submitted {
+            runtime: self,
+            vcore,
+            connection: Connection {
+                channel: target.channel,
+                generation,
+            },
+            tag,
+        })
+    }
+
+    /// Makes a second try possible where calls of the running uthread were refused: waits for credits, or connects again.
+    ///
+    /// # Errors
+    /// As for [`Runtime::submit`].
+    #[cold]
+    pub(crate) fn prepare_retry(
+        &self,
+        vcore: usize,
+        target: Target,
+        count: usize,
+        refused: Refused,
+    ) -> Result<(), Status> {
+        match refused {
+            Refused::NoCredit => {
+                self.calls(vcore, target.channel).wait_for(|calls| {
+                    let room = calls.room(count, target.generation);
+                    (room != Err(Refused::NoCredit)).then_some(())
+                });
+                Ok(())
+            }
+            // The service may be back, and this vcore not have seen it.
+            _ if self.follow_peer(vcore, target.channel) => Ok(()),
+            Refused::Lost => Err(Status::PeerLost),
+            Refused::Stale => Err(Status::BadHandle),
+        }
+    }
+
+    /// Whether calls can be submitted to a target by a vcore.
+    pub(crate) fn room(&self, vcore: usize, target: Target, count: usize) -> Result<(), Refused> {
+        self.calls(vcore, target.channel)
+            .with(|calls| calls.room(count, target.generation))
+    }
+
+    /// Calls that can be under way on a channel at once.
+    pub(crate) fn most_calls(&self, channel: usize) -> usize {
+        self.calls(0, channel).with(|calls| calls.most())
+    }
+
+    /// Submits calls, at least one, that are waited for together, by the calling vcore.
+    ///
+    /// # Errors
+    /// Why nothing was submitted.
+    #[inline]
+    pub(crate) fn submit_group<'a>(
+        &'static self,
+        vcore: usize,
+        target: Target,
+        calls: impl ExactSizeIterator<Item = &'a Syscall>,
+        timeout: u64,
+    ) -> Result<SubmittedGroup, Refused> {
+        let own = &self.vcores[vcore];
+        let holding = own.holding.load(Ordering::Relaxed);
+        let now = self.world.ticks();
+        let deadline = deadline(now, timeout);
+        let channel = &own.channels[target.channel];
+        let (group, generation, published) = channel.calls.with(|table| {
+            table.room(calls.len(), target.generation)?;
+            let group = table.stage_group(calls, deadline, now);
+            let published = match holding {
+                true => Ok(Wake::NOT_NEEDED),
+                false => channel.publish(table),
+            };
+            Ok((group, table.generation(), published))
+        })?;
+        own.note_deadline(deadline);
+        self.published(vcore, target.channel, published);
+        Ok(SubmittedGroup {
+            runtime: self,
+            vcore,
+            connection: Connection {
+                channel: target.channel,
+                generation,
+            },
+            group,
+        })
+    }
+
+    /// Submits calls of the runtime itself to the server, for which credits are reserved. Tells whether it could.
+    pub(super) fn submit_own(&self, vcore: usize, calls: &[Syscall]) -> bool {
+        let now = self.world.ticks();
+        let published = self.channel(vcore, SERVER).submit_own(calls, now);
+        let Some(published) = published else {
+            return false;
+        };
+        self.published(vcore, SERVER, published);
+        true
+    }
+
+    /// Wakes the peer where it slept when calls were published; ends the calls where it broke the protocol.
+    #[inline]
+    fn published(&self, vcore: usize, channel: usize, published: Result<Wake, Loss>) {
+        match published {
+            Ok(wake) if wake.needed() => self.ring(vcore, channel),
+            Ok(_) => {}
+            Err(_) => self.peer_fault(vcore, channel),
+        }
+    }
+
+    /// Wakes the peer of a channel.
+    fn ring(&self, vcore: usize, channel: usize) {
+        let world = self.enter_kernel();
+        match channel.checked_sub(1) {
+            None => world.ring_server(),
+            Some(port) => world.ring_port(port, vcore),
+        }
+    }
+
+    /// Has the calls of the calling uthread not be published yet. Tells whether they were before.
+    pub(crate) fn begin_hold() -> bool {
+        let (runtime, vcore) = Runtime::current_vcore();
+        !runtime.vcores[vcore].holding.swap(true, Ordering::Relaxed)
+    }
+
+    /// Publishes the calls that were not published.
+    pub(crate) fn end_hold() {
+        let (runtime, vcore) = Runtime::current_vcore();
+        let own = &runtime.vcores[vcore];
+        if !own.holding.load(Ordering::Relaxed) {
+            return;
+        }
+        own.holding.store(false, Ordering::Relaxed);
+        for (number, channel) in own.channels.iter().enumerate() {
+            let published = channel.calls.with(|calls| channel.publish(calls));
+            runtime.published(vcore, number, published);
+        }
+    }
+
+    /// Time-out of the calls of the calling uthread, in ticks, or [`atoll_call::NEVER`].
+    #[inline]
+    pub(crate) fn timeout() -> u64 {
+        let (runtime, vcore) = Runtime::current_vcore();
+        runtime.vcores[vcore].timeout.load(Ordering::Relaxed)
+    }
+
+    /// Sets the time-out of the calls of the calling uthread, and tells what it was.
+    pub(crate) fn set_timeout(ticks: u64) -> u64 {
+        let (runtime, vcore) = Runtime::current_vcore();
+        runtime.vcores[vcore]
+            .timeout
+            .store(ticks, Ordering::Relaxed);
+        Runtime::running().timeout.swap(ticks, Ordering::Relaxed)
+    }
+
+    /// Prints and ends the process, from anywhere and without waiting. Tells whether the call that ends it was submitted.
+    #[cfg(feature = "guest")]
+    pub(crate) fn last_words(&'static self, vcore: usize, text: &[u8], status: u64) -> bool {
+        use atoll_abi::interface::{Request, request};
+        use atoll_call::NEVER;
+
+        if self.server_dead() {
+            self.enter_kernel().exit_without_server(vcore, status);
+            return true;
+        }
+        // The one that panicked may hold the lock.
+        let channel = self.channel(vcore, SERVER);
+        let submitted = channel.calls.try_with(|calls| {
+            let pieces = crate::printer::pieces(text);
+            if calls.has_reserved(pieces.len() + 1) {
+                for piece in pieces {
+                    calls.stage(piece, Waiter::Abandoned(None), NEVER, 0);
+                }
+            }
+            if !calls.has_reserved(1) {
+                return false;
+            }
+            let exit = request::Exit { status }.encode();
+            calls.stage(exit, Waiter::Abandoned(None), NEVER, 0);
+            channel.publish(calls).is_ok()
+        });
+        self.enter_kernel().ring_server();
+        submitted == Some(true)
+    }
+}

@@ -1,0 +1,111 @@
+//! What the runtime keeps of one vcore.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use atoll_abi::syscall::Completion;
+use atoll_call::NEVER;
+use atoll_channel::Endpoint;
+use zerocopy::FromZeros;
+
+use crate::channel::{Channel, MOST_OWN_CALLS};
+use crate::monitor::Monitor;
+use crate::printer::Printer;
+use crate::timers::{Alarm, Timers};
+use crate::uthread::Uthread;
+use crate::waiter::Effects;
+
+/// Completions that are taken from a ring together.
+pub(super) const BATCH: usize = 32;
+
+/// Credits of the channel to the server that are kept for an alarm and for giving the vcore back.
+const RESERVED: usize = MOST_OWN_CALLS;
+
+/// The vcore runs uthreads.
+pub(super) const STAYS: u8 = 0;
+/// It runs none, and is given back as soon as the services have answered its calls.
+pub(super) const LEAVES: u8 = 1;
+/// It runs none, and the server has the call by which it is given back.
+pub(super) const GIVEN_BACK: u8 = 2;
+
+/// Room for completions and what they set free, so that none of them allocates.
+pub(super) struct Scratch {
+    pub(super) batch: [Completion; BATCH],
+    pub(super) effects: Effects,
+}
+
+/// A vcore.
+pub(crate) struct Vcore {
+    /// To the server, then to the service of each port.
+    pub(super) channels: Box<[Channel]>,
+    pub(super) timers: Monitor<Timers>,
+    pub(super) printer: Monitor<Printer>,
+    /// Used by the vcore's loop only.
+    pub(super) scratch: spin::Mutex<Scratch>,
+    pub(super) alarm: spin::Mutex<Alarm>,
+    /// No call or timer of the vcore has an earlier deadline. Changed on the vcore only.
+    pub(super) earliest_deadline: AtomicU64,
+    /// Calls of the running uthread are not published until the batch that they belong to is whole.
+    pub(super) holding: AtomicBool,
+    /// Time-out of the calls of the running uthread, in ticks, or [`NEVER`].
+    pub(super) timeout: AtomicU64,
+    pub(super) running: spin::Mutex<Option<Arc<Uthread>>>,
+    /// [`STAYS`], [`LEAVES`] or [`GIVEN_BACK`].
+    pub(super) leaving: AtomicU8,
+}
+
+impl Vcore {
+    /// A vcore with a channel to its server and one to the service of each port.
+    pub(super) fn new(
+        server: Endpoint,
+        services: impl IntoIterator<Item = Endpoint>,
+        generation: u32,
+    ) -> Vcore {
+        let server = Channel::new(server, generation, RESERVED, true);
+        let services = services
+            .into_iter()
+            .map(|endpoint| Channel::new(endpoint, generation, 0, true));
+        let channels = core::iter::once(server).chain(services);
+        Vcore {
+            channels: channels.collect(),
+            timers: Monitor::new(Timers::default()),
+            printer: Monitor::new(Printer::default()),
+            scratch: spin::Mutex::new(Scratch {
+                batch: [Completion::new_zeroed(); BATCH],
+                effects: Effects::with_capacity(BATCH),
+            }),
+            alarm: spin::Mutex::new(Alarm::new()),
+            earliest_deadline: AtomicU64::new(NEVER),
+            holding: AtomicBool::new(false),
+            timeout: AtomicU64::new(NEVER),
+            running: spin::Mutex::new(None),
+            leaving: AtomicU8::new(STAYS),
+        }
+    }
+
+    /// Whether the vcore runs uthreads.
+    pub(super) fn stays(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst) == STAYS
+    }
+
+    /// Notes a deadline of a call or timer.
+    #[inline]
+    pub(super) fn note_deadline(&self, deadline: u64) {
+        if deadline < self.earliest_deadline.load(Ordering::Relaxed) {
+            self.earliest_deadline.store(deadline, Ordering::Relaxed);
+        }
+    }
+
+    /// Works out which deadline is the next one.
+    pub(super) fn update_earliest_deadline(&self) -> u64 {
+        let calls = self
+            .channels
+            .iter()
+            .map(|channel| channel.calls.with(|calls| calls.next_deadline()));
+        let timers = self.timers.with(|timers| timers.next());
+        let earliest = calls.fold(timers, u64::min);
+        self.earliest_deadline.store(earliest, Ordering::Relaxed);
+        earliest
+    }
+}

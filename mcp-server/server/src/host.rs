@@ -1,0 +1,362 @@
+//! The personality among the rings of its processes.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use atoll_abi::interface::Call;
+use atoll_abi::message::Payload;
+use atoll_abi::process::{FAULTED, ProcessId};
+use atoll_abi::syscall::{Completion, Syscall};
+use atoll_channel::{CAPACITY, Link, LinkError};
+use atoll_core::{Actions, BATCH, Event, Personality};
+use zerocopy::FromZeros;
+
+/// What the personality has done to the world, beside what goes through rings.
+pub trait Kernel {
+    /// Nanoseconds on a clock that never goes backwards.
+    fn now(&mut self) -> u64;
+
+    /// See [`Actions::start_vcore`].
+    fn start_vcore(&mut self, process: ProcessId, vcore: usize);
+
+    /// See [`Actions::stop_vcore`].
+    fn stop_vcore(&mut self, process: ProcessId, vcore: usize);
+
+    /// See [`Actions::wake_vcore`].
+    fn wake_vcore(&mut self, process: ProcessId, vcore: usize);
+
+    /// See [`Actions::publish_granted`].
+    fn publish_granted(&mut self, process: ProcessId, granted: u64);
+
+    /// See [`Actions::publish_many_core`].
+    fn publish_many_core(&mut self, process: ProcessId);
+
+    /// See [`Actions::print_line`].
+    fn print_line(&mut self, process: ProcessId, line: &str);
+
+    /// See [`Actions::process_ended`].
+    fn process_ended(&mut self, process: ProcessId, status: u64, max_granted: u32);
+}
+
+/// The personality, its rings, and the kernel.
+pub struct Host<L, K> {
+    personality: Personality,
+    world: World<L, K>,
+    calls: [Syscall; BATCH],
+}
+
+/// The link to a vcore.
+struct Vcore<L> {
+    link: L,
+    process: usize,
+    vcore: usize,
+    /// The process broke the ring while the personality acted, and is to be told.
+    broken: bool,
+}
+
+struct World<L, K> {
+    /// By process of the plan and vcore, in one row, so that a turn is one walk along it; of other clusters' processes there
+    /// are none.
+    vcores: Box<[Vcore<L>]>,
+    /// For each process of the plan, where its vcores are in the row.
+    places: Box<[Range<usize>]>,
+    kernel: K,
+    broken: bool,
+}
+
+impl<L, K> World<L, K> {
+    fn of_process(&mut self, process: usize) -> &mut [Vcore<L>] {
+        let place = self.places.get(process).cloned().unwrap_or(0..0);
+        self.vcores.get_mut(place).unwrap_or_default()
+    }
+}
+
+impl<L: Link, K: Kernel> Actions for World<L, K> {
+    fn complete(&mut self, process: ProcessId, vcore: usize, completions: &[Completion]) {
+        let Some(own) = self.of_process(usize::from(process.index)).get_mut(vcore) else {
+            return;
+        };
+        match own.link.send(Completion::as_messages(completions)) {
+            Ok(sent) if sent == completions.len() => {}
+            // There was room when the calls were taken.
+            Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
+                own.broken = true;
+                self.broken = true;
+            }
+        }
+    }
+
+    fn start_vcore(&mut self, process: ProcessId, vcore: usize) {
+        self.kernel.start_vcore(process, vcore);
+    }
+
+    fn stop_vcore(&mut self, process: ProcessId, vcore: usize) {
+        self.kernel.stop_vcore(process, vcore);
+    }
+
+    fn wake_vcore(&mut self, process: ProcessId, vcore: usize) {
+        self.kernel.wake_vcore(process, vcore);
+    }
+
+    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
+        self.kernel.publish_granted(process, granted);
+    }
+
+    fn publish_many_core(&mut self, process: ProcessId) {
+        self.kernel.publish_many_core(process);
+    }
+
+    fn print_line(&mut self, process: ProcessId, line: &str) {
+        self.kernel.print_line(process, line);
+    }
+
+    fn process_ended(&mut self, process: ProcessId, status: u64, max_granted: u32) {
+        self.kernel.process_ended(process, status, max_granted);
+    }
+}
+
+impl<L: Link, K: Kernel> Host<L, K> {
+    /// A personality with the links to the vcores of each process of the plan, in order; none for the processes of other
+    /// clusters.
+    pub fn new<V>(
+        personality: Personality,
+        processes: impl IntoIterator<Item = V>,
+        kernel: K,
+    ) -> Host<L, K>
+    where
+        V: IntoIterator<Item = L>,
+    {
+        let mut row = Vec::new();
+        let mut places = Vec::new();
+        for (process, links) in processes.into_iter().enumerate() {
+            let first = row.len();
+            row.extend(links.into_iter().enumerate().map(|(vcore, link)| Vcore {
+                link,
+                process,
+                vcore,
+                broken: false,
+            }));
+            places.push(first..row.len());
+        }
+        Host {
+            personality,
+            world: World {
+                vcores: row.into_boxed_slice(),
+                places: places.into_boxed_slice(),
+                kernel,
+                broken: false,
+            },
+            calls: [Syscall::new_zeroed(); BATCH],
+        }
+    }
+
+    /// The personality.
+    pub fn personality(&self) -> &Personality {
+        &self.personality
+    }
+
+    /// The kernel.
+    pub fn kernel(&mut self) -> &mut K {
+        &mut self.world.kernel
+    }
+
+    /// The links of a process, by vcore.
+    pub fn links(&self, process: usize) -> impl Iterator<Item = &L> {
+        let place = self.world.places.get(process).cloned().unwrap_or(0..0);
+        let vcores = self.world.vcores.get(place).unwrap_or_default();
+        vcores.iter().map(|vcore| &vcore.link)
+    }
+
+    /// Starts a process of the cluster, for the first time or again.
+    pub fn start(&mut self, process: ProcessId) {
+        self.connect(process);
+        self.tell(0, Event::Start { process });
+    }
+
+    /// Takes over a process that an earlier life of the server has started.
+    pub fn adopt(&mut self, process: ProcessId, granted: u64, many_core: bool) {
+        self.connect(process);
+        let event = Event::Adopt {
+            process,
+            granted,
+            many_core,
+        };
+        self.tell(0, event);
+        for vcore in (0..self.links(usize::from(process.index)).count())
+            .filter(|vcore| granted & 1 << vcore != 0)
+        {
+            // It learns that the server is back.
+            self.world.kernel.wake_vcore(process, vcore);
+        }
+    }
+
+    /// Begins the channels to a process anew, where the process is another one than before.
+    fn connect(&mut self, process: ProcessId) {
+        for own in self.world.of_process(usize::from(process.index)) {
+            if own.link.peer_changed() {
+                own.link.renew();
+            }
+        }
+    }
+
+    /// Begins the channels anew on which another life of a process has begun: it comes back to them only after it was
+    /// started.
+    fn meet(&mut self) {
+        for own in &mut self.world.vcores {
+            if own.link.peer_changed() && !own.link.peer_dead() {
+                own.link.renew();
+            }
+        }
+    }
+
+    /// A process of the cluster took a fault that no handler took; none of its vcores runs.
+    pub fn faulted(&mut self, process: usize) {
+        if let Some(process) = self.personality.process(process) {
+            let status = FAULTED;
+            self.tell(0, Event::Faulted { process, status });
+        }
+    }
+
+    fn tell(&mut self, now: u64, event: Event<'_>) {
+        self.personality.handle(now, event, &mut self.world);
+        while core::mem::take(&mut self.world.broken) {
+            for index in 0..self.world.places.len() {
+                let mut broken = false;
+                for vcore in self.world.of_process(index) {
+                    broken |= core::mem::take(&mut vcore.broken);
+                }
+                if broken && let Some(process) = self.personality.process(index) {
+                    let event = Event::BrokenRing { process };
+                    self.personality.handle(now, event, &mut self.world);
+                }
+            }
+        }
+    }
+
+    /// Does bounded work: alarms that are due, processes that have come back, and what each vcore sent. Tells whether there
+    /// was anything.
+    pub fn turn(&mut self) -> bool {
+        let mut worked = false;
+        self.meet();
+        if let Some(alarm) = self.personality.next_alarm() {
+            let now = self.world.kernel.now();
+            if now >= alarm {
+                self.tell(now, Event::Time);
+                worked = true;
+            }
+        }
+        self.take_calls() || worked
+    }
+
+    /// As [`Host::turn`], for calls only: a look at the time is not for free. A ring in which nothing is costs a few
+    /// instructions: most turns of a server that polls find all of them so.
+    #[inline]
+    pub fn take_calls(&mut self) -> bool {
+        let mut worked = false;
+        for place in 0..self.world.vcores.len() {
+            worked |= self.look_at(place);
+        }
+        if self.personality.dying() > 0 {
+            worked |= self.end_drained();
+        }
+        worked
+    }
+
+    /// Ends the dying processes whose rings are empty. Tells whether there was any work.
+    #[cold]
+    fn end_drained(&mut self) -> bool {
+        let mut worked = false;
+        for index in 0..self.world.places.len() {
+            let process = self.personality.process(index);
+            let dying = |process: &ProcessId| self.personality.is_dying(*process);
+            let Some(process) = process.filter(dying) else {
+                continue;
+            };
+            let place = self.world.places.get(index).cloned().unwrap_or(0..0);
+            let mut any = false;
+            for place in place {
+                any |= self.look_at(place);
+            }
+            if !any {
+                self.tell(0, Event::Drained { process });
+            }
+            worked = true;
+        }
+        worked
+    }
+
+    /// Takes what a vcore sent. Tells whether there was anything.
+    #[inline]
+    fn look_at(&mut self, place: usize) -> bool {
+        let own = self.world.vcores.get_mut(place);
+        own.is_some_and(|own| own.link.waiting()) && self.take_from(place)
+    }
+
+    /// Not inlined, so that a look at a ring in which nothing is stays short.
+    #[inline(never)]
+    fn take_from(&mut self, place: usize) -> bool {
+        let Some(own) = self.world.vcores.get_mut(place) else {
+            return false;
+        };
+        let vcore = own.vcore;
+        let Some(process) = self.personality.process(own.process) else {
+            return false;
+        };
+        let free = own.link.free();
+        let room = self.personality.room(process, vcore, free);
+        let Some(calls) = self.calls.get_mut(..room).filter(|it| !it.is_empty()) else {
+            return false;
+        };
+        match own.link.receive(Syscall::as_messages_mut(calls)) {
+            Ok(0) => false,
+            Ok(count) => {
+                let calls = calls.get(..count).unwrap_or_default();
+                // Only an alarm is set in relation to the time, which is not for free.
+                let alarm = calls.iter().any(|it| it.call == Call::SetAlarm as u16);
+                let now = if alarm { self.world.kernel.now() } else { 0 };
+                let event = Event::Calls {
+                    process,
+                    vcore,
+                    unread: CAPACITY - free.min(CAPACITY),
+                    calls,
+                };
+                self.personality.handle(now, event, &mut self.world);
+                if self.world.broken {
+                    self.tell(now, Event::Time);
+                }
+                true
+            }
+            // A process that is dying breaks nothing any more.
+            Err(_) if self.personality.is_dying(process) => false,
+            Err(_) => {
+                self.tell(0, Event::BrokenRing { process });
+                true
+            }
+        }
+    }
+
+    /// Arms every ring from which the personality would take something; whether the server may sleep until it is woken.
+    /// Then call [`Host::awake`].
+    pub fn may_sleep(&mut self) -> bool {
+        let mut may = true;
+        for own in &mut self.world.vcores {
+            let Some(process) = self.personality.process(own.process) else {
+                continue;
+            };
+            if !own.link.arm() {
+                // A vcore that does not take its completions stops only itself: what it sent waits.
+                let free = own.link.free();
+                may &= self.personality.room(process, own.vcore, free) == 0;
+            }
+        }
+        may
+    }
+
+    /// The server is awake.
+    pub fn awake(&mut self) {
+        for own in &mut self.world.vcores {
+            own.link.disarm();
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The loop of a server over fake links.
+
+use atoll_abi::interface::{Request, request};
+use atoll_abi::plan::Plan;
+use atoll_abi::process::{FAULTED, ProcessId};
+use atoll_abi::syscall::{Completion, Status, Syscall};
+use atoll_channel::CAPACITY;
+use atoll_core::{FAULT_STATUS, Personality};
+use atoll_server::{Host, Kernel};
+use atoll_test_support::link::FakeLink;
+
+/// A vcore makes a call.
+fn call(ring: &FakeLink, call: Syscall) {
+    ring.send_to_it(&Syscall {
+        generation: 1,
+        ..call
+    });
+}
+
+/// How the next call of a vcore ended.
+fn take(ring: &FakeLink) -> Option<Status> {
+    let completion: Completion = ring.take()?;
+    Some(Status::from_raw(completion.status))
+}
+
+#[derive(Default)]
+struct Events {
+    now: u64,
+    lines: Vec<String>,
+    woken: Vec<usize>,
+    ended: Vec<(u16, u64)>,
+}
+
+impl Kernel for Events {
+    fn now(&mut self) -> u64 {
+        self.now
+    }
+
+    fn start_vcore(&mut self, _: ProcessId, _: usize) {}
+
+    fn stop_vcore(&mut self, _: ProcessId, _: usize) {}
+
+    fn wake_vcore(&mut self, _: ProcessId, vcore: usize) {
+        self.woken.push(vcore);
+    }
+
+    fn publish_granted(&mut self, _: ProcessId, _: u64) {}
+
+    fn publish_many_core(&mut self, _: ProcessId) {}
+
+    fn print_line(&mut self, _: ProcessId, line: &str) {
+        self.lines.push(line.to_owned());
+    }
+
+    fn process_ended(&mut self, process: ProcessId, status: u64, _: u32) {
+        self.ended.push((process.index, status));
+    }
+}
+
+/// A server of one process with two vcores, started, and the vcores' rings.
+fn server() -> (Host<FakeLink, Events>, [FakeLink; 2]) {
+    let mut plan = Plan::empty();
+    plan.process_count = 1;
+    plan.processes[0].vcores = 2;
+    let rings = [FakeLink::default(), FakeLink::default()];
+    let personality = Personality::new(&plan, 0);
+    let mut host = Host::new(personality, [rings.clone()], Events::default());
+    host.start(ProcessId {
+        index: 0,
+        generation: 1,
+    });
+    (host, rings)
+}
+
+fn print(text: &[u8; 8]) -> Syscall {
+    request::Print {
+        text: [u64::from_le_bytes(*text), 0, 0, 0],
+        length: 8,
+    }
+    .encode()
+}
+
+fn exit() -> Syscall {
+    request::Exit { status: 5 }.encode()
+}
+
+#[test]
+fn calls_are_answered_in_the_turn_that_takes_them() {
+    let (mut host, [ring, _]) = server();
+    assert!(!host.turn());
+    call(&ring, print(b"hello..\n"));
+    call(&ring, request::BecomeMcp {}.encode());
+    assert!(!host.may_sleep());
+    assert!(host.turn() && !host.turn());
+    assert_eq!(host.kernel().lines, ["hello.."]);
+    assert_eq!([take(&ring), take(&ring)], [Some(Status::Done); 2]);
+    assert!(host.may_sleep() && ring.rings().armed);
+    host.awake();
+    assert!(!ring.rings().armed);
+}
+
+#[test]
+fn a_vcore_that_does_not_take_its_completions_is_not_listened_to() {
+    let (mut host, [ring, other]) = server();
+    for _ in 0..3 * CAPACITY {
+        call(&ring, print(b"flood..\n"));
+    }
+    while host.turn() {}
+    assert_eq!(ring.rings().outgoing.len(), CAPACITY);
+    assert!(host.may_sleep(), "the server does not wait for that vcore");
+    host.awake();
+    call(&other, print(b"other..\n"));
+    assert!(host.turn());
+    assert_eq!(take(&other), Some(Status::Done));
+    // It goes on when it takes them.
+    while take(&ring).is_some() {}
+    assert!(host.turn());
+}
+
+#[test]
+fn what_other_vcores_printed_before_an_exit_is_printed() {
+    let (mut host, [ring, other]) = server();
+    call(&ring, exit());
+    for _ in 0..CAPACITY {
+        call(&other, print(b"before.\n"));
+    }
+    while host.turn() {}
+    assert_eq!(host.kernel().lines.len(), CAPACITY);
+    assert_eq!(host.kernel().ended, [(0, 5)]);
+    assert!(host.personality().finished());
+}
+
+#[test]
+fn a_process_that_breaks_its_ring_ends() {
+    let (mut host, [ring, _]) = server();
+    ring.rings().broken = true;
+    while host.turn() {}
+    assert_eq!(host.kernel().ended, [(0, FAULT_STATUS)]);
+    assert!(host.may_sleep());
+}
+
+#[test]
+fn a_process_that_took_a_fault_ends() {
+    let (mut host, [ring, _]) = server();
+    call(&ring, print(b"last...."));
+    host.faulted(0);
+    host.faulted(7);
+    while host.turn() {}
+    assert_eq!(host.kernel().ended, [(0, FAULTED)]);
+    assert_eq!(host.kernel().lines, ["last...."]);
+}
+
+#[test]
+fn alarms_wake_their_vcore_in_time() {
+    let (mut host, [ring, _]) = server();
+    host.kernel().now = 100;
+    call(&ring, request::SetAlarm { nanoseconds: 50 }.encode());
+    assert!(host.turn());
+    assert_eq!(host.personality().next_alarm(), Some(150));
+    host.kernel().now = 149;
+    assert!(!host.turn());
+    host.kernel().now = 150;
+    assert!(host.turn() && !host.turn());
+    assert_eq!(host.kernel().woken, [0]);
+}
+
+#[test]
+fn a_process_that_starts_again_has_new_channels() {
+    let (mut host, [ring, other]) = server();
+    ring.rings().broken = true;
+    while host.turn() {}
+    for link in [&ring, &other] {
+        link.rings().changed = Some((true, 2));
+    }
+    host.start(ProcessId {
+        index: 0,
+        generation: 2,
+    });
+    ring.send_to_it(&Syscall {
+        generation: 2,
+        ..print(b"again..\n")
+    });
+    assert!(host.turn());
+    assert_eq!(take(&ring), Some(Status::Done));
+    assert!(!other.rings().broken && other.rings().changed.is_none());
+}
+
+#[test]
+fn a_process_that_comes_back_after_its_start_is_heard() {
+    let (mut host, [ring, other]) = server();
+    ring.rings().broken = true;
+    while host.turn() {}
+    for link in [&ring, &other] {
+        link.rings().changed = Some((false, 1));
+    }
+    host.start(ProcessId {
+        index: 0,
+        generation: 2,
+    });
+    assert!(!host.turn() && host.may_sleep());
+    host.awake();
+    // Its vcore 0 runs, and takes its side of all channels.
+    for link in [&ring, &other] {
+        link.rings().changed = Some((true, 2));
+    }
+    assert!(!host.may_sleep());
+    host.awake();
+    host.turn();
+    ring.send_to_it(&Syscall {
+        generation: 2,
+        ..print(b"again..\n")
+    });
+    assert!(host.turn());
+    assert_eq!(take(&ring), Some(Status::Done));
+    assert!(!host.turn() && host.may_sleep());
+}
+
+#[test]
+fn vcores_that_run_are_woken_when_the_server_is_back() {
+    let (mut host, _) = server();
+    let process = ProcessId {
+        index: 0,
+        generation: 2,
+    };
+    host.faulted(0);
+    while host.turn() {}
+    host.adopt(process, 0b10, true);
+    assert_eq!(host.kernel().woken, [1]);
+    assert_eq!(host.personality().process(0), Some(process));
+}
+
+#[test]
+fn a_vcore_that_takes_its_completions_and_calls_again_is_heard() {
+    let (mut host, [ring, _]) = server();
+    for _ in 0..CAPACITY {
+        call(&ring, print(b"full...\n"));
+    }
+    while host.turn() {}
+    assert_eq!(ring.rings().outgoing.len(), CAPACITY);
+    assert!(host.may_sleep());
+    assert!(ring.rings().armed, "a vcore without room is not heard");
+}

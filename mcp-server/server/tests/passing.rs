@@ -1,0 +1,142 @@
+//! Wake-ups that are passed on between two kernel instances.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+
+use atoll_abi::connection::WAKE_WORDS;
+use atoll_abi::plan::{Channel, Device, DoorbellKind, MAX_PROCESSES, NONE, Plan};
+use atoll_channel::WakeWords;
+use atoll_server::{Place, WakePassing};
+
+type Words = &'static [AtomicU64; WAKE_WORDS];
+
+/// The memory of the machine, by place; requests by cluster as well.
+#[derive(Default)]
+struct Memory(RefCell<HashMap<(u32, Key), Words>>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Requests(usize),
+    Page(usize, usize),
+}
+
+impl Memory {
+    fn words(&self, cluster: u32, place: Place) -> WakeWords {
+        let key = match place {
+            Place::Requests(component) => (cluster, Key::Requests(component)),
+            // A page is the same for both clusters.
+            Place::Page { channel, end } => (NONE, Key::Page(channel, end)),
+        };
+        let fresh = || &*Box::leak(Box::new([const { AtomicU64::new(0) }; WAKE_WORDS]));
+        WakeWords::of(self.0.borrow_mut().entry(key).or_insert_with(fresh))
+    }
+}
+
+/// Cluster 0 has a service on a device, and processes 0 and 1 of clusters 1 and 2 use it. All run on kernels of their own.
+fn plan() -> Plan {
+    let mut plan = Plan::empty();
+    plan.cluster_count = 3;
+    for (index, cluster) in plan.clusters.iter_mut().take(3).enumerate() {
+        cluster.instance = index as u32;
+        cluster.comparator = 10 + index as u32;
+    }
+    plan.clusters[2].comparator = NONE;
+    plan.device_count = 1;
+    plan.devices[0] = Device {
+        cluster: 0,
+        ..plan.devices[0]
+    };
+    plan.service_count = 1;
+    plan.process_count = 2;
+    for (index, process) in plan.processes.iter_mut().take(2).enumerate() {
+        process.cluster = index as u32 + 1;
+        process.vcores = 2;
+        process.services = 1;
+    }
+    plan.channel_count = 2;
+    for (index, channel) in plan.channels.iter_mut().take(2).enumerate() {
+        *channel = Channel {
+            clusters: [index as u32 + 1, 0],
+            doorbell: DoorbellKind::Hpet as u32,
+            ..*channel
+        };
+    }
+    plan
+}
+
+struct Machine {
+    memory: Memory,
+    passing: Vec<WakePassing>,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let memory = Memory::default();
+        let plan = plan();
+        let passing = (0..3)
+            .map(|cluster| WakePassing::new(&plan, cluster, |place| memory.words(cluster, place)))
+            .collect();
+        Machine { memory, passing }
+    }
+
+    /// What a server does in one turn: whether there was anything, comparators, and connections signalled.
+    fn pass(&mut self, cluster: usize) -> (bool, Vec<u32>, Vec<usize>) {
+        let (mut interrupts, mut signals) = (Vec::new(), Vec::new());
+        let any = self.passing[cluster].pass(
+            |comparator| interrupts.push(comparator),
+            |connection| signals.push(connection),
+        );
+        (any, interrupts, signals)
+    }
+
+    fn request(&self, cluster: u32, component: usize, connection: usize) {
+        self.memory
+            .words(cluster, Place::Requests(component))
+            .set(connection);
+    }
+}
+
+/// The connection of vcore 1 of process 0 to the service: connection 0 is that of the service to its driver.
+const CONNECTION: usize = 2;
+
+#[test]
+fn a_request_of_a_vcore_wakes_the_service_of_the_other_kernel() {
+    let mut machine = Machine::new();
+    assert!(!machine.passing[1].pending());
+    machine.request(1, 0, CONNECTION);
+    assert!(machine.passing[1].pending());
+    assert_eq!(machine.pass(1), (true, vec![10], vec![]));
+    assert!(machine.passing[0].pending() && !machine.passing[1].pending());
+    assert_eq!(machine.pass(0), (true, vec![], vec![CONNECTION]));
+    assert_eq!(machine.pass(0), (false, vec![], vec![]));
+}
+
+#[test]
+fn a_request_of_the_service_wakes_vcores_of_both_other_kernels() {
+    let mut machine = Machine::new();
+    for connection in [1, 2, 3] {
+        machine.request(0, MAX_PROCESSES, connection);
+    }
+    // Cluster 2 polls: its server is not interrupted.
+    assert_eq!(machine.pass(0), (true, vec![11], vec![]));
+    assert_eq!(machine.pass(1), (true, vec![], vec![1, 2]));
+    assert_eq!(machine.pass(2), (true, vec![], vec![3]));
+}
+
+#[test]
+fn bits_of_connections_that_are_none_of_the_writers_are_ignored() {
+    let mut machine = Machine::new();
+    // A process asks for the connection to the driver, one of another process, and one that does not exist.
+    for connection in [0, 3, 5, 511] {
+        machine.request(1, 0, connection);
+    }
+    assert_eq!(machine.pass(1), (false, vec![], vec![]));
+    // The server of cluster 2 names a connection of cluster 1.
+    let page = machine.memory.words(2, Place::Page { channel: 1, end: 0 });
+    page.set(1);
+    page.set(400);
+    assert_eq!(machine.pass(0), (false, vec![], vec![]));
+    page.set(3);
+    assert_eq!(machine.pass(0), (true, vec![], vec![3]));
+}

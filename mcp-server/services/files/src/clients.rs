@@ -1,0 +1,138 @@
+//! The clients: what each has open, and which of its blocks are being read into.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+use atoll_abi::connection::{Client as Side, Provider};
+use atoll_abi::handle::Handle;
+use atoll_abi::plan::Plan;
+use atoll_abi::syscall::Status;
+use atoll_abi::volume::VolumeFile;
+use atoll_call::Handles;
+
+/// Files that one client may have open.
+pub const FILES_PER_CLIENT: usize = 16;
+
+const BITS: u32 = u64::BITS;
+
+/// A client: a process, in one of its lives.
+pub(crate) struct Client {
+    /// Generation of the process, as its calls say; 0 before the first one.
+    generation: u32,
+    open: Handles<VolumeFile, FILES_PER_CLIENT>,
+    pool: u32,
+    blocks: u32,
+    /// A bit for each block of its pool into which the device may write.
+    in_use: Box<[u64]>,
+}
+
+impl Client {
+    fn new(pool: u32, blocks: u32) -> Client {
+        Client {
+            generation: 0,
+            open: Handles::new(0),
+            pool,
+            blocks,
+            in_use: vec![0; blocks.div_ceil(BITS) as usize].into_boxed_slice(),
+        }
+    }
+
+    /// The pool that its blocks are in.
+    pub(crate) fn pool(&self) -> u32 {
+        self.pool
+    }
+
+    /// Whether calls of a generation are its own. Those of a later life begin it: what the life before had open is closed.
+    /// `channel` is the generation of the ring that the call came by, which also grows when this service starts again, so
+    /// that handles of before are not valid.
+    #[inline]
+    pub(crate) fn admits(&mut self, generation: u32, channel: u32) -> bool {
+        if generation > self.generation {
+            self.generation = generation;
+            self.open = Handles::new(generation.wrapping_add(channel));
+        }
+        generation == self.generation
+    }
+
+    /// Closes everything.
+    pub(crate) fn close_all(&mut self) {
+        // A handle from before must not become valid again.
+        self.open.clear();
+    }
+
+    pub(crate) fn open(&mut self, file: VolumeFile) -> Result<Handle, Status> {
+        self.open.insert(file).ok_or(Status::Busy)
+    }
+
+    #[inline]
+    pub(crate) fn file(&self, handle: Handle) -> Result<VolumeFile, Status> {
+        self.open.get(handle).ok_or(Status::BadHandle)
+    }
+
+    pub(crate) fn close(&mut self, handle: Handle) -> Result<VolumeFile, Status> {
+        self.open.remove(handle).ok_or(Status::BadHandle)
+    }
+
+    pub(crate) fn open_files(&self) -> usize {
+        self.open.count()
+    }
+
+    /// Marks a block as read into.
+    ///
+    /// # Errors
+    /// [`Status::BadBlock`] where it is none of the client's, or is read into already.
+    pub(crate) fn take_block(&mut self, block: u32) -> Result<(), Status> {
+        let word = self
+            .in_use
+            .get_mut((block / BITS) as usize)
+            .filter(|_| block < self.blocks)
+            .ok_or(Status::BadBlock)?;
+        let bit = 1 << (block % BITS);
+        if *word & bit != 0 {
+            return Err(Status::BadBlock);
+        }
+        *word |= bit;
+        Ok(())
+    }
+
+    /// The device does not write a block any more.
+    pub(crate) fn give_back_block(&mut self, block: u32) {
+        if let Some(word) = self.in_use.get_mut((block / BITS) as usize) {
+            debug_assert!(*word & 1 << (block % BITS) != 0, "block {block} was free");
+            *word &= !(1 << (block % BITS));
+        }
+    }
+
+    /// The device writes no block any more.
+    pub(crate) fn take_blocks_back(&mut self) {
+        self.in_use.fill(0);
+    }
+
+    pub(crate) fn blocks_in_use(&self) -> usize {
+        let bits = self.in_use.iter().map(|word| word.count_ones() as usize);
+        bits.sum()
+    }
+}
+
+/// The clients that the plan gives a service, with, for each ring in order, whose it is.
+pub(crate) fn clients_of(plan: &Plan, service: usize) -> (Box<[Client]>, Box<[usize]>) {
+    let mut processes = alloc::vec::Vec::new();
+    let mut owners = alloc::vec::Vec::new();
+    for connection in plan.clients_of(Provider::Service(service)) {
+        let Side::Vcore { process, .. } = connection.client else {
+            continue;
+        };
+        let known = processes.iter().position(|known| *known == process);
+        owners.push(known.unwrap_or(processes.len()));
+        if known.is_none() {
+            processes.push(process);
+        }
+    }
+    let client = |process: usize| {
+        let pool = plan.processes().get(process).map_or(0, |it| it.pool);
+        let blocks = plan.pools().get(pool as usize).map_or(0, |it| it.blocks);
+        Client::new(pool, blocks)
+    };
+    let clients = processes.into_iter().map(client).collect();
+    (clients, owners.into_boxed_slice())
+}

@@ -1,0 +1,153 @@
+//! The life of a service on seL4.
+
+#![allow(unsafe_code)]
+
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::connection::{Connection, Provider};
+use atoll_abi::layout::{self, SERVICE_BLOCKS, entry, request, slot};
+use atoll_abi::plan::Plan;
+use atoll_call::Service;
+use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
+use atoll_component::{report, wait};
+use sel4::cap;
+
+use crate::host::{Host, Memory};
+
+/// How the other side of a connection is woken.
+pub enum Bell {
+    /// By a notification of the same kernel instance.
+    Notification(cap::Notification),
+    /// By the server: the connection's bit in the wake requests, and one signal.
+    Server(WakeWords, usize),
+}
+
+impl Doorbell for Bell {
+    fn ring(&mut self) {
+        match self {
+            Bell::Notification(notification) => notification.signal(),
+            Bell::Server(requests, connection) => {
+                requests.set(*connection);
+                cap::Notification::from_bits(slot::SERVER_NOTIFICATION).signal();
+            }
+        }
+    }
+}
+
+/// The service's own pool of blocks.
+pub struct Pool(());
+
+impl Memory for Pool {
+    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        assert!((index as usize) < SERVICE_BLOCKS);
+        let block = (layout::SERVICE_POOL + index as usize * BLOCK_SIZE) as *const u8;
+        for (offset, byte) in into.iter_mut().enumerate() {
+            // SAFETY: the root task mapped the pool there, `SERVICE_BLOCKS` blocks, and the offset lies in the block.
+            // Volatile, because the device writes it.
+            *byte = unsafe { block.add(offset).read_volatile() };
+        }
+    }
+}
+
+type Link = EndpointLink<Bell>;
+
+/// The links to the clients, and the one to the driver. Made once.
+fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
+    static MADE: AtomicBool = AtomicBool::new(false);
+    assert!(
+        !MADE.swap(true, Ordering::Relaxed),
+        "a service has one set of links"
+    );
+    let attach = |window: usize, side: Side| {
+        // SAFETY: the root task mapped a zeroed window there for each of this service's connections in the plan, which is
+        // what the two callers below name, and leaves it. Each is attached once: this function runs once.
+        unsafe { Endpoint::attach_next(window as *mut u8, side) }
+    };
+    let bell = |connection: &Connection| {
+        if !plan.crosses_kernels(connection) {
+            let slot = slot::CONNECTION_NOTIFICATIONS + connection.slot as u64;
+            return Bell::Notification(cap::Notification::from_bits(slot));
+        }
+        // SAFETY: the root task mapped a page there for a service with a connection that crosses kernels; nothing else
+        // uses it but wake words, on this side and the server's.
+        let requests = unsafe { WakeWords::attach(layout::WAKE_REQUESTS as *mut u8) };
+        Bell::Server(requests, connection.number)
+    };
+    let clients = plan
+        .clients_of(Provider::Service(service))
+        .map(|connection| {
+            let window = layout::client_window(connection.slot);
+            Link::new(attach(window, Side::Second), bell(&connection))
+        })
+        .collect();
+    let driver = Bell::Notification(cap::Notification::from_bits(slot::PEER_NOTIFICATION));
+    let driver = Link::new(attach(layout::DRIVER_WINDOW, Side::First), driver);
+    (clients, driver)
+}
+
+/// Whether a vcore runs on the service's core: while the service polls there, the vcore does not run.
+fn shares_core(plan: &Plan, service: usize) -> bool {
+    let own = &plan.services()[service];
+    plan.processes().iter().any(|process| {
+        let cores = process.cores.iter().take(process.vcores as usize);
+        plan.instance_of(process.cluster) == plan.instance_of(own.cluster)
+            && cores.into_iter().any(|core| *core == own.core)
+    })
+}
+
+/// The processor's time stamp counter.
+fn ticks() -> u64 {
+    // SAFETY: reads a counter; every user program may.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// Enters the kernel as often as blocking and being woken does, once on each side, and changes nothing.
+fn like_blocking() {
+    for _ in 0..2 {
+        sel4::yield_now();
+    }
+}
+
+/// The whole life of a service, which is entered with a number of [`entry`]. `make` makes it from the plan and its index.
+///
+/// # Panics
+/// Where the root task mapped no plan of this version.
+pub fn run<S: Service>(number: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
+    let (index, again) = (entry::index(number), entry::restarts(number) > 0);
+    let plan = atoll_component::plan().expect("the root task maps a plan of this version");
+    let (mut clients, mut driver) = links(&plan, index);
+    if again {
+        clients.iter_mut().for_each(Link::ring);
+        driver.ring();
+    }
+    let service = make(&plan, index);
+    let polls = !shares_core(&plan, index);
+    // They grow with each life of this service, so that handles of an earlier one are not valid.
+    let generations: Vec<u32> = clients.iter().map(|it| it.endpoint.generation()).collect();
+    let mut host = Host::new(service, clients, Some(driver), Pool(()));
+    host.start(generations);
+    report(request::READY, &[]);
+    let budget = match polls {
+        // Turns without work before it arms its rings and blocks.
+        true => budget::calibrate(ticks, like_blocking, || !host.turn()),
+        false => 0,
+    };
+    let mut idle = 0;
+    loop {
+        if host.turn() {
+            idle = 0;
+            continue;
+        }
+        idle += 1;
+        if idle < budget {
+            core::hint::spin_loop();
+            continue;
+        }
+        if host.may_sleep() {
+            host.awake(wait());
+        }
+        idle = 0;
+    }
+}

@@ -1,0 +1,396 @@
+//! A service among its rings.
+
+use alloc::boxed::Box;
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::service_badge;
+use atoll_abi::message::{Message, Payload};
+use atoll_abi::syscall::{Completion, Syscall};
+use atoll_call::{Actions, Attention, BATCH, Event, Loss, Service};
+use atoll_channel::{Link, LinkError};
+use zerocopy::FromZeros;
+
+/// Memory of a service that a device writes.
+pub trait Memory {
+    /// Copies a block of the service's own pool.
+    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]);
+}
+
+/// A service and its rings.
+pub struct Host<S, L, M> {
+    service: S,
+    links: Links<L, M>,
+    attention: Attention,
+    calls: [Syscall; BATCH],
+    completions: [Completion; BATCH],
+}
+
+/// What the service acts on.
+struct Links<L, M> {
+    clients: Box<[Client<L>]>,
+    upstream: Option<Upstream<L>>,
+    memory: M,
+    /// A client broke its ring while the service acted.
+    broken: bool,
+}
+
+struct Client<L> {
+    link: L,
+    state: Connection,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    Open,
+    /// The peer broke the ring, which the service has to be told.
+    Broken,
+    /// The peer is dead, or broke the ring, until it comes back.
+    Lost,
+}
+
+struct Upstream<L> {
+    link: L,
+    state: Connection,
+    /// It broke the protocol, and may still write to the blocks that it has.
+    faulty: bool,
+}
+
+impl<L: Link, M: Memory> Actions for Links<L, M> {
+    fn complete(&mut self, ring: usize, completions: &[Completion]) {
+        let Some(client) = self.clients.get_mut(ring) else {
+            return;
+        };
+        if client.state != Connection::Open {
+            return;
+        }
+        match client.link.send(Completion::as_messages(completions)) {
+            Ok(sent) if sent == completions.len() => {}
+            // There was room when the calls were taken.
+            Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
+                client.state = Connection::Broken;
+                self.broken = true;
+            }
+        }
+    }
+
+    fn call(&mut self, calls: &[Message]) {
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        if upstream.state == Connection::Open && upstream.link.send(calls) != Ok(calls.len()) {
+            upstream.state = Connection::Broken;
+        }
+    }
+
+    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        self.memory.read_block(index, into);
+    }
+}
+
+impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
+    /// A service with the links to its clients, in order, and the one to the component that it uses.
+    pub fn new(
+        service: S,
+        clients: impl IntoIterator<Item = L>,
+        upstream: Option<L>,
+        memory: M,
+    ) -> Self {
+        let open = |link| Client {
+            link,
+            state: Connection::Open,
+        };
+        let clients: Box<[Client<L>]> = clients.into_iter().map(open).collect();
+        Host {
+            service,
+            attention: Attention::new(clients.len()),
+            links: Links {
+                clients,
+                upstream: upstream.map(|link| Upstream {
+                    // One that is dead when the service starts is not asked until it is back.
+                    state: match link.peer_dead() {
+                        true => Connection::Lost,
+                        false => Connection::Open,
+                    },
+                    link,
+                    faulty: false,
+                }),
+                memory,
+                broken: false,
+            },
+            calls: [Syscall::new_zeroed(); BATCH],
+            completions: [Completion::new_zeroed(); BATCH],
+        }
+    }
+
+    /// The service.
+    pub fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// The links to the clients, and then the one to the upstream.
+    pub fn links(&self) -> impl Iterator<Item = &L> {
+        let upstream = self.links.upstream.iter().map(|upstream| &upstream.link);
+        let clients = self.links.clients.iter().map(|client| &client.link);
+        clients.chain(upstream)
+    }
+
+    /// Starts the service. `generations` are those of the clients' channels, where they are not 0.
+    pub fn start(&mut self, generations: impl IntoIterator<Item = u32>) {
+        for (ring, generation) in generations.into_iter().enumerate() {
+            self.tell(Event::ClientConnected { ring, generation });
+        }
+        self.tell(Event::Start);
+        let dead = |upstream: &Upstream<L>| upstream.state == Connection::Lost;
+        if self.links.upstream.as_ref().is_some_and(dead) {
+            self.tell(Event::UpstreamLost(Loss::Death));
+        }
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        self.service.handle(event, &mut self.links);
+        self.settle();
+    }
+
+    /// Does about rings that were found broken while the service acted what is done about every broken ring.
+    fn settle(&mut self) {
+        while core::mem::take(&mut self.links.broken) {
+            for ring in 0..self.links.clients.len() {
+                if self.state(ring) == Connection::Broken {
+                    self.lose(ring);
+                }
+            }
+        }
+        let broken = |upstream: &&mut Upstream<L>| upstream.state == Connection::Broken;
+        if let Some(upstream) = self.links.upstream.as_mut().filter(broken) {
+            upstream.state = Connection::Lost;
+            upstream.faulty = true;
+            upstream.link.close();
+            let event = Event::UpstreamLost(Loss::Fault);
+            self.service.handle(event, &mut self.links);
+            self.settle();
+        }
+    }
+
+    fn state(&self, ring: usize) -> Connection {
+        let client = self.links.clients.get(ring);
+        client.map_or(Connection::Lost, |client| client.state)
+    }
+
+    /// Gives up a client that broke its ring.
+    fn lose(&mut self, ring: usize) {
+        if let Some(client) = self.links.clients.get_mut(ring) {
+            client.state = Connection::Lost;
+            client.link.close();
+        }
+        self.attention.armed(ring);
+        self.service
+            .handle(Event::ClientLost { ring }, &mut self.links);
+    }
+
+    /// Does bounded work: takes what the upstream and each watched client sent. Tells whether there was anything.
+    pub fn turn(&mut self) -> bool {
+        let mut worked = self.look_at_upstream();
+        let mut next = self.attention.next_watched(0);
+        while let Some(ring) = next {
+            worked |= self.look_at(ring);
+            next = self.attention.next_watched(ring + 1);
+        }
+        if let Some(ring) = self.attention.rotate()
+            && let Some(client) = self.links.clients.get_mut(ring)
+        {
+            let open = client.state == Connection::Open;
+            if client.link.peer_changed() || open && client.link.waiting() {
+                client.link.disarm();
+                self.attention.watch(ring);
+                worked = true;
+            }
+        }
+        worked
+    }
+
+    fn look_at_upstream(&mut self) -> bool {
+        let Some(upstream) = &mut self.links.upstream else {
+            return false;
+        };
+        if upstream.link.peer_changed() {
+            // The death of one that broke the protocol is news: its blocks are quiet now.
+            let faulty = core::mem::take(&mut upstream.faulty);
+            let known = upstream.state == Connection::Lost && !faulty;
+            let back = upstream.link.renew().is_some();
+            upstream.state = if back {
+                Connection::Open
+            } else {
+                Connection::Lost
+            };
+            if !known {
+                self.tell(Event::UpstreamLost(Loss::Death));
+            }
+            if back {
+                self.tell(Event::UpstreamConnected);
+            }
+            return true;
+        }
+        if upstream.state != Connection::Open || !upstream.link.waiting() {
+            return false;
+        }
+        self.take_completions()
+    }
+
+    /// Not inlined, so that a look at a ring in which nothing is stays short.
+    #[inline(never)]
+    fn take_completions(&mut self) -> bool {
+        let Some(upstream) = &mut self.links.upstream else {
+            return false;
+        };
+        let into = Completion::as_messages_mut(&mut self.completions);
+        match upstream.link.receive(into) {
+            Ok(0) => return false,
+            Ok(count) => {
+                let completions = self.completions.get(..count).unwrap_or_default();
+                let event = Event::Completions(completions);
+                self.service.handle(event, &mut self.links);
+            }
+            Err(_) => upstream.state = Connection::Broken,
+        }
+        self.settle();
+        true
+    }
+
+    /// Begins anew with the next client on a ring, when nothing of the one before is under way any more. Tells whether it
+    /// has. What the next one sends waits in the ring until then.
+    fn reconnect(&mut self, ring: usize) -> bool {
+        if !self.service.is_quiet(ring) {
+            return false;
+        }
+        let Some(client) = self.links.clients.get_mut(ring) else {
+            return false;
+        };
+        match client.link.renew() {
+            Some(generation) => {
+                client.state = Connection::Open;
+                self.tell(Event::ClientConnected { ring, generation });
+            }
+            None => self.attention.armed(ring),
+        }
+        true
+    }
+
+    #[inline]
+    fn look_at(&mut self, ring: usize) -> bool {
+        let Some(client) = self.links.clients.get_mut(ring) else {
+            return false;
+        };
+        if client.link.peer_changed() {
+            let known = client.state == Connection::Lost;
+            client.state = Connection::Lost;
+            if !known {
+                self.tell(Event::ClientLost { ring });
+            }
+            return self.reconnect(ring) || !known;
+        }
+        if client.state == Connection::Lost {
+            self.attention.armed(ring);
+            return false;
+        }
+        if !client.link.waiting() {
+            if self.attention.turn(ring, false) && client.link.arm() {
+                self.attention.armed(ring);
+            }
+            return false;
+        }
+        self.take_calls(ring)
+    }
+
+    /// Not inlined, so that a look at a ring in which nothing is stays short.
+    #[inline(never)]
+    fn take_calls(&mut self, ring: usize) -> bool {
+        let Some(client) = self.links.clients.get_mut(ring) else {
+            return false;
+        };
+        let room = self.service.room(ring, client.link.free());
+        let Some(calls) = self.calls.get_mut(..room).filter(|it| !it.is_empty()) else {
+            return false;
+        };
+        match client.link.receive(Syscall::as_messages_mut(calls)) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.attention.turn(ring, true);
+                let calls = self.calls.get(..count).unwrap_or_default();
+                let event = Event::Calls { ring, calls };
+                self.service.handle(event, &mut self.links);
+                self.settle();
+                true
+            }
+            Err(_) => {
+                client.state = Connection::Broken;
+                self.links.broken = true;
+                self.settle();
+                true
+            }
+        }
+    }
+
+    /// Arms every ring from which the service would take something; whether it may sleep until it is woken. Then call
+    /// [`Host::awake`].
+    pub fn may_sleep(&mut self) -> bool {
+        let mut next = self.attention.next_watched(0);
+        while let Some(ring) = next {
+            next = self.attention.next_watched(ring + 1);
+            let Some(client) = self.links.clients.get_mut(ring) else {
+                continue;
+            };
+            // A client without room gets some when the upstream answers, or when it takes its completions, of which it
+            // is the one to suffer.
+            if client.link.peer_changed() {
+                // The next client waits until nothing of the one before is under way, which the upstream tells.
+                if self.service.is_quiet(ring) {
+                    return false;
+                }
+                continue;
+            }
+            if client.link.arm() {
+                self.attention.armed(ring);
+            } else if self.service.room(ring, client.link.free()) > 0 {
+                return false;
+            }
+        }
+        match &mut self.links.upstream {
+            // Its return is told by its doorbell, whether or not the ring is armed.
+            Some(upstream) if upstream.state == Connection::Open => upstream.link.arm(),
+            Some(upstream) => !upstream.link.peer_changed(),
+            None => true,
+        }
+    }
+
+    /// The service is awake, woken by those whose [badges](service_badge) are given: their rings are watched.
+    pub fn awake(&mut self, badges: u64) {
+        if let Some(upstream) = &mut self.links.upstream {
+            upstream.link.disarm();
+        }
+        let mut bits = badges & !service_badge::DRIVER;
+        while bits != 0 {
+            let first = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            let rings = self.links.clients.iter_mut().enumerate().skip(first);
+            for (ring, client) in rings.step_by(service_badge::CLIENT_BITS) {
+                client.link.disarm();
+                if client.state == Connection::Open || client.link.peer_changed() {
+                    self.attention.watch(ring);
+                }
+            }
+        }
+    }
+
+    /// Whether messages of a ring are taken at the moment, by its number among [`Host::links`]: for those who check that no
+    /// message is left lying.
+    pub fn listens(&self, number: usize, free: usize) -> bool {
+        match self.links.clients.get(number) {
+            Some(client) => client.state == Connection::Open && self.service.room(number, free) > 0,
+            None => self
+                .links
+                .upstream
+                .as_ref()
+                .is_some_and(|upstream| upstream.state == Connection::Open),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Builds a driver: a component with its device's registers, its interrupt, and memory for DMA.
+
+use alloc::format;
+
+use atoll_abi::layout::{self, DMA_PAGES, PAGE_SIZE, PLAN_PAGES, badge, entry, slot};
+use atoll_abi::plan::{DEVICE_VECTOR, DeviceKind, ECAM_BASE};
+use atoll_pci::{ConfigurationSpace, Function};
+use sel4::{CapRights, VmAttributes, cap};
+use zerocopy::IntoBytes;
+
+use crate::authority::Authority;
+use crate::children::Context;
+use crate::component::{Component, ThreadPlan, priority};
+use crate::interrupts;
+use crate::mapped_page::MappedPage;
+
+struct Configuration<'a>(&'a MappedPage);
+
+impl ConfigurationSpace for Configuration<'_> {
+    fn read32(&self, offset: u16) -> u32 {
+        self.0.read_u32(usize::from(offset))
+    }
+
+    fn write32(&mut self, offset: u16, value: u32) {
+        self.0.write_u32(usize::from(offset), value);
+    }
+}
+
+/// A built driver.
+pub struct Driver {
+    /// Its device's index in the plan.
+    pub device: usize,
+    /// Its address space and capabilities.
+    pub component: Component<'static>,
+    /// Its thread.
+    pub thread: cap::Tcb,
+    /// The notification that wakes it.
+    pub notification: cap::Notification,
+}
+
+impl Driver {
+    /// Builds the driver of a device: everything but its connection to its client.
+    pub fn build(authority: &mut Authority, context: &Context<'_>, index: usize) -> Driver {
+        let plan = context.plan;
+        let device = &plan.devices[index];
+        assert_eq!(
+            device.kind,
+            DeviceKind::VirtioBlk as u32,
+            "the plan's devices are block devices"
+        );
+        let holder = format!("driver:{}", device.name);
+        let mut component = Component::new(authority, holder, context.image("virtio-blk"));
+        component.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
+        map_registers(authority, context, index, &mut component);
+        let (pages, dma) = authority.contiguous_pages(DMA_PAGES, &component.holder);
+        for (page, offset) in pages.iter().zip((0..).step_by(PAGE_SIZE)) {
+            component.map(
+                authority,
+                *page,
+                layout::DMA + offset,
+                CapRights::read_write(),
+                VmAttributes::DEFAULT,
+            );
+        }
+        let notification = authority.notification();
+        let handler = interrupts::handler(
+            authority,
+            DEVICE_VECTOR + index as u64,
+            device.pci_address,
+            notification,
+        );
+        let sender = badge::DRIVER + index as u64;
+        component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);
+        component.give(
+            slot::OWN_NOTIFICATION,
+            notification,
+            CapRights::read_only(),
+            0,
+        );
+        component.give_whole(slot::INTERRUPT, handler);
+        let thread = component.thread(
+            authority,
+            ThreadPlan {
+                number: 0,
+                core: device.core,
+                priority: priority::DRIVER,
+                fault_slot: slot::ROOT_TASK,
+                arguments: [entry::number(index, 0), dma],
+            },
+        );
+        Driver {
+            device: index,
+            component,
+            thread,
+            notification,
+        }
+    }
+}
+
+/// Maps the configuration page of a device and its memory BARs.
+fn map_registers(
+    authority: &mut Authority,
+    context: &Context<'_>,
+    index: usize,
+    component: &mut Component<'_>,
+) {
+    let device = &context.plan.devices[index];
+    let configuration = ECAM_BASE + (u64::from(device.pci_address) << 12);
+    let page = authority.device_page(configuration, &component.holder);
+    let bars = authority.with_page(page, VmAttributes::UNCACHEABLE, |mapped| {
+        let mut function = Function::new(Configuration(mapped)).unwrap_or_else(|error| {
+            panic!(
+                "device {}: {error:?} (QEMU: -device ...,addr=...)",
+                device.name
+            )
+        });
+        function
+            .bars()
+            .unwrap_or_else(|error| panic!("device {}: {error:?}", device.name))
+    });
+    component.map(
+        authority,
+        page,
+        layout::DEVICE_CONFIGURATION,
+        CapRights::read_write(),
+        VmAttributes::UNCACHEABLE,
+    );
+    for (number, bar) in bars.iter().enumerate() {
+        let Some(bar) = bar.as_ref().filter(|bar| bar.is_memory()) else {
+            continue;
+        };
+        let size = (bar.size as usize).min(16 * PAGE_SIZE);
+        for offset in (0..size).step_by(PAGE_SIZE) {
+            let page = authority.device_page(bar.address + offset as u64, &component.holder);
+            let address = layout::DEVICE_BARS + number * layout::DEVICE_BAR_STRIDE + offset;
+            component.map(
+                authority,
+                page,
+                address,
+                CapRights::read_write(),
+                VmAttributes::UNCACHEABLE,
+            );
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where each side of a connection has its window, how it is woken, and where it has the notification of the other side.
+
+use atoll_abi::connection::{Client, Connection, Provider};
+use atoll_abi::layout::{self, service_badge, slot};
+use atoll_abi::plan::Plan;
+
+/// One side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The address of the connection's window in this component.
+    pub window: usize,
+    /// The badge with which this component's notification is signalled for this connection.
+    pub badge: u64,
+    /// The slot in which this component has the notification of the other side, where one instance runs both.
+    pub peer_slot: u64,
+}
+
+/// Both sides of a connection: the client, then the provider. `None` where the client is a vcore of a process that may not
+/// use the service.
+pub fn ends(plan: &Plan, connection: &Connection) -> Option<[End; 2]> {
+    let client = match (connection.client, connection.provider) {
+        (Client::Vcore { process, vcore }, Provider::Service(service)) => {
+            let port = plan.processes().get(process)?.port(service)?;
+            End {
+                window: layout::port_window(port, vcore),
+                // The server's `start_vcore` says why the badge is the slot's number.
+                badge: slot::VCORE_NOTIFICATIONS + vcore as u64,
+                peer_slot: slot::port_notification(port, vcore),
+            }
+        }
+        (Client::Vcore { .. }, Provider::Driver(_)) => return None,
+        (Client::Service(_), _) => End {
+            window: layout::DRIVER_WINDOW,
+            badge: service_badge::DRIVER,
+            peer_slot: slot::PEER_NOTIFICATION,
+        },
+    };
+    let window = layout::client_window(connection.slot);
+    let provider = match connection.provider {
+        Provider::Service(_) => End {
+            window,
+            badge: service_badge::client(connection.slot),
+            peer_slot: slot::CONNECTION_NOTIFICATIONS + connection.slot as u64,
+        },
+        Provider::Driver(_) => End {
+            window,
+            badge: 0,
+            peer_slot: slot::PEER_NOTIFICATION,
+        },
+    };
+    Some([client, provider])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two services, each on a device of its own; a process of two vcores that may use the second one only.
+    fn plan() -> Plan {
+        let mut plan = Plan::empty();
+        plan.device_count = 2;
+        plan.service_count = 2;
+        plan.services[1].device = 1;
+        plan.process_count = 1;
+        plan.processes[0].vcores = 2;
+        plan.processes[0].services = 0b10;
+        plan
+    }
+
+    #[test]
+    fn each_side_is_where_the_layout_says() {
+        let plan = plan();
+        let found: [[End; 2]; 4] = {
+            let mut all = plan.connections().map(|it| ends(&plan, &it).unwrap());
+            core::array::from_fn(|_| all.next().unwrap())
+        };
+        for [service, driver] in &found[..2] {
+            assert_eq!(service.window, layout::DRIVER_WINDOW);
+            assert_eq!(service.badge, service_badge::DRIVER);
+            assert_eq!(service.peer_slot, slot::PEER_NOTIFICATION);
+            assert_eq!(driver.window, layout::client_window(0));
+            assert_eq!(driver.badge, 0);
+            assert_eq!(driver.peer_slot, slot::PEER_NOTIFICATION);
+        }
+        // Both vcores use port 0, because the process has no connection to the first service.
+        for (vcore, [client, service]) in found[2..].iter().enumerate() {
+            assert_eq!(client.window, layout::port_window(0, vcore));
+            assert_eq!(client.badge, slot::VCORE_NOTIFICATIONS + vcore as u64);
+            assert_eq!(client.peer_slot, slot::port_notification(0, vcore));
+            assert_eq!(service.window, layout::client_window(vcore));
+            assert_eq!(service.badge, service_badge::client(vcore));
+            let expected = slot::CONNECTION_NOTIFICATIONS + vcore as u64;
+            assert_eq!(service.peer_slot, expected);
+        }
+    }
+
+    #[test]
+    fn a_process_has_no_end_at_a_service_that_it_may_not_use() {
+        let mut plan = plan();
+        let connection = plan.connections().last().unwrap();
+        plan.processes[0].services = 0b01;
+        assert_eq!(ends(&plan, &connection), None);
+    }
+}

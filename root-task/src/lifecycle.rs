@@ -1,0 +1,318 @@
+//! What is done when a component dies: in which order the others learn of it, and whether it is started again.
+//!
+//! A client that learns that its service is gone takes back the blocks that it lent, so no device may write them any more.
+//! Therefore a device is quiet before its service's clients learn: its driver resets it and answers, or, where the driver is
+//! dead, a new life of the driver resets it first of all. A component is started again as often as the plan allows; then it
+//! stays down. A server that stays down takes the services of its cluster with it, because it passed on their wake-ups
+//! between kernels.
+//!
+//! This decides and touches nothing; the supervisor takes the [`Step`]s, in their order.
+
+use alloc::vec::Vec;
+
+use atoll_abi::plan::{MAX_CLUSTERS, MAX_DEVICES, MAX_PROCESSES, MAX_SERVICES, Plan};
+
+use crate::history::History;
+
+/// A component that can die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Child {
+    /// The server of a cluster.
+    Server(usize),
+    /// A service.
+    Service(usize),
+    /// The driver of a device.
+    Driver(usize),
+    /// A process.
+    Process(usize),
+}
+
+/// What the supervisor has to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Suspend it.
+    Suspend(Child),
+    /// Announce to its driver that a service is gone.
+    TellDriver(usize),
+    /// Announce to its clients that a service is gone.
+    TellClients(usize),
+    /// Announce to the vcores of a cluster's processes that the server is gone.
+    TellVcores(usize),
+    /// Announce to its service that the driver of a device is gone.
+    TellService(usize),
+    /// Start it again, in its next generation, with its memory as it was at first.
+    Start(Child),
+    /// Start the driver of a device only to have it reset the device.
+    Quiesce(usize),
+    /// Report that it stays down, after so many restarts.
+    Down(Child, u32),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Device {
+    /// Its driver serves it, or sets it up.
+    #[default]
+    InUse,
+    /// Its driver is to reset it and say so: it has learnt that its service is gone, or starts.
+    Stopping,
+    /// It writes nothing, and its driver has done what it can: it waits to be started again.
+    Quiet,
+    /// Its driver stays down, and was started only to reset it.
+    Resetting,
+    /// Its driver stays down, and it writes nothing.
+    Gone,
+    /// It has no driver, and could not be reset: it may still write.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Life {
+    #[default]
+    Alive,
+    /// Dead, and the others do not know yet.
+    Dead,
+    /// It is not started again.
+    Down,
+}
+
+/// Which components live, and how often each was started again.
+#[derive(Debug)]
+pub struct Lifecycle<'a> {
+    plan: &'a Plan,
+    servers: [Life; MAX_CLUSTERS],
+    services: [Life; MAX_SERVICES],
+    devices: [Device; MAX_DEVICES],
+    /// Servers, services, drivers, processes.
+    histories: Vec<History>,
+}
+
+impl<'a> Lifecycle<'a> {
+    /// All are alive.
+    pub fn new(plan: &'a Plan) -> Lifecycle<'a> {
+        let clusters = plan.clusters.iter().map(|it| it.restart);
+        let services = plan.services.iter().map(|it| it.restart);
+        let devices = plan.devices.iter().map(|it| it.restart);
+        let processes = plan.processes.iter().map(|it| it.restart);
+        let limits = clusters.chain(services).chain(devices).chain(processes);
+        Lifecycle {
+            plan,
+            servers: Default::default(),
+            services: Default::default(),
+            devices: Default::default(),
+            histories: limits.map(History::new).collect(),
+        }
+    }
+
+    fn history(&mut self, child: Child) -> &mut History {
+        let place = match child {
+            Child::Server(cluster) => cluster,
+            Child::Service(service) => MAX_CLUSTERS + service,
+            Child::Driver(device) => MAX_CLUSTERS + MAX_SERVICES + device,
+            Child::Process(process) => MAX_CLUSTERS + MAX_SERVICES + MAX_DEVICES + process,
+        };
+        debug_assert!(place < MAX_CLUSTERS + MAX_SERVICES + MAX_DEVICES + MAX_PROCESSES);
+        &mut self.histories[place]
+    }
+
+    /// Starts a component again, or says that it stays down; whether it is started.
+    fn start_or_stay_down(&mut self, child: Child, now: u64, steps: &mut Vec<Step>) -> bool {
+        let history = self.history(child);
+        let starts = history.start_again(now);
+        steps.push(match starts {
+            true => Step::Start(child),
+            false => Step::Down(child, history.restarts()),
+        });
+        starts
+    }
+
+    /// Whether the server of a cluster stays down.
+    pub fn server_is_down(&self, cluster: usize) -> bool {
+        self.servers[cluster] != Life::Alive
+    }
+
+    /// A component took a fault, cannot start, or is to be stopped. `now` is in milliseconds.
+    #[must_use = "the steps have to be taken, in this order"]
+    pub fn lost(&mut self, child: Child, now: u64) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match child {
+            Child::Server(cluster) => self.server_lost(cluster, now, &mut steps),
+            Child::Service(service) => self.service_lost(service, now, &mut steps),
+            Child::Driver(device) => self.driver_lost(device, now, &mut steps),
+            // Its server ends it, and says so.
+            Child::Process(_) => steps.push(Step::Suspend(child)),
+        }
+        steps
+    }
+
+    /// A process has ended by a fault, and its server knows nothing of it any more.
+    #[must_use = "the steps have to be taken, in this order"]
+    pub fn process_failed(&mut self, process: usize, now: u64) -> Vec<Step> {
+        let mut steps = Vec::new();
+        // A process that the plan does not start again has ended, and is not down.
+        if self.plan.processes[process].restart.times > 0 {
+            self.start_or_stay_down(Child::Process(process), now, &mut steps);
+        }
+        steps
+    }
+
+    /// The driver of a device says that the device writes nothing any more, because its service is gone.
+    #[must_use = "the steps have to be taken, in this order"]
+    pub fn device_quiet(&mut self, device: usize, now: u64) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match self.devices[device] {
+            Device::Resetting => {
+                self.devices[device] = Device::Gone;
+                steps.push(Step::TellService(device));
+            }
+            Device::Gone => {}
+            _ => self.devices[device] = Device::Quiet,
+        }
+        self.settle(now, &mut steps);
+        steps
+    }
+
+    /// The driver of a device says that the device can be used: it has been reset.
+    #[must_use = "the steps have to be taken, in this order"]
+    pub fn driver_ready(&mut self, device: usize, now: u64) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.devices[device] == Device::Stopping {
+            // Its service died meanwhile, and is started on a driver that knows nothing of it.
+            self.devices[device] = Device::InUse;
+            self.settle_service_of(device, now, &mut steps);
+        }
+        self.settle(now, &mut steps);
+        steps
+    }
+
+    /// The driver of a device says that it cannot start, and that the device does nothing.
+    #[must_use = "the steps have to be taken, in this order"]
+    pub fn driver_failed(&mut self, device: usize, now: u64) -> Vec<Step> {
+        let restarts = self.history(Child::Driver(device)).restarts();
+        let mut steps = alloc::vec![
+            Step::Down(Child::Driver(device), restarts),
+            Step::TellService(device)
+        ];
+        self.devices[device] = Device::Gone;
+        self.settle(now, &mut steps);
+        steps
+    }
+
+    fn server_lost(&mut self, cluster: usize, now: u64, steps: &mut Vec<Step>) {
+        let server = Child::Server(cluster);
+        if self.servers[cluster] != Life::Alive {
+            return;
+        }
+        steps.push(Step::Suspend(server));
+        let history = self.history(server);
+        if history.start_again(now) {
+            // Its calls have no blocks, so there is no device to wait for.
+            steps.push(Step::TellVcores(cluster));
+            steps.push(Step::Start(server));
+            return;
+        }
+        let restarts = history.restarts();
+        self.servers[cluster] = Life::Dead;
+        steps.push(Step::Down(server, restarts));
+        for (service, own) in self.plan.services().iter().enumerate() {
+            if own.cluster as usize == cluster {
+                self.stop_service(service, steps);
+            }
+        }
+        self.settle(now, steps);
+    }
+
+    fn service_lost(&mut self, service: usize, now: u64, steps: &mut Vec<Step>) {
+        self.stop_service(service, steps);
+        self.settle(now, steps);
+    }
+
+    fn stop_service(&mut self, service: usize, steps: &mut Vec<Step>) {
+        if self.services[service] != Life::Alive {
+            return;
+        }
+        self.services[service] = Life::Dead;
+        steps.push(Step::Suspend(Child::Service(service)));
+        let device = &mut self.devices[self.plan.services[service].device as usize];
+        if *device == Device::InUse {
+            *device = Device::Stopping;
+            steps.push(Step::TellDriver(service));
+        }
+    }
+
+    fn driver_lost(&mut self, device: usize, now: u64, steps: &mut Vec<Step>) {
+        let driver = Child::Driver(device);
+        steps.push(Step::Suspend(driver));
+        match self.devices[device] {
+            // It was reset before.
+            Device::Quiet | Device::Gone => return,
+            // It died while it was to reset the device, for which there is no other.
+            Device::Resetting | Device::Unknown => {
+                self.devices[device] = Device::Unknown;
+                self.settle(now, steps);
+                return;
+            }
+            Device::InUse | Device::Stopping => {}
+        }
+        if self.start_or_stay_down(driver, now, steps) {
+            // The new life resets the device first of all. Its service learns of the death by the driver's return.
+            return;
+        }
+        self.devices[device] = Device::Resetting;
+        steps.push(Step::Quiesce(device));
+    }
+
+    /// Announces and restarts what had to wait until a device is quiet.
+    fn settle(&mut self, now: u64, steps: &mut Vec<Step>) {
+        let mut waiting = [false; MAX_CLUSTERS];
+        for (service, own) in self.plan.services().iter().enumerate() {
+            let device = own.device as usize;
+            let quiet = matches!(self.devices[device], Device::Quiet | Device::Gone);
+            if self.services[service] == Life::Dead && quiet {
+                self.settle_service_of(device, now, steps);
+            }
+            waiting[own.cluster as usize] |= self.devices[device] == Device::Stopping;
+        }
+        for (cluster, waiting) in waiting.into_iter().enumerate() {
+            if self.servers[cluster] == Life::Dead && !waiting {
+                self.servers[cluster] = Life::Down;
+                steps.push(Step::TellVcores(cluster));
+            }
+        }
+    }
+
+    /// The device of a service that died is quiet: its clients may know, and it may start again, with its driver where that
+    /// has stopped.
+    fn settle_service_of(&mut self, device: usize, now: u64, steps: &mut Vec<Step>) {
+        let mut services = self.plan.services().iter();
+        let Some(service) = services.position(|own| own.device as usize == device) else {
+            return;
+        };
+        if self.services[service] != Life::Dead {
+            return;
+        }
+        steps.push(Step::TellClients(service));
+        let cluster = self.plan.services[service].cluster as usize;
+        if self.servers[cluster] != Life::Alive {
+            self.services[service] = Life::Down;
+            return;
+        }
+        let child = Child::Service(service);
+        let history = self.history(child);
+        if !history.start_again(now) {
+            let restarts = history.restarts();
+            self.services[service] = Life::Down;
+            steps.push(Step::Down(child, restarts));
+            return;
+        }
+        if self.devices[device] == Device::Quiet {
+            self.devices[device] = Device::InUse;
+            steps.push(Step::Start(Child::Driver(device)));
+        }
+        self.services[service] = Life::Alive;
+        steps.push(Step::Start(child));
+    }
+}
+
+#[cfg(test)]
+#[path = "lifecycle/tests.rs"]
+mod tests;

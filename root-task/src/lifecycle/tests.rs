@@ -1,0 +1,180 @@
+use atoll_abi::plan::Restart;
+
+use super::Child::*;
+use super::Step::*;
+use super::*;
+
+const ONCE: Restart = Restart {
+    times: 1,
+    within_ms: 1000,
+};
+
+/// Cluster 0 with the services 0 and 1 on the devices 0 and 1, cluster 1 with service 2 on device 2, cluster 2 with nothing.
+/// Everything but process 1 is started again once.
+fn plan() -> Plan {
+    let mut plan = Plan::empty();
+    plan.cluster_count = 3;
+    plan.device_count = 3;
+    plan.service_count = 3;
+    plan.process_count = 2;
+    for (index, service) in plan.services.iter_mut().take(3).enumerate() {
+        service.device = index as u32;
+        service.restart = ONCE;
+    }
+    plan.services[2].cluster = 1;
+    plan.clusters.iter_mut().for_each(|it| it.restart = ONCE);
+    plan.devices.iter_mut().for_each(|it| it.restart = ONCE);
+    plan.processes[0].restart = ONCE;
+    plan
+}
+
+/// The same, and nothing is started again.
+fn final_plan() -> Plan {
+    let mut plan = plan();
+    let never = Restart::default();
+    plan.services.iter_mut().for_each(|it| it.restart = never);
+    plan.clusters.iter_mut().for_each(|it| it.restart = never);
+    plan.devices.iter_mut().for_each(|it| it.restart = never);
+    plan
+}
+
+#[test]
+fn clients_learn_of_a_service_when_its_device_is_quiet_and_then_it_starts() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    let steps = life.lost(Service(1), 0);
+    assert_eq!(steps, [Suspend(Service(1)), TellDriver(1)]);
+    assert_eq!(life.lost(Service(1), 0), [], "it dies once");
+    let steps = life.device_quiet(1, 0);
+    assert_eq!(steps, [TellClients(1), Start(Driver(1)), Start(Service(1))]);
+    assert_eq!(life.driver_ready(1, 0), []);
+    // The second time it stays down.
+    let steps = life.lost(Service(1), 10);
+    assert_eq!(steps, [Suspend(Service(1)), TellDriver(1)]);
+    let steps = life.device_quiet(1, 10);
+    assert_eq!(steps, [TellClients(1), Down(Service(1), 1)]);
+    assert_eq!(life.lost(Service(1), 20), []);
+    // The others go on.
+    assert_eq!(life.lost(Service(0), 20).len(), 2);
+}
+
+#[test]
+fn a_server_is_started_at_once_and_its_services_go_on() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    let expected = [Suspend(Server(0)), TellVcores(0), Start(Server(0))];
+    assert_eq!(life.lost(Server(0), 0), expected);
+    assert!(!life.server_is_down(0));
+    // After a long time it may be again.
+    assert_eq!(life.lost(Server(0), 1000), expected);
+}
+
+#[test]
+fn a_server_that_stays_down_takes_its_services_along_and_waits_for_all_their_devices() {
+    let plan = final_plan();
+    let mut life = Lifecycle::new(&plan);
+    assert_eq!(
+        life.lost(Server(0), 0),
+        [
+            Suspend(Server(0)),
+            Down(Server(0), 0),
+            Suspend(Service(0)),
+            TellDriver(0),
+            Suspend(Service(1)),
+            TellDriver(1)
+        ]
+    );
+    assert!(life.server_is_down(0) && !life.server_is_down(1));
+    assert_eq!(life.lost(Server(0), 0), []);
+    assert_eq!(life.device_quiet(1, 0), [TellClients(1)]);
+    assert_eq!(life.device_quiet(0, 0), [TellClients(0), TellVcores(0)]);
+}
+
+#[test]
+fn a_server_without_services_that_stays_down_is_announced_at_once() {
+    let plan = final_plan();
+    let mut life = Lifecycle::new(&plan);
+    assert_eq!(
+        life.lost(Server(2), 0),
+        [Suspend(Server(2)), Down(Server(2), 0), TellVcores(2)]
+    );
+}
+
+#[test]
+fn a_driver_resets_its_device_before_its_service_learns_that_it_is_back() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    assert_eq!(
+        life.lost(Driver(0), 0),
+        [Suspend(Driver(0)), Start(Driver(0))]
+    );
+    assert_eq!(life.driver_ready(0, 0), []);
+    // The second time the device is reset all the same, and only then the service learns.
+    assert_eq!(
+        life.lost(Driver(0), 0),
+        [Suspend(Driver(0)), Down(Driver(0), 1), Quiesce(0)]
+    );
+    assert_eq!(life.device_quiet(0, 0), [TellService(0)]);
+}
+
+#[test]
+fn a_service_that_dies_on_a_driver_that_starts_waits_for_the_reset() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    let _ = life.lost(Driver(0), 0);
+    assert_eq!(
+        life.lost(Service(0), 0),
+        [Suspend(Service(0)), TellDriver(0)]
+    );
+    // Whichever comes first: the new driver says that it is ready, or that it has stopped for the dead service.
+    assert_eq!(life.driver_ready(0, 0), [TellClients(0), Start(Service(0))]);
+}
+
+#[test]
+fn a_driver_that_dies_while_it_stops_is_started_to_finish_that() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    let _ = life.lost(Service(0), 0);
+    assert_eq!(
+        life.lost(Driver(0), 0),
+        [Suspend(Driver(0)), Start(Driver(0))]
+    );
+    assert_eq!(life.driver_ready(0, 0), [TellClients(0), Start(Service(0))]);
+}
+
+#[test]
+fn a_device_that_cannot_be_reset_is_trusted_no_more() {
+    let plan = final_plan();
+    let mut life = Lifecycle::new(&plan);
+    let _ = life.lost(Driver(0), 0);
+    assert_eq!(life.lost(Driver(0), 0), [Suspend(Driver(0))]);
+    // Blocks that it may still write stay lent: the clients of its service are not told.
+    let steps = life.lost(Server(0), 0);
+    assert!(!steps.contains(&TellClients(0)) && steps.contains(&TellDriver(1)));
+    assert_eq!(life.device_quiet(1, 0), [TellClients(1), TellVcores(0)]);
+}
+
+#[test]
+fn a_driver_that_cannot_start_leaves_its_service_without_device() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    assert_eq!(
+        life.driver_failed(2, 0),
+        [Down(Driver(2), 0), TellService(2)]
+    );
+    let steps = life.lost(Service(2), 0);
+    assert_eq!(
+        steps,
+        [Suspend(Service(2)), TellClients(2), Start(Service(2))]
+    );
+}
+
+#[test]
+fn a_process_is_started_again_as_often_as_the_plan_says() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    assert_eq!(life.lost(Process(0), 0), [Suspend(Process(0))]);
+    assert_eq!(life.process_failed(0, 0), [Start(Process(0))]);
+    assert_eq!(life.process_failed(0, 1), [Down(Process(0), 1)]);
+    assert_eq!(life.process_failed(1, 0), []);
+}

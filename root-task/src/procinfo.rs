@@ -1,0 +1,134 @@
+//! What a process is told about itself when it starts.
+
+use atoll_abi::layout::MAX_VCORES;
+use atoll_abi::name::Name;
+use atoll_abi::plan::{MAX_SERVICES, Plan};
+use atoll_abi::process::{PROCINFO_MAGIC, Port, ProcInfo};
+use atoll_abi::syscall::Route;
+
+const NO_PORT: Port = Port {
+    service: Name::EMPTY,
+    kind: 0,
+    route: 0,
+    first_connection: 0,
+    padding: 0,
+};
+
+/// The information page of a process. `ticks_per_microsecond` is the rate of the time stamp counter.
+pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcInfo {
+    let process = &plan.processes[index];
+    let instance = &plan.instances[plan.instance_of(process.cluster) as usize];
+    let mut cores = [0; MAX_VCORES];
+    let vcores = &process.cores[..process.vcores as usize];
+    for (core, local) in cores.iter_mut().zip(vcores) {
+        *core = instance.cores[*local as usize];
+    }
+    let (ports, port_count) = ports(plan, index);
+    ProcInfo {
+        magic: PROCINFO_MAGIC,
+        version: atoll_abi::ABI_VERSION,
+        generation: 1,
+        process: index as u32,
+        cluster: process.cluster,
+        max_vcores: process.vcores,
+        pool_blocks: plan.pools[process.pool as usize].blocks,
+        heap_size: process.heap_size,
+        granted: 0,
+        name: process.name,
+        cores,
+        server_kernel_entries: 0,
+        server_interrupts: 0,
+        ticks_per_microsecond,
+        ports,
+        port_count,
+        many_core: 0,
+        watched: plan.watched_by(index),
+        uthreads: process.uthreads,
+        server_down: 0,
+    }
+}
+
+fn ports(plan: &Plan, index: usize) -> ([Port; MAX_SERVICES], u32) {
+    let process = &plan.processes[index];
+    let own_instance = plan.instance_of(process.cluster);
+    let mut ports = [NO_PORT; MAX_SERVICES];
+    let mut count = 0;
+    for (number, service) in plan.services().iter().enumerate() {
+        let Some(port) = process.port(number) else {
+            continue;
+        };
+        let route = match plan.instance_of(service.cluster) == own_instance {
+            true => Route::Local,
+            false => Route::Remote,
+        };
+        let first_connection = plan.connection(index, 0, number);
+        ports[port] = Port {
+            service: service.name,
+            kind: service.kind,
+            route: route as u32,
+            first_connection: first_connection.expect("a process has a vcore 0") as u32,
+            padding: 0,
+        };
+        count += 1;
+    }
+    (ports, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use atoll_abi::connection::WAKE_WORDS;
+    use atoll_abi::plan::ServiceKind;
+
+    use super::*;
+
+    #[test]
+    fn ports_are_those_of_the_services_that_the_process_may_use() {
+        let mut plan = Plan::empty();
+        plan.cluster_count = 2;
+        plan.instance_count = 2;
+        plan.clusters[1].instance = 1;
+        plan.instances[1].cores[3] = 7;
+        plan.service_count = 3;
+        for (service, name) in plan.services.iter_mut().zip(["a", "b", "c"]) {
+            service.name = Name::new(name).unwrap();
+            service.kind = ServiceKind::Files as u32;
+        }
+        plan.services[2].cluster = 1;
+        plan.device_count = 3;
+        for (index, device) in plan.devices.iter_mut().take(3).enumerate() {
+            plan.services[index].device = index as u32;
+            device.cluster = plan.services[index].cluster;
+        }
+        plan.process_count = 1;
+        plan.processes[0].cluster = 1;
+        plan.processes[0].vcores = 2;
+        plan.processes[0].cores[0] = 3;
+        plan.processes[0].services = 0b110;
+        plan.processes[0].uthreads = 5;
+        plan.pools[0].blocks = 9;
+
+        let found = procinfo(&plan, 0, 2600);
+        assert_eq!(found.ticks_per_microsecond, 2600);
+        assert_eq!((found.max_vcores, found.pool_blocks), (2, 9));
+        assert_eq!(found.uthreads, 5);
+        assert_eq!(found.cores[0], 7);
+        assert_eq!(found.port_count, 2);
+        let ports = found.ports.map(|port| {
+            let route = Route::from_raw(port.route).unwrap();
+            (
+                port.service.as_str().to_owned(),
+                route,
+                port.first_connection,
+            )
+        });
+        // The connections 0 to 2 are those of the services to their drivers.
+        assert_eq!(ports[0], ("b".to_owned(), Route::Remote, 3));
+        assert_eq!(ports[1], ("c".to_owned(), Route::Local, 5));
+        assert_eq!(found.ports[2], NO_PORT);
+        assert_eq!(found.watched, [0; WAKE_WORDS]);
+
+        plan.processes[0].operator = 1;
+        // Connection 2 is that of service `c`, the only one of its cluster; then there are those of the process.
+        assert_eq!(procinfo(&plan, 0, 2600).watched[0], 0b111_1100);
+    }
+}

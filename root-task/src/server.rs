@@ -1,0 +1,97 @@
+//! Builds the server of a cluster.
+
+use alloc::format;
+
+use atoll_abi::layout::{self, PLAN_PAGES, badge, entry, slot};
+use atoll_abi::plan::NONE;
+use sel4::{CapRights, VmAttributes, cap};
+use zerocopy::IntoBytes;
+
+use crate::authority::Authority;
+use crate::children::Context;
+use crate::component::{Component, ThreadPlan, priority};
+use crate::interrupts;
+
+/// A built server.
+pub struct Server {
+    /// The cluster.
+    pub cluster: usize,
+    /// Its address space and capabilities.
+    pub component: Component<'static>,
+    /// Its thread.
+    pub thread: cap::Tcb,
+    /// The notification that wakes it.
+    pub notification: cap::Notification,
+}
+
+impl Server {
+    /// Builds the server of a cluster: everything but its rings, which are its processes' and channels'.
+    pub fn build(authority: &mut Authority, context: &Context<'_>, cluster: usize) -> Server {
+        let plan = context.plan;
+        let holder = format!("server:{}", plan.clusters[cluster].name);
+        let mut component = Component::new(authority, holder, context.image("mcp-server"));
+        component.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
+        let notification = authority.notification();
+        let sender = badge::SERVER + cluster as u64;
+        component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);
+        component.give(
+            slot::OWN_NOTIFICATION,
+            notification,
+            CapRights::read_only(),
+            0,
+        );
+        let thread = component.thread(
+            authority,
+            ThreadPlan {
+                number: 0,
+                core: plan.clusters[cluster].first_core,
+                priority: priority::SERVER,
+                fault_slot: slot::ROOT_TASK,
+                arguments: [entry::number(cluster, 0), 0],
+            },
+        );
+        let mut server = Server {
+            cluster,
+            component,
+            thread,
+            notification,
+        };
+        if plan.uses_hpet(cluster as u32) {
+            server.give_hpet(authority, context);
+        }
+        server
+    }
+
+    /// Gives it the HPET, by which it is woken and wakes.
+    fn give_hpet(&mut self, authority: &mut Authority, context: &Context<'_>) {
+        let page = authority.hpet_page(&self.component.holder);
+        if context.plan.clusters[self.cluster].comparator != NONE {
+            let handler = interrupts::comparator(
+                authority,
+                context.plan,
+                self.cluster,
+                page,
+                self.notification,
+            );
+            self.component.give_whole(slot::INTERRUPT, handler);
+        }
+        self.component.map(
+            authority,
+            page,
+            layout::HPET,
+            CapRights::read_write(),
+            VmAttributes::UNCACHEABLE,
+        );
+    }
+
+    /// The server of a cluster.
+    ///
+    /// # Panics
+    /// Where this instance does not run the cluster.
+    pub fn of(servers: &mut [Server], cluster: usize) -> &mut Server {
+        let mut servers = servers.iter_mut();
+        servers
+            .find(|server| server.cluster == cluster)
+            .expect("the instance runs the cluster of each of its components")
+    }
+}

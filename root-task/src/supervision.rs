@@ -1,0 +1,316 @@
+//! What the root task does when a component dies: it takes the steps that [`Lifecycle`] decides on.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use atoll_abi::connection::{Client, Provider};
+use atoll_abi::event::Event;
+use atoll_abi::layout::entry;
+use atoll_abi::plan::Plan;
+use atoll_root_task::lifecycle::{Child, Lifecycle, Step};
+use sel4_root_task::console::emit;
+
+use crate::authority::Authority;
+use crate::children::{Children, Context};
+use crate::clock::Clock;
+use crate::component::Component;
+use crate::connections::{CLIENT, PROVIDER};
+
+/// The children, and which of them are gone.
+pub struct Supervision<'a> {
+    plan: &'a Plan,
+    /// Maps the pages on which a death is announced, and those that are set back.
+    authority: Authority,
+    /// All children, dead or alive.
+    pub children: Children,
+    lifecycle: Lifecycle<'a>,
+    clock: Clock,
+    /// How often each component was started again that ever was.
+    restarts: Vec<(Child, u64)>,
+}
+
+impl<'a> Supervision<'a> {
+    /// All are alive.
+    pub fn new(context: &Context<'a>, authority: Authority, children: Children) -> Supervision<'a> {
+        Supervision {
+            plan: context.plan,
+            authority,
+            children,
+            lifecycle: Lifecycle::new(context.plan),
+            clock: Clock::new(context.ticks_per_microsecond),
+            restarts: Vec::new(),
+        }
+    }
+
+    /// Whether the server of a process stays down.
+    pub fn has_no_server(&self, process: usize) -> bool {
+        let cluster = self.plan.processes[process].cluster;
+        self.lifecycle.server_is_down(cluster as usize)
+    }
+
+    /// A component took a fault, cannot start, or is to be stopped.
+    pub fn lost(&mut self, child: Child) {
+        let steps = self.lifecycle.lost(child, self.clock.milliseconds());
+        self.take(&steps);
+        if let Child::Process(process) = child {
+            // Its server ends it, and says so.
+            self.notify_server(process);
+        }
+    }
+
+    /// Tells the server of a process that the process cannot go on.
+    pub fn notify_server(&self, process: usize) {
+        if let Some(process) = self.process(process) {
+            process.fault_notice.signal();
+        }
+    }
+
+    /// Has a component stand still.
+    pub fn hold(&mut self, child: Child) {
+        if let Some(component) = self.component(child) {
+            component.suspend();
+        }
+    }
+
+    /// Whether this instance runs a component.
+    pub fn runs(&mut self, child: Child) -> bool {
+        self.component(child).is_some()
+    }
+
+    /// The driver of a device says that the device writes nothing any more.
+    pub fn device_quiet(&mut self, device: usize) {
+        let now = self.clock.milliseconds();
+        let steps = self.lifecycle.device_quiet(device, now);
+        self.take(&steps);
+    }
+
+    /// The driver of a device says that the device can be used.
+    pub fn driver_ready(&mut self, device: usize) {
+        let now = self.clock.milliseconds();
+        let steps = self.lifecycle.driver_ready(device, now);
+        self.take(&steps);
+    }
+
+    /// The driver of a device says that it cannot start.
+    pub fn driver_failed(&mut self, device: usize) {
+        let now = self.clock.milliseconds();
+        let steps = self.lifecycle.driver_failed(device, now);
+        self.take(&steps);
+    }
+
+    /// A process has ended: its services learn it, and close what it has open. Prints what crossed its connections. Starts
+    /// it again where it `failed` and the plan allows it; whether it does.
+    pub fn process_ended(&mut self, index: usize, failed: bool) -> bool {
+        let Some(process) = self.children.processes.iter().find(|it| it.index == index) else {
+            return false;
+        };
+        process.component.suspend();
+        for notice in &process.death_notices {
+            notice.announce(&mut self.authority);
+        }
+        self.leave_services(index);
+        let steps = match failed {
+            true => {
+                let now = self.clock.milliseconds();
+                self.lifecycle.process_failed(index, now)
+            }
+            false => Vec::new(),
+        };
+        self.take(&steps);
+        let starts = steps.contains(&Step::Start(Child::Process(index)));
+        if !starts && let Some(process) = self.process(index) {
+            let page = process.information;
+            self.authority.with_copy(page, |mapped| {
+                // Its server does not adopt it, should another life of the server begin.
+                mapped.write_u32(GENERATION, 0);
+            });
+        }
+        starts
+    }
+
+    /// Announces a process's side of its connections to services.
+    fn leave_services(&mut self, process: usize) {
+        for parts in &self.children.connections {
+            let connection = &parts.connection;
+            let (
+                Client::Vcore {
+                    process: own,
+                    vcore,
+                },
+                Provider::Service(service),
+            ) = (connection.client, connection.provider)
+            else {
+                continue;
+            };
+            if own != process {
+                continue;
+            }
+            parts.announce(&mut self.authority, CLIENT);
+            if let Some(counts) = parts.counts(&mut self.authority) {
+                emit(&Event::Channel {
+                    process: format_args!("{}", self.plan.processes[process].name),
+                    service: format_args!("{}", self.plan.services[service].name),
+                    vcore,
+                    sent: counts.sent,
+                    received: counts.received,
+                    doorbells: counts.doorbells,
+                    peer_doorbells: counts.peer_doorbells,
+                });
+            }
+        }
+    }
+
+    fn take(&mut self, steps: &[Step]) {
+        for step in steps {
+            match *step {
+                Step::Suspend(child) => self.hold(child),
+                Step::TellDriver(service) => {
+                    self.announce(CLIENT, |client, _| client == Client::Service(service));
+                }
+                Step::TellClients(service) => {
+                    self.announce(PROVIDER, |_, provider| {
+                        provider == Provider::Service(service)
+                    });
+                }
+                Step::TellService(device) => {
+                    self.announce(PROVIDER, |_, provider| provider == Provider::Driver(device));
+                }
+                Step::TellVcores(cluster) => self.tell_vcores(cluster),
+                Step::Start(child) => self.start(child),
+                Step::Quiesce(device) => {
+                    let restarts = self.count_restart(Child::Driver(device));
+                    let number = entry::number(device, restarts) | entry::QUIESCE;
+                    self.enter(Child::Driver(device), Some(number));
+                }
+                Step::Down(child, restarts) => self.report_down(child, restarts),
+            }
+        }
+    }
+
+    fn count_restart(&mut self, child: Child) -> u64 {
+        let known = self.restarts.iter().position(|(known, _)| *known == child);
+        let place = known.unwrap_or_else(|| {
+            self.restarts.push((child, 0));
+            self.restarts.len() - 1
+        });
+        self.restarts[place].1 += 1;
+        self.restarts[place].1
+    }
+
+    /// Starts a component again.
+    fn start(&mut self, child: Child) {
+        let restarts = self.count_restart(child);
+        match child {
+            Child::Server(index) | Child::Service(index) | Child::Driver(index) => {
+                self.enter(child, Some(entry::number(index, restarts)));
+            }
+            Child::Process(index) => self.start_process(index, restarts as u32 + 1),
+        }
+        let who = self.name(child);
+        emit(&Event::Restarted {
+            who: format_args!("{who}"),
+            generation: restarts as u32 + 1,
+        });
+    }
+
+    /// Sets a component back and lets it run.
+    fn enter(&mut self, child: Child, number: Option<u64>) {
+        let Some(thread) = (match child {
+            Child::Server(index) => self.children.server(index).map(|it| it.thread),
+            Child::Service(index) => self.children.service_of(index).map(|it| it.thread),
+            Child::Driver(index) => self.children.driver(index).map(|it| it.thread),
+            Child::Process(_) => None,
+        }) else {
+            return;
+        };
+        self.reset(child, number);
+        // It was set up when the instance started.
+        let _ = thread.tcb_resume();
+    }
+
+    fn reset(&mut self, child: Child, number: Option<u64>) {
+        let (authority, children) = (&mut self.authority, &mut self.children);
+        if let Some(component) = children.component(child) {
+            component.reset(authority, number);
+        }
+    }
+
+    /// Sets a process back, and has its server start it.
+    fn start_process(&mut self, index: usize, generation: u32) {
+        self.reset(Child::Process(index), None);
+        let Some(process) = self.children.processes.iter().find(|it| it.index == index) else {
+            return;
+        };
+        self.authority.with_copy(process.information, |mapped| {
+            mapped.write_u32(GRANTED, 0);
+            mapped.write_u32(GRANTED + 4, 0);
+            mapped.write_u32(MANY_CORE, 0);
+            mapped.write_u32(GENERATION, generation);
+        });
+        process.start_notice.signal();
+    }
+
+    fn process(&self, index: usize) -> Option<&crate::process::Process> {
+        self.children.processes.iter().find(|it| it.index == index)
+    }
+
+    fn component(&mut self, child: Child) -> Option<&mut Component<'static>> {
+        self.children.component(child)
+    }
+
+    fn report_down(&mut self, child: Child, restarts: u32) {
+        let who = self.name(child);
+        emit(&Event::Down {
+            who: format_args!("{who}"),
+            restarts,
+        });
+        if let Child::Server(cluster) = child {
+            for process in &self.children.processes {
+                if self.plan.processes[process.index].cluster as usize == cluster {
+                    self.authority.with_copy(process.information, |mapped| {
+                        mapped.write_u32(SERVER_DOWN, 1);
+                    });
+                }
+            }
+            emit(&Event::Stopped {
+                cluster: format_args!("{}", self.plan.clusters[cluster].name),
+            });
+        }
+    }
+
+    /// A component's name in events.
+    pub fn name(&self, child: Child) -> String {
+        match child {
+            Child::Server(index) => format!("server:{}", self.plan.clusters[index].name),
+            Child::Service(index) => format!("service:{}", self.plan.services[index].name),
+            Child::Driver(index) => format!("driver:{}", self.plan.devices[index].name),
+            Child::Process(index) => format!("process:{}", self.plan.processes[index].name),
+        }
+    }
+
+    /// Announces that one side of some connections is gone.
+    fn announce(&mut self, side: usize, dead: impl Fn(Client, Provider) -> bool) {
+        for parts in &self.children.connections {
+            if dead(parts.connection.client, parts.connection.provider) {
+                parts.announce(&mut self.authority, side);
+            }
+        }
+    }
+
+    fn tell_vcores(&mut self, cluster: usize) {
+        for process in &self.children.processes {
+            if self.plan.processes[process.index].cluster as usize == cluster {
+                for notice in &process.server_notices {
+                    notice.announce(&mut self.authority);
+                }
+            }
+        }
+    }
+}
+
+/// Where fields of a process's information are.
+const GENERATION: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, generation);
+const GRANTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, granted);
+const SERVER_DOWN: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, server_down);
+const MANY_CORE: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, many_core);

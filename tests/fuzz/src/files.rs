@@ -1,0 +1,374 @@
+//! A model of a file service's clients and its driver. It is put between a real service and its host: every event and every
+//! action goes through it and is checked.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
+use atoll_abi::connection::{Client, Provider};
+use atoll_abi::interface::{BlocksCall, Call, Request, request};
+use atoll_abi::layout::RING_SLOTS;
+use atoll_abi::message::{Message, Payload};
+use atoll_abi::plan::Plan;
+use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_call::{Actions, Event, Loss, Service};
+use atoll_component_tests::plan::BLOCKS;
+use atoll_files::FileService;
+
+/// A block: its pool and its number.
+type Block = (u32, u32);
+
+/// How a call ends that was refused: the service did not take its block, which the client may have lent with another
+/// call.
+const REFUSALS: [Status; 4] = [
+    Status::InvalidArgument,
+    Status::BadHandle,
+    Status::BadBlock,
+    Status::NotAllowed,
+];
+
+/// A ring of a client.
+struct Ring {
+    process: usize,
+    /// Calls that were taken and are not answered.
+    open: Vec<Syscall>,
+    lost: bool,
+}
+
+/// What a client has.
+#[derive(Default)]
+struct Files {
+    /// The latest generation of its calls.
+    generation: u32,
+    /// Lengths of the files of all handles that it was ever given: one that changes its generation as it likes may be given a
+    /// handle again.
+    given: BTreeMap<u32, BTreeSet<u64>>,
+    /// Handles that are open, with the length of the file.
+    open: BTreeMap<u32, u64>,
+}
+
+/// The clients and the driver of one service.
+pub struct Model {
+    rings: Vec<Ring>,
+    /// By process, which has the pool of its number.
+    clients: BTreeMap<usize, Files>,
+    own_pool: u32,
+    /// Sectors that may be asked for; unknown where the driver lies.
+    capacity: Option<u64>,
+    /// Calls that the driver has, in order.
+    pub at_driver: Vec<Syscall>,
+    /// Blocks that the device writes.
+    writing: BTreeSet<Block>,
+    /// Blocks that a driver did not give back: it may write them until it has died.
+    pub withheld: BTreeSet<Block>,
+}
+
+impl Model {
+    /// The model of the plan's service 0, whose driver asks for sectors below `capacity` only, where that is known.
+    pub fn new(plan: &Plan, capacity: Option<u64>) -> Model {
+        let clients = plan.clients_of(Provider::Service(0));
+        let rings: Vec<Ring> = clients
+            .filter_map(|connection| match connection.client {
+                Client::Vcore { process, .. } => Some(Ring {
+                    process,
+                    open: Vec::new(),
+                    lost: false,
+                }),
+                Client::Service(_) => None,
+            })
+            .collect();
+        Model {
+            clients: rings
+                .iter()
+                .map(|ring| (ring.process, Files::default()))
+                .collect(),
+            rings,
+            own_pool: plan.services()[0].pool,
+            capacity,
+            at_driver: Vec::new(),
+            writing: BTreeSet::new(),
+            withheld: BTreeSet::new(),
+        }
+    }
+
+    fn client(&mut self, ring: usize) -> &mut Files {
+        let process = self.rings[ring].process;
+        self.clients.entry(process).or_default()
+    }
+
+    /// Files that are open.
+    pub fn open_files(&self) -> usize {
+        self.clients.values().map(|client| client.open.len()).sum()
+    }
+
+    /// Calls of a ring that were taken and are not answered.
+    pub fn open_calls_of(&self, ring: usize) -> usize {
+        self.rings[ring].open.len()
+    }
+
+    /// Calls of rings that are not lost which were taken and are not answered.
+    pub fn open_calls(&self) -> usize {
+        (0..self.rings.len())
+            .map(|ring| self.open_calls_of(ring))
+            .sum()
+    }
+
+    /// Handles that some client was given: what a hostile one tries.
+    pub fn handles(&self) -> Vec<u64> {
+        let given = self.clients.values().flat_map(|client| client.given.keys());
+        given.map(|handle| u64::from(*handle)).collect()
+    }
+
+    /// Handles that a process has open.
+    pub fn open_handles(&self, process: usize) -> Vec<u64> {
+        let client = self.clients.get(&process).into_iter();
+        let open = client.flat_map(|client| client.open.keys());
+        open.map(|handle| u64::from(*handle)).collect()
+    }
+
+    fn busy(&self, block: Block) -> bool {
+        self.writing.contains(&block) || self.withheld.contains(&block)
+    }
+
+    fn lose(&mut self, ring: usize, lost: bool) {
+        self.rings[ring].open.clear();
+        self.rings[ring].lost = lost;
+        self.client(ring).open.clear();
+    }
+
+    /// An event comes.
+    fn before(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::Calls { ring, calls } => {
+                let own = &mut self.rings[ring];
+                assert!(!own.lost, "calls of a lost ring are taken");
+                own.open.extend(calls);
+                assert!(own.open.len() <= RING_SLOTS, "more than there is room for");
+            }
+            Event::Completions(completions) => {
+                for completion in completions {
+                    let mut asked = self.at_driver.iter();
+                    let Some(place) = asked.position(|call| call.tag == completion.tag) else {
+                        continue;
+                    };
+                    let call = self.at_driver.remove(place);
+                    self.written(&call, completion.block == call.block);
+                }
+            }
+            Event::ClientLost { ring } => self.lose(ring, true),
+            Event::ClientConnected { ring, .. } => {
+                let pool = self.rings[ring].process as u32;
+                let mut busy = self.writing.union(&self.withheld);
+                assert!(
+                    busy.all(|block| block.0 != pool),
+                    "a client begins while blocks of the one before are written"
+                );
+                self.lose(ring, false);
+            }
+            Event::UpstreamLost(loss) => {
+                for call in std::mem::take(&mut self.at_driver) {
+                    self.written(&call, loss == Loss::Death);
+                }
+                if loss == Loss::Death {
+                    // Its device was reset before that was announced.
+                    self.withheld.clear();
+                }
+            }
+            Event::Start | Event::UpstreamConnected => {}
+        }
+    }
+
+    /// The driver has a block no more, or may write it for as long as it lives.
+    fn written(&mut self, call: &Syscall, returned: bool) {
+        let pool = request::ReadSectors::decode(call).map_or(0, |read| read.pool);
+        let block = (pool, call.block);
+        assert!(self.writing.remove(&block));
+        // The service's own block is read again after each loss: what it holds is checked, whoever wrote it.
+        if !returned && pool != self.own_pool {
+            self.withheld.insert(block);
+        }
+    }
+
+    /// The driver is asked.
+    fn asked(&mut self, message: &Message) {
+        let call = Syscall::from_message(message);
+        let Ok(BlocksCall::ReadSectors(read)) = BlocksCall::decode(&call) else {
+            panic!("{call:?} is no call of a driver");
+        };
+        assert!((1..=SECTORS_PER_BLOCK).contains(&u64::from(read.sectors)));
+        let end = read.sector + u64::from(read.sectors);
+        assert!(self.capacity.is_none_or(|capacity| end <= capacity));
+        let block = (read.pool, call.block);
+        assert!(!self.busy(block), "{block:?} is written twice at a time");
+        if read.pool == self.own_pool {
+            assert_eq!((call.block, read.sector), (0, 0));
+        } else {
+            assert!(call.block < BLOCKS);
+            let of_client = |ring: &&Ring| ring.process == read.pool as usize;
+            let rings = self.rings.iter().filter(of_client);
+            let mut calls = rings.flat_map(|ring| &ring.open);
+            let lent = calls.any(|it| it.call == Call::Read as u16 && it.block == call.block);
+            assert!(lent, "a block that its client did not lend");
+        }
+        self.writing.insert(block);
+        let same = self.at_driver.iter().any(|other| other.tag == call.tag);
+        assert!(!same, "a tag is used twice at a time");
+        self.at_driver.push(call);
+        assert!(self.at_driver.len() <= RING_SLOTS, "beyond the credits");
+    }
+
+    /// Calls were taken, of which some are answered at once. Each is served when those before it have been, and one of a later
+    /// life of the client closes what the life before had open.
+    fn in_order(&mut self, ring: usize, calls: &[Syscall], mut answers: Vec<(usize, Completion)>) {
+        for call in calls {
+            let client = self.client(ring);
+            if call.generation > client.generation {
+                client.generation = call.generation;
+                client.open.clear();
+            }
+            let mut of_call = answers.iter();
+            if let Some(place) = of_call.position(|(_, answer)| answer.tag == call.tag) {
+                let (of, answer) = answers.remove(place);
+                assert_eq!(of, ring, "another ring is answered");
+                self.answered(ring, &answer, true);
+            }
+        }
+        assert!(answers.is_empty(), "{answers:?} answer other calls");
+    }
+
+    /// Calls that waited are answered, ring by ring, so that an answer may come before that of the call that opened its file.
+    fn together(&mut self, answers: Vec<(usize, Completion)>) {
+        let opens = |(ring, answer): &(usize, Completion)| {
+            let mut open = self.rings[*ring].open.iter();
+            open.any(|it| it.tag == answer.tag && it.call == Call::Open as u16)
+        };
+        let (opened, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(opens);
+        for (ring, answer) in opened.iter().chain(&others) {
+            self.answered(*ring, answer, false);
+        }
+    }
+
+    /// A client is answered. Where calls are served together with others that waited, `in_order` is false: then a handle may
+    /// be closed by the time of the answer.
+    fn answered(&mut self, ring: usize, completion: &Completion, in_order: bool) {
+        let own = &mut self.rings[ring];
+        assert!(!own.lost, "a client that is gone is answered");
+        let place = own.open.iter().position(|call| call.tag == completion.tag);
+        let place = place.unwrap_or_else(|| panic!("{completion:?} answers no open call"));
+        let call = own.open.remove(place);
+        assert_eq!(completion.generation, call.generation);
+        assert!([call.block, NO_BLOCK].contains(&completion.block));
+        let block = (own.process as u32, call.block);
+        let status = Status::from_raw(completion.status);
+        // Where nothing is read, the device was never asked.
+        let at_end = status == Status::Done && completion.result[0] == 0;
+        let read = call.call == Call::Read as u16 && !REFUSALS.contains(&status) && !at_end;
+        if read && completion.block != NO_BLOCK {
+            assert!(!self.busy(block), "{block:?} is given back and written");
+        }
+        if status != Status::Done {
+            return;
+        }
+        let handle = call.handle;
+        let client = self.client(ring);
+        let given = client.given.get(&handle);
+        let [first, second] = completion.result;
+        match Call::from_raw(call.call) {
+            Some(Call::Open) => {
+                let handle = first as u32;
+                let before = client.open.insert(handle, second);
+                assert!(before.is_none(), "a handle is given twice");
+                client.given.entry(handle).or_default().insert(second);
+            }
+            Some(Call::Stat) if in_order => {
+                assert_eq!(client.open.get(&handle), Some(&first), "not its open file");
+            }
+            Some(Call::Stat) => {
+                let known = given.is_some_and(|lengths| lengths.contains(&first));
+                assert!(known, "another client's file");
+            }
+            Some(Call::Close) => assert!(client.open.remove(&handle).is_some(), "not open"),
+            Some(Call::Read) => {
+                let wanted = call.arguments[1].min(BLOCK_SIZE as u64);
+                let read = |length: &u64| length.saturating_sub(call.arguments[0]).min(wanted);
+                let known = given.is_some_and(|lengths| lengths.iter().any(|it| read(it) == first));
+                assert!(known, "another client's file");
+            }
+            other => panic!("{other:?} is done by a file service"),
+        }
+    }
+}
+
+/// What a service did about one event.
+enum Done {
+    Completed(usize, Vec<Completion>),
+    Called(Vec<Message>),
+}
+
+struct Recorder<'a, A> {
+    actions: &'a mut A,
+    done: Vec<Done>,
+}
+
+impl<A: Actions> Actions for Recorder<'_, A> {
+    fn complete(&mut self, ring: usize, completions: &[Completion]) {
+        self.done.push(Done::Completed(ring, completions.to_vec()));
+        self.actions.complete(ring, completions);
+    }
+
+    fn call(&mut self, calls: &[Message]) {
+        self.done.push(Done::Called(calls.to_vec()));
+        self.actions.call(calls);
+    }
+
+    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        self.actions.read_block(index, into);
+    }
+}
+
+/// A file service with its model.
+pub struct Checked {
+    /// The service.
+    pub service: FileService,
+    /// The model.
+    pub model: Rc<RefCell<Model>>,
+}
+
+impl Service for Checked {
+    fn room(&self, ring: usize, free: usize) -> usize {
+        let room = self.service.room(ring, free);
+        assert!(room <= free);
+        room
+    }
+
+    fn is_quiet(&self, ring: usize) -> bool {
+        self.service.is_quiet(ring)
+    }
+
+    fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
+        let mut model = self.model.borrow_mut();
+        model.before(&event);
+        let mut recorder = Recorder {
+            actions,
+            done: Vec::new(),
+        };
+        self.service.handle(event, &mut recorder);
+        let mut answers = Vec::new();
+        for done in recorder.done {
+            match done {
+                Done::Called(calls) => calls.iter().for_each(|call| model.asked(call)),
+                Done::Completed(ring, completions) => {
+                    answers.extend(completions.into_iter().map(|it| (ring, it)));
+                }
+            }
+        }
+        match event {
+            Event::Calls { ring, calls } => model.in_order(ring, calls, answers),
+            _ => model.together(answers),
+        }
+        assert_eq!(self.service.open_files(), model.open_files());
+        assert_eq!(self.service.device_calls(), model.at_driver.len());
+        assert!(self.service.blocks_in_use() >= model.withheld.len());
+    }
+}

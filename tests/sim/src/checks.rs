@@ -1,0 +1,200 @@
+//! What must hold at any time, and what must hold when every actor sleeps and nothing is on its way.
+
+use atoll_call::NEVER;
+use atoll_files::CALLS;
+
+use crate::simulation::{Role, Simulation};
+use crate::state::Id;
+
+/// Nanoseconds after its deadline in which a call of a vcore that sleeps must have ended.
+const OVERSLEPT: u64 = 200_000;
+
+impl Simulation {
+    /// No actor sleeps with work queued, unless a doorbell is on its way.
+    pub fn check_sleepers(&self) {
+        for id in 0..self.actors() {
+            let status = self.state.borrow().status[id];
+            let sleeps = status.alive && status.granted && status.asleep && status.bells == 0;
+            if !sleeps {
+                continue;
+            }
+            let found = match &*self.roles[id].borrow() {
+                Role::Server(server) => server.backlog(self),
+                Role::Service(files) => self.not_under_way(id, files.backlog(self)),
+                Role::Driver(driver) => self.not_under_way(id, driver.backlog(self)),
+                Role::Vcore(vcore) => self.not_under_way(id, vcore.backlog(self)),
+                Role::Liar(_) | Role::Absent => None,
+            };
+            if let Some(what) = found {
+                let name = self.name(id);
+                self.violate(format!(
+                    "lost wake-up: {name} sleeps with {what}, and no doorbell is on its way"
+                ));
+            }
+            if id > self.driver() {
+                self.check_deadlines(id);
+            }
+        }
+    }
+
+    /// What a sleeping actor has in a window, unless its wake-up is with the servers: a server that sleeps with wake words
+    /// set is found for itself, and the supervisor of one that is dead rings.
+    fn not_under_way(&self, id: Id, found: Option<(usize, String)>) -> Option<String> {
+        let (window, what) = found?;
+        if let Some(connection) = self.connections.get(window) {
+            let [client, provider] = self.sides_of(connection);
+            let other = if client == id { provider } else { client };
+            let (here, there) = (self.cluster_of(id), self.cluster_of(other));
+            if let Some((channel, end)) = self.plan.channel_between(there as u32, here as u32) {
+                let component = match other == self.service() {
+                    true => self.scenario.all_processes(),
+                    false => self.vcore_of(other).0,
+                };
+                let state = self.state.borrow();
+                if !state.status[here].alive
+                    || !state.status[there].alive
+                    || self.wake_requests[component].is_set(window)
+                    || self.wake_pages[channel][end].is_set(window)
+                {
+                    return None;
+                }
+            }
+        }
+        Some(format!("{what} in window {window}"))
+    }
+
+    /// Whether a server was asked to pass a wake-up on. What a component or a server asked that died does not count: it may
+    /// have died before it could ring, and its supervisor does.
+    pub fn has_wake_up_to_pass_on(&self, cluster: usize) -> bool {
+        let state = self.state.borrow();
+        let lives = |id: Id| state.status[id].alive;
+        let service = cluster == 0 && state.service_life == 0 && lives(self.service());
+        let requests = &self.wake_requests;
+        let of_processes = self.processes_of(cluster).any(|process| {
+            let mut vcores = 0..self.scenario.vcores;
+            let first_life = self.life_of(process) == 1;
+            let whole = first_life && vcores.all(|vcore| lives(self.vcore(process, vcore)));
+            whole && requests[process].any()
+        });
+        let channels = self.plan.channels().iter().zip(&self.wake_pages);
+        let mut incoming = channels.filter_map(|(channel, words)| {
+            let own = channel.end_of(cluster as u32)?;
+            let neighbour = channel.clusters[1 - own] as usize;
+            (lives(neighbour) && words[1 - own].any()).then_some(())
+        });
+        let of_service = service && requests[self.scenario.all_processes()].any();
+        of_processes || of_service || incoming.next().is_some()
+    }
+
+    /// A vcore that sleeps is woken by its alarm when the deadline of a call has passed.
+    fn check_deadlines(&self, id: Id) {
+        let (process, vcore) = self.vcore_of(id);
+        let own = self.processes[process].borrow();
+        let calls = &own.vcores[vcore];
+        let deadline = calls
+            .server
+            .next_deadline()
+            .min(calls.files.next_deadline());
+        let server = self.scenario.cluster_of(process);
+        let state = self.state.borrow();
+        let late = deadline != NEVER && state.now > deadline + OVERSLEPT;
+        let exempt = calls.yielding || own.exiting || !state.status[server].alive;
+        drop(state);
+        if late && !exempt {
+            let name = self.name(id);
+            self.violate(format!("deadlines: {name} oversleeps that of a call"));
+        }
+    }
+
+    /// No client has more calls parked at the service than its share.
+    pub fn check_shares(&self) {
+        if !self.scenario.flooding_process {
+            return;
+        }
+        let Ok(role) = self.roles[self.service()].try_borrow() else {
+            return;
+        };
+        if let Role::Service(files) = &*role {
+            let share = CALLS / self.scenario.all_processes();
+            let honest = self.processes.iter().map(|process| {
+                let process = process.borrow();
+                let vcores = process.vcores.iter();
+                vcores.map(|calls| calls.files.in_flight()).sum::<usize>()
+            });
+            let most = share + honest.sum::<usize>();
+            let parked = files.service().parked();
+            if parked > most {
+                self.violate(format!(
+                    "share: {parked} calls are parked, where the flood may have {share} and {most} are possible"
+                ));
+            }
+        }
+    }
+
+    /// What must hold at the end.
+    pub fn check_end(&self) {
+        if self.state.borrow().violation.is_some() {
+            return;
+        }
+        for process in &self.processes {
+            process.borrow().check_end(self);
+        }
+        for (id, role) in self.roles.iter().enumerate() {
+            match &*role.borrow() {
+                Role::Server(server) => self.check_server(id, server.personality()),
+                Role::Service(files) => self.check_service(files.service()),
+                _ => {}
+            }
+        }
+        let state = &mut *self.state.borrow_mut();
+        state.tally.stale += state.links.left();
+    }
+
+    fn check_server(&self, id: Id, personality: &atoll_core::Personality) {
+        let name = self.name(id);
+        if !personality.finished() {
+            self.violate(format!("progress: {name} has processes that are not dead"));
+        }
+        let faults = personality.counters().process_faults;
+        if faults > 0 && self.nothing_to_blame() {
+            self.violate(format!(
+                "honesty: {name} counts {faults} faults of processes, and all are honest and alive"
+            ));
+        }
+    }
+
+    fn check_service(&self, service: &atoll_files::FileService) {
+        let lied_to = self.scenario.lying_driver;
+        let left = [
+            ("calls parked", service.parked()),
+            ("calls with the driver", service.device_calls()),
+            ("files open", service.open_files()),
+            // Those that a driver has which broke the protocol are never used again.
+            (
+                "blocks in use",
+                if lied_to { 0 } else { service.blocks_in_use() },
+            ),
+        ];
+        for (what, count) in left {
+            if count > 0 {
+                self.violate(format!(
+                    "conservation: the service has {count} {what} at the end"
+                ));
+            }
+        }
+        let unmatched = service.unmatched();
+        if unmatched > 0 && !lied_to {
+            self.violate(format!(
+                "exactly once: the service had {unmatched} answers too many"
+            ));
+        }
+        self.state.borrow_mut().tally.stale += unmatched;
+    }
+
+    /// Whether every component of this run was honest and none died.
+    fn nothing_to_blame(&self) -> bool {
+        let scenario = self.scenario;
+        let lies = scenario.lying_process || scenario.flooding_process || scenario.data_may_lie();
+        !lies && !scenario.lying_server && self.state.borrow().tally.kills == 0
+    }
+}

@@ -1,0 +1,241 @@
+//! What goes wrong in a run, and what is done about it first.
+
+use atoll_channel::Side;
+
+use crate::event::{Event, Signal};
+use crate::simulation::Simulation;
+use crate::state::{Id, State};
+
+/// Nanoseconds of the fault phase, at most: about as long as the calls of a run take.
+const FAULT_PHASE: u64 = 40_000;
+
+/// Who is killed: for kill tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victim {
+    /// The server of a cluster.
+    Server(usize),
+    /// The file service.
+    Service,
+    /// Its block driver.
+    Driver,
+    /// A process, by its vcore 0.
+    Process(usize),
+}
+
+/// What happens while no actor is in the middle of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Task {
+    /// An actor is going to die at one of its next points.
+    Doom(Id),
+    /// A cluster's server died.
+    LoseServer(usize),
+    /// The file service died.
+    LoseService,
+    /// The driver died.
+    LoseDriver,
+    /// A vcore of a process took a fault, in this life of the process.
+    Fault(usize, u32),
+    /// The fault phase is over.
+    Calm,
+}
+
+/// Starts every actor, and plans the faults of a run.
+pub fn prepare(world: &Simulation) {
+    let scenario = world.scenario;
+    for process in 0..scenario.all_processes() {
+        world.start_process(process);
+    }
+    let state = &mut *world.state.borrow_mut();
+    // A flood has to rise.
+    let length = FAULT_PHASE * if scenario.flooding_process { 4 } else { 1 };
+    let phase = length / 8 + state.random.below(length);
+    for id in 0..state.status.len() {
+        state.schedule(id, 0);
+    }
+    let doom = |state: &mut State, victim: Id| {
+        let when = state.random.below(phase);
+        state.at(when, Event::Task(Task::Doom(victim)));
+    };
+    for _ in 0..scenario.server_deaths {
+        let cluster = state.random.index(scenario.clusters);
+        doom(state, world.server(cluster));
+    }
+    for _ in 0..scenario.service_deaths {
+        doom(state, world.service());
+    }
+    for _ in 0..scenario.driver_deaths {
+        doom(state, world.driver());
+    }
+    for _ in 0..scenario.process_faults {
+        let process = state.random.index(scenario.all_processes());
+        let vcore = state.random.index(scenario.vcores);
+        doom(state, world.vcore(process, vcore));
+    }
+    state.at(phase, Event::Task(Task::Calm));
+}
+
+/// An actor dies, now, in the middle of what it does.
+pub fn kill(world: &Simulation, state: &mut State, id: Id) {
+    let status = &mut state.status[id];
+    status.dies_in = None;
+    if !std::mem::take(&mut status.alive) {
+        return;
+    }
+    state.tally.kills += 1;
+    state.note(id, "dies", [0; 2]);
+    state.files_died |= id == world.service() || id == world.driver();
+    let task = match id {
+        _ if id < world.scenario.clusters => Task::LoseServer(id),
+        _ if id == world.service() => Task::LoseService,
+        _ if id == world.driver() => Task::LoseDriver,
+        _ => {
+            let (process, _) = world.vcore_of(id);
+            Task::Fault(process, world.life_of(process))
+        }
+    };
+    let delay = state.random.below(3_000);
+    state.at(delay, Event::Task(task));
+}
+
+/// Does what has to be done. No actor is in the middle of a step.
+pub fn act(world: &Simulation, task: Task) {
+    match task {
+        Task::Doom(id) => {
+            let state = &mut *world.state.borrow_mut();
+            if state.calm || !state.status[id].alive || !state.status[id].granted {
+                return;
+            }
+            let points = state.random.below(60);
+            state.status[id].dies_in = Some(points);
+            if state.status[id].asleep {
+                kill(world, state, id);
+            }
+        }
+        Task::LoseServer(cluster) => lose_server(world, cluster),
+        Task::LoseService => lose_service(world),
+        Task::LoseDriver => lose_driver(world),
+        Task::Fault(process, life) => {
+            if world.life_of(process) == life {
+                fault(world, process);
+            }
+        }
+        Task::Calm => calm(world),
+    }
+}
+
+/// The processes of a dead server stop where they are, and are dead for their services.
+fn lose_server(world: &Simulation, cluster: usize) {
+    for process in world.processes_of(cluster) {
+        world.stop_process(process);
+        if !world.scenario.process_lies(process) {
+            world.announce_process(process);
+        }
+    }
+    let state = &mut *world.state.borrow_mut();
+    state.note(cluster, "is noticed dead", [0; 2]);
+    let delay = 1 + state.random.below(20_000);
+    state.signal(delay, Signal::Restart(world.server(cluster)));
+}
+
+/// A dead service is announced to its clients when its device is quiet, or is back before it could be announced.
+fn lose_service(world: &Simulation) {
+    world.quiesce_for_service();
+    let state = &mut *world.state.borrow_mut();
+    state.note(world.service(), "is noticed dead", [0; 2]);
+    let mut delay = state.random.below(5_000);
+    if state.random.one_in(2) {
+        state.signal(delay, Signal::AnnounceService);
+        delay += 1 + state.random.below(20_000);
+    }
+    state.signal(delay, Signal::Restart(world.service()));
+}
+
+/// A dead driver's device is reset. A driver may stay away for good.
+fn lose_driver(world: &Simulation) {
+    let state = &mut *world.state.borrow_mut();
+    state.note(world.driver(), "is noticed dead", [0; 2]);
+    let mut delay = state.random.below(5_000);
+    let scenario = world.scenario;
+    let may_stay_away = scenario.device_fails && !state.kill_test && state.random.one_in(4);
+    let returns = !may_stay_away && !scenario.lying_driver;
+    if !returns || state.random.one_in(2) {
+        state.signal(delay, Signal::AnnounceDriver);
+        delay += 1 + state.random.below(10_000);
+    }
+    if returns {
+        state.signal(delay, Signal::Restart(world.driver()));
+    }
+}
+
+/// Announces a dead driver to the file service, unless it is back already.
+pub fn announce_driver(world: &Simulation) {
+    if !world.state.borrow().status[world.driver()].alive {
+        world.windows[0].announce_lost(Side::Second);
+        world.wake_side(0, Side::First);
+    }
+}
+
+/// A process that took a fault is stopped, announced to its service, and its server is told.
+fn fault(world: &Simulation, process: usize) {
+    world.processes[process].borrow_mut().faulted = true;
+    world.stop_process(process);
+    world.announce_process(process);
+    let cluster = world.scenario.cluster_of(process);
+    let state = &mut *world.state.borrow_mut();
+    state.faulted[cluster].push(process);
+    state.ring(cluster, cluster, 0);
+}
+
+/// Those who lie are ended, and nothing goes wrong any more.
+fn calm(world: &Simulation) {
+    let scenario = world.scenario;
+    {
+        let state = &mut *world.state.borrow_mut();
+        state.calm = true;
+        state.note(0, "calm", [0; 2]);
+        for status in state.status.iter_mut().filter(|_| !state.kill_test) {
+            status.dies_in = None;
+        }
+        if scenario.lying_server {
+            state.status[scenario.clusters - 1].alive = false;
+        }
+        if scenario.lying_driver {
+            kill(world, state, world.driver());
+        }
+        if scenario.lying_service {
+            state.status[world.service()].alive = false;
+        }
+    }
+    if scenario.lying_service {
+        world.quiesce_for_service();
+        world.announce_service();
+    }
+    for process in 0..scenario.all_processes() {
+        if scenario.process_lies(process) {
+            for vcore in 0..scenario.vcores {
+                let id = world.vcore(process, vcore);
+                world.state.borrow_mut().status[id].alive = false;
+            }
+            fault(world, process);
+        }
+    }
+}
+
+impl Simulation {
+    /// Kills an actor at one of its points, counted from zero.
+    pub fn kill_at(&self, victim: Victim, point: u64) {
+        let id = self.victim(victim);
+        let state = &mut *self.state.borrow_mut();
+        state.kill_test = true;
+        state.status[id].dies_in = Some(point);
+    }
+
+    fn victim(&self, victim: Victim) -> Id {
+        match victim {
+            Victim::Server(cluster) => self.server(cluster),
+            Victim::Process(process) => self.vcore(process, 0),
+            Victim::Service => self.service(),
+            Victim::Driver => self.driver(),
+        }
+    }
+}
