@@ -202,6 +202,8 @@ pub struct Counts {
     pub doorbells: u64,
     /// Doorbells that the provider rang.
     pub peer_doorbells: u64,
+    /// How often the client looks for work in vain before it blocks.
+    pub poll_budget: u64,
 }
 
 impl ConnectionParts {
@@ -225,6 +227,7 @@ impl ConnectionParts {
             received: incoming.received,
             doorbells: outgoing.doorbells,
             peer_doorbells: incoming.doorbells,
+            poll_budget: incoming.poll_budget,
         })
     }
 }

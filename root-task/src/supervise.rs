@@ -97,7 +97,8 @@ impl Supervisor<'_> {
             (badge::SERVICE, request::LOG) => {
                 println!("[{}] {}", self.plan.services[index].name, text(info))
             }
-            (badge::SERVER | badge::SERVICE, request::READY) => self.ready(),
+            (badge::SERVER, request::READY) => self.measured(Child::Server(index)),
+            (badge::SERVICE, request::READY) => self.measured(Child::Service(index)),
             (badge::DRIVER, request::READY) => {
                 self.supervision.driver_ready(index);
                 self.ready();
@@ -184,6 +185,17 @@ impl Supervisor<'_> {
     fn end(&mut self, process: usize, status: u64) {
         let vcores = self.plan.processes[process].vcores;
         self.exited(process, status, u64::from(vcores));
+    }
+
+    /// A component that has measured its poll budget is ready.
+    fn measured(&mut self, child: Child) {
+        let looks = sel4::get_mr(0);
+        let who = self.supervision.name(child);
+        emit(&Event::Budget {
+            who: format_args!("{who}"),
+            looks,
+        });
+        self.ready();
     }
 
     fn ready(&mut self) {

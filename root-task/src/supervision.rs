@@ -156,6 +156,7 @@ impl<'a> Supervision<'a> {
                     received: counts.received,
                     doorbells: counts.doorbells,
                     peer_doorbells: counts.peer_doorbells,
+                    poll_budget: counts.poll_budget,
                 });
             }
         }

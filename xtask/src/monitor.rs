@@ -11,7 +11,8 @@ use crate::names;
 use crate::report::Verdict;
 
 pub use state::{
-    ChannelCounts, Ended, Failure, FaultSeen, Holdings, InstanceState, Restarted, Started,
+    ChannelCounts, Ended, Failure, FaultSeen, Holdings, InstanceState, PollBudget, Restarted,
+    Started,
 };
 
 /// Texts by which a kernel says that it stopped.
@@ -54,6 +55,8 @@ pub struct Monitor<'a> {
     pub faults: Vec<FaultSeen>,
     /// Components that were started again, in order.
     pub restarts: Vec<Restarted>,
+    /// The poll budgets of servers and services.
+    pub budgets: Vec<PollBudget>,
     /// Components that stay down, in order.
     pub down: Vec<String>,
     /// Clusters of which the server was stopped.
@@ -73,6 +76,7 @@ impl<'a> Monitor<'a> {
             problems: Vec::new(),
             faults: Vec::new(),
             restarts: Vec::new(),
+            budgets: Vec::new(),
             down: Vec::new(),
             stopped: Vec::new(),
         }
@@ -253,6 +257,7 @@ impl<'a> Monitor<'a> {
                 received,
                 doorbells,
                 peer_doorbells,
+                poll_budget,
             } => {
                 let process = self
                     .process(&process)
@@ -274,7 +279,13 @@ impl<'a> Monitor<'a> {
                     received,
                     doorbells,
                     peer_doorbells,
+                    poll_budget,
                 });
+            }
+            Event::Budget { who, looks } => {
+                self.restart_of(&who).ok_or(UNKNOWN_COMPONENT)?;
+                self.budgets.retain(|it| it.who != who);
+                self.budgets.push(PollBudget { who, looks });
             }
             Event::Fault { who, reason } => return Ok(self.fault(who, &reason)),
             Event::Restarted { who, generation } => return self.restarted(who, generation),

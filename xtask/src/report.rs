@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit::{self, Audit};
-use crate::monitor::{Monitor, Restarted};
+use crate::monitor::{Monitor, PollBudget, Restarted};
 
 /// The image whose processes say what the report's `digest` is.
 const DIGEST: &str = "digest";
@@ -117,6 +117,8 @@ pub struct ChannelReport {
     pub doorbells: u64,
     /// Doorbells that the service rang.
     pub peer_doorbells: u64,
+    /// How often the vcore looks for work in vain before it blocks.
+    pub poll_budget: u64,
 }
 
 /// What `digest` says of the input.
@@ -175,6 +177,8 @@ pub struct Report {
     pub stopped: Vec<String>,
     /// Components that were started again, in order.
     pub restarts: Vec<Restarted>,
+    /// How often each server and service looks for work in vain before it blocks, as it measured when it started last.
+    pub poll_budgets: Vec<PollBudget>,
     /// Components that stay down, in order.
     pub down: Vec<String>,
     /// What processes said for the report, in order.
@@ -264,6 +268,7 @@ impl Report {
             processes,
             stopped: parts::stopped(plan, monitor),
             restarts: monitor.restarts.clone(),
+            poll_budgets: monitor.budgets.clone(),
             down: monitor.down.clone(),
             results: parts::results(monitor),
             digest,

@@ -53,6 +53,14 @@ fn write_table(text: &mut String, report: &Report) -> std::fmt::Result {
             )?;
         }
     }
+    if !report.poll_budgets.is_empty() {
+        let budgets: Vec<String> = report
+            .poll_budgets
+            .iter()
+            .map(|budget| format!("{} {}", budget.who, budget.looks))
+            .collect();
+        writeln!(text, "looks     before it blocks: {}", budgets.join(", "))?;
+    }
     for restarted in &report.restarts {
         writeln!(
             text,

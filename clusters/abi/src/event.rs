@@ -107,6 +107,15 @@ pub enum Event<Text, HeldList, UntypedList> {
         doorbells: u64,
         /// Doorbells that the service rang.
         peer_doorbells: u64,
+        /// How often the vcore looks for work in vain before it blocks.
+        poll_budget: u64,
+    },
+    /// A server or a service has measured how long it pays to look for work before it blocks.
+    Budget {
+        /// The component, named as in a fault.
+        who: Text,
+        /// How often it looks in vain before it blocks.
+        looks: u64,
     },
     /// The server of a cluster was stopped.
     Stopped {

@@ -346,7 +346,8 @@ pub mod entry {
 pub mod request {
     /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.
     pub const LOG: u64 = 0x1000;
-    /// The sender has started and can be used. Answered with an empty message.
+    /// The sender has started and can be used. Registers: how often it looks for work in vain before it blocks. Answered with
+    /// an empty message.
     pub const READY: u64 = 0x1001;
     /// A process of the sender, a server, has ended. Registers: process, exit status, most vcores granted at once.
     pub const EXITED: u64 = 0x1002;

@@ -101,8 +101,16 @@ fn the_text_of_the_events_of_processes_and_clusters_is_frozen() {
             received: 5,
             doorbells: 2,
             peer_doorbells: u64::MAX,
+            poll_budget: 9,
         },
-        r#""event":"channel","process":"digest","service":"files","vcore":1,"sent":4,"received":5,"doorbells":2,"peer_doorbells":18446744073709551615"#,
+        r#""event":"channel","process":"digest","service":"files","vcore":1,"sent":4,"received":5,"doorbells":2,"peer_doorbells":18446744073709551615,"poll_budget":9"#,
+    );
+    frozen(
+        Event::Budget {
+            who: format_args!("server:io"),
+            looks: 120,
+        },
+        r#""event":"budget","who":"server:io","looks":120"#,
     );
     frozen(
         Event::Stopped { cluster },

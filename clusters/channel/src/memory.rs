@@ -27,6 +27,7 @@ pub(crate) struct ReceivedCounts {
     pub(crate) sleeps: AtomicU64,
     pub(crate) spurious: AtomicU64,
     pub(crate) stale: AtomicU64,
+    pub(crate) poll_budget: AtomicU64,
 }
 
 /// The first page of a ring.

@@ -247,7 +247,7 @@ impl Receiver {
             return Ok(Some(expected));
         }
         if self.last == Last::Message {
-            self.tell();
+            self.publish_counts();
         }
         self.last = Last::Nothing;
         self.idle = found;
@@ -292,19 +292,26 @@ impl Receiver {
         );
     }
 
+    /// Tells how often the consumer looks for work in vain before it blocks.
+    pub fn note_poll_budget(&mut self, looks: u32) {
+        let told = &self.ring.header.received.0.poll_budget;
+        told.store(u64::from(looks), Ordering::Relaxed);
+    }
+
     /// Messages received so far, in all generations.
     pub fn received(&self) -> u64 {
         self.earlier.wrapping_add(self.consumed)
     }
 
-    fn tell(&self) {
+    /// Publishes what the consumer counted. Otherwise it does that when it finds the ring empty.
+    pub fn publish_counts(&self) {
         let counts = &self.ring.header.received.0;
         self.counts.tell(self.received(), counts);
     }
 
     /// What both sides tell of this direction.
     pub fn telemetry(&self) -> Telemetry {
-        self.tell();
+        self.publish_counts();
         Telemetry::of(&self.ring.header)
     }
 }

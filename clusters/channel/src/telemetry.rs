@@ -33,6 +33,8 @@ pub struct Telemetry {
     pub spurious: u64,
     /// Messages of an earlier generation that were refused.
     pub stale: u64,
+    /// How often the consumer looks for work in vain before it blocks.
+    pub poll_budget: u64,
     /// How many answers took how many ticks of the consumer's clock from their request on: see [`BUCKETS`].
     pub latency: [u64; BUCKETS],
 }
@@ -76,6 +78,7 @@ impl Telemetry {
             sleeps: get(&received.sleeps),
             spurious: get(&received.spurious),
             stale: get(&received.stale),
+            poll_budget: get(&received.poll_budget),
             latency,
         }
     }

@@ -246,6 +246,16 @@ impl Channel {
         receiver.arm()
     }
 
+    /// Tells how often the vcore looks for work in vain before it blocks.
+    pub(crate) fn note_poll_budget(&self, looks: u32) {
+        self.rings.lock().receiver.note_poll_budget(looks);
+    }
+
+    /// Publishes what the vcore counted on the channel: nobody can ask it once the process has ended.
+    pub(crate) fn publish_counts(&self) {
+        self.rings.lock().receiver.publish_counts();
+    }
+
     /// Says that the vcore is awake.
     pub(crate) fn disarm(&self) {
         self.rings.lock().receiver.disarm();

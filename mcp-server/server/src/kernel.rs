@@ -85,10 +85,10 @@ pub fn wait() -> u64 {
     atoll_component::wait()
 }
 
-/// Tells the root task that the server serves.
-pub fn ready() {
+/// Tells the root task that the server serves, and how often it looks for work in vain before it blocks.
+pub fn ready(poll_budget: u32) {
     enters();
-    report(request::READY, &[]);
+    report(request::READY, &[u64::from(poll_budget)]);
 }
 
 /// A life of a process.

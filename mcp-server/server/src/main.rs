@@ -53,7 +53,13 @@ fn run(cluster: usize, again: bool) -> ! {
     let personality = Personality::new(&plan, cluster as u32);
     let kernel = SeL4::new(&plan, cluster, windows.hpet, windows.procinfo);
     let mut host = Host::new(personality, windows.vcores, kernel);
-    kernel::ready();
+    let budget = if shares_core(&plan, cluster) {
+        0
+    } else {
+        // Turns without work before it arms its rings and blocks.
+        budget::calibrate(kernel::ticks, kernel::like_blocking, || !host.take_calls())
+    };
+    kernel::ready(budget);
     for index in 0..plan.processes().len() {
         let Some(life) = host.kernel().life(index) else {
             continue;
@@ -64,12 +70,6 @@ fn run(cluster: usize, again: bool) -> ! {
             host.start(life.process);
         }
     }
-    let budget = if shares_core(&plan, cluster) {
-        0
-    } else {
-        // Turns without work before it arms its rings and blocks.
-        budget::calibrate(kernel::ticks, kernel::like_blocking, || !host.take_calls())
-    };
     let mut idle = 0;
     // Turns before the next one that also looks at what is dear to look at: the clock, and the wake-ups to pass on.
     let mut short_turns = 0;

@@ -72,6 +72,17 @@ pub struct ChannelCounts {
     pub doorbells: u64,
     /// Doorbells that the service rang.
     pub peer_doorbells: u64,
+    /// How often the vcore looks for work in vain before it blocks.
+    pub poll_budget: u64,
+}
+
+/// How long it pays for a server or a service to look for work before it blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PollBudget {
+    /// The component, as events name it.
+    pub who: String,
+    /// How often it looks in vain.
+    pub looks: u64,
 }
 
 /// A fault of a component.

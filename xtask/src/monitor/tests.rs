@@ -43,11 +43,11 @@ pub const GOOD_RUN: &[(usize, &str)] = &[
     ),
     (
         1,
-        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":0,"sent":1,"received":1,"doorbells":1,"peer_doorbells":0}"#,
+        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":0,"sent":1,"received":1,"doorbells":1,"peer_doorbells":0,"poll_budget":7}"#,
     ),
     (
         1,
-        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":1,"sent":4,"received":4,"doorbells":2,"peer_doorbells":3}"#,
+        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":1,"sent":4,"received":4,"doorbells":2,"peer_doorbells":3,"poll_budget":7}"#,
     ),
     (1, r#"@atoll {"event":"done","instance":1}"#),
 ];
@@ -222,8 +222,8 @@ fn events_that_the_plan_does_not_know_are_problems() {
     for line in [
         r#"@atoll {"event":"ready","instance":2}"#,
         r#"@atoll {"event":"process","process":"other","cluster":"io","vcores":1,"status":0}"#,
-        r#"@atoll {"event":"channel","process":"digest","service":"other","vcore":0,"sent":0,"received":0,"doorbells":0,"peer_doorbells":0}"#,
-        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":2,"sent":0,"received":0,"doorbells":0,"peer_doorbells":0}"#,
+        r#"@atoll {"event":"channel","process":"digest","service":"other","vcore":0,"sent":0,"received":0,"doorbells":0,"peer_doorbells":0,"poll_budget":7}"#,
+        r#"@atoll {"event":"channel","process":"digest","service":"files","vcore":2,"sent":0,"received":0,"doorbells":0,"peer_doorbells":0,"poll_budget":7}"#,
         r#"@atoll {"event":"restarted","who":"service:other","generation":2}"#,
         r#"@atoll {"event":"restarted","who":"files","generation":2}"#,
         r#"@atoll {"event":"down","who":"driver:other","restarts":3}"#,

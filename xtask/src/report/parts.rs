@@ -106,6 +106,7 @@ fn channels(plan: &Plan, monitor: &Monitor, process: usize) -> Vec<ChannelReport
             received: counts.received,
             doorbells: counts.doorbells,
             peer_doorbells: counts.peer_doorbells,
+            poll_budget: counts.poll_budget,
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use atoll_call::Loss;
 
 use super::Runtime;
 use super::vcore::{LEAVES, STAYS};
+use crate::channel::Channel;
 use crate::target::SERVER;
 use crate::timers::Alarm;
 use crate::waiter::Effects;
@@ -36,6 +37,13 @@ impl Runtime {
         for vcore in 0..self.vcores.len() {
             self.enter_kernel().wake_vcore(vcore);
         }
+    }
+
+    /// Publishes what the vcores counted on their channels, for the report that is made when the process has ended.
+    pub(crate) fn publish_counts() {
+        let (runtime, _) = Runtime::current_vcore();
+        let channels = runtime.vcores.iter().flat_map(|vcore| &vcore.channels);
+        channels.for_each(Channel::publish_counts);
     }
 
     /// Has the root task end the process, because its exit did not reach the server.

@@ -158,6 +158,9 @@ impl Runtime {
             },
         );
         self.poll_budget.store(budget, Ordering::Relaxed);
+        for channel in self.vcores.iter().flat_map(|vcore| &vcore.channels) {
+            channel.note_poll_budget(budget);
+        }
     }
 
     /// Looks for work for a while, again and again. Tells whether there is some.

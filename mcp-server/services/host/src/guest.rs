@@ -128,12 +128,12 @@ pub fn run<S: Service>(number: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
     let generations: Vec<u32> = clients.iter().map(|it| it.endpoint.generation()).collect();
     let mut host = Host::new(service, clients, Some(driver), Pool(()));
     host.start(generations);
-    report(request::READY, &[]);
     let budget = match polls {
         // Turns without work before it arms its rings and blocks.
         true => budget::calibrate(ticks, like_blocking, || !host.turn()),
         false => 0,
     };
+    report(request::READY, &[u64::from(budget)]);
     let mut idle = 0;
     loop {
         if host.turn() {
