@@ -148,14 +148,22 @@ impl<'a> Lifecycle<'a> {
     #[must_use = "the steps have to be taken, in this order"]
     pub fn process_failed(&mut self, process: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
+        let own = &self.plan.processes[process];
         // A process that the plan does not start again has ended, and is not down.
-        if self.plan.processes[process].restart.times > 0 {
-            self.start_or_stay_down(Child::Process(process), now, &mut steps);
+        if own.restart.times > 0 {
+            let child = Child::Process(process);
+            if self.server_is_down(own.cluster as usize) {
+                // Nothing would start its vcores.
+                steps.push(Step::Down(child, self.history(child).restarts()));
+            } else {
+                self.start_or_stay_down(child, now, &mut steps);
+            }
         }
         steps
     }
 
-    /// The driver of a device says that the device writes nothing any more, because its service is gone.
+    /// The driver of a device says that the device writes nothing any more, because its service is gone, or broke the
+    /// protocol.
     #[must_use = "the steps have to be taken, in this order"]
     pub fn device_quiet(&mut self, device: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -165,6 +173,14 @@ impl<'a> Lifecycle<'a> {
                 steps.push(Step::TellService(device));
             }
             Device::Gone => {}
+            Device::InUse if self.service_lives(device) => {
+                // It stopped for a life of the service that is over, or that goes on and can have another driver.
+                let driver = Child::Driver(device);
+                if !self.start_or_stay_down(driver, now, &mut steps) {
+                    self.devices[device] = Device::Gone;
+                    steps.push(Step::TellService(device));
+                }
+            }
             _ => self.devices[device] = Device::Quiet,
         }
         self.settle(now, &mut steps);
@@ -259,6 +275,13 @@ impl<'a> Lifecycle<'a> {
         }
         self.devices[device] = Device::Resetting;
         steps.push(Step::Quiesce(device));
+    }
+
+    /// Whether the service of a device is alive.
+    fn service_lives(&self, device: usize) -> bool {
+        let mut services = self.plan.services().iter();
+        let service = services.position(|own| own.device as usize == device);
+        service.is_some_and(|service| self.services[service] == Life::Alive)
     }
 
     /// Announces and restarts what had to wait until a device is quiet.

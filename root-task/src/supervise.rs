@@ -133,9 +133,13 @@ impl Supervisor<'_> {
                 return Some(self.order(index / MAX_VCORES, label, kind, component));
             }
             (badge::PROCESS, request::EXIT_WITHOUT_SERVER) => {
-                self.end(index / MAX_VCORES, sel4::get_mr(0));
-                // Its server may be starting again, and is to end it too; that it then says so has no effect.
-                self.supervision.notify_server(index / MAX_VCORES);
+                let (process, status) = (index / MAX_VCORES, sel4::get_mr(0));
+                if self.supervision.has_no_server(process) {
+                    self.end(process, status);
+                } else if self.running.contains(&process) {
+                    // Its server lives, or is starting again, and ends it.
+                    self.supervision.exit_by_server(process, status);
+                }
                 return None;
             }
             _ => {
@@ -222,6 +226,7 @@ impl Supervisor<'_> {
         let Some(position) = self.running.iter().position(|running| *running == process) else {
             return;
         };
+        let status = self.supervision.exit_status(process).unwrap_or(status);
         let plan = &self.plan.processes[process];
         emit(&Event::Process {
             process: format_args!("{}", plan.name),

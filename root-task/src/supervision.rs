@@ -28,6 +28,8 @@ pub struct Supervision<'a> {
     clock: Clock,
     /// How often each component was started again that ever was.
     restarts: Vec<(Child, u64)>,
+    /// Processes that cannot go on, which their servers have not ended yet; with its exit status, where one has named it.
+    to_be_ended: Vec<(usize, Option<u64>)>,
 }
 
 impl<'a> Supervision<'a> {
@@ -40,6 +42,7 @@ impl<'a> Supervision<'a> {
             lifecycle: Lifecycle::new(context.plan),
             clock: Clock::new(context.ticks_per_microsecond),
             restarts: Vec::new(),
+            to_be_ended: Vec::new(),
         }
     }
 
@@ -51,16 +54,39 @@ impl<'a> Supervision<'a> {
 
     /// A component took a fault, cannot start, or is to be stopped.
     pub fn lost(&mut self, child: Child) {
-        let steps = self.lifecycle.lost(child, self.clock.milliseconds());
-        self.take(&steps);
-        if let Child::Process(process) = child {
-            // Its server ends it, and says so.
-            self.notify_server(process);
+        match child {
+            Child::Process(process) => self.end_by_server(process, None),
+            _ => {
+                let steps = self.lifecycle.lost(child, self.clock.milliseconds());
+                self.take(&steps);
+            }
         }
     }
 
+    /// A process ends with an exit status, which it could not tell its server.
+    pub fn exit_by_server(&mut self, process: usize, status: u64) {
+        self.end_by_server(process, Some(status));
+    }
+
+    /// Has the server of a process end it; it says so.
+    fn end_by_server(&mut self, process: usize, status: Option<u64>) {
+        let child = Child::Process(process);
+        let steps = self.lifecycle.lost(child, self.clock.milliseconds());
+        self.take(&steps);
+        if !self.to_be_ended.iter().any(|(known, _)| *known == process) {
+            self.to_be_ended.push((process, status));
+        }
+        self.notify_server(process);
+    }
+
+    /// The exit status that a process has named which its server has ended.
+    pub fn exit_status(&self, process: usize) -> Option<u64> {
+        let mut known = self.to_be_ended.iter();
+        known.find(|(known, _)| *known == process)?.1
+    }
+
     /// Tells the server of a process that the process cannot go on.
-    pub fn notify_server(&self, process: usize) {
+    fn notify_server(&self, process: usize) {
         if let Some(process) = self.process(process) {
             process.fault_notice.signal();
         }
@@ -105,6 +131,7 @@ impl<'a> Supervision<'a> {
         let Some(process) = self.children.processes.iter().find(|it| it.index == index) else {
             return false;
         };
+        self.to_be_ended.retain(|(process, _)| *process != index);
         process.component.suspend();
         for notice in &process.death_notices {
             notice.announce(&mut self.authority);
@@ -207,6 +234,15 @@ impl<'a> Supervision<'a> {
                 self.enter(child, Some(entry::number(index, restarts)));
             }
             Child::Process(index) => self.start_process(index, restarts as u32 + 1),
+        }
+        if let Child::Server(cluster) = child {
+            // The life before may have died with the notice in its hands.
+            let cluster_of = |process: &usize| self.plan.processes[*process].cluster as usize;
+            for (process, _) in &self.to_be_ended {
+                if cluster_of(process) == cluster {
+                    self.notify_server(*process);
+                }
+            }
         }
         let who = self.name(child);
         emit(&Event::Restarted {

@@ -128,6 +128,20 @@ impl Endpoint {
         generation::alive(own) && generation::alive(peer)
     }
 
+    /// Where this side has closed the channel and the peer is another one than then, begins another incarnation of this side;
+    /// whether it did. Then the peer's doorbell has to be rung, and the channel begun anew.
+    pub fn reopen(&mut self) -> bool {
+        let own = incarnation(&self.outgoing.header);
+        let again =
+            !generation::alive(own) && self.receiver.peer_changed() && !self.receiver.peer_dead();
+        if again {
+            set_incarnation(&self.outgoing.header, generation::next(own));
+            // As in `come_back`.
+            fence(Ordering::SeqCst);
+        }
+        again
+    }
+
     /// Says that this side is dead: it wants no more of a peer that broke the protocol, say.
     pub fn close(&mut self) {
         bury(&self.outgoing.header);

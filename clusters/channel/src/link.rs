@@ -50,7 +50,8 @@ pub trait Link {
     /// Whether the peer is dead.
     fn peer_dead(&self) -> bool;
 
-    /// Begins anew with the peer as it is now. Gives the generation, where both sides are alive.
+    /// Begins anew with the peer as it is now, where the channel was given up only if the peer is another one than then. Gives
+    /// the generation, where both sides are alive.
     fn renew(&mut self) -> Option<u32>;
 
     /// Gives the channel up, because the peer broke its protocol, and tells the peer.
@@ -124,6 +125,9 @@ impl<D: Doorbell> Link for EndpointLink<D> {
     }
 
     fn renew(&mut self) -> Option<u32> {
+        if self.endpoint.reopen() {
+            self.doorbell.ring();
+        }
         let alive = self.endpoint.renew();
         alive.then(|| self.endpoint.generation())
     }

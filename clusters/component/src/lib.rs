@@ -80,3 +80,8 @@ pub fn log(text: fmt::Arguments<'_>) {
 pub fn wait() -> u64 {
     OWN.wait()
 }
+
+/// The badges of all that have signalled the component since it last waited or looked; it does not block.
+pub fn woken() -> u64 {
+    OWN.poll()
+}

@@ -52,7 +52,8 @@ impl Channel {
         reconnects: bool,
     ) -> Channel {
         let generation = endpoint.generation();
-        Channel {
+        let dead = endpoint.receiver.peer_dead();
+        let channel = Channel {
             calls: Monitor::new(Calls::new(
                 process_generation,
                 generation,
@@ -62,7 +63,12 @@ impl Channel {
             rings: spin::Mutex::new(endpoint),
             lost: AtomicBool::new(false),
             doorbells: AtomicU64::new(0),
+        };
+        if dead {
+            // It is followed when it comes back. No call is under way, so nothing comes of the loss.
+            channel.lose(Loss::Death, &mut Effects::default());
         }
+        channel
     }
 
     pub(crate) fn is_lost(&self) -> bool {

@@ -220,12 +220,36 @@ pub fn waker() -> Waker {
 /// Where the caller is not a uthread.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let waker = waker();
+    let notice = Arc::new(Notice {
+        given: AtomicBool::new(false),
+        waker: waker(),
+    });
+    let waker = Waker::from(notice.clone());
     let mut context = Context::from_waker(&waker);
     loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => park(),
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
         }
+        while !notice.given.swap(false, Ordering::SeqCst) {
+            park();
+        }
+    }
+}
+
+/// That a future is to be polled again. The uthread's own waker would not do: what the future waits for inside of a poll takes
+/// that one's wake-ups for its own.
+struct Notice {
+    given: AtomicBool,
+    waker: Waker,
+}
+
+impl Wake for Notice {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.given.store(true, Ordering::SeqCst);
+        self.waker.wake_by_ref();
     }
 }

@@ -344,6 +344,11 @@ impl<L: Link, K: Kernel> Host<L, K> {
             let Some(process) = self.personality.process(own.process) else {
                 continue;
             };
+            if own.link.peer_changed() {
+                // It is to come back, for which it rings; or the process says of itself that it is dead.
+                may &= own.link.peer_dead();
+                continue;
+            }
             if !own.link.arm() {
                 // A vcore that does not take its completions stops only itself: what it sent waits.
                 let free = own.link.free();

@@ -85,6 +85,12 @@ pub fn wait() -> u64 {
     atoll_component::wait()
 }
 
+/// The badges of all that have woken the server since it last waited or looked; it does not block.
+pub fn woken() -> u64 {
+    enters();
+    atoll_component::woken()
+}
+
 /// Tells the root task that the server serves, and how often it looks for work in vain before it blocks.
 pub fn ready(poll_budget: u32) {
     enters();

@@ -60,6 +60,10 @@ fn run(cluster: usize, again: bool) -> ! {
         budget::calibrate(kernel::ticks, kernel::like_blocking, || !host.take_calls())
     };
     kernel::ready(budget);
+    if again {
+        // What the life before had taken, and not passed on.
+        passing.pass_all(kernel::signal_connection);
+    }
     for index in 0..plan.processes().len() {
         let Some(life) = host.kernel().life(index) else {
             continue;
@@ -98,25 +102,33 @@ fn run(cluster: usize, again: bool) -> ! {
             continue;
         }
         let alarm = host.personality().next_alarm();
-        if host.kernel().doorbells().set_alarm(alarm) && host.may_sleep() && !passing.pending() {
-            let badges = kernel::wait();
-            if badges & server_badge::INTERRUPT != 0 {
-                host.kernel().doorbells().acknowledge();
-            }
-            let faulted = |process: &usize| badges & server_badge::faulted(*process) != 0;
-            for process in (0..MAX_PROCESSES).filter(faulted) {
-                host.faulted(process);
-            }
-            let restarted = |process: &usize| badges & server_badge::restarted(*process) != 0;
-            for process in (0..MAX_PROCESSES).filter(restarted) {
-                if let Some(life) = host.kernel().life(process) {
-                    host.start(life.process);
-                }
-            }
+        let may_sleep =
+            host.kernel().doorbells().set_alarm(alarm) && host.may_sleep() && !passing.pending();
+        if may_sleep {
+            take_notices(&mut host, kernel::wait());
+        } else if host.kernel().doorbells().masked() {
+            take_notices(&mut host, kernel::woken());
         }
         host.awake();
         idle = 0;
         // Whatever woke it, or kept it from sleeping, is looked for at once.
         short_turns = 0;
+    }
+}
+
+/// Does what the badges say that the server was woken with: the interrupt, and what the root task says of processes.
+fn take_notices(host: &mut Host<windows::Link, SeL4>, badges: u64) {
+    if badges & server_badge::INTERRUPT != 0 {
+        host.kernel().doorbells().acknowledge();
+    }
+    let faulted = |process: &usize| badges & server_badge::faulted(*process) != 0;
+    for process in (0..MAX_PROCESSES).filter(faulted) {
+        host.faulted(process);
+    }
+    let restarted = |process: &usize| badges & server_badge::restarted(*process) != 0;
+    for process in (0..MAX_PROCESSES).filter(restarted) {
+        if let Some(life) = host.kernel().life(process) {
+            host.start(life.process);
+        }
     }
 }

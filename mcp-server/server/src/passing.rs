@@ -147,6 +147,21 @@ impl WakePassing {
         any
     }
 
+    /// Has each component with a side of a connection to another kernel woken, on both sides: the ones here by `signal`, those
+    /// there with the next [`WakePassing::pass`]. Where a server dies between the look at a wake word and the wake-up, its
+    /// next life does not know whom it was for. A component that is woken for nothing sleeps again.
+    pub fn pass_all(&mut self, mut signal: impl FnMut(usize)) {
+        for (connection, crossing) in self.crossings.iter().enumerate() {
+            if let Some(crossing) = crossing
+                && let Some(neighbour) = self.neighbours.get_mut(crossing.neighbour)
+            {
+                neighbour.outgoing.set(connection);
+                neighbour.due = true;
+                signal(connection);
+            }
+        }
+    }
+
     /// Whether there is something to pass on.
     pub fn pending(&self) -> bool {
         let requests = self.requests.iter().any(|(_, words)| words.any());

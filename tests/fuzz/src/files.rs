@@ -133,8 +133,16 @@ impl Model {
 
     fn lose(&mut self, ring: usize, lost: bool) {
         self.rings[ring].open.clear();
+        self.rings[ring].lost = true;
+        let process = self.rings[ring].process;
+        let mut own = self.rings.iter().filter(|ring| ring.process == process);
+        if own.all(|ring| ring.lost) {
+            // The next life may be of any generation.
+            let client = self.client(ring);
+            client.open.clear();
+            client.generation = 0;
+        }
         self.rings[ring].lost = lost;
-        self.client(ring).open.clear();
     }
 
     /// An event comes.

@@ -20,6 +20,8 @@ pub(crate) struct Client {
     /// Generation of the process, as its calls say; 0 before the first one.
     generation: u32,
     open: Handles<VolumeFile, FILES_PER_CLIENT>,
+    /// Its rings that are not lost.
+    rings: usize,
     pool: u32,
     blocks: u32,
     /// A bit for each block of its pool into which the device may write.
@@ -31,6 +33,7 @@ impl Client {
         Client {
             generation: 0,
             open: Handles::new(0),
+            rings: 0,
             pool,
             blocks,
             in_use: vec![0; blocks.div_ceil(BITS) as usize].into_boxed_slice(),
@@ -54,10 +57,21 @@ impl Client {
         generation == self.generation
     }
 
-    /// Closes everything.
-    pub(crate) fn close_all(&mut self) {
-        // A handle from before must not become valid again.
-        self.open.clear();
+    /// One of its rings is used from now on.
+    pub(crate) fn on_ring_connected(&mut self) {
+        self.rings += 1;
+    }
+
+    /// One of its rings is lost. With the last one goes all that it has open: while there is another one, that may be of its
+    /// next life, which has opened files already.
+    pub(crate) fn on_ring_lost(&mut self) {
+        self.rings = self.rings.saturating_sub(1);
+        if self.rings == 0 {
+            // A handle from before must not become valid again.
+            self.open.clear();
+            // What the calls of its next life say counts, whatever those of this one said.
+            self.generation = 0;
+        }
     }
 
     pub(crate) fn open(&mut self, file: VolumeFile) -> Result<Handle, Status> {
@@ -133,6 +147,11 @@ pub(crate) fn clients_of(plan: &Plan, service: usize) -> (Box<[Client]>, Box<[us
         let blocks = plan.pools().get(pool as usize).map_or(0, |it| it.blocks);
         Client::new(pool, blocks)
     };
-    let clients = processes.into_iter().map(client).collect();
+    let mut clients: Box<[Client]> = processes.into_iter().map(client).collect();
+    for owner in &owners {
+        if let Some(client) = clients.get_mut(*owner) {
+            client.on_ring_connected();
+        }
+    }
     (clients, owners.into_boxed_slice())
 }

@@ -41,8 +41,8 @@ enum Stage {
 pub struct FileService {
     volume: Volume,
     clients: Box<[Client]>,
-    /// For each ring, generation of its channel.
-    channels: Box<[u32]>,
+    /// For each ring, generation of its channel; `None` where it is lost.
+    channels: Box<[Option<u32>]>,
     calls: ServiceEnd<Parked>,
     /// Parked calls that wait for the volume, in order.
     waiting: VecDeque<CallId>,
@@ -69,7 +69,7 @@ impl FileService {
         FileService {
             volume: Volume::Loading,
             clients,
-            channels: vec![0; owners.len()].into_boxed_slice(),
+            channels: vec![Some(0); owners.len()].into_boxed_slice(),
             calls: ServiceEnd::new(owners.iter().copied(), CALLS),
             waiting: VecDeque::with_capacity(CALLS),
             device: Device::new(CALLS + 1),
@@ -108,7 +108,10 @@ impl Service for FileService {
             Event::ClientConnected { ring, generation } => {
                 self.lose_client(ring);
                 if let Some(channel) = self.channels.get_mut(ring) {
-                    *channel = generation;
+                    *channel = Some(generation);
+                }
+                if let Some(client) = self.client_of(ring) {
+                    client.on_ring_connected();
                 }
             }
             Event::UpstreamLost(loss) => self.lose_driver(loss),
@@ -182,9 +185,10 @@ impl FileService {
     }
 
     fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
-        let (Some(client), Some(channel)) =
-            (self.calls.client_of(ring), self.channels.get(ring).copied())
-        else {
+        let (Some(client), Some(channel)) = (
+            self.calls.client_of(ring),
+            self.channels.get(ring).copied().flatten(),
+        ) else {
             return;
         };
         let mut count = 0;
@@ -210,8 +214,15 @@ impl FileService {
                             self.proceed(id, progress, syscall.block);
                             continue;
                         }
-                        // More was taken than there was room for.
-                        None => refusal(syscall, Status::Busy),
+                        // There are more calls under way than places.
+                        None => {
+                            if let Progress::Reads(..) = progress
+                                && let Some(client) = self.clients.get_mut(client)
+                            {
+                                client.give_back_block(syscall.block);
+                            }
+                            refusal(syscall, Status::Busy)
+                        }
                     }
                 }
                 Err(status) => refusal(syscall, status),
@@ -340,13 +351,19 @@ impl FileService {
         end(calls, clients, id, status, result, block_returned);
     }
 
-    /// A client is gone: closes what it had open, and forgets its calls, but for those that the driver has.
+    fn client_of(&mut self, ring: usize) -> Option<&mut Client> {
+        let client = self.calls.client_of(ring)?;
+        self.clients.get_mut(client)
+    }
+
+    /// A ring of a client is lost: forgets its calls, but for those that the driver has. With the last ring goes what the client
+    /// has open.
     fn lose_client(&mut self, ring: usize) {
-        let Some(client) = self.calls.client_of(ring) else {
-            return;
-        };
-        if let Some(client) = self.clients.get_mut(client) {
-            client.close_all();
+        let channel = self.channels.get_mut(ring);
+        if channel.and_then(Option::take).is_some()
+            && let Some(client) = self.client_of(ring)
+        {
+            client.on_ring_lost();
         }
         let mut next = self.calls.next_parked(ring, None);
         while let Some(id) = next {
