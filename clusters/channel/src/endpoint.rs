@@ -119,12 +119,12 @@ impl Endpoint {
     /// Begins anew with the peer as it is now, both rings empty. What was under way has to be ended by the caller: no
     /// answer to it will come. Tells whether both sides are alive; where one is dead, the generation is one in which
     /// nobody sends, until [`Receiver::peer_changed`] says that the peer is back.
-    pub fn renew(&mut self) -> bool {
+    pub fn reattach(&mut self) -> bool {
         let own = incarnation(&self.outgoing.header);
         let peer = incarnation(&self.incoming.header);
         let generation = Generation::of(own, peer);
-        self.sender.renew(generation);
-        self.receiver.renew(generation, peer);
+        self.sender.reattach(generation);
+        self.receiver.reattach(generation, peer);
         generation::alive(own) && generation::alive(peer)
     }
 

@@ -51,7 +51,7 @@ pub trait Link {
     fn peer_dead(&self) -> bool;
 
     /// Begins anew with the peer as it is now. Gives the generation, where both sides are alive.
-    fn renew(&mut self) -> Option<u32>;
+    fn reattach(&mut self) -> Option<u32>;
 
     /// Gives the channel up, because the peer broke its protocol, and tells the peer.
     fn close(&mut self);
@@ -123,8 +123,8 @@ impl<D: Doorbell> Link for EndpointLink<D> {
         self.endpoint.receiver.peer_dead()
     }
 
-    fn renew(&mut self) -> Option<u32> {
-        let alive = self.endpoint.renew();
+    fn reattach(&mut self) -> Option<u32> {
+        let alive = self.endpoint.reattach();
         alive.then(|| self.endpoint.generation())
     }
 

@@ -62,7 +62,7 @@ impl Receiver {
         }
     }
 
-    pub(crate) fn renew(&mut self, generation: Generation, peer: u64) {
+    pub(crate) fn reattach(&mut self, generation: Generation, peer: u64) {
         self.generation = generation;
         self.peer = peer;
         self.earlier = self.received();
@@ -247,7 +247,7 @@ impl Receiver {
             return Ok(Some(expected));
         }
         if self.last == Last::Message {
-            self.tell();
+            self.publish_counts();
         }
         self.last = Last::Nothing;
         self.idle = found;
@@ -270,7 +270,7 @@ impl Receiver {
     }
 
     /// Whether the producer died, gave the channel up, or came back since this generation began. Its calls have to be
-    /// ended and the channel [begun anew](crate::Endpoint::renew).
+    /// ended and the channel [begun anew](crate::Endpoint::reattach).
     #[inline]
     pub fn peer_changed(&self) -> bool {
         // Acquire: what is read from the window after this is no older.
@@ -297,14 +297,14 @@ impl Receiver {
         self.earlier.wrapping_add(self.consumed)
     }
 
-    fn tell(&self) {
+    fn publish_counts(&self) {
         let counts = &self.ring.header.received.0;
-        self.counts.tell(self.received(), counts);
+        self.counts.publish(self.received(), counts);
     }
 
     /// What both sides tell of this direction.
     pub fn telemetry(&self) -> Telemetry {
-        self.tell();
+        self.publish_counts();
         Telemetry::of(&self.ring.header)
     }
 }

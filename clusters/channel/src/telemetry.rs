@@ -99,7 +99,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    pub(crate) fn tell(&self, messages: u64, counts: &ReceivedCounts) {
+    pub(crate) fn publish(&self, messages: u64, counts: &ReceivedCounts) {
         counts.messages.store(messages, Ordering::Relaxed);
         counts.poll_hits.store(self.poll_hits, Ordering::Relaxed);
         counts.sleeps.store(self.sleeps, Ordering::Relaxed);

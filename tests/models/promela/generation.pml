@@ -87,7 +87,7 @@ active proctype fate()
 #define peer_changed (memory[WORD(peer)] != known)
 #define alive(word)  ((word) % 2 == 0)
 
-/* Endpoint::attach, and the second half of attach_again and of renew: one load of a word that is shared. */
+/* Endpoint::attach, and the second half of attach_again and of reattach: one load of a word that is shared. */
 inline adopt()
 {
 	d_step {
@@ -211,9 +211,9 @@ seen_served:			d_step { accepted = 0; message = 0 }
 			:: else
 			fi
 		:: peer_changed && alive(memory[WORD(peer)]) ->
-			/* Personality::lose_channel, then Endpoint::renew. */
+			/* Personality::lose_channel, then Endpoint::reattach. */
 			adopt();
-seen_server_renews:	skip
+seen_server_reattaches:	skip
 		od
 	} unless { dying[me] -> skip };
 	die();
@@ -275,11 +275,11 @@ seen_answered:			d_step { accepted = 0; message = 0 }
 seen_lost:			skip
 			:: else
 			fi;
-			/* Endpoint::renew; while the peer is dead the channel stays closed. */
+			/* Endpoint::reattach; while the peer is dead the channel stays closed. */
 			adopt();
 			if
 			:: alive(known) ->
-seen_client_renews:		skip
+seen_client_reattaches:		skip
 			:: else ->
 seen_peer_dead:			skip
 			fi

@@ -50,11 +50,11 @@ active proctype producer()
 	bit woke;
 
 	do
-	/* Receiver::peer_changed, then Endpoint::renew. */
+	/* Receiver::peer_changed, then Endpoint::reattach. */
 	:: incarnation != generation ->
 		if
 		:: incarnation % 2 == 0 ->
-seen_renewed:		d_step { generation = incarnation; sent = 0 }
+seen_reattached:		d_step { generation = incarnation; sent = 0 }
 		:: else ->
 			/* The consumer is dead: nothing is sent until the producer is rung. */
 seen_dead:		skip;

@@ -104,14 +104,14 @@ impl Service for FileService {
                     }
                 }
             }
-            Event::ClientLost { ring } => self.lose_client(ring),
+            Event::ClientLost { ring } => self.on_client_lost(ring),
             Event::ClientConnected { ring, generation } => {
-                self.lose_client(ring);
+                self.on_client_lost(ring);
                 if let Some(channel) = self.channels.get_mut(ring) {
                     *channel = generation;
                 }
             }
-            Event::UpstreamLost(loss) => self.lose_driver(loss),
+            Event::UpstreamLost(loss) => self.on_driver_lost(loss),
             Event::UpstreamConnected => {
                 self.device.reconnect();
                 if !matches!(self.volume, Volume::Ready(_)) {
@@ -341,7 +341,7 @@ impl FileService {
     }
 
     /// A client is gone: closes what it had open, and forgets its calls, but for those that the driver has.
-    fn lose_client(&mut self, ring: usize) {
+    fn on_client_lost(&mut self, ring: usize) {
         let Some(client) = self.calls.client_of(ring) else {
             return;
         };
@@ -362,10 +362,10 @@ impl FileService {
                 self.end(id, Status::PeerLost, [0; 2], true);
             }
         }
-        self.calls.lose_ring(ring);
+        self.calls.on_ring_lost(ring);
     }
 
-    fn lose_driver(&mut self, loss: Loss) {
+    fn on_driver_lost(&mut self, loss: Loss) {
         let mut header = false;
         let (calls, clients) = (&mut self.calls, &mut self.clients);
         self.device
