@@ -177,7 +177,8 @@ impl Receiver {
     /// side before it begins anew, and stamps a slot last.
     #[inline(always)]
     fn torn(&self, ring: &Ring) -> bool {
-        // With the fence in `Endpoint::attach_again`: whoever has read a word of the new incarnation sees its number.
+        // With the fence in `Endpoint::attach_again`: a consumer that has read a word of the new incarnation sees
+        // its number.
         fence(Ordering::Acquire);
         ring.header.incarnation.0.load(Ordering::Relaxed) != self.peer
     }
@@ -285,7 +286,7 @@ impl Receiver {
     /// Counts an answer that came some ticks after its request.
     pub fn note_latency(&mut self, ticks: u64) {
         let count = &self.ring.header.latency.0[bucket(ticks)];
-        // Nobody else writes it.
+        // Only the consumer of a ring writes its latencies, so an atomic addition is not needed.
         count.store(
             count.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Relaxed,

@@ -1,4 +1,4 @@
-//! What both sides of a ring tell about it, in the ring's first page: anybody who has the window can read it.
+//! What both sides of a ring tell about it, in the ring's first page: a component that has the window can read it.
 //!
 //! Nothing depends on these numbers. A peer can write anything in its own, and a reader sees each of them at a moment of
 //! its own.

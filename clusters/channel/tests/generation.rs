@@ -42,7 +42,7 @@ fn a_death_is_seen_and_ends_the_sleep() {
     assert_eq!(
         second.receiver.arm(),
         Ok(true),
-        "and does not keep anybody awake"
+        "and does not keep this side awake"
     );
 }
 

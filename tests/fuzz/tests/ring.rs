@@ -60,7 +60,7 @@ fn common(
     }
 }
 
-/// Takes all that is there: no more than a ring holds, if nobody writes meanwhile.
+/// Takes all that is there: no more than a ring holds, if the peer does not write meanwhile.
 fn drain(endpoint: &mut Endpoint, closed: &mut Closed, seen: &Seen) {
     for _ in 0..=CAPACITY {
         match closed.see(endpoint.receiver.receive(), seen) {

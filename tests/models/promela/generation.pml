@@ -8,8 +8,8 @@
  * peer leaves behind is taken for misbehaviour.
  *
  * Memory: as in doorbell.pml. What a side that died had in its store buffer reaches memory later. Two things are assumed
- * of whoever starts a side again, and are twins below: that the old one's stores have all reached memory by then
- * (stopping a core or thread does that), and that its death was announced.
+ * of the supervisor that starts a side again, and are twins below: that the old one's stores have all reached memory by
+ * then (stopping a core or thread does that), and that its death was announced.
  *
  * Left out: doorbells (waiting is a guard), see doorbell.pml; generations that wrap.
  *
@@ -22,7 +22,7 @@
  *   DOUBLE_LOSS          the client ends calls as lost and keeps them
  *   NO_RETURN_FENCE      Endpoint::attach_again without its fence
  *   LATE_STORES          a side is started again while stores of its old incarnation are under way
- *   UNANNOUNCED          nobody says that a side died, and it does not come back
+ *   UNANNOUNCED          the supervisor does not say that a side died, and it does not come back
  */
 
 #ifndef DEATHS
