@@ -185,7 +185,7 @@ impl InstanceAudit<'_> {
         } else if device_memory(plan.memory).any(|device| device.contains(&at)) {
             "device memory"
         } else {
-            "memory that the plan gives to no one"
+            "memory that the plan gives to no component"
         };
         text.to_owned()
     }

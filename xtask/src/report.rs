@@ -42,7 +42,7 @@ pub enum Verdict {
     Interrupted,
 }
 
-/// Versions of what took part; `None` where nobody can say.
+/// Versions of what took part; `None` where the project cannot find it out.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Versions {
     /// This project.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 /// Bytes of one line; what is longer is cut into several.
 const MAX_LINE: usize = 64 << 10;
 
-/// Follows a file that someone else writes.
+/// Follows a file that another process writes.
 pub struct Tail {
     path: PathBuf,
     file: Option<File>,

@@ -13,7 +13,7 @@ use crate::syscall::{NO_BLOCK, Status, Syscall};
 pub enum BlockUse {
     /// It has none.
     None,
-    /// Whoever serves the call writes the block, until the call's completion gives it back.
+    /// The server, service or driver that serves the call writes the block, until the call's completion gives it back.
     Written,
 }
 

@@ -196,7 +196,7 @@ pub const fn block(index: usize) -> usize {
 
 /// Capability slots of a process, a server, a service or a driver. Zero is always empty.
 pub mod slot {
-    /// Everyone: the endpoint of the root task, badged with [`super::badge`].
+    /// All of them: the endpoint of the root task, badged with [`super::badge`].
     pub const ROOT_TASK: u64 = 1;
     /// A server, service or driver: its own notification, on which it waits.
     pub const OWN_NOTIFICATION: u64 = 2;

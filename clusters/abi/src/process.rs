@@ -19,7 +19,7 @@ pub struct ProcessId {
     pub generation: u32,
 }
 
-/// Exit status of a process of which a vcore took a fault that nobody handles (as a shell shows a segmentation fault).
+/// Exit status of a process that was ended because a vcore of it took a fault (as a shell shows a segmentation fault).
 pub const FAULTED: u64 = 139;
 
 /// Exit status of a process that panicked (as a Rust program's is).

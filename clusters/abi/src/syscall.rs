@@ -101,7 +101,7 @@ pub enum Status {
     TimedOut = 10,
     /// The one who served it died or was reset.
     PeerLost = 11,
-    /// Nobody serves this call here.
+    /// No component serves this call here.
     NoService = 12,
     /// The peer answered with something that is no answer.
     Malformed = 13,

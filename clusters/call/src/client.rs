@@ -236,8 +236,8 @@ impl<T: Waiter> ClientEnd<T> {
     }
 
     /// Writes a call, which takes a credit, for which there must be [room](ClientEnd::room). Gives its tag. The call is sent
-    /// by whoever sends [what is staged](ClientEnd::staged). `deadline` is a time on the clock of [`ClientEnd::expire`], or
-    /// [`NEVER`].
+    /// when the owner of this end sends [what is staged](ClientEnd::staged). `deadline` is a time on the clock of
+    /// [`ClientEnd::expire`], or [`NEVER`].
     ///
     /// Always inlined: a caller that stages many of one kind then makes each waiter in its place.
     #[inline(always)]
@@ -400,7 +400,7 @@ impl<T: Waiter> ClientEnd<T> {
         {
             *place = index as u8;
             self.free_count += 1;
-            // Whoever still names the call must not find the next one.
+            // A caller that still holds the tag, or a second completion with it, must not find the next call.
             entry.tag = !0;
         }
     }

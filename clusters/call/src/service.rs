@@ -292,7 +292,7 @@ impl<P> ServiceEnd<P> {
 
     /// The client's side of a ring is gone: answers that were not sent are dropped. Calls that are parked stay, because a
     /// device may have their blocks, and are answered to no ring; they no longer count against the client's share.
-    pub fn lose_ring(&mut self, ring: usize) {
+    pub fn on_ring_lost(&mut self, ring: usize) {
         let _ = self.send(ring, |batch| Ok::<_, ()>(batch.len()));
         let Some(own) = self.rings.get_mut(ring) else {
             return;

@@ -1,7 +1,7 @@
 //! How long it pays to look for work before blocking.
 //!
-//! Looking for as long as blocking costs is at most twice as dear as the best choice that somebody could make who knows
-//! when work comes: the rule of competitive spinning (A. Karlin, K. Li, M. Manasse, S. Owicki: Empirical studies of
+//! Looking for as long as blocking costs is at most twice as dear as the best choice of a component that knows when
+//! work comes: the rule of competitive spinning (A. Karlin, K. Li, M. Manasse, S. Owicki: Empirical studies of
 //! competitive spinning for a shared-memory multiprocessor, SOSP 1991).
 
 use core::hint::spin_loop;
@@ -12,7 +12,7 @@ pub const FLOOR: u32 = 16;
 /// The largest budget, where a clock misleads.
 pub const CEILING: u32 = 20_000;
 
-/// Times that each is measured; the shortest counts, which nobody disturbed.
+/// Times that each is measured; the shortest counts, in which interrupts and other threads disturbed the core least.
 const ROUNDS: usize = 8;
 
 /// Polls that are measured together.

@@ -118,13 +118,13 @@ impl Endpoint {
 
     /// Begins anew with the peer as it is now, both rings empty. What was under way has to be ended by the caller: no
     /// answer to it will come. Tells whether both sides are alive; where one is dead, the generation is one in which
-    /// nobody sends, until [`Receiver::peer_changed`] says that the peer is back.
-    pub fn renew(&mut self) -> bool {
+    /// neither side sends, until [`Receiver::peer_changed`] says that the peer is back.
+    pub fn reattach(&mut self) -> bool {
         let own = incarnation(&self.outgoing.header);
         let peer = incarnation(&self.incoming.header);
         let generation = Generation::of(own, peer);
-        self.sender.renew(generation);
-        self.receiver.renew(generation, peer);
+        self.sender.reattach(generation);
+        self.receiver.reattach(generation, peer);
         generation::alive(own) && generation::alive(peer)
     }
 
@@ -184,7 +184,8 @@ unsafe fn rings(window: *mut u8) -> [Shared; 2] {
 }
 
 fn incarnation(header: &Header) -> u64 {
-    // Acquire: whoever raised the number has written nothing of an earlier generation after it.
+    // Acquire: the side that raised the number, or whose supervisor did, has written nothing of an earlier generation
+    // after it.
     header.incarnation.0.load(Ordering::Acquire)
 }
 

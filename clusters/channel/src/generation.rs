@@ -2,8 +2,8 @@
 //!
 //! Each side of a channel has an incarnation number, which its death makes odd and its return even again. The channel's
 //! generation is the sum of both: whichever side changes, it grows. Every word that one side writes for the other to act
-//! on carries the generation in its upper bits, so a channel begins anew without anybody clearing memory: what an earlier
-//! incarnation wrote, or writes late, is of another generation and means nothing.
+//! on carries the generation in its upper bits, so a channel begins anew and neither side clears memory: what an
+//! earlier incarnation wrote, or writes late, is of another generation and means nothing.
 
 /// Bits of a stamp that count messages.
 const INDEX_BITS: u32 = 48;

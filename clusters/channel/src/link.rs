@@ -52,7 +52,7 @@ pub trait Link {
 
     /// Begins anew with the peer as it is now, where the channel was given up only if the peer is another one than then. Gives
     /// the generation, where both sides are alive.
-    fn renew(&mut self) -> Option<u32>;
+    fn reattach(&mut self) -> Option<u32>;
 
     /// Gives the channel up, because the peer broke its protocol, and tells the peer.
     fn close(&mut self);
@@ -124,11 +124,11 @@ impl<D: Doorbell> Link for EndpointLink<D> {
         self.endpoint.receiver.peer_dead()
     }
 
-    fn renew(&mut self) -> Option<u32> {
+    fn reattach(&mut self) -> Option<u32> {
         if self.endpoint.reopen() {
             self.doorbell.ring();
         }
-        let alive = self.endpoint.renew();
+        let alive = self.endpoint.reattach();
         alive.then(|| self.endpoint.generation())
     }
 

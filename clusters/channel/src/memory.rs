@@ -36,7 +36,8 @@ pub(crate) struct ReceivedCounts {
 pub(crate) struct Header {
     /// Messages consumed so far; the consumer writes it.
     pub(crate) consumed: Line<AtomicU64>,
-    /// Whether the consumer sleeps; the consumer sets it, and whoever ends the sleep clears it.
+    /// Whether the consumer sleeps; the consumer sets it. The producer clears it before it rings, or the consumer when
+    /// it is awake.
     pub(crate) asleep: Line<AtomicU64>,
     /// The incarnation of the side that produces: even while it lives, odd from its death on until it comes back. The
     /// producer writes it, and its supervisor when it died.
@@ -110,7 +111,7 @@ mod shared {
     impl Shared {
         /// # Safety
         /// `ring` is aligned to a page and points to a ring's bytes, which stay mapped for as long as the value lives
-        /// and which everyone accesses atomically.
+        /// and which every component that maps them accesses atomically.
         pub(crate) unsafe fn new(ring: *mut u8) -> Shared {
             debug_assert!(ring.cast::<Ring>().is_aligned());
             // SAFETY: the slots are in the ring, and an address that a ring is mapped at is not null, says the caller.

@@ -62,7 +62,7 @@ impl Receiver {
         }
     }
 
-    pub(crate) fn renew(&mut self, generation: Generation, peer: u64) {
+    pub(crate) fn reattach(&mut self, generation: Generation, peer: u64) {
         self.generation = generation;
         self.peer = peer;
         self.earlier = self.received();
@@ -177,7 +177,8 @@ impl Receiver {
     /// side before it begins anew, and stamps a slot last.
     #[inline(always)]
     fn torn(&self, ring: &Ring) -> bool {
-        // With the fence in `Endpoint::attach_again`: whoever has read a word of the new incarnation sees its number.
+        // With the fence in `Endpoint::attach_again`: a consumer that has read a word of the new incarnation sees
+        // its number.
         fence(Ordering::Acquire);
         ring.header.incarnation.0.load(Ordering::Relaxed) != self.peer
     }
@@ -270,7 +271,7 @@ impl Receiver {
     }
 
     /// Whether the producer died, gave the channel up, or came back since this generation began. Its calls have to be
-    /// ended and the channel [begun anew](crate::Endpoint::renew).
+    /// ended and the channel [begun anew](crate::Endpoint::reattach).
     #[inline]
     pub fn peer_changed(&self) -> bool {
         // Acquire: what is read from the window after this is no older.
@@ -285,7 +286,7 @@ impl Receiver {
     /// Counts an answer that came some ticks after its request.
     pub fn note_latency(&mut self, ticks: u64) {
         let count = &self.ring.header.latency.0[bucket(ticks)];
-        // Nobody else writes it.
+        // Only the consumer of a ring writes its latencies, so an atomic addition is not needed.
         count.store(
             count.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Relaxed,
@@ -306,7 +307,7 @@ impl Receiver {
     /// Publishes what the consumer counted. Otherwise it does that when it finds the ring empty.
     pub fn publish_counts(&self) {
         let counts = &self.ring.header.received.0;
-        self.counts.tell(self.received(), counts);
+        self.counts.publish(self.received(), counts);
     }
 
     /// What both sides tell of this direction.

@@ -104,7 +104,7 @@ impl Sender {
         self.generation
     }
 
-    pub(crate) fn renew(&mut self, generation: Generation) {
+    pub(crate) fn reattach(&mut self, generation: Generation) {
         self.generation = generation;
         self.earlier = self.sent();
         self.produced = 0;

@@ -1,4 +1,4 @@
-//! What both sides of a ring tell about it, in the ring's first page: anybody who has the window can read it.
+//! What both sides of a ring tell about it, in the ring's first page: a component that has the window can read it.
 //!
 //! Nothing depends on these numbers. A peer can write anything in its own, and a reader sees each of them at a moment of
 //! its own.
@@ -102,7 +102,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    pub(crate) fn tell(&self, messages: u64, counts: &ReceivedCounts) {
+    pub(crate) fn publish(&self, messages: u64, counts: &ReceivedCounts) {
         counts.messages.store(messages, Ordering::Relaxed);
         counts.poll_hits.store(self.poll_hits, Ordering::Relaxed);
         counts.sleeps.store(self.sleeps, Ordering::Relaxed);

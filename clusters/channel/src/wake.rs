@@ -44,7 +44,7 @@ impl WakeWords {
     /// Says that a connection has something for its other side.
     pub fn set(&self, connection: usize) {
         if let Some(word) = self.words().get(connection / BITS) {
-            // Release: what was published before is seen by whoever takes the bit.
+            // Release: what was published before is seen by the reader that takes the bit.
             word.fetch_or(1 << (connection % BITS), Ordering::AcqRel);
         }
     }

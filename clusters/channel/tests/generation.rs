@@ -37,12 +37,12 @@ fn a_death_is_seen_and_ends_the_sleep() {
         Ok(false),
         "it does not sleep beside a death that it has not dealt with"
     );
-    assert!(!second.renew(), "the dead do not talk");
+    assert!(!second.reattach(), "the dead do not talk");
     assert!(!second.receiver.peer_changed(), "it is known now");
     assert_eq!(
         second.receiver.arm(),
         Ok(true),
-        "and does not keep anybody awake"
+        "and does not keep this side awake"
     );
 }
 
@@ -54,7 +54,7 @@ fn late_messages_of_an_old_generation_are_refused() {
         window.announce_lost(Side::First);
         let mut first = window.attach_again(Side::First);
         assert!(second.receiver.peer_changed());
-        assert!(second.renew());
+        assert!(second.reattach());
         assert_eq!(second.generation(), first.generation());
         assert_eq!(
             second.receiver.receive(),
@@ -80,7 +80,7 @@ fn a_write_that_reaches_memory_after_the_return_is_refused() {
     let mut second = half_read(&window, 3, 3);
     window.announce_lost(Side::First);
     let mut first = window.attach_again(Side::First);
-    assert!(second.renew());
+    assert!(second.reattach());
     // The dead side's fourth message and, where the new side's first one goes, one that fits the count.
     window.poke(window::SLOTS + 3 * 64, 4);
     window.poke(window::SLOTS, 1);
@@ -112,7 +112,7 @@ fn credits_of_an_old_generation_are_not_given_back_twice() {
     assert_eq!(first.sender.free(), Ok(0));
     window.announce_lost(Side::Second);
     let mut second = window.attach_again(Side::Second);
-    assert!(first.receiver.peer_changed() && first.renew());
+    assert!(first.receiver.peer_changed() && first.reattach());
     assert_eq!(first.sender.free(), Ok(CAPACITY));
     let _ = first.sender.send(&message(1)).unwrap();
     // The dead consumer's last word arrives.
@@ -129,7 +129,7 @@ fn both_sides_may_die_and_agree_again() {
     let mut first = window.attach_again(Side::First);
     let mut second = window.attach_again(Side::Second);
     assert!(first.receiver.peer_changed(), "the second came back later");
-    assert!(first.renew());
+    assert!(first.reattach());
     assert_eq!(first.generation(), second.generation());
     let _ = first.sender.send(&message(1)).unwrap();
     let _ = second.sender.send(&message(2)).unwrap();
@@ -143,7 +143,7 @@ fn a_side_that_closed_stays_closed() {
     let (mut first, mut second) = window.attach();
     second.close();
     assert!(first.receiver.peer_changed() && first.receiver.peer_dead());
-    assert!(!first.renew() && !second.renew());
+    assert!(!first.reattach() && !second.reattach());
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_ring_that_its_peer_broke_works_again_in_the_next_generation() {
     window.poke(window::SLOTS, 2);
     assert!(second.receiver.receive().is_err());
     let mut first = window.attach_again(Side::First);
-    assert!(second.renew());
+    assert!(second.reattach());
     let _ = first.sender.send(&message(1)).unwrap();
     assert_eq!(second.receiver.receive(), Ok(Some(message(1))));
 }
@@ -201,7 +201,7 @@ fn a_full_ring_of_the_dead_does_not_stop_the_living() {
     while first.sender.send(&message(0)).is_ok() {}
     assert_eq!(first.sender.send(&message(0)), Err(SendError::Full));
     let mut second = window.attach_again(Side::Second);
-    assert!(first.renew());
+    assert!(first.reattach());
     assert!(first.sender.send(&message(5)).is_ok());
     assert_eq!(second.receiver.receive(), Ok(Some(message(5))));
 }

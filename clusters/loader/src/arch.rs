@@ -246,7 +246,8 @@ pub fn missing_feature() -> Option<&'static str> {
 
 /// Writes a byte to an I/O port.
 pub fn output(port: u16, value: u8) {
-    // SAFETY: only called for the registers of the first serial port, which nobody else uses yet.
+    // SAFETY: only called for the registers of the first serial port, which only the loader uses before the
+    // first kernel starts.
     unsafe {
         asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack, preserves_flags))
     };

@@ -64,6 +64,6 @@ fn read(register: u64) -> u64 {
 }
 
 fn write(register: u64, value: u64) {
-    // SAFETY: the HPET's registers are mapped and nobody else uses them before the first instance is started.
+    // SAFETY: the HPET's registers are mapped, and only the loader uses them before the first instance is started.
     unsafe { ((HPET_BASE + register) as *mut u64).write_volatile(value) };
 }

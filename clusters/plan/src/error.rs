@@ -97,7 +97,7 @@ errors! {
     /// Cores of one kernel that are not in the order in which it numbers them.
     CoresNotAscending { core: u32, cluster: String, before: u32, before_cluster: String, first: Place } =>
         "core {core} of cluster `{cluster}` comes after core {before} of cluster `{before_cluster}` ({first}), but one kernel instance numbers its cores in ascending order; list them in that order";
-    /// Nobody has the boot processor.
+    /// No cluster has the boot processor.
     BootCoreUnclaimed {} =>
         "no cluster has core 0, on which the machine boots; give core 0 to a cluster, as the first of its cores";
     /// A kernel instance that could not start.
@@ -172,7 +172,7 @@ errors! {
     /// Not one core for each vcore.
     VcoreCores { process: String, cores: usize, vcores: u32, place: Place } =>
         "`cores` of process `{process}` has length {cores}, but `vcores` is {vcores} ({place}); name one core for each vcore, or leave `cores` out";
-    /// A vcore on a core of someone else.
+    /// A vcore on a core of another cluster, or of none.
     CoreNotInCluster { process: String, core: u32, cluster: String, place: Place } =>
         "process `{process}` has a vcore on core {core}, which cluster `{cluster}` does not have ({place}); name cores of that cluster";
     /// Two vcores of a process on one core.

@@ -18,9 +18,9 @@ pub const MAX_DISTANCE: u32 = 1 << 30;
 
 /// Nanoseconds since the clock was made, from the low 32 bits of the main counter.
 ///
-/// Whoever waits for a time must read the clock at least once while the counter goes round, 2^32 ticks, or the clock
-/// loses a round and the time comes that much later, never earlier. [`Clock::set`] sees to that: it wakes its caller
-/// four times as often. A clock that nobody waits for may lose rounds; it never goes backwards.
+/// A caller that waits for a time must read the clock at least once while the counter goes round, 2^32 ticks, or the
+/// clock loses a round and the time comes that much later, never earlier. [`Clock::set`] sees to that: it wakes its
+/// caller four times as often. A clock by which no caller waits may lose rounds; it never goes backwards.
 #[derive(Clone, Debug)]
 pub struct Clock {
     /// Femtoseconds of one tick.
@@ -69,7 +69,7 @@ impl Clock {
     ///
     /// This takes the place of what `comparator` was set to before, also of the ring of a sender that uses it as a
     /// doorbell ([`Hpet::ring`]), and such a sender may undo this, with an interrupt of its own that begins later. So
-    /// whoever is woken by the comparator sets it *before* it looks for what a sender may have published: what was
+    /// a component that the comparator wakes sets it *before* it looks for what a sender may have published: what was
     /// published before a ring that is undone here is visible after this.
     ///
     /// # Errors

@@ -163,7 +163,7 @@ impl<R: Registers> Hpet<R> {
     /// (in Atoll `VECTOR_BASE` plus the vector argument).
     ///
     /// A doorbell that is rung while this runs may be lost: look at all rings after it, before blocking for the first
-    /// time. Doorbells may also come that nobody rang, at the least when the 32-bit counter comes round.
+    /// time. Doorbells may also come that no sender rang, at the least when the 32-bit counter comes round.
     pub fn listen(&self, comparator: u32, apic_id: u32, vector: u8) -> Result<(), HpetError> {
         let base = self.comparator(comparator)?;
         if apic_id > 0xFF {

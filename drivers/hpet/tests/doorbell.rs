@@ -1,4 +1,4 @@
-//! Rings: none is missed, whoever else writes the comparator.
+//! Rings: none is missed, even where another sender writes the comparator too.
 
 mod common;
 

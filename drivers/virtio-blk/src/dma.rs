@@ -23,8 +23,8 @@ impl Dma {
     ///
     /// # Safety
     ///
-    /// `base` is aligned to 8 bytes; the memory stays mapped as long as the value lives, and nobody accesses it other
-    /// than atomically: through a `Dma` or as a device.
+    /// `base` is aligned to 8 bytes; the memory stays mapped as long as the value lives, and is accessed only
+    /// atomically: by this program through a `Dma`, and by the device.
     pub unsafe fn new(base: *mut u8, size: usize, physical: u64) -> Dma {
         Dma {
             base,

@@ -113,7 +113,7 @@ impl<D: Device> Service<D> {
     /// has. A client that is dead is none: its supervisor waits to hear that the device has stopped.
     fn begin_anew(&mut self) -> bool {
         let fresh = self.driver.in_flight() == 0 && !self.endpoint.receiver.peer_dead();
-        fresh && self.endpoint.renew()
+        fresh && self.endpoint.reattach()
     }
 
     /// Prepares to block, and looks once more at everything that could have happened meanwhile. After `true`, wait and

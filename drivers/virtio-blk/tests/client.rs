@@ -279,7 +279,7 @@ fn another_life_of_the_client_is_served_where_the_device_has_nothing_of_the_one_
     assert!(machine.settle(), "the client is not lost");
     assert_eq!(machine.client.receiver.receive(), Ok(None));
     assert_eq!(machine.device.borrow_mut().take(), 0);
-    machine.client.renew();
+    machine.client.reattach();
     machine.send(3);
     machine.service.awake();
     assert!(machine.settle());

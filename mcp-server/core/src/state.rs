@@ -19,7 +19,7 @@ pub enum State {
     RunnableM,
     /// A many-core process on at least one core.
     RunningM,
-    /// It runs no more; calls that nobody can take back are still under way.
+    /// It runs no more; the server still takes the calls that are left in its rings.
     Dying,
     /// Nothing of it is left.
     Dead,

@@ -1,8 +1,8 @@
 //! Which vcores a process has.
 //!
 //! A core belongs to one process: the plan gives every vcore of a cluster a core of its own, so that granting one takes
-//! nothing from anybody. Where a plan puts vcores of two processes on one core, both may be granted, and the kernel's
-//! scheduler shares the core between them: the map does not arbitrate.
+//! nothing from another process. Where a plan puts vcores of two processes on one core, both may be granted, and the
+//! kernel's scheduler shares the core between them: the map does not arbitrate.
 
 use atoll_abi::layout::MAX_VCORES;
 

@@ -228,7 +228,7 @@ impl Channel {
         }
         self.lose(Loss::Death, effects);
         // Where the peer is dead, it has changed again when it is back.
-        if !rings.renew() {
+        if !rings.reattach() {
             return false;
         }
         let generation = rings.generation();

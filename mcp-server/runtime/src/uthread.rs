@@ -22,7 +22,7 @@ const READY: u8 = 0;
 const RUNNING: u8 = 1;
 /// Run by a vcore, and woken meanwhile: it will not stay parked.
 const WOKEN: u8 = 2;
-/// Suspended until somebody wakes it.
+/// Suspended until a completion or another uthread wakes it.
 const PARKED: u8 = 3;
 
 /// A uthread: a closure with a stack of its own, which any vcore can run.

@@ -195,7 +195,7 @@ impl<L: Link, K: Kernel> Host<L, K> {
     fn connect(&mut self, process: ProcessId) {
         for own in self.world.of_process(usize::from(process.index)) {
             if own.link.peer_changed() {
-                own.link.renew();
+                own.link.reattach();
             }
         }
     }
@@ -205,7 +205,7 @@ impl<L: Link, K: Kernel> Host<L, K> {
     fn meet(&mut self) {
         for own in &mut self.world.vcores {
             if own.link.peer_changed() && !own.link.peer_dead() {
-                own.link.renew();
+                own.link.reattach();
             }
         }
     }

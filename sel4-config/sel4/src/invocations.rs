@@ -17,7 +17,8 @@ impl cap::Untyped {
         offset: usize,
         number: usize,
     ) -> Result<()> {
-        // SAFETY: the memory is the untyped's, which nobody uses while it has no children.
+        // SAFETY: the kernel makes the objects in memory of the untyped that no object takes, and no program can access
+        // such memory.
         Error::wrap(unsafe {
             sys::seL4_Untyped_Retype(
                 self.bits(),
@@ -38,7 +39,7 @@ impl cap::AsidControl {
     ///
     /// Corresponds to `seL4_X86_ASIDControl_MakePool`.
     pub fn asid_control_make_pool(self, untyped: cap::Untyped, dst: &AbsoluteCPtr) -> Result<()> {
-        // SAFETY: the memory is the untyped's, which nobody uses while it has no children.
+        // SAFETY: the kernel takes an untyped without children only, and no program can access its memory.
         Error::wrap(unsafe {
             sys::seL4_X86_ASIDControl_MakePool(
                 self.bits(),

@@ -4,8 +4,8 @@
 //! of the calling thread and nothing more: it neither owns the capability nor proves that the slot holds one, and the
 //! kernel checks every invocation.
 //!
-//! Invocations are safe functions, as in rust-sel4. Whoever unmaps or revokes memory that its own program uses breaks that
-//! program: that is part of the meaning of holding the capability.
+//! Invocations are safe functions, as in rust-sel4. A program that unmaps or revokes memory which it uses itself breaks
+//! itself: that is part of the meaning of holding the capability.
 
 #![no_std]
 

@@ -77,7 +77,7 @@ impl<T: FrameType> Cap<T> {
     ///
     /// Corresponds to `seL4_X86_Page_Unmap`.
     pub fn frame_unmap(self) -> Result<()> {
-        // SAFETY: nobody may use the mapping any more; see the crate documentation.
+        // SAFETY: the calling program uses the mapping no more; see the crate documentation.
         Error::wrap(unsafe { sys::seL4_X86_Page_Unmap(self.bits()) })
     }
 
@@ -111,7 +111,7 @@ impl cap::PDPT {
     ///
     /// Corresponds to `seL4_X86_PDPT_Unmap`.
     pub fn pdpt_unmap(self) -> Result<()> {
-        // SAFETY: nobody may use the mappings any more; see the crate documentation.
+        // SAFETY: the calling program uses the mappings no more; see the crate documentation.
         Error::wrap(unsafe { sys::seL4_X86_PDPT_Unmap(self.bits()) })
     }
 }
@@ -136,7 +136,7 @@ impl cap::PageDirectory {
     ///
     /// Corresponds to `seL4_X86_PageDirectory_Unmap`.
     pub fn page_directory_unmap(self) -> Result<()> {
-        // SAFETY: nobody may use the mappings any more; see the crate documentation.
+        // SAFETY: the calling program uses the mappings no more; see the crate documentation.
         Error::wrap(unsafe { sys::seL4_X86_PageDirectory_Unmap(self.bits()) })
     }
 }
@@ -161,7 +161,7 @@ impl cap::PageTable {
     ///
     /// Corresponds to `seL4_X86_PageTable_Unmap`.
     pub fn page_table_unmap(self) -> Result<()> {
-        // SAFETY: nobody may use the mappings any more; see the crate documentation.
+        // SAFETY: the calling program uses the mappings no more; see the crate documentation.
         Error::wrap(unsafe { sys::seL4_X86_PageTable_Unmap(self.bits()) })
     }
 }

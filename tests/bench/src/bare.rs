@@ -40,7 +40,7 @@ impl Done {
         }
     }
 
-    fn tell(&self, parts: u64) {
+    fn publish(&self, parts: u64) {
         self.0.store(parts, Ordering::Release);
     }
 }
@@ -74,7 +74,7 @@ impl Buffer {
         for line in lines {
             *line = Line([number; 8]);
         }
-        self.written.tell(number + 1);
+        self.written.publish(number + 1);
     }
 
     /// Reads part `number` of the stream; for one thread, which reads them in order. Tells whether all words are of it.
@@ -90,7 +90,7 @@ impl Buffer {
             }
         }
         let same = black_box(different) == [0; 8];
-        self.read.tell(number + 1);
+        self.read.publish(number + 1);
         same
     }
 }

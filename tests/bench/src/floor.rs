@@ -26,8 +26,8 @@ struct Lines {
 pub struct Floor(Vec<Lines>);
 
 impl Floor {
-    /// Lines that nobody has written yet.
-    #[allow(clippy::new_without_default, reason = "a floor is nobody's default")]
+    /// Lines that neither side has written yet.
+    #[allow(clippy::new_without_default, reason = "a floor is no default value")]
     pub fn new() -> Floor {
         let line = || Line(AtomicU64::new(0));
         let lines = || Lines {

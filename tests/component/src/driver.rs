@@ -7,14 +7,14 @@ use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::Link;
 
-use crate::bell::Bell;
 use crate::disk::{Disk, WORDS};
+use crate::doorbell::Notification;
 use crate::machine::FOREVER;
 use crate::pool::Pool;
 use crate::wiring::Line;
 
 /// The life of a block driver: it writes each block that it is asked for, and says so.
-pub fn drive(disk: &Disk, mut line: Line, pools: &[Pool], own: &Bell, over: &AtomicBool) {
+pub fn drive(disk: &Disk, mut line: Line, pools: &[Pool], own: &Notification, over: &AtomicBool) {
     let mut messages: [Message; RING_SLOTS] = [[0; MESSAGE_WORDS]; RING_SLOTS];
     while !over.load(Ordering::SeqCst) {
         match line.receive(&mut messages) {

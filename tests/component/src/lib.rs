@@ -7,15 +7,15 @@
 //! | module | is |
 //! |---|---|
 //! | `plan`, `disk`, `window` | the machine's plan, its volume, and shared memory: the fuzz targets use them too |
-//! | `bell` | notifications, and how a component wakes another one |
+//! | `doorbell` | notifications, and how a component wakes another one |
 //! | `wiring` | the two sides of every channel of the plan |
 //! | `server`, `service`, `driver`, `vcore` | the life of each thread |
 //! | `machine` | all of them, and what must be true at the end |
 
 #![deny(unsafe_code)]
 
-mod bell;
 pub mod disk;
+mod doorbell;
 mod driver;
 mod machine;
 pub mod plan;

@@ -11,8 +11,8 @@ use atoll_core::Personality;
 use atoll_files::FileService;
 use atoll_server::{Host, WakePassing};
 
-use crate::bell::{Bell, Ringer, WOKEN};
 use crate::disk::Disk;
+use crate::doorbell::{Notification, PeerDoorbell, WOKEN};
 use crate::driver;
 use crate::plan;
 use crate::pool::Pool;
@@ -20,7 +20,7 @@ use crate::server::{Events, Server};
 use crate::service::{self, Files};
 use crate::vcore::Vcore;
 use crate::window::Window;
-use crate::wiring::{self, Announcement, Bells, Line, WakePages, Wired};
+use crate::wiring::{self, Announcement, Line, Notifications, WakePages, Wired};
 
 /// Generation of every process: each lives once.
 pub const GENERATION: u32 = 1;
@@ -54,7 +54,7 @@ pub struct Machine {
     servers_over: Arc<AtomicBool>,
     service_over: Arc<AtomicBool>,
     driver_over: Arc<AtomicBool>,
-    bells: Bells,
+    notifications: Notifications,
     servers: Vec<JoinHandle<Server>>,
     service: JoinHandle<Files>,
     driver: JoinHandle<()>,
@@ -64,7 +64,7 @@ impl Machine {
     /// Starts a machine with these files; gives the vcores of each process.
     pub fn start(files: &[(&str, u64)], vcores: u32) -> (Machine, [Vec<Vcore>; 2]) {
         let plan = plan::plan(&[(0, vcores), (1, vcores)]);
-        let bells = Bells::new(&plan);
+        let notifications = Notifications::new(&plan);
         let pools: Vec<Pool> = plan
             .pools()
             .iter()
@@ -72,7 +72,7 @@ impl Machine {
             .collect();
         let began = Instant::now();
         let mut pages = WakePages::default();
-        let wired = wiring::connections(&plan, &bells, &mut pages);
+        let wired = wiring::connections(&plan, &notifications, &mut pages);
 
         let mut servers = Vec::new();
         let mut server_lines: [Vec<Line>; 2] = Default::default();
@@ -80,33 +80,37 @@ impl Machine {
             let deaths = wired
                 .iter()
                 .filter(|it| plan.client_cluster(it.connection.client) == cluster)
-                .filter_map(|it| Announcement::new(&plan, &bells, &mut pages, it))
+                .filter_map(|it| Announcement::new(&plan, &notifications, &mut pages, it))
                 .collect();
             let mut links: Vec<Vec<Line>> = Vec::new();
             for (index, process) in plan.processes().iter().enumerate() {
                 let own = process.cluster == cluster;
                 let mut of_process = Vec::new();
-                for vcore in &bells.vcores[index][..if own { vcores as usize } else { 0 }] {
+                for vcore in &notifications.vcores[index][..if own { vcores as usize } else { 0 }] {
                     let (_, [first, second]) = Window::channel();
-                    let server = bells.servers[cluster as usize].clone();
-                    server_lines[index].push(Line::new(first, Ringer::Directly(server, WOKEN)));
-                    of_process.push(Line::new(second, Ringer::Directly(vcore.clone(), WOKEN)));
+                    let server = notifications.servers[cluster as usize].clone();
+                    server_lines[index]
+                        .push(Line::new(first, PeerDoorbell::Directly(server, WOKEN)));
+                    of_process.push(Line::new(
+                        second,
+                        PeerDoorbell::Directly(vcore.clone(), WOKEN),
+                    ));
                 }
                 links.push(of_process);
             }
             let sides = wired.iter().map(|it| {
                 let connection = &it.connection;
                 if plan.client_cluster(connection.client) == cluster {
-                    Some(bells.of_client(connection))
+                    Some(notifications.of_client(connection))
                 } else if plan.provider_cluster(connection.provider) == cluster {
-                    Some(bells.of_provider(connection))
+                    Some(notifications.of_provider(connection))
                 } else {
                     None
                 }
             });
             let events = Events {
                 began,
-                vcores: bells.vcores.clone(),
+                vcores: notifications.vcores.clone(),
                 deaths,
                 lines: Vec::new(),
                 ended: Vec::new(),
@@ -115,8 +119,8 @@ impl Machine {
                 sides: sides.collect(),
                 host: Host::new(Personality::new(&plan, cluster), links, events),
                 passing: WakePassing::new(&plan, cluster, |place| pages.at(place)),
-                own: bells.servers[cluster as usize].clone(),
-                comparators: bells.servers.clone(),
+                own: notifications.servers[cluster as usize].clone(),
+                comparators: notifications.servers.clone(),
                 passed: 0,
             });
         }
@@ -152,7 +156,7 @@ impl Machine {
             [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
         let mut index = 0;
         let processes = server_lines.map(|lines| {
-            let (own, pool) = (&bells.vcores[index], pools[index]);
+            let (own, pool) = (&notifications.vcores[index], pools[index]);
             let file_lines = std::mem::take(&mut file_lines[index]);
             index += 1;
             let lines = lines.into_iter().zip(file_lines).zip(own);
@@ -163,11 +167,12 @@ impl Machine {
         let disk = Disk::new(files);
         let driver = {
             let line = driver_line.expect("the plan has a driver");
-            let (own, over): (Bell, _) = (bells.driver.clone(), driver_over.clone());
+            let (own, over): (Notification, _) =
+                (notifications.driver.clone(), driver_over.clone());
             thread::spawn(move || driver::drive(&disk, line, &pools, &own, &over))
         };
         let service = {
-            let (own, over) = (bells.service.clone(), service_over.clone());
+            let (own, over) = (notifications.service.clone(), service_over.clone());
             thread::spawn(move || service::serve(service, &own, &over))
         };
         let servers = servers.into_iter().map(|server| {
@@ -180,7 +185,7 @@ impl Machine {
             servers_over,
             service_over,
             driver_over,
-            bells,
+            notifications,
             service,
             driver,
         };
@@ -199,12 +204,15 @@ impl Machine {
         }
         // The service first: it has to learn from the servers which of its clients are dead.
         self.service_over.store(true, Ordering::SeqCst);
-        self.bells.service.ring(OVER);
+        self.notifications.service.ring(OVER);
         let service = joined(self.service);
         self.servers_over.store(true, Ordering::SeqCst);
         self.driver_over.store(true, Ordering::SeqCst);
-        self.bells.driver.ring(WOKEN);
-        self.bells.servers.iter().for_each(|bell| bell.ring(WOKEN));
+        self.notifications.driver.ring(WOKEN);
+        self.notifications
+            .servers
+            .iter()
+            .for_each(|notification| notification.ring(WOKEN));
         joined(self.driver);
         let service = service.service();
         assert_eq!(service.parked(), 0, "calls are left");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use atoll_abi::process::ProcessId;
 use atoll_server::{Host, Kernel, WakePassing};
 
-use crate::bell::{Bell, WOKEN};
+use crate::doorbell::{Notification, WOKEN};
 use crate::machine::{FOREVER, GENERATION};
 use crate::wiring::{Announcement, Line};
 
@@ -14,7 +14,7 @@ use crate::wiring::{Announcement, Line};
 pub struct Events {
     pub began: Instant,
     /// By process and vcore.
-    pub vcores: Vec<Vec<Bell>>,
+    pub vcores: Vec<Vec<Notification>>,
     /// The connections of the cluster's processes.
     pub deaths: Vec<Announcement>,
     /// What the processes printed, with the number of each.
@@ -59,11 +59,11 @@ impl Kernel for Events {
 pub struct Server {
     pub host: Host<Line, Events>,
     pub passing: WakePassing,
-    pub own: Bell,
+    pub own: Notification,
     /// By comparator, the server that is interrupted.
-    pub comparators: Vec<Bell>,
+    pub comparators: Vec<Notification>,
     /// By number of the connection, the component of the cluster that has a side of it.
-    pub sides: Vec<Option<(Bell, u64)>>,
+    pub sides: Vec<Option<(Notification, u64)>>,
     /// Wake-ups of components that were passed on.
     pub passed: u64,
 }
@@ -86,8 +86,9 @@ impl Server {
             worked |= self.passing.pass(
                 |comparator| self.comparators[comparator as usize].ring(WOKEN),
                 |connection| {
-                    let (bell, badge) = self.sides[connection].as_ref().expect("a side of it");
-                    bell.ring(*badge);
+                    let (notification, badge) =
+                        self.sides[connection].as_ref().expect("a side of it");
+                    notification.ring(*badge);
                     self.passed += 1;
                 },
             );

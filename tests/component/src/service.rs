@@ -6,7 +6,7 @@ use std::time::Instant;
 use atoll_files::FileService;
 use atoll_service::Host;
 
-use crate::bell::Bell;
+use crate::doorbell::Notification;
 use crate::machine::{FOREVER, LOST, OVER, PATIENCE};
 use crate::pool::Pool;
 use crate::wiring::Line;
@@ -21,7 +21,7 @@ pub fn is_at_rest(service: &FileService) -> bool {
 }
 
 /// The life of a service. When it is all over it goes on until it is at rest, or does not come to rest.
-pub fn serve(mut host: Files, own: &Bell, over: &AtomicBool) -> Files {
+pub fn serve(mut host: Files, own: &Notification, over: &AtomicBool) -> Files {
     host.start([]);
     let mut since = None;
     loop {

@@ -7,7 +7,7 @@ use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Answer, ClientEnd, Completed, Ended, NEVER, Waiter};
 use atoll_channel::Link;
 
-use crate::bell::Bell;
+use crate::doorbell::Notification;
 use crate::machine::{GENERATION, LOST};
 use crate::pool::Pool;
 use crate::wiring::Line;
@@ -39,14 +39,20 @@ struct Calls {
 /// One vcore.
 pub struct Vcore {
     began: Instant,
-    own: Bell,
+    own: Notification,
     pool: Pool,
     server: Calls,
     files: Calls,
 }
 
 impl Vcore {
-    pub(crate) fn new(began: Instant, own: Bell, pool: Pool, server: Line, files: Line) -> Vcore {
+    pub(crate) fn new(
+        began: Instant,
+        own: Notification,
+        pool: Pool,
+        server: Line,
+        files: Line,
+    ) -> Vcore {
         let calls = |line| Calls {
             end: ClientEnd::new(GENERATION),
             line,

@@ -6,36 +6,38 @@ use atoll_abi::plan::{MAX_PROCESSES, Plan};
 use atoll_channel::{EndpointLink, Side, WakeWords};
 use atoll_server::Place;
 
-use crate::bell::{Bell, Ringer, WOKEN};
+use crate::doorbell::{Notification, PeerDoorbell, WOKEN};
 use crate::window::{WakeMemory, Window};
 
 /// One side of a channel.
-pub type Line = EndpointLink<Ringer>;
+pub type Line = EndpointLink<PeerDoorbell>;
 
 /// The notifications of all components.
-pub struct Bells {
+pub struct Notifications {
     /// By cluster.
-    pub servers: Vec<Bell>,
-    pub service: Bell,
-    pub driver: Bell,
+    pub servers: Vec<Notification>,
+    pub service: Notification,
+    pub driver: Notification,
     /// By process and vcore.
-    pub vcores: Vec<Vec<Bell>>,
+    pub vcores: Vec<Vec<Notification>>,
 }
 
-impl Bells {
-    pub fn new(plan: &Plan) -> Bells {
-        let bells = |count: u32| (0..count).map(|_| Bell::default()).collect();
+impl Notifications {
+    pub fn new(plan: &Plan) -> Notifications {
+        let notifications = |count: u32| (0..count).map(|_| Notification::default()).collect();
         let processes = plan.processes().iter();
-        Bells {
-            servers: bells(plan.cluster_count),
-            service: Bell::default(),
-            driver: Bell::default(),
-            vcores: processes.map(|process| bells(process.vcores)).collect(),
+        Notifications {
+            servers: notifications(plan.cluster_count),
+            service: Notification::default(),
+            driver: Notification::default(),
+            vcores: processes
+                .map(|process| notifications(process.vcores))
+                .collect(),
         }
     }
 
     /// The notification of a connection's client, with its badge.
-    pub fn of_client(&self, connection: &Connection) -> (Bell, u64) {
+    pub fn of_client(&self, connection: &Connection) -> (Notification, u64) {
         match connection.client {
             Client::Vcore { process, vcore } => (self.vcores[process][vcore].clone(), WOKEN),
             Client::Service(_) => (self.service.clone(), service_badge::DRIVER),
@@ -43,7 +45,7 @@ impl Bells {
     }
 
     /// The notification of a connection's provider, with its badge.
-    pub fn of_provider(&self, connection: &Connection) -> (Bell, u64) {
+    pub fn of_provider(&self, connection: &Connection) -> (Notification, u64) {
         match connection.provider {
             Provider::Service(_) => (self.service.clone(), service_badge::client(connection.slot)),
             Provider::Driver(_) => (self.driver.clone(), WOKEN),
@@ -76,14 +78,18 @@ pub struct Wired {
 }
 
 /// Every connection of a plan.
-pub fn connections(plan: &Plan, bells: &Bells, pages: &mut WakePages) -> Vec<Wired> {
+pub fn connections(
+    plan: &Plan,
+    notifications: &Notifications,
+    pages: &mut WakePages,
+) -> Vec<Wired> {
     let wire = |connection: Connection| {
         let (window, [client, provider]) = Window::channel();
         let [to_provider, to_client] = if plan.crosses_kernels(&connection) {
             let own = |component: usize, cluster: u32, pages: &mut WakePages| {
                 let requests = pages.at(Place::Requests(component));
-                let server = bells.servers[cluster as usize].clone();
-                Ringer::ByServer(requests, connection.number, server)
+                let server = notifications.servers[cluster as usize].clone();
+                PeerDoorbell::ByServer(requests, connection.number, server)
             };
             let (Client::Vcore { process, .. }, Provider::Service(service)) =
                 (connection.client, connection.provider)
@@ -99,10 +105,10 @@ pub fn connections(plan: &Plan, bells: &Bells, pages: &mut WakePages) -> Vec<Wir
                 ),
             ]
         } else {
-            let directly = |(bell, badge)| Ringer::Directly(bell, badge);
+            let directly = |(notification, badge)| PeerDoorbell::Directly(notification, badge);
             [
-                directly(bells.of_provider(&connection)),
-                directly(bells.of_client(&connection)),
+                directly(notifications.of_provider(&connection)),
+                directly(notifications.of_client(&connection)),
             ]
         };
         Wired {
@@ -119,37 +125,42 @@ pub fn connections(plan: &Plan, bells: &Bells, pages: &mut WakePages) -> Vec<Wir
 pub struct Announcement {
     pub process: usize,
     window: &'static Window,
-    ringer: Ringer,
+    doorbell: PeerDoorbell,
 }
 
 impl Announcement {
     /// That of the client of a connection.
-    pub fn new(plan: &Plan, bells: &Bells, pages: &mut WakePages, wired: &Wired) -> Option<Self> {
+    pub fn new(
+        plan: &Plan,
+        notifications: &Notifications,
+        pages: &mut WakePages,
+        wired: &Wired,
+    ) -> Option<Self> {
         let Client::Vcore { process, .. } = wired.connection.client else {
             return None;
         };
         let connection = &wired.connection;
         let provider = plan.provider_cluster(connection.provider);
-        let ringer = if plan.crosses_kernels(connection) {
+        let doorbell = if plan.crosses_kernels(connection) {
             let own = plan.client_cluster(connection.client);
             let (channel, end) = plan.channel_between(own, provider)?;
             let words = pages.at(Place::Page { channel, end });
-            let server = bells.servers[provider as usize].clone();
-            Ringer::ByServer(words, connection.number, server)
+            let server = notifications.servers[provider as usize].clone();
+            PeerDoorbell::ByServer(words, connection.number, server)
         } else {
-            let (bell, badge) = bells.of_provider(connection);
-            Ringer::Directly(bell, badge)
+            let (notification, badge) = notifications.of_provider(connection);
+            PeerDoorbell::Directly(notification, badge)
         };
         Some(Announcement {
             process,
             window: wired.window,
-            ringer,
+            doorbell,
         })
     }
 
     /// The client is dead.
     pub fn announce(&mut self) {
         self.window.announce_lost(Side::First);
-        atoll_channel::Doorbell::ring(&mut self.ringer);
+        atoll_channel::Doorbell::ring(&mut self.doorbell);
     }
 }

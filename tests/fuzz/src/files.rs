@@ -192,7 +192,8 @@ impl Model {
         let pool = request::ReadSectors::decode(call).map_or(0, |read| read.pool);
         let block = (pool, call.block);
         assert!(self.writing.remove(&block));
-        // The service's own block is read again after each loss: what it holds is checked, whoever wrote it.
+        // The service's own block is read again after each loss: what it holds is checked, also where a
+        // lost driver wrote it.
         if !returned && pool != self.own_pool {
             self.withheld.insert(block);
         }

@@ -43,8 +43,8 @@ fn common(
 ) {
     match script.below(8) {
         0..3 => {
-            let alive = endpoint.renew();
-            seen.note(if alive { "renewed" } else { "peer dead" });
+            let alive = endpoint.reattach();
+            seen.note(if alive { "reattached" } else { "peer dead" });
             assert!(!endpoint.receiver.peer_changed());
             *closed = Closed {
                 fault: None,
@@ -60,7 +60,7 @@ fn common(
     }
 }
 
-/// Takes all that is there: no more than a ring holds, if nobody writes meanwhile.
+/// Takes all that is there: no more than a ring holds, if the peer does not write meanwhile.
 fn drain(endpoint: &mut Endpoint, closed: &mut Closed, seen: &Seen) {
     for _ in 0..=CAPACITY {
         match closed.see(endpoint.receiver.receive(), seen) {
@@ -148,7 +148,7 @@ fn come_and_go(window: &std::sync::Arc<Window>, peer: &mut Attached, script: &mu
         0 => window.announce_lost(Side::First),
         1 => *peer = window.attach_again(Side::First),
         2 => peer.endpoint().close(),
-        _ => drop(peer.endpoint().renew()),
+        _ => drop(peer.endpoint().reattach()),
     }
 }
 
@@ -171,11 +171,11 @@ fn send(bytes: &[u8], seen: &Seen) {
             4..6 => drop(peer.endpoint().receiver.receive()),
             6 => drop(peer.endpoint().receiver.arm()),
             7 => come_and_go(&window, &mut peer, &mut script),
-            8 => sent = told(sender.send(&messages[0]).map(|_| 1), &mut closed, seen),
+            8 => sent = count_accepted(sender.send(&messages[0]).map(|_| 1), &mut closed, seen),
             9..11 => {
                 let wanted = script.below(messages.len());
                 let result = sender.send_batch(&messages[..wanted]);
-                sent = told(result.map(|(count, _)| count), &mut closed, seen);
+                sent = count_accepted(result.map(|(count, _)| count), &mut closed, seen);
                 assert!(sent <= wanted);
             }
             11 => {
@@ -183,14 +183,14 @@ fn send(bytes: &[u8], seen: &Seen) {
                 let result = sender.stage(&messages[..wanted]);
                 let publishes = script.once_in(2);
                 let result = result.map(|staged| if publishes { staged.publish().0 } else { 0 });
-                sent = told(result, &mut closed, seen);
+                sent = count_accepted(result, &mut closed, seen);
             }
             12..14 => {
                 if let Some(free) = closed.see(sender.free(), seen) {
                     assert!(free <= CAPACITY);
                     // Exactly as many fit as there was said to be room for.
                     let result = sender.send_batch(&messages);
-                    let wanted = told(result.map(|(count, _)| count), &mut closed, seen);
+                    let wanted = count_accepted(result.map(|(count, _)| count), &mut closed, seen);
                     assert!(
                         closed.fault.is_some() || wanted == free,
                         "{wanted} of {free}"
@@ -213,7 +213,7 @@ fn send(bytes: &[u8], seen: &Seen) {
 }
 
 /// How many messages a send took.
-fn told(result: Result<usize, SendError>, closed: &mut Closed, seen: &Seen) -> usize {
+fn count_accepted(result: Result<usize, SendError>, closed: &mut Closed, seen: &Seen) -> usize {
     let result = match result {
         Err(SendError::Full) => {
             seen.note("full");
@@ -236,7 +236,7 @@ fn a_hostile_producer() {
         .for_each(|bytes| receive(bytes, &seen));
     seen.require(
         "a_hostile_producer",
-        &["accepted", "refused", "asleep", "renewed", "peer dead"],
+        &["accepted", "refused", "asleep", "reattached", "peer dead"],
     );
 }
 
@@ -249,6 +249,6 @@ fn a_hostile_consumer() {
         .for_each(|bytes| send(bytes, &seen));
     seen.require(
         "a_hostile_consumer",
-        &["accepted", "refused", "full", "renewed", "peer dead"],
+        &["accepted", "refused", "full", "reattached", "peer dead"],
     );
 }

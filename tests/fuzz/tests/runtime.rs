@@ -433,7 +433,7 @@ fn run(bytes: &[u8], seen: &'static Seen) {
     }
     assert_eq!(host.peers().wrong, None);
     assert!(runtime.free_blocks() + runtime.blocks_in_flight() <= BLOCKS as usize);
-    seen.add("stray completion", runtime.unmatched_completions());
+    seen.add("unmatched completion", runtime.unmatched_completions());
 }
 
 target!(
@@ -451,6 +451,6 @@ target!(
         "exited",
         "stopped",
         "failed peer",
-        "stray completion"
+        "unmatched completion"
     ]
 );

@@ -4,7 +4,7 @@
  * message arrives once and in order, each sleep costs one doorbell at most, and two honest sides never see a PeerFault.
  *
  * Memory: stores go through a buffer of their process, first in, first out, and reach memory at any time later; loads
- * read memory at once. That is x86 (TSO), except that an exchange whose result nobody uses is buffered too, as AcqRel
+ * read memory at once. That is x86 (TSO), except that an exchange whose result is not used is buffered too, as AcqRel
  * allows it to be: stronger machines have fewer behaviours. With X86_EXCHANGE it drains the buffer, as it does there.
  * No process loads what it has in its own buffer, so nothing is forwarded.
  *
@@ -18,7 +18,7 @@
  *   NO_TAKE              Sender::take_wake does not clear the word
  *   RELAXED_PUBLISH      Sender::publish lets the sequence number overtake the message
  *   EARLY_FREE           Receiver::receive frees the slot before it has read it
- *   FORGET_DOORBELL      the doorbell is lost where nobody waits for it yet
+ *   FORGET_DOORBELL      the doorbell is lost where the consumer does not wait for it yet
  */
 
 #ifndef MESSAGES

@@ -8,8 +8,8 @@
  * peer leaves behind is taken for misbehaviour.
  *
  * Memory: as in doorbell.pml. What a side that died had in its store buffer reaches memory later. Two things are assumed
- * of whoever starts a side again, and are twins below: that the old one's stores have all reached memory by then
- * (stopping a core or thread does that), and that its death was announced.
+ * of the supervisor that starts a side again, and are twins below: that the old one's stores have all reached memory by
+ * then (stopping a core or thread does that), and that its death was announced.
  *
  * Left out: doorbells (waiting is a guard), see doorbell.pml; generations that wrap.
  *
@@ -22,7 +22,7 @@
  *   DOUBLE_LOSS          the client ends calls as lost and keeps them
  *   NO_RETURN_FENCE      Endpoint::attach_again without its fence
  *   LATE_STORES          a side is started again while stores of its old incarnation are under way
- *   UNANNOUNCED          nobody says that a side died, and it does not come back
+ *   UNANNOUNCED          the supervisor does not say that a side died, and it does not come back
  */
 
 #ifndef DEATHS
@@ -87,7 +87,7 @@ active proctype fate()
 #define peer_changed (memory[WORD(peer)] != known)
 #define alive(word)  ((word) % 2 == 0)
 
-/* Endpoint::attach, and the second half of attach_again and of renew: one load of a word that is shared. */
+/* Endpoint::attach, and the second half of attach_again and of reattach: one load of a word that is shared. */
 inline adopt()
 {
 	d_step {
@@ -211,9 +211,9 @@ seen_served:			d_step { accepted = 0; message = 0 }
 			:: else
 			fi
 		:: peer_changed && alive(memory[WORD(peer)]) ->
-			/* Personality::lose_channel, then Endpoint::renew. */
+			/* Personality::lose_channel, then Endpoint::reattach. */
 			adopt();
-seen_server_renews:	skip
+seen_server_reattaches:	skip
 		od
 	} unless { dying[me] -> skip };
 	die();
@@ -275,11 +275,11 @@ seen_answered:			d_step { accepted = 0; message = 0 }
 seen_lost:			skip
 			:: else
 			fi;
-			/* Endpoint::renew; while the peer is dead the channel stays closed. */
+			/* Endpoint::reattach; while the peer is dead the channel stays closed. */
 			adopt();
 			if
 			:: alive(known) ->
-seen_client_renews:		skip
+seen_client_reattaches:		skip
 			:: else ->
 seen_peer_dead:			skip
 			fi

@@ -10,7 +10,7 @@
  *
  * Each of these makes it fail:
  *   SWAP         Sender::take_wake takes the asleep word by exchange, whatever it says, and not by comparison
- *   NO_RETURN    nobody rings when the consumer comes back: it is the producer that has to begin anew
+ *   NO_RETURN    the producer, which has to begin anew, is not rung when the consumer comes back
  *   NO_RECHECK   Receiver::arm without the second look
  */
 
@@ -50,11 +50,11 @@ active proctype producer()
 	bit woke;
 
 	do
-	/* Receiver::peer_changed, then Endpoint::renew. */
+	/* Receiver::peer_changed, then Endpoint::reattach. */
 	:: incarnation != generation ->
 		if
 		:: incarnation % 2 == 0 ->
-seen_renewed:		d_step { generation = incarnation; sent = 0 }
+seen_reattached:		d_step { generation = incarnation; sent = 0 }
 		:: else ->
 			/* The consumer is dead: nothing is sent until the producer is rung. */
 seen_dead:		skip;
@@ -63,7 +63,7 @@ end_dead:		producer_bell -> producer_bell = 0
 	:: else ->
 		if
 		:: sent == MESSAGES ->
-			/* Nothing more to send in this generation: asleep until somebody rings. */
+			/* Nothing more to send in this generation: asleep until the producer's doorbell rings. */
 end_idle:		producer_bell -> producer_bell = 0
 		:: sent < MESSAGES ->
 			/* Staged::publish. */

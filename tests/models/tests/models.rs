@@ -108,7 +108,7 @@ fn a_broken_restart_is_found() {
     );
 }
 
-/// A state that no execution reaches is noticed: without stray doorbells nobody wakes for nothing.
+/// A state that no execution reaches is noticed: a ring that carries one message is never full.
 #[test]
 fn a_state_that_is_never_reached_is_named() {
     let found = find("doorbell.pml", &["SPURIOUS=0", "MESSAGES=1"]);

@@ -6,7 +6,7 @@ use atoll_channel::Side;
 
 use crate::driver::Driver;
 use crate::liar::Liar;
-use crate::port::{Bell, Port};
+use crate::port::{PeerDoorbell, Port};
 use crate::server::Server;
 use crate::service::Files;
 use crate::simulation::{Role, Simulation};
@@ -131,11 +131,11 @@ impl Simulation {
             Side::First => (client, provider, Side::Second),
             Side::Second => (provider, client, Side::First),
         };
-        let bell = match self.plan.crosses_kernels(connection) {
-            true => Bell::Server(number),
-            false => Bell::Notification(self.badge_of(connection, other)),
+        let doorbell = match self.plan.crosses_kernels(connection) {
+            true => PeerDoorbell::Server(number),
+            false => PeerDoorbell::Notification(self.badge_of(connection, other)),
         };
-        self.port(number, side, [me, peer], bell, again)
+        self.port(number, side, [me, peer], doorbell, again)
     }
 
     /// The number of the connection of a vcore to the file service.
@@ -153,7 +153,7 @@ impl Simulation {
             Side::First => [vcore, server],
             Side::Second => [server, vcore],
         };
-        self.port(window, side, sides, Bell::Notification(0), again)
+        self.port(window, side, sides, PeerDoorbell::Notification(0), again)
     }
 
     /// The window between a vcore and its server.
@@ -161,12 +161,19 @@ impl Simulation {
         self.connections.len() + process * self.scenario.vcores + vcore
     }
 
-    fn port(&self, window: usize, side: Side, sides: [Id; 2], bell: Bell, again: bool) -> Port {
+    fn port(
+        &self,
+        window: usize,
+        side: Side,
+        sides: [Id; 2],
+        doorbell: PeerDoorbell,
+        again: bool,
+    ) -> Port {
         let memory = &self.windows[window];
         let end = match again {
             false => memory.attach(side),
             true => memory.attach_again(side),
         };
-        Port::new(self, end, window, side, sides, bell)
+        Port::new(self, end, window, side, sides, doorbell)
     }
 }

@@ -71,7 +71,7 @@ impl Driver {
         }
         if self.port.peer_changed() {
             self.quiesce();
-            if self.port.renew().is_none() {
+            if self.port.reattach().is_none() {
                 self.sleep(world);
                 return;
             }

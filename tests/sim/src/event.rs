@@ -16,7 +16,7 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Signal {
     /// A doorbell arrives, with the badge that says who rang.
-    Bell(Id, u64),
+    Doorbell(Id, u64),
     /// A deadline that an actor sleeps for.
     Timer(Id),
     /// A component that died is announced dead to its clients.

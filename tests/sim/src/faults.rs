@@ -111,9 +111,9 @@ pub fn act(world: &Simulation, task: Task) {
                 kill(world, state, id);
             }
         }
-        Task::LoseServer(cluster) => lose_server(world, cluster),
-        Task::LoseService => lose_service(world),
-        Task::LoseDriver => lose_driver(world),
+        Task::LoseServer(cluster) => on_server_lost(world, cluster),
+        Task::LoseService => on_service_lost(world),
+        Task::LoseDriver => on_driver_lost(world),
         Task::Fault(process, life) => {
             if world.life_of(process) == life {
                 fault(world, process);
@@ -124,7 +124,7 @@ pub fn act(world: &Simulation, task: Task) {
 }
 
 /// The processes of a dead server stop where they are, and are dead for their services.
-fn lose_server(world: &Simulation, cluster: usize) {
+fn on_server_lost(world: &Simulation, cluster: usize) {
     for process in world.processes_of(cluster) {
         world.stop_process(process);
         if !world.scenario.process_lies(process) {
@@ -138,7 +138,7 @@ fn lose_server(world: &Simulation, cluster: usize) {
 }
 
 /// A dead service is announced to its clients when its device is quiet, or is back before it could be announced.
-fn lose_service(world: &Simulation) {
+fn on_service_lost(world: &Simulation) {
     world.quiesce_for_service();
     let state = &mut *world.state.borrow_mut();
     state.note(world.service(), "is noticed dead", [0; 2]);
@@ -151,7 +151,7 @@ fn lose_service(world: &Simulation) {
 }
 
 /// A dead driver's device is reset. A driver may stay away for good.
-fn lose_driver(world: &Simulation) {
+fn on_driver_lost(world: &Simulation) {
     let state = &mut *world.state.borrow_mut();
     state.note(world.driver(), "is noticed dead", [0; 2]);
     let mut delay = state.random.below(5_000);

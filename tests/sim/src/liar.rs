@@ -119,7 +119,7 @@ impl Liar {
                 let excess = self.seen.len().saturating_sub(16);
                 self.seen.drain(..excess);
                 if self.ports[which].peer_changed() {
-                    self.ports[which].renew();
+                    self.ports[which].reattach();
                 }
             }
             _ => {
@@ -202,7 +202,7 @@ impl Liar {
                 let _ = port.receive(&mut taken);
             }
             if port.peer_changed() {
-                port.renew();
+                port.reattach();
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::state::Id;
 
 /// How the peer is woken.
 #[derive(Clone, Copy)]
-pub enum Bell {
+pub enum PeerDoorbell {
     /// By its notification, with this badge.
     Notification(u64),
     /// By the server of the actor's own cluster, which is told of this connection.
@@ -30,7 +30,7 @@ pub struct Port {
     side: usize,
     me: Id,
     peer: Id,
-    bell: Bell,
+    doorbell: PeerDoorbell,
     /// What it sends may find no place, and that is its own fault.
     careless: bool,
 }
@@ -43,7 +43,7 @@ impl Port {
         window: usize,
         side: Side,
         [me, peer]: [Id; 2],
-        bell: Bell,
+        doorbell: PeerDoorbell,
     ) -> Port {
         Port {
             world: world.me.clone(),
@@ -55,7 +55,7 @@ impl Port {
             },
             me,
             peer,
-            bell,
+            doorbell,
             careless: false,
         }
     }
@@ -80,9 +80,11 @@ impl Port {
     }
 
     fn ring(&self, world: &Simulation) {
-        match self.bell {
-            Bell::Notification(badge) => world.state.borrow_mut().ring(self.me, self.peer, badge),
-            Bell::Server(connection) => {
+        match self.doorbell {
+            PeerDoorbell::Notification(badge) => {
+                world.state.borrow_mut().ring(self.me, self.peer, badge)
+            }
+            PeerDoorbell::Server(connection) => {
                 world.request_wake(self.me, connection);
                 if world.point(self.me) {
                     let server = world.server(world.cluster_of(self.me));
@@ -283,9 +285,9 @@ impl Link for Port {
         self.end.receiver.peer_dead()
     }
 
-    fn renew(&mut self) -> Option<u32> {
+    fn reattach(&mut self) -> Option<u32> {
         let world = self.enter()?;
-        let alive = self.end.renew();
+        let alive = self.end.reattach();
         if self.me == world.service() && self.peer == world.driver() {
             // A driver that was lost, or is another one now, has none of them.
             world.state.borrow_mut().transfers.clear();

@@ -205,7 +205,7 @@ impl Simulation {
         let signal = self.state.borrow_mut().next_signal(time);
         match signal {
             None => return false,
-            Some(Signal::Bell(to, badge)) => self.state.borrow_mut().wake(to, badge),
+            Some(Signal::Doorbell(to, badge)) => self.state.borrow_mut().wake(to, badge),
             Some(Signal::Timer(to)) => self.state.borrow_mut().wake(to, 0),
             Some(Signal::AnnounceService) => {
                 if !self.state.borrow().status[self.service()].alive {

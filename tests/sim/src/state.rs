@@ -174,7 +174,7 @@ impl State {
 
     /// Puts a signal into the queue.
     pub fn signal(&mut self, delay: u64, signal: Signal) {
-        if let Signal::Bell(to, _) = signal {
+        if let Signal::Doorbell(to, _) = signal {
             self.status[to].bells += 1;
         }
         self.serial += 1;
@@ -203,7 +203,7 @@ impl State {
         }
         self.signals.pop();
         self.now = self.now.max(time);
-        if let Signal::Bell(to, _) = signal {
+        if let Signal::Doorbell(to, _) = signal {
             self.status[to].bells -= 1;
         }
         Some(signal)
@@ -220,17 +220,17 @@ impl State {
                 // Lost, and rung again much later by a sender that waits too long.
                 0 => delay += 5_000 + self.random.below(20_000),
                 1 => delay += self.random.below(2_000),
-                2 => self.signal(delay / 2, Signal::Bell(to, badge)),
+                2 => self.signal(delay / 2, Signal::Doorbell(to, badge)),
                 3 => {
                     let other = self.random.index(self.status.len());
                     let late = self.random.below(3_000);
                     let badge = 1 << self.random.below(63);
-                    self.signal(late, Signal::Bell(other, badge));
+                    self.signal(late, Signal::Doorbell(other, badge));
                 }
                 _ => self.tally.faults -= 1,
             }
         }
-        self.signal(delay, Signal::Bell(to, badge));
+        self.signal(delay, Signal::Doorbell(to, badge));
     }
 
     /// A doorbell arrives: an actor that sleeps wakes; one that is awake will not fall asleep.

@@ -43,7 +43,7 @@ impl Vcore {
         let me = world.vcore(self.process, self.vcore);
         self.disarm();
         // A server that died has ended the process: this is the one that starts it.
-        if self.server.peer_changed() && self.server.renew().is_none() {
+        if self.server.peer_changed() && self.server.reattach().is_none() {
             self.sleep(world);
             return;
         }
@@ -74,8 +74,8 @@ impl Vcore {
         let process = &world.processes[self.process];
         process
             .borrow_mut()
-            .lose_files(world, self.vcore, Loss::Death);
-        if self.files.renew().is_some() {
+            .on_service_lost(world, self.vcore, Loss::Death);
+        if self.files.reattach().is_some() {
             let calls = &mut process.borrow_mut().vcores[self.vcore];
             calls.files.reconnect();
             calls.service_life = world.state.borrow().service_life;
@@ -86,7 +86,7 @@ impl Vcore {
     fn give_up_service(&mut self, world: &Simulation) {
         world.processes[self.process]
             .borrow_mut()
-            .lose_files(world, self.vcore, Loss::Fault);
+            .on_service_lost(world, self.vcore, Loss::Fault);
         self.files.close();
     }
 

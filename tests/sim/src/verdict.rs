@@ -55,7 +55,7 @@ impl Process {
     }
 
     /// The service is lost on a vcore: every call there ends, once.
-    pub fn lose_files(&mut self, world: &Simulation, vcore: usize, loss: Loss) {
+    pub fn on_service_lost(&mut self, world: &Simulation, vcore: usize, loss: Loss) {
         self.close_all_of(self.vcores[vcore].service_life);
         let mut ends = Vec::new();
         self.vcores[vcore].files.lose(loss, |each| ends.push(each));

@@ -102,7 +102,7 @@ impl Link for FakeLink {
         rings.changed.map_or(rings.dead, |(alive, _)| !alive)
     }
 
-    fn renew(&mut self) -> Option<u32> {
+    fn reattach(&mut self) -> Option<u32> {
         let mut rings = self.rings();
         let (alive, generation) = rings.changed.take()?;
         rings.dead = !alive;

@@ -25,7 +25,7 @@ pub struct Context {
     pub root: PathBuf,
     /// The project's command line program.
     pub xtask: PathBuf,
-    /// Folder for what tests write; what is in it stays, for whoever looks into a failure.
+    /// Folder for what tests write; what is in it stays, for a developer who looks into a failure.
     pub scratch: PathBuf,
     /// CMake.
     pub cmake: PathBuf,

@@ -21,7 +21,7 @@ pub fn tests() -> Vec<Test> {
         ),
         Test::new(
             "attack",
-            "processes that fault, panic or end take nobody with them",
+            "processes that fault, panic or end take no other one with them",
             attack,
         ),
         Test::new("hang", "a process that says nothing is noticed", hang),
@@ -191,7 +191,7 @@ fn kernel_entries(context: &Context) -> TestResult {
             "kernel entries: {call}"
         );
     }
-    // Whoever calls through the kernel enters it.
+    // A process that calls through the kernel enters it.
     let synchronous = said.iter().find(|it| it["kind"] == "synchronous");
     check!(
         synchronous.is_some_and(|it| it["entries"].as_u64() >= it["calls"].as_u64()),

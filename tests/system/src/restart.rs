@@ -1,4 +1,4 @@
-//! Components that stop, hang or wear out under load, and everybody else goes on.
+//! Components that stop, hang or wear out under load, and all other components go on.
 
 use serde_json::{Value, json};
 

@@ -28,7 +28,7 @@ pub struct Limits {
     pub silence: Duration,
 }
 
-/// A running machine and everyone who wants to know about it.
+/// A running machine and what follows it.
 pub struct Watch<'a, 'plan> {
     /// The machine.
     pub machine: Machine,

@@ -92,7 +92,7 @@ fn the_calls_of_a_lost_ring_end_unseen() {
     end.answer(answered, Status::Done, [0; 2], true);
     assert_eq!(end.next_parked(0, None), Some(parked));
     assert_eq!(end.next_parked(0, Some(parked)), None);
-    end.lose_ring(0);
+    end.on_ring_lost(0);
     assert_eq!((end.live(), end.next_answered()), (1, None));
     assert_eq!(end.ring_of(parked), None);
     // A new client on the ring has its whole share.

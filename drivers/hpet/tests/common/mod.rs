@@ -22,7 +22,7 @@ pub struct State {
     pub accesses: usize,
     /// (access number, address, data) of each interrupt.
     pub interrupts: Vec<(usize, u32, u32)>,
-    /// Whose turn it is; empty: anybody's.
+    /// The senders in the order of their accesses; empty: each goes when it can.
     pub schedule: Vec<usize>,
     finished: [bool; 2],
     /// Number of each sender's first access.

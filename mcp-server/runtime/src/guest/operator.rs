@@ -62,7 +62,8 @@ pub fn stop(component: Component) -> bool {
     ask(request::STOP, component)
 }
 
-/// Has a component of this kernel instance stand still from now on, as if it hung: no one is told. As [`stop`].
+/// Has a component of this kernel instance stand still from now on, as if it hung: no other component is told. As
+/// [`stop`].
 ///
 /// # Panics
 /// Where the calling thread is no vcore.

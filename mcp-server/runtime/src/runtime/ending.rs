@@ -102,7 +102,7 @@ impl Runtime {
     /// The peer of a channel broke the protocol: what the vcore has outstanding there ends.
     pub(super) fn peer_fault(&self, vcore: usize, channel: usize) {
         if channel == SERVER {
-            self.lose_server_on(vcore, Loss::Fault);
+            self.on_server_lost(vcore, Loss::Fault);
             return;
         }
         let mut effects = Effects::default();
@@ -123,13 +123,13 @@ impl Runtime {
         if connected {
             self.ending.server_dead.store(false, Ordering::SeqCst);
         } else if self.procinfo().server_down != 0 {
-            self.lose_server_on(vcore, Loss::Death);
+            self.on_server_lost(vcore, Loss::Death);
         }
     }
 
     /// A vcore has no server any more. Services on other kernel instances are lost with it, because only the server can wake
     /// them; they are alive, and may still write to the blocks that they have.
-    fn lose_server_on(&self, vcore: usize, loss: Loss) {
+    fn on_server_lost(&self, vcore: usize, loss: Loss) {
         let own = &self.vcores[vcore];
         for (number, channel) in own.channels.iter().enumerate() {
             let loss = match number.checked_sub(1) {

@@ -104,9 +104,9 @@ impl Service for FileService {
                     }
                 }
             }
-            Event::ClientLost { ring } => self.lose_client(ring),
+            Event::ClientLost { ring } => self.on_client_lost(ring),
             Event::ClientConnected { ring, generation } => {
-                self.lose_client(ring);
+                self.on_client_lost(ring);
                 if let Some(channel) = self.channels.get_mut(ring) {
                     *channel = Some(generation);
                 }
@@ -114,7 +114,7 @@ impl Service for FileService {
                     client.on_ring_connected();
                 }
             }
-            Event::UpstreamLost(loss) => self.lose_driver(loss),
+            Event::UpstreamLost(loss) => self.on_driver_lost(loss),
             Event::UpstreamConnected => {
                 self.device.reconnect();
                 if !matches!(self.volume, Volume::Ready(_)) {
@@ -358,7 +358,7 @@ impl FileService {
 
     /// A ring of a client is lost: forgets its calls, but for those that the driver has. With the last ring goes what the client
     /// has open.
-    fn lose_client(&mut self, ring: usize) {
+    fn on_client_lost(&mut self, ring: usize) {
         let channel = self.channels.get_mut(ring);
         if channel.and_then(Option::take).is_some()
             && let Some(client) = self.client_of(ring)
@@ -379,10 +379,10 @@ impl FileService {
                 self.end(id, Status::PeerLost, [0; 2], true);
             }
         }
-        self.calls.lose_ring(ring);
+        self.calls.on_ring_lost(ring);
     }
 
-    fn lose_driver(&mut self, loss: Loss) {
+    fn on_driver_lost(&mut self, loss: Loss) {
         let mut header = false;
         let (calls, clients) = (&mut self.calls, &mut self.clients);
         self.device

@@ -17,18 +17,18 @@ use sel4::cap;
 use crate::host::{Host, Memory};
 
 /// How the other side of a connection is woken.
-pub enum Bell {
+pub enum PeerDoorbell {
     /// By a notification of the same kernel instance.
     Notification(cap::Notification),
     /// By the server: the connection's bit in the wake requests, and one signal.
     Server(WakeWords, usize),
 }
 
-impl Doorbell for Bell {
+impl Doorbell for PeerDoorbell {
     fn ring(&mut self) {
         match self {
-            Bell::Notification(notification) => notification.signal(),
-            Bell::Server(requests, connection) => {
+            PeerDoorbell::Notification(notification) => notification.signal(),
+            PeerDoorbell::Server(requests, connection) => {
                 requests.set(*connection);
                 cap::Notification::from_bits(slot::SERVER_NOTIFICATION).signal();
             }
@@ -51,7 +51,7 @@ impl Memory for Pool {
     }
 }
 
-type Link = EndpointLink<Bell>;
+type Link = EndpointLink<PeerDoorbell>;
 
 /// The links to the clients, and the one to the driver. Made once.
 fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
@@ -65,24 +65,24 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
         // what the two callers below name, and leaves it. Each is attached once: this function runs once.
         unsafe { Endpoint::attach_next(window as *mut u8, side) }
     };
-    let bell = |connection: &Connection| {
+    let doorbell = |connection: &Connection| {
         if !plan.crosses_kernels(connection) {
             let slot = slot::CONNECTION_NOTIFICATIONS + connection.slot as u64;
-            return Bell::Notification(cap::Notification::from_bits(slot));
+            return PeerDoorbell::Notification(cap::Notification::from_bits(slot));
         }
         // SAFETY: the root task mapped a page there for a service with a connection that crosses kernels; nothing else
         // uses it but wake words, on this side and the server's.
         let requests = unsafe { WakeWords::attach(layout::WAKE_REQUESTS as *mut u8) };
-        Bell::Server(requests, connection.number)
+        PeerDoorbell::Server(requests, connection.number)
     };
     let clients = plan
         .clients_of(Provider::Service(service))
         .map(|connection| {
             let window = layout::client_window(connection.slot);
-            Link::new(attach(window, Side::Second), bell(&connection))
+            Link::new(attach(window, Side::Second), doorbell(&connection))
         })
         .collect();
-    let driver = Bell::Notification(cap::Notification::from_bits(slot::PEER_NOTIFICATION));
+    let driver = PeerDoorbell::Notification(cap::Notification::from_bits(slot::PEER_NOTIFICATION));
     let driver = Link::new(attach(layout::DRIVER_WINDOW, Side::First), driver);
     (clients, driver)
 }

@@ -216,7 +216,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             // The death of one that broke the protocol is news: its blocks are quiet now.
             let faulty = core::mem::take(&mut upstream.faulty);
             let known = upstream.state == Connection::Lost && !faulty;
-            let back = upstream.link.renew().is_some();
+            let back = upstream.link.reattach().is_some();
             upstream.state = if back {
                 Connection::Open
             } else {
@@ -265,7 +265,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
         let Some(client) = self.links.clients.get_mut(ring) else {
             return false;
         };
-        match client.link.renew() {
+        match client.link.reattach() {
             Some(generation) => {
                 client.state = Connection::Open;
                 self.tell(Event::ClientConnected { ring, generation });

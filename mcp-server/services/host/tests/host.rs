@@ -11,7 +11,7 @@ use atoll_test_support::link::FakeLink;
 /// Answers each call at once, and records what it is told. A call with a count asks the upstream.
 #[derive(Default)]
 struct Echo {
-    told: Vec<String>,
+    events: Vec<String>,
     /// Of this ring something is under way.
     busy: std::rc::Rc<std::cell::Cell<Option<usize>>>,
 }
@@ -37,15 +37,16 @@ impl Service for Echo {
                 }
             }
             Event::Completions(completions) => {
-                self.told.push(format!("answered {}", completions.len()));
+                self.events.push(format!("answered {}", completions.len()));
             }
-            Event::Start => self.told.push("start".to_owned()),
-            Event::ClientLost { ring } => self.told.push(format!("lost {ring}")),
+            Event::Start => self.events.push("start".to_owned()),
+            Event::ClientLost { ring } => self.events.push(format!("lost {ring}")),
             Event::ClientConnected { ring, generation } => {
-                self.told.push(format!("connected {ring} in {generation}"));
+                self.events
+                    .push(format!("connected {ring} in {generation}"));
             }
-            Event::UpstreamLost(loss) => self.told.push(format!("upstream lost by {loss:?}")),
-            Event::UpstreamConnected => self.told.push("upstream connected".to_owned()),
+            Event::UpstreamLost(loss) => self.events.push(format!("upstream lost by {loss:?}")),
+            Event::UpstreamConnected => self.events.push("upstream connected".to_owned()),
         }
     }
 }
@@ -84,8 +85,8 @@ fn rest(host: &mut Echoes) {
     while host.turn() {}
 }
 
-fn told(host: &Echoes) -> Vec<&str> {
-    host.service().told.iter().map(String::as_str).collect()
+fn events(host: &Echoes) -> Vec<&str> {
+    host.service().events.iter().map(String::as_str).collect()
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn calls_go_to_the_service_and_answers_to_their_client() {
     let asked: Syscall = upstream.take().unwrap();
     upstream.send_to_it(&Completion::of(&asked, Status::Done, [0; 2]));
     rest(&mut host);
-    assert_eq!(told(&host), ["start", "answered 1"]);
+    assert_eq!(events(&host), ["start", "answered 1"]);
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn a_client_that_breaks_its_ring_is_lost_alone_until_it_begins_anew() {
     links[0].rings().broken = true;
     links[1].send_to_it(&call(0));
     rest(&mut host);
-    assert_eq!(told(&host), ["start", "lost 0"]);
+    assert_eq!(events(&host), ["start", "lost 0"]);
     assert!(links[0].rings().closed && !links[1].rings().closed);
     assert!(links[1].take::<Completion>().is_some());
     assert!(host.may_sleep());
@@ -175,7 +176,7 @@ fn a_client_that_breaks_its_ring_is_lost_alone_until_it_begins_anew() {
     links[0].send_to_it(&call(0));
     host.awake(service_badge::client(0));
     rest(&mut host);
-    assert_eq!(told(&host)[2..], ["connected 0 in 4"]);
+    assert_eq!(events(&host)[2..], ["connected 0 in 4"]);
     links[0].send_to_it(&call(0));
     rest(&mut host);
     assert!(links[0].take::<Completion>().is_some());
@@ -187,7 +188,7 @@ fn a_client_that_died_is_told_of_once() {
     links[0].rings().changed = Some((false, 0));
     rest(&mut host);
     rest(&mut host);
-    assert_eq!(told(&host), ["start", "lost 0"]);
+    assert_eq!(events(&host), ["start", "lost 0"]);
     assert!(host.may_sleep());
 }
 
@@ -201,7 +202,7 @@ fn the_death_of_the_upstream_and_its_return_are_told() {
     assert!(!host.may_sleep(), "the upstream is back");
     rest(&mut host);
     let expected = ["start", "upstream lost by Death", "upstream connected"];
-    assert_eq!(told(&host), expected);
+    assert_eq!(events(&host), expected);
 }
 
 #[test]
@@ -210,7 +211,7 @@ fn an_upstream_that_died_and_came_back_between_two_looks_is_lost_once() {
     upstream.rings().changed = Some((true, 2));
     rest(&mut host);
     let expected = ["start", "upstream lost by Death", "upstream connected"];
-    assert_eq!(told(&host), expected);
+    assert_eq!(events(&host), expected);
 }
 
 #[test]
@@ -219,12 +220,12 @@ fn an_upstream_that_breaks_the_ring_may_still_write() {
     upstream.rings().broken = true;
     links[0].send_to_it(&call(1));
     rest(&mut host);
-    assert_eq!(told(&host), ["start", "upstream lost by Fault"]);
+    assert_eq!(events(&host), ["start", "upstream lost by Fault"]);
     assert!(upstream.rings().closed);
     // Its death is news: its device is quiet.
     upstream.rings().changed = Some((false, 1));
     rest(&mut host);
-    assert_eq!(told(&host)[2..], ["upstream lost by Death"]);
+    assert_eq!(events(&host)[2..], ["upstream lost by Death"]);
 }
 
 #[test]
@@ -234,12 +235,12 @@ fn the_next_client_waits_until_nothing_of_the_one_before_is_under_way() {
     busy.set(Some(0));
     links[0].rings().changed = Some((true, 2));
     rest(&mut host);
-    assert_eq!(told(&host), ["start", "lost 0"]);
+    assert_eq!(events(&host), ["start", "lost 0"]);
     assert!(host.may_sleep(), "the upstream wakes the service");
     host.awake(0);
     busy.set(None);
     rest(&mut host);
-    assert_eq!(told(&host)[2..], ["connected 0 in 2"]);
+    assert_eq!(events(&host)[2..], ["connected 0 in 2"]);
     links[0].send_to_it(&call(0));
     rest(&mut host);
     assert!(links[0].take::<Completion>().is_some());
@@ -252,7 +253,7 @@ fn an_upstream_that_is_dead_when_the_service_starts_is_told_of() {
     let links: [FakeLink; 0] = [];
     let mut host = Host::new(Echo::default(), links, Some(upstream), NoMemory);
     host.start([]);
-    assert_eq!(told(&host), ["start", "upstream lost by Death"]);
+    assert_eq!(events(&host), ["start", "upstream lost by Death"]);
 }
 
 #[test]

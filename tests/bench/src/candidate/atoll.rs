@@ -41,7 +41,7 @@ impl Window {
 
     /// The word of ring 0 that says whether its consumer sleeps.
     pub fn asleep(&self) -> &AtomicU64 {
-        // SAFETY: inside the window and aligned; everybody accesses it atomically.
+        // SAFETY: inside the window and aligned; both sides access it atomically.
         unsafe { AtomicU64::from_ptr(self.0.add(window::ASLEEP).cast()) }
     }
 }

@@ -7,9 +7,9 @@ use atoll_channel::{Doorbell, WakeWords};
 
 /// A notification. Its copies are the same one.
 #[derive(Clone, Default)]
-pub struct Bell(Arc<(Mutex<u64>, Condvar)>);
+pub struct Notification(Arc<(Mutex<u64>, Condvar)>);
 
-impl Bell {
+impl Notification {
     /// Sets the bits of a badge, which is not zero.
     pub fn ring(&self, badge: u64) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) |= badge;
@@ -29,21 +29,21 @@ impl Bell {
 }
 
 /// How the other side of a channel is woken.
-pub enum Ringer {
+pub enum PeerDoorbell {
     /// By its notification.
-    Directly(Bell, u64),
+    Directly(Notification, u64),
     /// By the connection's bit in wake words, and the notification of the server that takes the bits.
-    ByServer(WakeWords, usize, Bell),
+    ByServer(WakeWords, usize, Notification),
 }
 
 /// Badge of everything by which a server, a vcore or a driver is woken.
 pub const WOKEN: u64 = 1;
 
-impl Doorbell for Ringer {
+impl Doorbell for PeerDoorbell {
     fn ring(&mut self) {
         match self {
-            Ringer::Directly(bell, badge) => bell.ring(*badge),
-            Ringer::ByServer(words, connection, server) => {
+            PeerDoorbell::Directly(notification, badge) => notification.ring(*badge),
+            PeerDoorbell::ByServer(words, connection, server) => {
                 words.set(*connection);
                 server.ring(WOKEN);
             }
