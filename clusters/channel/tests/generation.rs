@@ -205,3 +205,22 @@ fn a_full_ring_of_the_dead_does_not_stop_the_living() {
     assert!(first.sender.send(&message(5)).is_ok());
     assert_eq!(second.receiver.receive(), Ok(Some(message(5))));
 }
+
+#[test]
+fn a_side_that_closed_the_channel_opens_it_for_another_life_of_its_peer_only() {
+    let window = Window::new();
+    let (_first, mut second) = window.attach();
+    second.close();
+    assert!(!second.reopen(), "its peer is the one that it closed for");
+    window.announce_lost(Side::First);
+    assert!(!second.reopen(), "its peer is dead");
+    assert!(!second.reattach());
+    let mut first = window.attach_again(Side::First);
+    assert!(first.receiver.peer_dead());
+    assert!(second.reopen() && second.reattach());
+    assert!(!second.reopen(), "it is open");
+    // The peer learns of it by the doorbell that is to be rung.
+    assert!(first.receiver.peer_changed() && first.reattach());
+    let _ = first.sender.send(&message(1)).unwrap();
+    assert_eq!(second.receiver.receive(), Ok(Some(message(1))));
+}

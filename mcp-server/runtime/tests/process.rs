@@ -3,14 +3,16 @@
 mod common;
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_runtime::{
-    Block, Monitor, Request, Status, batch, become_mcp, current_vcore, exit, open, println,
-    request_vcores, spawn, submit_all, vcores_request, yield_now,
+    Block, Monitor, Request, Status, batch, become_mcp, block_on, current_vcore, exit, open,
+    println, request_vcores, spawn, submit_all, vcores_request, yield_now,
 };
 use common::{Command, Manners, Setup, run, run_with};
 
@@ -324,4 +326,25 @@ fn a_process_whose_server_breaks_the_ring_goes_on_and_ends_when_it_dies() {
     });
     assert_eq!((report.status, report.outstanding_calls), (5, 0));
     assert_eq!(report.routes, [0, 0, 2, 0]);
+}
+
+#[test]
+fn a_future_that_waits_inside_of_its_poll_is_polled_again() {
+    let report = run(1, 1, vec![1; 10], Manners::Honest, || {
+        let mut polls = 0;
+        let future = poll_fn(|context| {
+            polls += 1;
+            if polls == 3 {
+                return Poll::Ready(());
+            }
+            // Its waker is used while the uthread waits for something else.
+            let waker = context.waker().clone();
+            spawn(move || waker.wake()).join();
+            println!("polled {polls} times");
+            Poll::Pending
+        });
+        block_on(future);
+        assert_eq!(polls, 3);
+    });
+    report.ended_well(1);
 }

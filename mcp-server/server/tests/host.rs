@@ -216,6 +216,18 @@ fn a_process_that_comes_back_after_its_start_is_heard() {
 }
 
 #[test]
+fn a_process_that_says_of_a_ring_that_it_is_dead_keeps_no_server_awake() {
+    let (mut host, [ring, other]) = server();
+    ring.rings().changed = Some((false, 1));
+    assert!(!host.turn() && host.may_sleep());
+    host.awake();
+    // Its other vcores are heard.
+    call(&other, print(b"alive..\n"));
+    assert!(host.turn());
+    assert_eq!(take(&other), Some(Status::Done));
+}
+
+#[test]
 fn vcores_that_run_are_woken_when_the_server_is_back() {
     let (mut host, _) = server();
     let process = ProcessId {

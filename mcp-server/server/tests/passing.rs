@@ -140,3 +140,13 @@ fn bits_of_connections_that_are_none_of_the_writers_are_ignored() {
     page.set(3);
     assert_eq!(machine.pass(0), (true, vec![], vec![3]));
 }
+
+#[test]
+fn a_new_life_of_a_server_wakes_both_sides_of_each_connection() {
+    let mut machine = Machine::new();
+    let mut signals = Vec::new();
+    machine.passing[1].pass_all(|connection| signals.push(connection));
+    assert_eq!(signals, [1, 2]);
+    assert_eq!(machine.pass(1).1, [10]);
+    assert_eq!(machine.pass(0), (true, vec![], vec![1, 2]));
+}

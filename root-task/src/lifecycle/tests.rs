@@ -178,3 +178,30 @@ fn a_process_is_started_again_as_often_as_the_plan_says() {
     assert_eq!(life.process_failed(0, 1), [Down(Process(0), 1)]);
     assert_eq!(life.process_failed(1, 0), []);
 }
+
+#[test]
+fn a_driver_that_stops_for_a_service_that_lives_is_started_again() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    assert_eq!(life.device_quiet(0, 0), [Start(Driver(0))]);
+    assert_eq!(life.driver_ready(0, 0), []);
+    // The second time it stays down, and its service learns that.
+    assert_eq!(
+        life.device_quiet(0, 1),
+        [Down(Driver(0), 1), TellService(0)]
+    );
+    // Its device is quiet, so the service need not wait for it when it dies.
+    assert_eq!(
+        life.lost(Service(0), 2),
+        [Suspend(Service(0)), TellClients(0), Start(Service(0))]
+    );
+}
+
+#[test]
+fn a_process_without_server_is_not_started_again() {
+    let mut plan = plan();
+    plan.clusters[0].restart = Restart::default();
+    let mut life = Lifecycle::new(&plan);
+    let _ = life.lost(Server(0), 0);
+    assert_eq!(life.process_failed(0, 0), [Down(Process(0), 0)]);
+}

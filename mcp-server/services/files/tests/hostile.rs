@@ -236,3 +236,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_the_next_life_has_opened_stays_open_when_another_ring_of_the_last_life_is_lost() {
+    let mut bench = Bench::ready();
+    bench.opened(0);
+    let generation = 2;
+    // Ring 0 is met first; the next life opens a file on it before the service sees that ring 1 was lost and is back.
+    bench.event(Event::ClientConnected {
+        ring: 0,
+        generation,
+    });
+    bench.call_in(0, 2, open("input"));
+    let raw = bench.answer(0).unwrap().2[0];
+    let file = Handle::from_raw(raw as u32).unwrap();
+    bench.event(Event::ClientLost { ring: 1 });
+    bench.event(Event::ClientConnected {
+        ring: 1,
+        generation,
+    });
+    bench.call_in(1, 2, stat(file));
+    assert_eq!(bench.answer(1).unwrap().1, Status::Done);
+    assert_eq!(
+        bench.service.open_files(),
+        1,
+        "that of the last life is closed"
+    );
+}
+
+#[test]
+fn a_life_cannot_shut_the_next_one_out() {
+    let mut bench = Bench::ready();
+    bench.call_in(OTHER, u32::MAX, open("input"));
+    assert_eq!(bench.answer(OTHER).unwrap().1, Status::Done);
+    bench.event(Event::ClientLost { ring: OTHER });
+    bench.event(Event::ClientConnected {
+        ring: OTHER,
+        generation: 2,
+    });
+    bench.call_in(OTHER, 2, open("input"));
+    assert_eq!(bench.answer(OTHER).unwrap().1, Status::Done);
+}
