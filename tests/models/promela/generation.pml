@@ -211,7 +211,7 @@ seen_served:			d_step { accepted = 0; message = 0 }
 			:: else
 			fi
 		:: peer_changed && alive(memory[WORD(peer)]) ->
-			/* Personality::lose_channel, then Endpoint::reattach. */
+			/* The provider forgets what the client has open, then Endpoint::reattach. */
 			adopt();
 seen_server_reattaches:	skip
 		od
@@ -261,7 +261,7 @@ seen_answered:			d_step { accepted = 0; message = 0 }
 			:: else
 			fi
 		:: peer_changed ->
-			/* Personality::lose_channel: each call ends as lost. */
+			/* Channel::lose: each call ends as lost. */
 			if
 			:: submitted[0] || submitted[1] ->
 #ifndef NO_LOSS
