@@ -161,6 +161,7 @@ mod shared {
                         sleeps: zero(),
                         spurious: zero(),
                         stale: zero(),
+                        poll_budget: zero(),
                     }),
                     latency: Line(from_fn(|_| zero())),
                 },
