@@ -125,6 +125,16 @@ impl<'a> Component<'a> {
         self.give(index, endpoint, rights, sender);
     }
 
+    /// Gives it the notification that wakes it, to wait on.
+    pub fn give_own_notification(&self, notification: cap::Notification) {
+        self.give(
+            child_slot::OWN_NOTIFICATION,
+            notification,
+            CapRights::read_only(),
+            0,
+        );
+    }
+
     /// Gives it a capability as it is; for capabilities that have no rights or badge.
     pub fn give_whole<T: sel4::CapType>(&self, index: u64, capability: sel4::Cap<T>) {
         let source = slot::CNODE.cap().absolute_cptr(capability);

@@ -71,12 +71,7 @@ impl Driver {
         );
         let sender = badge::DRIVER + index as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);
-        component.give(
-            slot::OWN_NOTIFICATION,
-            notification,
-            CapRights::read_only(),
-            0,
-        );
+        component.give_own_notification(notification);
         component.give_whole(slot::INTERRUPT, handler);
         let thread = component.thread(
             authority,

@@ -34,12 +34,7 @@ impl Server {
         let notification = authority.notification();
         let sender = badge::SERVER + cluster as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);
-        component.give(
-            slot::OWN_NOTIFICATION,
-            notification,
-            CapRights::read_only(),
-            0,
-        );
+        component.give_own_notification(notification);
         let thread = component.thread(
             authority,
             ThreadPlan {

@@ -36,15 +36,8 @@ impl Pending {
         if self.left {
             return Some(own_answer(Status::PeerLost, [0; 2]));
         }
-        let Submitted {
-            runtime,
-            vcore,
-            connection,
-            tag,
-        } = self.call;
-        let calls = runtime.calls(vcore, connection.channel);
-        let answer = calls.with_notify_if(
-            |calls| calls.take(tag, waker),
+        let answer = self.call.calls().with_notify_if(
+            |calls| calls.take(self.call.tag, waker),
             |answer: &Option<Answer>| answer.is_some(),
         )?;
         self.left = true;
@@ -56,29 +49,17 @@ impl Pending {
         if core::mem::replace(&mut self.left, true) {
             return;
         }
-        let Submitted {
-            runtime,
-            vcore,
-            connection,
-            tag,
-        } = self.call;
-        let calls = runtime.calls(vcore, connection.channel);
         // The block is dropped when the lock is released.
-        let ended = calls.with_notify(|calls| calls.abandon(tag, lent));
+        let calls = self.call.calls();
+        let ended = calls.with_notify(|calls| calls.abandon(self.call.tag, lent));
         ended.map(|(lent, returned)| lent.settle(returned));
     }
 
     /// Has the completion become an event.
     pub(crate) fn expect(mut self, expected: Expected) {
         self.left = true;
-        let Submitted {
-            runtime,
-            vcore,
-            connection,
-            tag,
-        } = self.call;
-        let calls = runtime.calls(vcore, connection.channel);
-        let ended = calls.with_notify(|calls| calls.expect(tag, expected));
+        let calls = self.call.calls();
+        let ended = calls.with_notify(|calls| calls.expect(self.call.tag, expected));
         if let Some((expected, answer)) = ended {
             expected.arrive(answer);
         }
@@ -89,15 +70,9 @@ impl Pending {
         if self.left {
             return false;
         }
-        let Submitted {
-            runtime,
-            vcore,
-            connection,
-            tag,
-        } = self.call;
         let mut effects = Effects::default();
-        let calls = runtime.calls(vcore, connection.channel);
-        let ended = calls.with(|calls| calls.cancel(tag, &mut effects));
+        let calls = self.call.calls();
+        let ended = calls.with(|calls| calls.cancel(self.call.tag, &mut effects));
         // It has a caller, which is the only thing that its end sets free.
         effects.wakers.into_iter().for_each(Waker::wake);
         ended

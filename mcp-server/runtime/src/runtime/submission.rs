@@ -7,7 +7,8 @@ use atoll_call::Loss;
 use atoll_channel::Wake;
 
 use super::Runtime;
-use crate::calls::{Group, Refused};
+use crate::calls::{Calls, Group, Refused};
+use crate::monitor::Monitor;
 use crate::target::{Connection, SERVER, Target};
 use crate::waiter::Waiter;
 
@@ -18,6 +19,13 @@ pub(crate) struct Submitted {
     pub(crate) vcore: usize,
     pub(crate) connection: Connection,
     pub(crate) tag: u64,
+}
+
+impl Submitted {
+    /// The calls of its vcore on its channel.
+    pub(crate) fn calls(self) -> &'static Monitor<Calls> {
+        self.runtime.calls(self.vcore, self.connection.channel)
+    }
 }
 
 /// Calls that were submitted together on one channel.
