@@ -42,6 +42,8 @@ struct Slot<P> {
     next: u16,
     /// The ring that it came from; [`NONE`] where that was lost.
     ring: u16,
+    /// The client whose share it is of.
+    client: u16,
     completion: Completion,
     parked: Option<P>,
 }
@@ -85,6 +87,7 @@ impl<P> ServiceEnd<P> {
                 NONE
             },
             ring: NONE,
+            client: NONE,
             completion: Completion::new_zeroed(),
             parked: None,
         });
@@ -137,6 +140,7 @@ impl<P> ServiceEnd<P> {
         slot.generation = slot.generation.wrapping_add(1);
         slot.next = NONE;
         slot.ring = ring as u16;
+        slot.client = own.client;
         slot.completion = Completion::of(syscall, Status::Done, [0; 2]);
         slot.parked = Some(parked);
         own.parked += 1;
@@ -228,6 +232,9 @@ impl<P> ServiceEnd<P> {
             slot.ring = NONE;
             self.free = index;
             self.live -= 1;
+            if let Some(used) = self.clients.get_mut(usize::from(slot.client)) {
+                *used = used.saturating_sub(1);
+            }
         }
     }
 
@@ -283,24 +290,19 @@ impl<P> ServiceEnd<P> {
             own.last = NONE;
         }
         own.parked = own.parked.saturating_sub(1);
-        if let Some(used) = self.clients.get_mut(usize::from(own.client)) {
-            *used = used.saturating_sub(1);
-        }
         self.release(index);
         Some(completion)
     }
 
     /// The client's side of a ring is gone: answers that were not sent are dropped. Calls that are parked stay, because a
-    /// device may have their blocks, and are answered to no ring; they no longer count against the client's share.
+    /// device may have their blocks, and are answered to no ring. They count against the client's share until they are
+    /// answered: one that loses a ring again and again must not fill the table.
     pub fn on_ring_lost(&mut self, ring: usize) {
         let _ = self.send(ring, |batch| Ok::<_, ()>(batch.len()));
         let Some(own) = self.rings.get_mut(ring) else {
             return;
         };
-        let orphans = usize::from(core::mem::take(&mut own.parked));
-        if let Some(used) = self.clients.get_mut(usize::from(own.client)) {
-            *used = used.saturating_sub(orphans);
-        }
+        own.parked = 0;
         let parked = |slot: &&mut Slot<P>| slot.parked.is_some() && usize::from(slot.ring) == ring;
         for slot in self.slots.iter_mut().filter(parked) {
             slot.ring = NONE;

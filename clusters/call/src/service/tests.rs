@@ -95,10 +95,30 @@ fn the_calls_of_a_lost_ring_end_unseen() {
     end.on_ring_lost(0);
     assert_eq!((end.live(), end.next_answered()), (1, None));
     assert_eq!(end.ring_of(parked), None);
-    // A new client on the ring has its whole share.
-    assert_eq!(end.room(0, RING_SLOTS), 2);
+    // What a device may have still counts against the share.
+    assert_eq!(end.room(0, RING_SLOTS), 1);
     assert_eq!(end.answer(parked, Status::Done, [0; 2], true), Some(7));
+    assert_eq!(end.room(0, RING_SLOTS), 2);
     assert_eq!((end.live(), sent(&mut end, 0).len()), (0, 0));
+}
+
+#[test]
+fn a_client_that_loses_its_rings_leaves_the_share_of_the_others() {
+    let mut end = ServiceEnd::new([0, 0, 1], 8);
+    for round in 0..6 {
+        let ring = round % 2;
+        for tag in 0..end.room(ring, RING_SLOTS) as u64 {
+            end.park(ring, &syscall(tag, 0), 0).unwrap();
+        }
+        end.on_ring_lost(ring);
+    }
+    assert_eq!((end.live(), end.room(2, RING_SLOTS)), (4, 4));
+    for tag in 0..4 {
+        assert!(
+            end.park(2, &syscall(tag, 0), 0).is_some(),
+            "more than the client's share"
+        );
+    }
 }
 
 #[test]
