@@ -1,7 +1,5 @@
 //! The capabilities of the server, and what the personality has done with them.
 
-#![allow(unsafe_code)]
-
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,18 +33,11 @@ pub fn enters() {
     ENTRIES.store(ENTRIES.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
-/// The processor's time stamp counter.
-pub fn ticks() -> u64 {
-    // SAFETY: reads a counter; every user program may.
-    unsafe { core::arch::x86_64::_rdtsc() }
-}
-
 /// Enters the kernel as often as blocking and being woken does, once on each side, and changes nothing.
 pub fn like_blocking() {
-    for _ in 0..2 {
-        enters();
-        sel4::yield_now();
-    }
+    enters();
+    enters();
+    atoll_component::like_blocking();
 }
 
 /// Wakes a vcore that has something in its ring.

@@ -16,6 +16,7 @@ mod windows;
 use atoll_abi::layout::{entry, server_badge};
 use atoll_abi::plan::{MAX_PROCESSES, Plan};
 use atoll_channel::budget;
+use atoll_component::ticks;
 use atoll_core::Personality;
 use atoll_server::{Host, WakePassing};
 
@@ -34,11 +35,7 @@ fn shares_core(plan: &Plan, cluster: usize) -> bool {
     let mut services = plan.services().iter();
     let service = services
         .any(|service| plan.instance_of(service.cluster) == instance && service.core == core);
-    service
-        || plan.processes().iter().any(|process| {
-            let mut cores = process.cores.iter().take(process.vcores as usize);
-            plan.instance_of(process.cluster) == instance && cores.any(|it| *it == core)
-        })
+    service || plan.vcore_runs_on(instance, core)
 }
 
 /// Turns between two that look at the clock and at the wake-ups of others. A vcore that polls is answered sooner for it, and
@@ -57,7 +54,7 @@ fn run(cluster: usize, again: bool) -> ! {
         0
     } else {
         // Turns without work before it arms its rings and blocks.
-        budget::calibrate(kernel::ticks, kernel::like_blocking, || !host.take_calls())
+        budget::calibrate(ticks, kernel::like_blocking, || !host.take_calls())
     };
     kernel::ready(budget);
     if again {

@@ -11,7 +11,7 @@ use atoll_abi::layout::{self, SERVICE_BLOCKS, entry, request, slot};
 use atoll_abi::plan::Plan;
 use atoll_call::Service;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
-use atoll_component::{report, wait};
+use atoll_component::{like_blocking, report, ticks, wait};
 use sel4::cap;
 
 use crate::host::{Host, Memory};
@@ -87,29 +87,6 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
     (clients, driver)
 }
 
-/// Whether a vcore runs on the service's core: while the service polls there, the vcore does not run.
-fn shares_core(plan: &Plan, service: usize) -> bool {
-    let own = &plan.services()[service];
-    plan.processes().iter().any(|process| {
-        let cores = process.cores.iter().take(process.vcores as usize);
-        plan.instance_of(process.cluster) == plan.instance_of(own.cluster)
-            && cores.into_iter().any(|core| *core == own.core)
-    })
-}
-
-/// The processor's time stamp counter.
-fn ticks() -> u64 {
-    // SAFETY: reads a counter; every user program may.
-    unsafe { core::arch::x86_64::_rdtsc() }
-}
-
-/// Enters the kernel as often as blocking and being woken does, once on each side, and changes nothing.
-fn like_blocking() {
-    for _ in 0..2 {
-        sel4::yield_now();
-    }
-}
-
 /// The whole life of a service, which is entered with a number of [`entry`]. `make` makes it from the plan and its index.
 ///
 /// # Panics
@@ -123,7 +100,8 @@ pub fn run<S: Service>(number: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
         driver.ring();
     }
     let service = make(&plan, index);
-    let polls = !shares_core(&plan, index);
+    let own = &plan.services()[index];
+    let polls = !plan.vcore_runs_on(plan.instance_of(own.cluster), own.core);
     // They grow with each life of this service, so that handles of an earlier one are not valid.
     let generations: Vec<u32> = clients.iter().map(|it| it.endpoint.generation()).collect();
     let mut host = Host::new(service, clients, Some(driver), Pool(()));
