@@ -180,6 +180,11 @@ impl Supervisor<'_> {
             Child::Process(process) if !self.running.contains(&process) => {}
             child => self.supervision.lost(child),
         }
+        if let Child::Server(cluster) = child {
+            for process in self.supervision.stranded(cluster) {
+                self.end(process, FAULTED);
+            }
+        }
         if let Child::Driver(device) = child {
             self.driver_started(device);
         }

@@ -79,6 +79,26 @@ impl<'a> Supervision<'a> {
         self.notify_server(process);
     }
 
+    /// Processes of a cluster whose server stays down that nothing runs any more: they wait for that server to end or to start
+    /// them, or have given all their vcores back to it.
+    pub fn stranded(&mut self, cluster: usize) -> Vec<usize> {
+        if !self.lifecycle.server_is_down(cluster) {
+            return Vec::new();
+        }
+        let mut stranded = Vec::new();
+        for process in &self.children.processes {
+            let index = process.index;
+            let waits = self.to_be_ended.iter().any(|(known, _)| *known == index);
+            let vcores = self.authority.with_copy(process.information, |mapped| {
+                mapped.read_u32(GRANTED) | mapped.read_u32(GRANTED + 4)
+            });
+            if self.plan.processes[index].cluster as usize == cluster && (waits || vcores == 0) {
+                stranded.push(index);
+            }
+        }
+        stranded
+    }
+
     /// The exit status that a process has named which its server has ended.
     pub fn exit_status(&self, process: usize) -> Option<u64> {
         let mut known = self.to_be_ended.iter();
