@@ -2,7 +2,8 @@
 //!
 //! What a process does is its name: `operator` stops each kind of component in turn, in its own kernel instance; `victim` is a
 //! process that is stopped with them; `client` and `neighbour`, of another cluster and of the same one, read a file over and
-//! over while that happens; `holder` has a service stand still, and sees each call end by its deadline.
+//! over while that happens; `holder` has a service stand still, and sees each call end by its deadline; `strander` stops
+//! its server while that is to end `stranded`.
 
 #![no_std]
 #![no_main]
@@ -27,6 +28,8 @@ fn main() {
         "operator" => operator::stop_everything(),
         "wearer" => operator::wear_out(),
         "holder" => operator::hold_service(),
+        "strander" => operator::strand_a_process(),
+        "stranded" => operator::sleep_for_ever(),
         "victim" => load::be_stopped(),
         "client" | "neighbour" => load::read_until_it_has_been_calm(),
         name => wrong(format_args!("there is no part `{name}`")),

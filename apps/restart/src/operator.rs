@@ -130,3 +130,27 @@ pub fn hold_service() {
     }
     println!(r#"result {{"late":{late}}}"#);
 }
+
+/// Has its server stand still, the process behind it in the plan stopped, which waits for the server to end it, and then the
+/// server stopped for good. Nothing prints for it any more: its exit status says that it was done.
+pub fn strand_a_process() {
+    let information = procinfo();
+    let server = Component::Server(information.cluster as usize);
+    let process = Component::Process(information.process as usize + 1);
+    for (done, what) in [
+        (hold(server), "the server cannot be held"),
+        (stop(process), "the process cannot be stopped"),
+        (stop(server), "the server cannot be stopped"),
+    ] {
+        if !done {
+            wrong(format_args!("{what}"));
+        }
+    }
+}
+
+/// Sleeps until it is stopped.
+pub fn sleep_for_ever() -> ! {
+    loop {
+        let _ = sleep(LONG).wait();
+    }
+}

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::report::{plan, result, statuses};
 use crate::{Context, Test, TestResult, check, inputs};
 
+/// The exit status of a process that was stopped.
+const FAULTED: u64 = 139;
+
 /// How often the process `operator` stops each of its components, which its source names too.
 const ROUNDS: u64 = 3;
 
@@ -30,6 +33,11 @@ pub fn tests() -> Vec<Test> {
             "held",
             "calls to a service that hangs end by their deadlines",
             held,
+        ),
+        Test::new(
+            "stranded",
+            "a process that a server was to end ends when the server stays down",
+            stranded,
         ),
     ]
 }
@@ -117,4 +125,23 @@ fn held(context: &Context) -> TestResult {
     let said = result(&report, "holder");
     check!(*said == json!({"late": 17}), "holder: {said}");
     check_all_ended(&report, &[json!(["holder", 0])])
+}
+
+fn stranded(context: &Context) -> TestResult {
+    let folder = context.folder("stranded")?;
+    let input = inputs::write(&folder, b"text")?;
+    let (ended, report) = context.run(&plan("stranded"), &input, &folder, &[])?;
+    let found = statuses(&report);
+    check!(
+        found == [json!(["stranded", FAULTED]), json!(["strander", 0])],
+        "the processes ended as {found:?}: {}",
+        ended.shown()
+    );
+    // A process without server is not started again.
+    check!(
+        report["down"] == json!(["server:io", "process:stranded"]),
+        "what stays down: {}",
+        report["down"]
+    );
+    Ok(())
 }
