@@ -23,10 +23,8 @@ pub struct Process {
     pub component: Component<'static>,
     /// The notifications on which its vcores wait.
     pub notifications: Vec<cap::Notification>,
-    /// Tells its server that one of its vcores took a fault.
-    pub fault_notice: cap::Notification,
-    /// Tells its server that another life of it may start.
-    pub start_notice: cap::Notification,
+    /// Has its server look at its information: it is to be ended, or started again.
+    pub notice: cap::Notification,
     /// Tell its vcores that the server is gone.
     pub server_notices: Vec<DeathNotice>,
     /// Tell the server that the process is gone.
@@ -83,8 +81,7 @@ fn build(
         index,
         component,
         notifications: Vec::new(),
-        fault_notice: authority.badged(server.notification, server_badge::faulted(index)),
-        start_notice: authority.badged(server.notification, server_badge::restarted(index)),
+        notice: authority.badged(server.notification, server_badge::NOTICE),
         server_notices: Vec::new(),
         death_notices: Vec::new(),
         information,

@@ -45,6 +45,8 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         watched: plan.watched_by(index),
         uthreads: process.uthreads,
         server_down: 0,
+        condemned: 0,
+        padding: 0,
     }
 }
 

@@ -76,7 +76,14 @@ impl<'a> Supervision<'a> {
         if !self.to_be_ended.iter().any(|(known, _)| *known == process) {
             self.to_be_ended.push((process, status));
         }
-        self.notify_server(process);
+        // Noted for the life of the server that there is and for the next one, which may be the one that ends it.
+        if let Some(process) = self.process(process) {
+            let (page, notice) = (process.information, process.notice);
+            self.authority.with_copy(page, |mapped| {
+                mapped.write_u32(CONDEMNED, mapped.read_u32(GENERATION));
+            });
+            notice.signal();
+        }
     }
 
     /// Processes of a cluster whose server stays down that nothing runs any more: they wait for that server to end or to start
@@ -103,13 +110,6 @@ impl<'a> Supervision<'a> {
     pub fn exit_status(&self, process: usize) -> Option<u64> {
         let mut known = self.to_be_ended.iter();
         known.find(|(known, _)| *known == process)?.1
-    }
-
-    /// Tells the server of a process that the process cannot go on.
-    fn notify_server(&self, process: usize) {
-        if let Some(process) = self.process(process) {
-            process.fault_notice.signal();
-        }
     }
 
     /// Has a component stand still.
@@ -255,15 +255,6 @@ impl<'a> Supervision<'a> {
             }
             Child::Process(index) => self.start_process(index, restarts as u32 + 1),
         }
-        if let Child::Server(cluster) = child {
-            // The life before may have died with the notice in its hands.
-            let cluster_of = |process: &usize| self.plan.processes[*process].cluster as usize;
-            for (process, _) in &self.to_be_ended {
-                if cluster_of(process) == cluster {
-                    self.notify_server(*process);
-                }
-            }
-        }
         let who = self.name(child);
         emit(&Event::Restarted {
             who: format_args!("{who}"),
@@ -305,7 +296,7 @@ impl<'a> Supervision<'a> {
             mapped.write_u32(MANY_CORE, 0);
             mapped.write_u32(GENERATION, generation);
         });
-        process.start_notice.signal();
+        process.notice.signal();
     }
 
     fn process(&self, index: usize) -> Option<&crate::process::Process> {
@@ -368,6 +359,7 @@ impl<'a> Supervision<'a> {
 
 /// Where fields of a process's information are.
 const GENERATION: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, generation);
+const CONDEMNED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, condemned);
 const GRANTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, granted);
 const SERVER_DOWN: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, server_down);
 const MANY_CORE: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, many_core);

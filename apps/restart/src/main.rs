@@ -3,7 +3,7 @@
 //! What a process does is its name: `operator` stops each kind of component in turn, in its own kernel instance; `victim` is a
 //! process that is stopped with them; `client` and `neighbour`, of another cluster and of the same one, read a file over and
 //! over while that happens; `holder` has a service stand still, and sees each call end by its deadline; `strander` stops
-//! its server while that is to end `stranded`.
+//! its server while that is to end `stranded`, and `stopper` only stops that one.
 
 #![no_std]
 #![no_main]
@@ -29,7 +29,8 @@ fn main() {
         "wearer" => operator::wear_out(),
         "holder" => operator::hold_service(),
         "strander" => operator::strand_a_process(),
-        "stranded" => operator::sleep_for_ever(),
+        "stranded" => operator::sleep_until_stopped(),
+        "stopper" => operator::stop_a_process(),
         "victim" => load::be_stopped(),
         "client" | "neighbour" => load::read_until_it_has_been_calm(),
         name => wrong(format_args!("there is no part `{name}`")),

@@ -148,9 +148,16 @@ pub fn strand_a_process() {
     }
 }
 
-/// Sleeps until it is stopped.
-pub fn sleep_for_ever() -> ! {
-    loop {
+/// Has the process behind it in the plan stopped.
+pub fn stop_a_process() {
+    if !stop(Component::Process(procinfo().process as usize + 1)) {
+        wrong(format_args!("the process cannot be stopped"));
+    }
+}
+
+/// Sleeps until it is stopped; in its next life it ends.
+pub fn sleep_until_stopped() {
+    while procinfo().generation == 1 {
         let _ = sleep(LONG).wait();
     }
 }

@@ -292,18 +292,8 @@ pub mod server_badge {
     /// The cluster's comparator: a server of another instance interrupts it, or its alarm is due.
     pub const INTERRUPT: u64 = 1 << 61;
 
-    /// The bit by which the root task says that a process took a fault that no handler took.
-    pub const fn faulted(process: usize) -> u64 {
-        1 << process
-    }
-
-    /// The bit by which the root task says that a process is to be started, in the generation that its
-    /// [`crate::process::ProcInfo`] has now.
-    pub const fn restarted(process: usize) -> u64 {
-        1 << (crate::plan::MAX_PROCESSES + process)
-    }
-
-    const _: () = assert!(2 * crate::plan::MAX_PROCESSES <= 61);
+    /// The root task has written into the [`crate::process::ProcInfo`] of a process that it is to start, or to end.
+    pub const NOTICE: u64 = 1 << 60;
 }
 
 /// Badges of a service's notification: which rings have something.

@@ -78,6 +78,10 @@ pub struct ProcInfo {
     pub uthreads: u32,
     /// 1 where the server of the process's cluster stays down: it is not started again.
     pub server_down: u32,
+    /// Generation of the last life that cannot go on: its server ends it. 0 where there was none.
+    pub condemned: u32,
+    /// Zero.
+    pub padding: u32,
 }
 
 /// A connection of a process to a service: one window for each vcore.

@@ -81,11 +81,6 @@ pub fn wait() -> u64 {
     OWN.wait()
 }
 
-/// The badges of all that have signalled the component since it last waited or looked; it does not block.
-pub fn woken() -> u64 {
-    OWN.poll()
-}
-
 /// The processor's time stamp counter.
 pub fn ticks() -> u64 {
     // SAFETY: reads a counter; every user program may.

@@ -35,11 +35,6 @@ impl Doorbells {
         }
     }
 
-    /// Whether the cluster masks its doorbell: then its server never blocks.
-    pub fn masked(&self) -> bool {
-        self.masked
-    }
-
     /// Interrupts the server of another kernel instance by its comparator.
     pub fn interrupt(&self, comparator: u32) {
         if let Some((hpet, _)) = &self.hpet

@@ -9,6 +9,7 @@ use atoll_abi::message::Payload;
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::{CAPACITY, Link, LinkError};
+use atoll_core::state::State;
 use atoll_core::{Actions, BATCH, Event, Personality};
 use zerocopy::FromZeros;
 
@@ -208,6 +209,27 @@ impl<L: Link, K: Kernel> Host<L, K> {
                 own.link.reattach();
             }
         }
+    }
+
+    /// Follows what the root task says of a process of the cluster: the life that is to run, and whether it is `condemned`,
+    /// because a vcore took a fault, or because it is to be stopped; then none of its vcores runs. Tells whether there was
+    /// anything to do.
+    #[inline]
+    pub fn follow(&mut self, process: ProcessId, condemned: bool) -> bool {
+        let known = self.personality.process(usize::from(process.index));
+        if known == Some(process) {
+            let over = matches!(
+                self.personality.state(process),
+                Some(State::Dying | State::Dead)
+            );
+            let ends = condemned && !over;
+            if ends {
+                self.faulted(usize::from(process.index));
+            }
+            return ends;
+        }
+        self.start(process);
+        true
     }
 
     /// A process of the cluster took a fault that no handler took; none of its vcores runs.

@@ -76,12 +76,6 @@ pub fn wait() -> u64 {
     atoll_component::wait()
 }
 
-/// The badges of all that have woken the server since it last waited or looked; it does not block.
-pub fn woken() -> u64 {
-    enters();
-    atoll_component::woken()
-}
-
 /// Tells the root task that the server serves, and how often it looks for work in vain before it blocks.
 pub fn ready(poll_budget: u32) {
     enters();
@@ -130,6 +124,18 @@ impl SeL4 {
             granted: information.granted,
             many_core: information.many_core != 0,
         })
+    }
+
+    /// What the root task says of a process: its present life, and whether that is to be ended. `None` where it is none of the
+    /// cluster's, or has ended.
+    #[inline]
+    pub fn standing(&self, process: usize) -> Option<(ProcessId, bool)> {
+        let (generation, condemned) = self.procinfo.standing(process)?;
+        let process = ProcessId {
+            index: process as u16,
+            generation,
+        };
+        Some((process, condemned))
     }
 
     /// The server's doorbells.

@@ -13,8 +13,10 @@ mod doorbells;
 mod kernel;
 mod windows;
 
+use alloc::vec::Vec;
+
 use atoll_abi::layout::{entry, server_badge};
-use atoll_abi::plan::{MAX_PROCESSES, Plan};
+use atoll_abi::plan::Plan;
 use atoll_channel::budget;
 use atoll_component::ticks;
 use atoll_core::Personality;
@@ -71,8 +73,12 @@ fn run(cluster: usize, again: bool) -> ! {
             host.start(life.process);
         }
     }
+    let processes = plan.processes().iter().enumerate();
+    let own = processes.filter(|(_, it)| it.cluster as usize == cluster);
+    let own: Vec<usize> = own.map(|(index, _)| index).collect();
     let mut idle = 0;
-    // Turns before the next one that also looks at what is dear to look at: the clock, and the wake-ups to pass on.
+    // Turns before the next one that also looks at what changes rarely, or is dear to look at: the clock, the wake-ups to pass
+    // on, and what the root task says of processes. It is noted in memory, so a server that never sleeps sees it, too.
     let mut short_turns = 0;
     loop {
         let worked = if short_turns > 0 {
@@ -80,7 +86,12 @@ fn run(cluster: usize, again: bool) -> ! {
             host.take_calls()
         } else {
             short_turns = SHORT_TURNS;
-            let worked = host.turn();
+            let mut worked = host.turn();
+            for &process in &own {
+                if let Some((process, condemned)) = host.kernel().standing(process) {
+                    worked |= host.follow(process, condemned);
+                }
+            }
             let doorbells = host.kernel().doorbells();
             let passed = passing.pass(
                 |comparator| doorbells.interrupt(comparator),
@@ -101,31 +112,12 @@ fn run(cluster: usize, again: bool) -> ! {
         let alarm = host.personality().next_alarm();
         let may_sleep =
             host.kernel().doorbells().set_alarm(alarm) && host.may_sleep() && !passing.pending();
-        if may_sleep {
-            take_notices(&mut host, kernel::wait());
-        } else if host.kernel().doorbells().masked() {
-            take_notices(&mut host, kernel::woken());
+        if may_sleep && kernel::wait() & server_badge::INTERRUPT != 0 {
+            host.kernel().doorbells().acknowledge();
         }
         host.awake();
         idle = 0;
         // Whatever woke it, or kept it from sleeping, is looked for at once.
         short_turns = 0;
-    }
-}
-
-/// Does what the badges say that the server was woken with: the interrupt, and what the root task says of processes.
-fn take_notices(host: &mut Host<windows::Link, SeL4>, badges: u64) {
-    if badges & server_badge::INTERRUPT != 0 {
-        host.kernel().doorbells().acknowledge();
-    }
-    let faulted = |process: &usize| badges & server_badge::faulted(*process) != 0;
-    for process in (0..MAX_PROCESSES).filter(faulted) {
-        host.faulted(process);
-    }
-    let restarted = |process: &usize| badges & server_badge::restarted(*process) != 0;
-    for process in (0..MAX_PROCESSES).filter(restarted) {
-        if let Some(life) = host.kernel().life(process) {
-            host.start(life.process);
-        }
     }
 }

@@ -110,6 +110,19 @@ impl ProcInfoPages {
         (information.generation != 0).then_some(information)
     }
 
+    /// The generation of a process's present life, and whether that is to be ended; `None` as for [`ProcInfoPages::read`].
+    #[inline]
+    pub fn standing(&self, process: usize) -> Option<(u32, bool)> {
+        let page = self.page(process)?;
+        let word = |offset: usize| {
+            // SAFETY: as in `read`; the offsets are those of words of the structure.
+            unsafe { ((page + offset) as *const u32).read_volatile() }
+        };
+        let generation = word(offset_of!(ProcInfo, generation));
+        let condemned = word(offset_of!(ProcInfo, condemned));
+        (generation != 0).then_some((generation, condemned == generation))
+    }
+
     /// The address of a process's page, where it is one of the cluster's.
     fn page(&self, process: usize) -> Option<usize> {
         let own = self.own.get(process).copied().unwrap_or(false);

@@ -151,6 +151,24 @@ fn a_process_that_took_a_fault_ends() {
 }
 
 #[test]
+fn what_the_root_task_says_of_a_process_is_followed_once() {
+    let (mut host, _) = server();
+    let life = |generation| ProcessId {
+        index: 0,
+        generation,
+    };
+    assert!(!host.follow(life(1), false));
+    assert!(host.follow(life(1), true), "it is to be ended");
+    assert!(!host.follow(life(1), true), "it is ending");
+    while host.turn() {}
+    assert_eq!(host.kernel().ended, [(0, FAULTED)]);
+    assert!(!host.follow(life(1), true), "it has ended");
+    assert!(host.follow(life(2), false), "another life begins");
+    assert!(!host.follow(life(2), false));
+    assert_eq!(host.personality().process(0), Some(life(2)));
+}
+
+#[test]
 fn alarms_wake_their_vcore_in_time() {
     let (mut host, [ring, _]) = server();
     host.kernel().now = 100;

@@ -39,6 +39,11 @@ pub fn tests() -> Vec<Test> {
             "a process that a server was to end ends when the server stays down",
             stranded,
         ),
+        Test::new(
+            "awake",
+            "a server that never sleeps ends a process that is stopped, and starts it again",
+            awake,
+        ),
     ]
 }
 
@@ -144,4 +149,16 @@ fn stranded(context: &Context) -> TestResult {
         report["down"]
     );
     Ok(())
+}
+
+fn awake(context: &Context) -> TestResult {
+    let folder = context.folder("awake")?;
+    let input = inputs::write(&folder, b"text")?;
+    let report = context.run_well(&plan("awake"), &input, &folder)?;
+    let restarts = &report["restarts"];
+    check!(
+        *restarts == json!([{"who": "process:stranded", "generation": 2}]),
+        "what was started again: {restarts}"
+    );
+    check_all_ended(&report, &[json!(["stopper", 0]), json!(["stranded", 0])])
 }
