@@ -65,14 +65,16 @@ pub(crate) fn alive(incarnation: u64) -> bool {
     incarnation.is_multiple_of(2)
 }
 
-/// The number of a side after its death.
+/// The number of a side after its death. One that is dead and dies again, before its next life attached, has another number
+/// too: its peer may have seen the first death, and has to look once more.
 pub(crate) fn dead(incarnation: u64) -> u64 {
-    incarnation | 1
+    let step = if alive(incarnation) { 1 } else { 2 };
+    incarnation.wrapping_add(step)
 }
 
 /// The number of a side that comes back.
 pub(crate) fn next(incarnation: u64) -> u64 {
-    dead(incarnation).wrapping_add(1)
+    (incarnation | 1).wrapping_add(1)
 }
 
 #[cfg(test)]
@@ -83,7 +85,7 @@ mod tests {
     fn every_change_of_a_side_is_another_generation() {
         let (mut own, peer) = (0, 6);
         let mut before = Generation::of(own, peer);
-        for change in [dead, next, next, dead] {
+        for change in [dead, dead, next, next, dead] {
             own = change(own);
             let now = Generation::of(own, peer);
             assert_ne!(now, before);

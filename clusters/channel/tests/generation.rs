@@ -224,3 +224,19 @@ fn a_side_that_closed_the_channel_opens_it_for_another_life_of_its_peer_only() {
     let _ = first.sender.send(&message(1)).unwrap();
     assert_eq!(second.receiver.receive(), Ok(Some(message(1))));
 }
+
+#[test]
+fn each_death_is_seen_even_of_a_side_that_never_came_back() {
+    let window = Window::new();
+    let (_first, mut second) = window.attach();
+    for _ in 0..3 {
+        window.announce_lost(Side::First);
+        assert!(second.receiver.peer_changed() && second.receiver.peer_dead());
+        assert!(!second.reattach());
+        assert!(!second.receiver.peer_changed());
+    }
+    let mut first = window.attach_again(Side::First);
+    assert!(second.receiver.peer_changed() && second.reattach());
+    let _ = first.sender.send(&message(1)).unwrap();
+    assert_eq!(second.receiver.receive(), Ok(Some(message(1))));
+}

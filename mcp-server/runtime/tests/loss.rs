@@ -169,3 +169,24 @@ fn a_process_goes_on_with_the_next_server_and_its_services_never_notice() {
         assert_eq!(report.lines, ["the next server prints"]);
     }
 }
+
+#[test]
+fn a_server_that_dies_again_before_it_is_back_is_seen_to_stay_down() {
+    let mut setup = Setup::new(1, 2, vec![1; 10], Manners::Slow);
+    setup.route = Route::Remote;
+    let report = run_with(setup, |control| {
+        let file = open("input").wait().unwrap();
+        let reading = file.read(0, 4096, Block::acquire());
+        control.order(Command::StopServer);
+        assert_eq!(request_vcores(1).wait(), Err(Status::PeerLost));
+        // The service goes on, as far as is known.
+        assert_eq!(file.stat().wait(), Ok(10));
+        control.order(Command::KillServer);
+        let error = reading.wait().unwrap_err();
+        assert_eq!(
+            (error.status, error.block.is_none()),
+            (Status::PeerLost, true)
+        );
+    });
+    assert_eq!(report.status, 0);
+}

@@ -16,7 +16,9 @@ pub enum Command {
     Kill(usize),
     /// It comes back.
     Revive(usize),
-    /// The server dies, and stays down.
+    /// The server dies, and is to be started again.
+    StopServer,
+    /// The server dies, before its next life attached where it is dead, and stays down.
     KillServer,
     /// The server dies and comes back at once.
     RestartServer,

@@ -159,6 +159,7 @@ impl Server {
                 Command::ReleaseAll => self.release(|_| true),
                 Command::Kill(port) => self.die(port + 1),
                 Command::Revive(port) => self.revive(port + 1),
+                Command::StopServer => self.die(0),
                 Command::KillServer => self.die_for_good(),
                 Command::RestartServer => {
                     self.die(0);
