@@ -200,15 +200,18 @@ impl<'a> Lifecycle<'a> {
         steps
     }
 
-    /// The driver of a device says that it cannot start, and that the device does nothing.
+    /// The driver of a device says that it cannot start. In its first life the device does nothing; later it may still do what
+    /// an earlier life had it do, because the driver may have failed before it reset the device.
     #[must_use = "the steps have to be taken, in this order"]
     pub fn driver_failed(&mut self, device: usize, now: u64) -> Vec<Step> {
         let restarts = self.history(Child::Driver(device)).restarts();
-        let mut steps = alloc::vec![
-            Step::Down(Child::Driver(device), restarts),
-            Step::TellService(device)
-        ];
-        self.devices[device] = Device::Gone;
+        let mut steps = alloc::vec![Step::Down(Child::Driver(device), restarts)];
+        if restarts == 0 {
+            self.devices[device] = Device::Gone;
+            steps.push(Step::TellService(device));
+        } else {
+            self.devices[device] = Device::Unknown;
+        }
         self.settle(now, &mut steps);
         steps
     }

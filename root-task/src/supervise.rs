@@ -173,19 +173,22 @@ impl Supervisor<'_> {
 
     /// Stops a component that took a fault or is to be stopped.
     fn stop(&mut self, child: Child) {
-        match child {
+        let starts_again = match child {
             Child::Process(process) if self.supervision.has_no_server(process) => {
                 self.end(process, FAULTED);
+                false
             }
-            Child::Process(process) if !self.running.contains(&process) => {}
+            Child::Process(process) if !self.running.contains(&process) => false,
             child => self.supervision.lost(child),
-        }
+        };
         if let Child::Server(cluster) = child {
             for process in self.supervision.stranded(cluster) {
                 self.end(process, FAULTED);
             }
         }
-        if let Child::Driver(device) = child {
+        if let Child::Driver(device) = child
+            && !starts_again
+        {
             self.driver_started(device);
         }
     }

@@ -52,15 +52,15 @@ impl<'a> Supervision<'a> {
         self.lifecycle.server_is_down(cluster as usize)
     }
 
-    /// A component took a fault, cannot start, or is to be stopped.
-    pub fn lost(&mut self, child: Child) {
-        match child {
-            Child::Process(process) => self.end_by_server(process, None),
-            _ => {
-                let steps = self.lifecycle.lost(child, self.clock.milliseconds());
-                self.take(&steps);
-            }
+    /// A component took a fault, cannot start, or is to be stopped. Tells whether it has been started again at once.
+    pub fn lost(&mut self, child: Child) -> bool {
+        if let Child::Process(process) = child {
+            self.end_by_server(process, None);
+            return false;
         }
+        let steps = self.lifecycle.lost(child, self.clock.milliseconds());
+        self.take(&steps);
+        steps.contains(&Step::Start(child))
     }
 
     /// A process ends with an exit status, which it could not tell its server.

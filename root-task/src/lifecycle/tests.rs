@@ -205,3 +205,16 @@ fn a_process_without_server_is_not_started_again() {
     let _ = life.lost(Server(0), 0);
     assert_eq!(life.process_failed(0, 0), [Down(Process(0), 0)]);
 }
+
+#[test]
+fn a_driver_that_cannot_start_again_leaves_a_device_that_may_still_write() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    assert_eq!(
+        life.lost(Driver(0), 0),
+        [Suspend(Driver(0)), Start(Driver(0))]
+    );
+    assert_eq!(life.driver_failed(0, 0), [Down(Driver(0), 1)]);
+    // Not even the death of the service gives its clients their blocks.
+    assert_eq!(life.lost(Service(0), 1), [Suspend(Service(0))]);
+}
