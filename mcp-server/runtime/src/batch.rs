@@ -137,7 +137,7 @@ fn have_room<T>(requests: &[Request<T>]) -> (&'static Runtime, usize) {
 }
 
 /// Answers that are taken together: each time costs a lock.
-const TAKEN: usize = 16;
+type Answers = heapless::Vec<Answer, 16>;
 
 /// Requests that have the same target.
 enum Part {
@@ -161,25 +161,25 @@ impl Part {
         }
     }
 
-    /// The next answers, as many as have come and fit; tells how many. There must be one left; where it has not come, the
-    /// caller is woken by the waker.
-    fn take(&mut self, waker: &Waker, answers: &mut [Answer]) -> usize {
+    /// Takes the next answers, as many as have come and fit. There must be one left; where it has not come, the caller is
+    /// woken by the waker, if there is one. Tells whether any has come.
+    fn take(&mut self, waker: Option<&Waker>, answers: &mut Answers) -> bool {
         match self {
             Part::Submitted(submitted) => {
-                let channel = submitted
-                    .runtime
-                    .calls(submitted.vcore, submitted.connection.channel);
                 let group = &mut submitted.group;
-                channel.with_notify_if(
-                    |channel| channel.take_first(group, waker, answers),
-                    |count| *count > 0,
+                submitted.calls.with_notify_if(
+                    |calls| {
+                        calls.take_first(group, waker, answers);
+                        !answers.is_empty()
+                    },
+                    |any| *any,
                 )
             }
             Part::Refused(left, status) => {
-                let count = answers.len().min(*left);
-                answers[..count].fill(own_answer(*status, [0; 2]));
-                *left -= count;
-                count
+                while *left > 0 && answers.push(own_answer(*status, [0; 2])).is_ok() {
+                    *left -= 1;
+                }
+                true
             }
         }
     }
@@ -190,10 +190,9 @@ impl Drop for Part {
         if let Part::Submitted(submitted) = self
             && submitted.group.left() > 0
         {
-            let channel = submitted
-                .runtime
-                .calls(submitted.vcore, submitted.connection.channel);
-            channel.with_notify(|channel| channel.abandon_group(submitted.group));
+            let group = submitted.group;
+            let calls = submitted.calls;
+            calls.with_notify(|calls| calls.abandon_group(group));
         }
     }
 }
@@ -216,8 +215,7 @@ impl<T> Replies<'_, T> {
         if self.requests.is_empty() {
             return;
         }
-        let waker = uthread::waker();
-        let mut answers = [own_answer(Status::Done, [0; 2]); TAKEN];
+        let mut answers = Answers::new();
         loop {
             if self.part.left() == 0 {
                 match self.later.next() {
@@ -225,13 +223,10 @@ impl<T> Replies<'_, T> {
                     None => return,
                 }
             }
-            let count = self.part.take(&waker, &mut answers);
-            if count == 0 {
-                uthread::park();
-                continue;
-            }
+            let part = &mut self.part;
+            uthread::wait_for(|waker| part.take(waker, &mut answers).then_some(()));
             let connection = self.part.connection();
-            let (taken, rest) = self.requests.split_at(count);
+            let (taken, rest) = self.requests.split_at(answers.len());
             self.requests = rest;
             for (request, answer) in taken.iter().zip(&answers) {
                 each(match answer.status {
@@ -239,6 +234,7 @@ impl<T> Replies<'_, T> {
                     status => Err(status),
                 });
             }
+            answers.clear();
         }
     }
 }

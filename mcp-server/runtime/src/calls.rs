@@ -7,6 +7,7 @@ use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::Message;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Answer, ClientEnd, Completed, Loss};
+use heapless::Vec;
 
 use crate::block::Lent;
 use crate::expected::Expected;
@@ -282,30 +283,29 @@ impl Calls {
         group.length -= 1;
     }
 
-    /// The answers to the first calls of a group that have come, in order, which are then no more of it; tells how many.
-    /// Where there is none, the caller is woken by the waker: see [`Calls::take`].
+    /// The answers to the first calls of a group that have come, in order, which are then no more of it.
+    /// Where there is none, the caller is woken by the waker, if there is one: see [`Calls::take`].
     #[inline]
-    pub(crate) fn take_first(
+    pub(crate) fn take_first<const N: usize>(
         &mut self,
         group: &mut Group,
-        waker: &Waker,
-        answers: &mut [Answer],
-    ) -> usize {
-        let mut count = 0;
-        for place in answers.iter_mut().take(group.length) {
-            match self.end.take(group.tag) {
-                Some(answer) => *place = answer,
-                None if count > 0 => break,
-                None => match self.wait_for(group.tag, Some(waker)) {
-                    Some(answer) => *place = answer,
+        waker: Option<&Waker>,
+        answers: &mut Vec<Answer, N>,
+    ) {
+        while group.length > 0 && !answers.is_full() {
+            let answer = match self.end.take(group.tag) {
+                Some(answer) => answer,
+                None if !answers.is_empty() => break,
+                None => match self.wait_for(group.tag, waker) {
+                    Some(answer) => answer,
                     None => break,
                 },
-            }
-            count += 1;
+            };
+            // There is room.
+            let _ = answers.push(answer);
             // The credit may be free, but no other call has it while the lock is held.
             self.advance(group);
         }
-        count
     }
 
     /// Has nothing wait for the rest of a group.

@@ -176,10 +176,8 @@ impl Reading {
     /// # Panics
     /// Where the caller is not a uthread.
     pub fn wait(mut self) -> Result<Block, ReadError> {
-        match self.submission.take(None) {
-            Some(answer) => self.finish(answer),
-            None => uthread::block_on(self),
-        }
+        let answer = uthread::wait_for(|waker| self.submission.take(waker));
+        self.finish(answer)
     }
 
     fn finish(&mut self, answer: Answer) -> Result<Block, ReadError> {

@@ -36,7 +36,7 @@ impl Pending {
         if self.left {
             return Some(own_answer(Status::PeerLost, [0; 2]));
         }
-        let answer = self.call.calls().with_notify_if(
+        let answer = self.call.calls.with_notify_if(
             |calls| calls.take(self.call.tag, waker),
             |answer: &Option<Answer>| answer.is_some(),
         )?;
@@ -50,7 +50,7 @@ impl Pending {
             return;
         }
         // The block is dropped when the lock is released.
-        let calls = self.call.calls();
+        let calls = self.call.calls;
         let ended = calls.with_notify(|calls| calls.abandon(self.call.tag, lent));
         ended.map(|(lent, returned)| lent.settle(returned));
     }
@@ -58,7 +58,7 @@ impl Pending {
     /// Has the completion become an event.
     pub(crate) fn expect(mut self, expected: Expected) {
         self.left = true;
-        let calls = self.call.calls();
+        let calls = self.call.calls;
         let ended = calls.with_notify(|calls| calls.expect(self.call.tag, expected));
         if let Some((expected, answer)) = ended {
             expected.arrive(answer);
@@ -71,7 +71,7 @@ impl Pending {
             return false;
         }
         let mut effects = Effects::default();
-        let calls = self.call.calls();
+        let calls = self.call.calls;
         let ended = calls.with(|calls| calls.cancel(self.call.tag, &mut effects));
         // It has a caller, which is the only thing that its end sets free.
         effects.wakers.into_iter().for_each(Waker::wake);

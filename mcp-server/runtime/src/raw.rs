@@ -1,7 +1,5 @@
 //! Syscalls that are written out by hand.
 
-use core::future::poll_fn;
-
 use atoll_abi::interface::Interface;
 use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Status, Syscall};
@@ -32,7 +30,7 @@ pub unsafe fn raw_call(syscall: Syscall) -> Completion {
         Some(target) => Submission::with_timeout(target, syscall, NEVER),
         None => Submission::refused(Status::NoService),
     };
-    let answer = uthread::block_on(poll_fn(|context| submission.poll(context)));
+    let answer = uthread::wait_for(|waker| submission.take(waker));
     let mut completion = Completion::of(&syscall, answer.status, answer.result);
     completion.generation = runtime.generation();
     if !answer.block_returned {

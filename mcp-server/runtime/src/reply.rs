@@ -115,10 +115,8 @@ impl<T> Reply<T> {
     /// # Panics
     /// Where the caller is not a uthread.
     pub fn wait(mut self) -> Result<T, Status> {
-        match self.submission.take(None) {
-            Some(answer) => self.finish(answer),
-            None => uthread::block_on(self),
-        }
+        let answer = uthread::wait_for(|waker| self.submission.take(waker));
+        self.finish(answer)
     }
 
     /// Cancels the syscall: where it has not ended, it ends at once, with [`Status::Cancelled`]. The answer to this, which is

@@ -214,6 +214,29 @@ pub fn waker() -> Waker {
     Runtime::running().into()
 }
 
+/// Waits on the calling uthread until `take` gives something. It is given what wakes the uthread where that is to park; where it
+/// is given nothing, it is asked again when completions have come.
+///
+/// # Panics
+/// Where it has to wait and the caller is not a uthread.
+#[inline]
+pub(crate) fn wait_for<R>(mut take: impl FnMut(Option<&Waker>) -> Option<R>) -> R {
+    loop {
+        if let Some(result) = take(None) {
+            return result;
+        }
+        if Runtime::look() {
+            continue;
+        }
+        let uthread = Runtime::running();
+        let waker = Waker::from(uthread.clone());
+        if let Some(result) = take(Some(&waker)) {
+            return result;
+        }
+        uthread.suspend(true);
+    }
+}
+
 /// Waits for a future on the calling uthread.
 ///
 /// # Panics

@@ -15,24 +15,17 @@ use crate::waiter::Waiter;
 /// A call that was submitted, of which the answer is to come.
 #[derive(Clone, Copy)]
 pub(crate) struct Submitted {
-    pub(crate) runtime: &'static Runtime,
-    pub(crate) vcore: usize,
+    /// The calls of its vcore on its channel.
+    pub(crate) calls: &'static Monitor<Calls>,
     pub(crate) connection: Connection,
     pub(crate) tag: u64,
-}
-
-impl Submitted {
-    /// The calls of its vcore on its channel.
-    pub(crate) fn calls(self) -> &'static Monitor<Calls> {
-        self.runtime.calls(self.vcore, self.connection.channel)
-    }
 }
 
 /// Calls that were submitted together on one channel.
 #[derive(Clone, Copy)]
 pub(crate) struct SubmittedGroup {
-    pub(crate) runtime: &'static Runtime,
-    pub(crate) vcore: usize,
+    /// The calls of their vcore on their channel.
+    pub(crate) calls: &'static Monitor<Calls>,
     pub(crate) connection: Connection,
     pub(crate) group: Group,
 }
@@ -100,8 +93,7 @@ impl Runtime {
         own.note_deadline(deadline);
         self.published(vcore, target.channel, published);
         Ok(Submitted {
-            runtime: self,
-            vcore,
+            calls: &channel.calls,
             connection: Connection {
                 channel: target.channel,
                 generation,
@@ -177,8 +169,7 @@ impl Runtime {
         own.note_deadline(deadline);
         self.published(vcore, target.channel, published);
         Ok(SubmittedGroup {
-            runtime: self,
-            vcore,
+            calls: &channel.calls,
             connection: Connection {
                 channel: target.channel,
                 generation,

@@ -29,6 +29,13 @@ pub(super) const LEAVES: u8 = 1;
 /// It runs none, and the server has the call by which it is given back.
 pub(super) const GIVEN_BACK: u8 = 2;
 
+/// The vcore's loop looks for completions.
+pub(super) const LOOKS_NOT: u8 = 0;
+/// The running uthread does, because it waits and no other one is ready.
+pub(super) const LOOKS: u8 = 1;
+/// The running uthread did, in vain, as often as pays before the vcore blocks.
+pub(super) const HAS_LOOKED: u8 = 2;
+
 /// Room for completions and what they set free, so that none of them allocates.
 pub(super) struct Scratch {
     pub(super) batch: [Completion; BATCH],
@@ -51,6 +58,8 @@ pub(crate) struct Vcore {
     /// Time-out of the calls of the running uthread, in ticks, or [`NEVER`].
     pub(super) timeout: AtomicU64,
     pub(super) running: spin::Mutex<Option<Arc<Uthread>>>,
+    /// [`LOOKS_NOT`], [`LOOKS`] or [`HAS_LOOKED`]. Changed on the vcore only.
+    pub(super) looking: AtomicU8,
     /// [`STAYS`], [`LEAVES`] or [`GIVEN_BACK`].
     pub(super) leaving: AtomicU8,
 }
@@ -80,6 +89,7 @@ impl Vcore {
             holding: AtomicBool::new(false),
             timeout: AtomicU64::new(NEVER),
             running: spin::Mutex::new(None),
+            looking: AtomicU8::new(LOOKS_NOT),
             leaving: AtomicU8::new(STAYS),
         }
     }
@@ -87,6 +97,11 @@ impl Vcore {
     /// Whether the vcore runs uthreads.
     pub(super) fn stays(&self) -> bool {
         self.leaving.load(Ordering::SeqCst) == STAYS
+    }
+
+    /// Whether the running uthread looks for completions in place of the vcore's loop.
+    pub(super) fn uthread_looks(&self) -> bool {
+        self.looking.load(Ordering::Relaxed) == LOOKS
     }
 
     /// Notes a deadline of a call or timer.

@@ -9,8 +9,8 @@ use atoll_call::NEVER;
 use atoll_channel::budget;
 
 use super::Runtime;
-use super::vcore::Scratch;
-use crate::channel::Received;
+use super::vcore::{HAS_LOOKED, LOOKS, LOOKS_NOT, Scratch};
+use crate::channel::{Channel, Received};
 use crate::target::SERVER;
 use crate::tls;
 use crate::uthread::Uthread;
@@ -72,6 +72,13 @@ impl Runtime {
     /// Takes in the completions that have arrived, at most a ring of them from each channel. Tells whether there were any.
     #[inline]
     pub(super) fn drain(&self, vcore: usize) -> bool {
+        let mut channels = self.vcores[vcore].channels.iter();
+        channels.any(Channel::has_something) && self.drain_channels(vcore)
+    }
+
+    /// Not inlined, so that a look at channels in which nothing is stays short.
+    #[inline(never)]
+    fn drain_channels(&self, vcore: usize) -> bool {
         let mut any = false;
         for (number, channel) in self.vcores[vcore].channels.iter().enumerate() {
             if channel.has_something() {
@@ -81,8 +88,6 @@ impl Runtime {
         any
     }
 
-    /// Not inlined, so that a look at channels in which nothing is stays short.
-    #[inline(never)]
     fn drain_channel(&self, vcore: usize, number: usize) -> bool {
         let Scratch { batch, effects } = &mut *self.vcores[vcore].scratch.lock();
         let channel = &self.vcores[vcore].channels[number];
@@ -163,8 +168,45 @@ impl Runtime {
         }
     }
 
+    /// Takes completions in, in place of the vcore's loop, for the running uthread, which waits: its answer is often the next
+    /// thing that comes, and then no context is switched. Tells whether anything came. Where not, other uthreads are
+    /// ready, or it does not pay to look any longer, and the uthread is to park.
+    ///
+    /// # Panics
+    /// Where the caller is a waker that is woken while the uthread looks: wakers do not wait.
+    pub(crate) fn look() -> bool {
+        // What the uthread has kept back might be what it waits for.
+        Runtime::end_hold();
+        let (runtime, vcore) = Runtime::current_vcore();
+        let own = &runtime.vcores[vcore];
+        assert!(!own.uthread_looks(), "a waker does not wait");
+        own.looking.store(LOOKS, Ordering::Relaxed);
+        let mut left = runtime.poll_budget();
+        let came = loop {
+            if runtime.drain(vcore) || runtime.expire(vcore) {
+                break true;
+            }
+            if left == 0 || !runtime.is_idle(vcore) || runtime.ended() {
+                break false;
+            }
+            left -= 1;
+            spin_loop();
+        };
+        let looked = if left == 0 { HAS_LOOKED } else { LOOKS_NOT };
+        own.looking.store(looked, Ordering::Relaxed);
+        if came {
+            runtime.wake_sleeper_for_ready(vcore);
+        }
+        came
+    }
+
     /// Looks for work for a while, again and again. Tells whether there is some.
     fn poll(&self, vcore: usize) -> bool {
+        let looking = &self.vcores[vcore].looking;
+        if looking.load(Ordering::Relaxed) == HAS_LOOKED {
+            looking.store(LOOKS_NOT, Ordering::Relaxed);
+            return false;
+        }
         for _ in 0..self.poll_budget() {
             // First, because the loop has just looked.
             spin_loop();

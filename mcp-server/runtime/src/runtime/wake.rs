@@ -39,9 +39,13 @@ impl Runtime {
     /// Takes a uthread that has become ready.
     pub(crate) fn ready(&'static self, uthread: Arc<Uthread>) {
         self.scheduler.ready(uthread);
-        // A vcore's own loop looks for ready uthreads next, and wakes another vcore where it leaves some.
+        // A vcore's own loop, or the uthread that takes completions in for it, looks for ready uthreads next, and wakes another
+        // vcore where it leaves some.
         let own_loop = tls::current().is_some_and(|(runtime, vcore)| {
-            core::ptr::eq(runtime, self) && !context::in_fiber() && self.vcores[vcore].stays()
+            let own = &self.vcores[vcore];
+            core::ptr::eq(runtime, self)
+                && (!context::in_fiber() || own.uthread_looks())
+                && own.stays()
         });
         if !own_loop {
             self.wake_sleeper();
