@@ -57,6 +57,12 @@ impl<const N: usize> Deadlines<N> {
         }
     }
 
+    /// Whether nothing has a deadline.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Whether a thing has a deadline.
     #[inline]
     pub fn is_set(&self, id: usize) -> bool {

@@ -42,7 +42,7 @@ mod handles;
 mod service;
 
 pub use attention::Attention;
-pub use client::{Answer, ClientEnd, Completed, Ended, Kept, Loss, Refused, Waiter};
+pub use client::{Answer, ClientEnd, Completed, Ended, Group, Loss, Refused, Waiter, Writing};
 pub use deadlines::{Deadlines, NEVER};
 pub use event::{Actions, BATCH, Event, Service};
 pub use handles::Handles;

@@ -57,15 +57,21 @@ impl Payload {
     pub(crate) fn load(&self) -> Message {
         form::load(&self.0)
     }
+
+    /// As [`Payload::load`], word by word: what is to be looked at and not to be copied is then in registers.
+    #[inline(always)]
+    pub(crate) fn load_words(&self) -> Message {
+        words::load(&self.0)
+    }
 }
 
 /// Word by word.
-#[cfg(any(test, loom, miri, not(target_arch = "x86_64")))]
 mod words {
     use atoll_abi::message::{MESSAGE_WORDS, Message};
 
     use crate::sync::{AtomicU64, Ordering, WORDS};
 
+    #[cfg(any(test, loom, miri, not(target_arch = "x86_64")))]
     #[inline(always)]
     pub(super) fn store(payload: &[AtomicU64; WORDS], message: &Message) {
         for (word, value) in payload.iter().zip(message) {

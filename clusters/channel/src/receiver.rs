@@ -7,7 +7,7 @@ use atoll_abi::message::Message;
 use crate::generation::{self, Generation};
 use crate::memory::{Ring, Shared, Slot};
 use crate::sync::{Ordering, fence};
-use crate::telemetry::{Received, Telemetry, bucket};
+use crate::telemetry::{Latencies, Received, Telemetry, note_latency};
 use crate::{CAPACITY, CAPACITY_WORD, PeerFault};
 
 /// The consumer's end of a ring.
@@ -161,6 +161,52 @@ impl Receiver {
         stamp
     }
 
+    /// Hands over as many answers as there are, at most so many, in order, one by one as they are read; tells how many. Their
+    /// slots become free together, when all have been handed over. `each` tells the time of the request, where the answer
+    /// is one, and `clock` that of the answers: their latencies are counted.
+    ///
+    /// # Errors
+    /// As for [`Receiver::receive_batch`].
+    #[inline]
+    pub fn receive_answers(
+        &mut self,
+        most: usize,
+        clock: impl FnOnce() -> u64,
+        mut each: impl FnMut(&Message) -> Option<u64>,
+    ) -> Result<usize, PeerFault> {
+        let (ring, first) = (self.ring.clone(), self.consumed);
+        let Some(begin) = self.look(&ring)? else {
+            return Ok(0);
+        };
+        let most = self.generation.run(first).min(CAPACITY).min(most) as u64;
+        let mut latencies = Latencies::new(&ring.header, clock());
+        let mut count = 0;
+        loop {
+            let slot = ring.slot(first + count);
+            // Acquire: the payload was written before. What is wrong with a later message is found when it is the next one.
+            let stamp = slot.stamp.load(Ordering::Acquire);
+            if !self.generation.same(stamp, begin.wrapping_add(count)) {
+                break;
+            }
+            let message = slot.payload.load_words();
+            if self.torn(&ring) {
+                break;
+            }
+            if let Some(asked) = each(&message) {
+                latencies.add(asked);
+            }
+            count += 1;
+            if count == most {
+                break;
+            }
+        }
+        latencies.tell();
+        if count > 0 {
+            self.consume(&ring, first + count, begin.wrapping_add(count - 1));
+        }
+        Ok(count as usize)
+    }
+
     /// Reads the next message and leaves it in its slot, or `None` where there is none yet.
     ///
     /// # Errors
@@ -291,12 +337,7 @@ impl Receiver {
 
     /// Counts an answer that came some ticks after its request.
     pub fn note_latency(&mut self, ticks: u64) {
-        let count = &self.ring.header.latency.0[bucket(ticks)];
-        // Only the consumer of a ring writes its latencies, so an atomic addition is not needed.
-        count.store(
-            count.load(Ordering::Relaxed).wrapping_add(1),
-            Ordering::Relaxed,
-        );
+        note_latency(&self.ring.header, ticks, 1);
     }
 
     /// Tells how often the consumer looks for work in vain before it blocks.

@@ -111,7 +111,55 @@ impl Received {
     }
 }
 
-/// The bucket of a latency.
-pub(crate) fn bucket(ticks: u64) -> usize {
-    (ticks.max(1).ilog2() as usize).min(BUCKETS - 1)
+/// Counts answers that took so many ticks. Only the consumer of a ring writes its latencies, so that an atomic addition is not
+/// needed.
+#[inline]
+pub(crate) fn note_latency(header: &Header, ticks: u64, answers: u64) {
+    let bucket = (ticks.max(1).ilog2() as usize).min(BUCKETS - 1);
+    let count = &header.latency.0[bucket];
+    count.store(
+        count.load(Ordering::Relaxed).wrapping_add(answers),
+        Ordering::Relaxed,
+    );
+}
+
+/// The latencies of answers that came together: those to requests that were made together are counted at once.
+pub(crate) struct Latencies<'a> {
+    header: &'a Header,
+    now: u64,
+    /// The time of the requests whose answers are not counted yet.
+    asked: u64,
+    answers: u64,
+}
+
+impl<'a> Latencies<'a> {
+    /// Those of answers that have come now.
+    pub(crate) fn new(header: &'a Header, now: u64) -> Latencies<'a> {
+        Latencies {
+            header,
+            now,
+            asked: 0,
+            answers: 0,
+        }
+    }
+
+    /// An answer to a request that was made at that time.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, asked: u64) {
+        if asked != self.asked {
+            self.tell();
+            self.asked = asked;
+        }
+        self.answers += 1;
+    }
+
+    /// Counts what is not counted yet.
+    #[inline]
+    pub(crate) fn tell(&mut self) {
+        if self.answers > 0 {
+            let ticks = self.now.wrapping_sub(self.asked);
+            note_latency(self.header, ticks, self.answers);
+            self.answers = 0;
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::reply::{Decode, Reply, Submission};
 use crate::runtime::{Runtime, SubmittedGroup};
 use crate::target::{Connection, Target};
 use crate::uthread;
-use crate::waiter::own_answer;
+use crate::waiter::{Waiter, own_answer};
 
 /// A syscall that is not submitted yet. It can be submitted any number of times, and always leaves the process.
 #[derive(Clone, Copy)]
@@ -25,9 +25,14 @@ pub struct Request<T> {
 
 impl<T> Request<T> {
     pub(crate) fn new(target: Target, syscall: Syscall, decode: Decode<T>) -> Request<T> {
+        let generation = Runtime::current().generation();
         Request {
             target,
-            syscall,
+            // Written once, and not each time that it is submitted.
+            syscall: Syscall {
+                generation,
+                ..syscall
+            },
             decode,
         }
     }
@@ -105,7 +110,9 @@ fn submit_run<T>(
     timeout: u64,
 ) -> Result<SubmittedGroup, Refused> {
     let calls = run.iter().map(|request| &request.syscall);
-    runtime.submit_group(vcore, run[0].target, calls, timeout)
+    // None of the requests that there are is one that the runtime itself has to watch.
+    let waiter = |_| Waiter::Caller(None);
+    runtime.submit_group(vcore, run[0].target, calls, waiter, timeout)
 }
 
 /// # Panics
@@ -147,10 +154,10 @@ enum Part {
 }
 
 impl Part {
-    fn left(&self) -> usize {
+    fn is_empty(&self) -> bool {
         match self {
-            Part::Submitted(submitted) => submitted.group.left(),
-            Part::Refused(left, _) => *left,
+            Part::Submitted(submitted) => submitted.group.is_empty(),
+            Part::Refused(left, _) => *left == 0,
         }
     }
 
@@ -188,7 +195,7 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if let Part::Submitted(submitted) = self
-            && submitted.group.left() > 0
+            && !submitted.group.is_empty()
         {
             let group = submitted.group;
             let calls = submitted.calls;
@@ -217,7 +224,7 @@ impl<T> Replies<'_, T> {
         }
         let mut answers = Answers::new();
         loop {
-            if self.part.left() == 0 {
+            if self.part.is_empty() {
                 match self.later.next() {
                     Some(next) => self.part = next,
                     None => return,

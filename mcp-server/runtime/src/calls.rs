@@ -1,32 +1,18 @@
 //! The calls of a vcore on one channel: what its uthreads, on whichever vcore they are now, share with its loop.
 #![deny(unsafe_code)]
 
+use core::borrow::Borrow;
 use core::task::Waker;
 
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::Message;
 use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Answer, ClientEnd, Completed, Loss};
+use atoll_call::{Answer, ClientEnd, Completed, Group, Loss, Writing};
 use heapless::Vec;
 
 use crate::block::Lent;
 use crate::expected::Expected;
 use crate::waiter::{Effects, Waiter, own_answer};
-
-/// Calls that were submitted together on one channel, of which the rest is waited for, the first one first.
-#[derive(Clone, Copy)]
-pub(crate) struct Group {
-    /// Tag of the first one.
-    tag: u64,
-    length: usize,
-}
-
-impl Group {
-    /// How many calls are left of it.
-    pub(crate) fn left(&self) -> usize {
-        self.length
-    }
-}
 
 /// Why nothing was submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,19 +28,12 @@ pub(crate) enum Refused {
 /// Calls on a channel.
 pub(crate) struct Calls {
     end: ClientEnd<Waiter>,
-    /// For each credit, the tag of the next call of the same group.
-    next: [u64; RING_SLOTS],
     /// Credits that are kept for calls of the runtime itself.
     reserved: usize,
     /// Generation of the connection.
     generation: u32,
     /// The channel is connected again when its peer comes back.
     reconnects: bool,
-}
-
-/// The credit of a call: an index is part of the tag.
-fn credit(tag: u64) -> usize {
-    (tag % RING_SLOTS as u64) as usize
 }
 
 impl Calls {
@@ -67,7 +46,6 @@ impl Calls {
     ) -> Calls {
         Calls {
             end: ClientEnd::new(process_generation),
-            next: [0; RING_SLOTS],
             reserved,
             generation,
             reconnects,
@@ -140,25 +118,27 @@ impl Calls {
         self.end.stage(syscall, waiter, deadline, now)
     }
 
-    /// Stages calls, at least one, that are waited for together.
-    #[inline]
-    pub(crate) fn stage_group<'a>(
+    /// Makes calls, for which there is room, to be sent at once: see [`ClientEnd::write_group`].
+    #[inline(always)]
+    pub(crate) fn write_group<I: ExactSizeIterator, W>(
         &mut self,
-        calls: impl Iterator<Item = &'a Syscall>,
+        calls: I,
+        waiter: W,
+        deadline: u64,
+        now: u64,
+    ) -> Writing<'_, Waiter, I, W> {
+        self.end.write_group(calls, waiter, deadline, now)
+    }
+
+    /// Stages calls, for which there is room, that are waited for together.
+    pub(crate) fn stage_group(
+        &mut self,
+        calls: impl Iterator<Item: Borrow<Syscall>>,
+        waiter: impl FnMut(u16) -> Waiter,
         deadline: u64,
         now: u64,
     ) -> Group {
-        let mut group = Group { tag: 0, length: 0 };
-        let mut before = None;
-        for syscall in calls {
-            let tag = self.stage(*syscall, Waiter::Caller(None), deadline, now);
-            match before.replace(credit(tag)) {
-                Some(before) => self.next[before] = tag,
-                None => group.tag = tag,
-            }
-            group.length += 1;
-        }
-        group
+        self.end.stage_group(calls, waiter, deadline, now)
     }
 
     /// The calls that are staged and not sent.
@@ -189,17 +169,14 @@ impl Calls {
             }
             _ => false,
         });
-        if let Some(kept) = kept {
-            effects.called(kept.call, kept.status);
-            return Some(kept.since);
-        }
-        self.complete_other(completion, effects)
+        // A copy, so that the completion itself can stay in registers.
+        kept.or_else(|| self.complete_other(*completion, effects))
     }
 
     /// Not inlined, because what is inlined into the loop over completions is what most of them take.
     #[inline(never)]
-    fn complete_other(&mut self, completion: &Completion, effects: &mut Effects) -> Option<u64> {
-        let completed = self.end.complete(completion);
+    fn complete_other(&mut self, completion: Completion, effects: &mut Effects) -> Option<u64> {
+        let completed = self.end.complete(&completion);
         let since = match &completed {
             Completed::Ended(ended) => Some(ended.since),
             _ => None,
@@ -276,13 +253,6 @@ impl Calls {
         None
     }
 
-    /// Goes on to the next call of a group.
-    #[inline]
-    fn advance(&self, group: &mut Group) {
-        group.tag = self.next.get(credit(group.tag)).copied().unwrap_or(0);
-        group.length -= 1;
-    }
-
     /// The answers to the first calls of a group that have come, in order, which are then no more of it.
     /// Where there is none, the caller is woken by the waker, if there is one: see [`Calls::take`].
     #[inline]
@@ -292,27 +262,28 @@ impl Calls {
         waker: Option<&Waker>,
         answers: &mut Vec<Answer, N>,
     ) {
-        while group.length > 0 && !answers.is_full() {
-            let answer = match self.end.take(group.tag) {
-                Some(answer) => answer,
-                None if !answers.is_empty() => break,
-                None => match self.wait_for(group.tag, waker) {
-                    Some(answer) => answer,
-                    None => break,
-                },
-            };
+        while let Some(tag) = group.first()
+            && !answers.is_full()
+            && let Some(answer) = self.end.take(tag)
+        {
             // There is room.
             let _ = answers.push(answer);
             // The credit may be free, but no other call has it while the lock is held.
-            self.advance(group);
+            group.advance();
+        }
+        if answers.is_empty()
+            && let Some(tag) = group.first()
+            && let Some(answer) = self.wait_for(tag, waker)
+        {
+            let _ = answers.push(answer);
+            group.advance();
         }
     }
 
     /// Has nothing wait for the rest of a group.
     pub(crate) fn abandon_group(&mut self, mut group: Group) {
-        while group.length > 0 {
-            let tag = group.tag;
-            self.advance(&mut group);
+        while let Some(tag) = group.first() {
+            group.advance();
             self.abandon(tag, None);
         }
     }

@@ -4,12 +4,14 @@
 //! the vcore while it waits to be granted again: it then holds no lock but this one.
 #![deny(unsafe_code)]
 
+use core::borrow::Borrow;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
 use atoll_abi::syscall::{Completion, Syscall};
-use atoll_call::{Loss, NEVER};
+use atoll_call::{Group, Loss, NEVER};
 use atoll_channel::{Endpoint, PeerFault, Wake};
+use zerocopy::transmute_ref;
 
 use crate::calls::Calls;
 use crate::monitor::Monitor;
@@ -99,17 +101,55 @@ impl Channel {
     /// credits. Tells whether the peer has to be woken.
     #[inline]
     fn send(&self, messages: &[Message]) -> Result<Wake, Loss> {
-        let mut rings = self.rings.lock();
-        match rings.sender.send_batch(messages) {
-            Ok((sent, wake)) if sent == messages.len() => {
-                if wake.needed() {
-                    rings.sender.note_doorbell();
-                    self.doorbells.fetch_add(1, Ordering::Relaxed);
-                }
-                Ok(wake)
-            }
-            _ => Err(Loss::Fault),
+        let mut messages = messages.iter().rev();
+        self.send_reversed(messages.len(), || {
+            messages.next().copied().unwrap_or_default()
+        })
+    }
+
+    /// As [`Channel::send`], with so many messages, at least one, which are asked for from the last to the first.
+    #[inline(always)]
+    fn send_reversed(&self, count: usize, next: impl FnMut() -> Message) -> Result<Wake, Loss> {
+        let sender = &mut self.rings.lock().sender;
+        let Ok(wake) = sender.send_reversed(count, next) else {
+            return Err(Loss::Fault);
+        };
+        if wake.needed() {
+            sender.note_doorbell();
+            self.doorbells.fetch_add(1, Ordering::Relaxed);
         }
+        Ok(wake)
+    }
+
+    /// Submits calls, for which there is room, with one publication; where `hold` is set, they are staged instead. `waiter`
+    /// makes what waits for each, the last one first. Tells whether the peer has to be woken.
+    ///
+    /// # Errors
+    /// As for [`Channel::publish`].
+    #[inline(always)]
+    pub(crate) fn submit<I>(
+        &self,
+        calls: &mut Calls,
+        syscalls: I,
+        waiter: impl FnMut(u16) -> Waiter,
+        [deadline, now]: [u64; 2],
+        hold: bool,
+    ) -> Result<(Group, Wake), Loss>
+    where
+        I: DoubleEndedIterator<Item: Borrow<Syscall>> + ExactSizeIterator,
+    {
+        if hold || !calls.staged().is_empty() {
+            let group = calls.stage_group(syscalls, waiter, deadline, now);
+            let wake = match hold {
+                true => Wake::NOT_NEEDED,
+                false => self.publish(calls)?,
+            };
+            return Ok((group, wake));
+        }
+        let count = syscalls.len();
+        let mut writing = calls.write_group(syscalls, waiter, deadline, now);
+        let wake = self.send_reversed(count, || writing.next_back())?;
+        Ok((writing.sent(), wake))
     }
 
     /// Submits what is staged, with one publication. Tells whether the peer has to be woken.
@@ -158,11 +198,11 @@ impl Channel {
         receiver.waiting() || receiver.peer_changed()
     }
 
-    /// Takes completions in that have arrived, at most a batch; `clock` tells the time.
+    /// Takes completions in that have arrived, at most so many; `clock` tells the time.
     #[inline]
     pub(crate) fn receive(
         &self,
-        batch: &mut [Completion],
+        most: usize,
         clock: impl FnOnce() -> u64,
         effects: &mut Effects,
     ) -> Received {
@@ -173,21 +213,15 @@ impl Channel {
                 false => Received::Some(0),
             };
         }
-        match receiver.receive_batch(Completion::as_messages_mut(batch)) {
+        let received = self.calls.with(|calls| {
+            receiver.receive_answers(most, clock, |message| {
+                calls.complete(transmute_ref!(message), effects)
+            })
+        });
+        match received {
             // What is left in the ring of a peer that died is not its answer.
             Ok(0) if receiver.peer_changed() => Received::PeerChanged,
-            Ok(0) => Received::Some(0),
-            Ok(count) => {
-                let now = clock();
-                self.calls.with(|calls| {
-                    for completion in batch.iter().take(count) {
-                        if let Some(since) = calls.complete(completion, effects) {
-                            receiver.note_latency(now.wrapping_sub(since));
-                        }
-                    }
-                });
-                Received::Some(count)
-            }
+            Ok(count) => Received::Some(count),
             Err(_) => Received::Fault,
         }
     }

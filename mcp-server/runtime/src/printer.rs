@@ -22,7 +22,9 @@ pub(crate) struct Printer {
 }
 
 /// The syscalls that print a chunk.
-pub(crate) fn pieces(chunk: &[u8]) -> impl ExactSizeIterator<Item = Syscall> + Clone + use<'_> {
+pub(crate) fn pieces(
+    chunk: &[u8],
+) -> impl DoubleEndedIterator<Item = Syscall> + ExactSizeIterator + Clone + use<'_> {
     chunk.chunks(PRINT_SIZE).map(|piece| {
         let mut text = [0u64; 4];
         text.as_mut_bytes()[..piece.len()].copy_from_slice(piece);

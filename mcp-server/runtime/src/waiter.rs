@@ -14,6 +14,8 @@ use crate::expected::Expected;
 pub(crate) enum Waiter {
     /// A caller that fetches the answer, and how to wake it where it waits already.
     Caller(Option<Waker>),
+    /// As [`Waiter::Caller`], of a call whose end the runtime itself has to know of.
+    Watched(Option<Waker>),
     /// No caller any more: the block goes back to its pool when the call has ended.
     Abandoned(Option<Lent>),
     /// The answer becomes an event.
@@ -23,14 +25,23 @@ pub(crate) enum Waiter {
 impl atoll_call::Waiter for Waiter {
     #[inline]
     fn keeps_answer(&self) -> bool {
-        matches!(self, Waiter::Caller(_))
+        matches!(self, Waiter::Caller(_) | Waiter::Watched(_))
     }
 }
 
 impl Waiter {
+    /// A caller of a call of this number.
+    #[inline]
+    pub(crate) fn caller(call: u16) -> Waiter {
+        match Call::from_raw(call) {
+            Some(Call::Exit | Call::BecomeMcp) => Waiter::Watched(None),
+            _ => Waiter::Caller(None),
+        }
+    }
+
     /// Has a caller woken by this waker.
     pub(crate) fn wake_by(&mut self, waker: &Waker) {
-        if let Waiter::Caller(kept) = self
+        if let Waiter::Caller(kept) | Waiter::Watched(kept) = self
             && !kept.as_ref().is_some_and(|kept| kept.will_wake(waker))
         {
             *kept = Some(waker.clone());
@@ -96,9 +107,9 @@ impl Effects {
         self.deliver(ended.waiter, ended.answer);
     }
 
-    /// Notes how a call has ended that the runtime itself has to know of.
-    #[inline]
-    pub(crate) fn called(&mut self, call: Option<Call>, status: Status) {
+    /// Notes how a call has ended that the runtime itself has to know of: its own calls, and those with a caller that is
+    /// [watched](Waiter::Watched).
+    fn called(&mut self, call: Option<Call>, status: Status) {
         match call {
             Some(Call::Exit) => self.exited |= status == Status::Done,
             Some(Call::BecomeMcp) => self.many_core |= status == Status::Done,
@@ -112,8 +123,8 @@ impl Effects {
     pub(crate) fn deliver(&mut self, waiter: Waiter, answer: Answer) {
         match waiter {
             // It keeps the credit until it has fetched the answer.
-            Waiter::Caller(None) => {}
-            Waiter::Caller(Some(waker)) => self.wakers.push(waker),
+            Waiter::Caller(None) | Waiter::Watched(None) => {}
+            Waiter::Caller(Some(waker)) | Waiter::Watched(Some(waker)) => self.wakers.push(waker),
             Waiter::Abandoned(lent) => {
                 self.lent
                     .extend(lent.map(|lent| (lent, answer.block_returned)));

@@ -61,11 +61,7 @@ impl Sender {
     /// As for [`Sender::send_batch`].
     #[inline(always)]
     pub fn stage(&mut self, messages: &[Message]) -> Result<Staged<'_>, SendError> {
-        let mut room = (self.limit - self.produced) as usize;
-        if room < messages.len().max(1) {
-            room = self.room(messages.len())?;
-        }
-        let count = room.min(messages.len());
+        let count = self.room_for(messages.len())?.min(messages.len());
         let Some((first, later)) = messages[..count].split_first() else {
             return Ok(Staged {
                 sender: self,
@@ -84,6 +80,47 @@ impl Sender {
             sender: self,
             count,
         })
+    }
+
+    /// Sends so many messages, at least one, with one publication, where there are free slots for all. Each is asked for only
+    /// when it is sure that all will be sent, the last one first.
+    ///
+    /// # Errors
+    /// As for [`Sender::send_batch`], where there are not so many free slots.
+    #[inline(always)]
+    pub fn send_reversed(
+        &mut self,
+        count: usize,
+        mut next: impl FnMut() -> Message,
+    ) -> Result<Wake, SendError> {
+        if self.room_for(count)? < count || count == 0 {
+            return Err(SendError::Full);
+        }
+        let ring = self.ring.clone();
+        let stamp = self.stamps.wrapping_add(self.produced);
+        for place in (1..count as u64).rev() {
+            let slot = ring.slot(self.produced + place);
+            slot.payload.store(&next());
+            // Relaxed: as in `fill`.
+            slot.stamp
+                .store(stamp.wrapping_add(place), Ordering::Relaxed);
+        }
+        ring.slot(self.produced).payload.store(&next());
+        let staged = Staged {
+            sender: self,
+            count,
+        };
+        Ok(staged.publish().1)
+    }
+
+    /// How many messages can be sent now, looked up only where fewer than so many are known to be.
+    #[inline(always)]
+    fn room_for(&mut self, messages: usize) -> Result<usize, SendError> {
+        let room = (self.limit - self.produced) as usize;
+        if room < messages.max(1) {
+            return self.room(messages);
+        }
+        Ok(room)
     }
 }
 

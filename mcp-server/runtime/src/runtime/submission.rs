@@ -1,13 +1,14 @@
 //! How calls are submitted.
 
+use core::borrow::Borrow;
 use core::sync::atomic::Ordering;
 
 use atoll_abi::syscall::{Status, Syscall};
-use atoll_call::Loss;
+use atoll_call::{Group, Loss};
 use atoll_channel::Wake;
 
 use super::Runtime;
-use crate::calls::{Calls, Group, Refused};
+use crate::calls::{Calls, Refused};
 use crate::monitor::Monitor;
 use crate::target::{Connection, SERVER, Target};
 use crate::waiter::Waiter;
@@ -45,7 +46,7 @@ impl Runtime {
     #[inline]
     pub(crate) fn submit<I>(target: Target, calls: I, timeout: u64) -> Result<Submitted, Status>
     where
-        I: ExactSizeIterator<Item = Syscall> + Clone,
+        I: DoubleEndedIterator<Item = Syscall> + ExactSizeIterator + Clone,
     {
         loop {
             let (runtime, vcore) = Runtime::current_vcore();
@@ -65,40 +66,19 @@ impl Runtime {
         timeout: u64,
     ) -> Result<Submitted, Refused>
     where
-        I: ExactSizeIterator<Item = Syscall>,
+        I: DoubleEndedIterator<Item = Syscall> + ExactSizeIterator,
     {
-        let own = &self.vcores[vcore];
-        let holding = own.holding.load(Ordering::Relaxed);
-        let now = self.world.ticks();
-        let deadline = deadline(now, timeout);
-        let channel = &own.channels[target.channel];
-        let (tag, generation, published) = channel.calls.with(|table| {
-            let mut left = calls.len();
-            table.room(left, target.generation)?;
-            let mut tag = 0;
-            for syscall in calls {
-                left -= 1;
-                let waiter = match left {
-                    0 => Waiter::Caller(None),
-                    _ => Waiter::Abandoned(None),
-                };
-                tag = table.stage(syscall, waiter, deadline, now);
-            }
-            let published = match holding {
-                true => Ok(Wake::NOT_NEEDED),
-                false => channel.publish(table),
-            };
-            Ok((tag, table.generation(), published))
-        })?;
-        own.note_deadline(deadline);
-        self.published(vcore, target.channel, published);
+        // The last call is made first, and alone is waited for.
+        let mut last = true;
+        let waiter = |call| match core::mem::take(&mut last) {
+            true => Waiter::caller(call),
+            false => Waiter::Abandoned(None),
+        };
+        let submitted = self.submit_group(vcore, target, calls, waiter, timeout)?;
         Ok(Submitted {
-            calls: &channel.calls,
-            connection: Connection {
-                channel: target.channel,
-                generation,
-            },
-            tag,
+            calls: submitted.calls,
+            connection: submitted.connection,
+            tag: submitted.group.last().unwrap_or(0),
         })
     }
 
@@ -140,34 +120,41 @@ impl Runtime {
         self.calls(0, channel).with(|calls| calls.most())
     }
 
-    /// Submits calls, at least one, that are waited for together, by the calling vcore.
+    /// Submits calls, at least one, that are waited for together, by the calling vcore. `waiter` makes what waits for each, the
+    /// last one first.
     ///
     /// # Errors
     /// Why nothing was submitted.
     #[inline]
-    pub(crate) fn submit_group<'a>(
+    pub(crate) fn submit_group<I>(
         &'static self,
         vcore: usize,
         target: Target,
-        calls: impl ExactSizeIterator<Item = &'a Syscall>,
+        calls: I,
+        waiter: impl FnMut(u16) -> Waiter,
         timeout: u64,
-    ) -> Result<SubmittedGroup, Refused> {
+    ) -> Result<SubmittedGroup, Refused>
+    where
+        I: DoubleEndedIterator<Item: Borrow<Syscall>> + ExactSizeIterator,
+    {
         let own = &self.vcores[vcore];
-        let holding = own.holding.load(Ordering::Relaxed);
+        let hold = own.holding.load(Ordering::Relaxed);
         let now = self.world.ticks();
         let deadline = deadline(now, timeout);
         let channel = &own.channels[target.channel];
-        let (group, generation, published) = channel.calls.with(|table| {
+        let (generation, submitted) = channel.calls.with(|table| {
             table.room(calls.len(), target.generation)?;
-            let group = table.stage_group(calls, deadline, now);
-            let published = match holding {
-                true => Ok(Wake::NOT_NEEDED),
-                false => channel.publish(table),
-            };
-            Ok((group, table.generation(), published))
+            let submitted = channel.submit(table, calls, waiter, [deadline, now], hold);
+            Ok((table.generation(), submitted))
         })?;
+        let Ok((group, wake)) = submitted else {
+            self.peer_fault(vcore, target.channel);
+            return Err(Refused::Lost);
+        };
         own.note_deadline(deadline);
-        self.published(vcore, target.channel, published);
+        if wake.needed() {
+            self.ring(vcore, target.channel);
+        }
         Ok(SubmittedGroup {
             calls: &channel.calls,
             connection: Connection {

@@ -4,10 +4,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use atoll_abi::syscall::Completion;
 use atoll_call::NEVER;
 use atoll_channel::Endpoint;
-use zerocopy::FromZeros;
 
 use crate::channel::{Channel, MOST_OWN_CALLS};
 use crate::monitor::Monitor;
@@ -36,20 +34,14 @@ pub(super) const LOOKS: u8 = 1;
 /// The running uthread did, in vain, as often as pays before the vcore blocks.
 pub(super) const HAS_LOOKED: u8 = 2;
 
-/// Room for completions and what they set free, so that none of them allocates.
-pub(super) struct Scratch {
-    pub(super) batch: [Completion; BATCH],
-    pub(super) effects: Effects,
-}
-
 /// A vcore.
 pub(crate) struct Vcore {
     /// To the server, then to the service of each port.
     pub(super) channels: Box<[Channel]>,
     pub(super) timers: Monitor<Timers>,
     pub(super) printer: Monitor<Printer>,
-    /// Used by the vcore's loop only.
-    pub(super) scratch: spin::Mutex<Scratch>,
+    /// Room for what completions set free, so that none of them allocates. Used by the vcore only.
+    pub(super) effects: spin::Mutex<Effects>,
     pub(super) alarm: spin::Mutex<Alarm>,
     /// No call or timer of the vcore has an earlier deadline. Changed on the vcore only.
     pub(super) earliest_deadline: AtomicU64,
@@ -80,10 +72,7 @@ impl Vcore {
             channels: channels.collect(),
             timers: Monitor::new(Timers::default()),
             printer: Monitor::new(Printer::default()),
-            scratch: spin::Mutex::new(Scratch {
-                batch: [Completion::new_zeroed(); BATCH],
-                effects: Effects::with_capacity(BATCH),
-            }),
+            effects: spin::Mutex::new(Effects::with_capacity(BATCH)),
             alarm: spin::Mutex::new(Alarm::new()),
             earliest_deadline: AtomicU64::new(NEVER),
             holding: AtomicBool::new(false),

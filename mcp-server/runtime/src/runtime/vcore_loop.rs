@@ -9,7 +9,7 @@ use atoll_call::NEVER;
 use atoll_channel::budget;
 
 use super::Runtime;
-use super::vcore::{HAS_LOOKED, LOOKS, LOOKS_NOT, Scratch};
+use super::vcore::{BATCH, HAS_LOOKED, LOOKS, LOOKS_NOT};
 use crate::channel::{Channel, Received};
 use crate::target::SERVER;
 use crate::tls;
@@ -89,17 +89,17 @@ impl Runtime {
     }
 
     fn drain_channel(&self, vcore: usize, number: usize) -> bool {
-        let Scratch { batch, effects } = &mut *self.vcores[vcore].scratch.lock();
+        let effects = &mut *self.vcores[vcore].effects.lock();
         let channel = &self.vcores[vcore].channels[number];
         let mut any = false;
-        for _ in 0..atoll_channel::CAPACITY.div_ceil(batch.len()) {
+        for _ in 0..atoll_channel::CAPACITY.div_ceil(BATCH) {
             let clock = || self.world.ticks();
-            match channel.receive(batch, clock, effects) {
+            match channel.receive(BATCH, clock, effects) {
                 Received::Some(0) => break,
                 Received::Some(count) => {
                     any = true;
                     self.settle(vcore, number, effects);
-                    if count < batch.len() {
+                    if count < BATCH {
                         break;
                     }
                 }
