@@ -172,7 +172,7 @@ impl Receiver {
         &mut self,
         most: usize,
         clock: impl FnOnce() -> u64,
-        mut each: impl FnMut(&Message) -> Option<u64>,
+        mut each: impl FnMut(Message) -> Option<u64>,
     ) -> Result<usize, PeerFault> {
         let (ring, first) = (self.ring.clone(), self.consumed);
         let Some(begin) = self.look(&ring)? else {
@@ -192,7 +192,7 @@ impl Receiver {
             if self.torn(&ring) {
                 break;
             }
-            if let Some(asked) = each(&message) {
+            if let Some(asked) = each(message) {
                 latencies.add(asked);
             }
             count += 1;

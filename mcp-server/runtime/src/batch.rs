@@ -52,13 +52,12 @@ impl<T> Request<T> {
 /// server.
 pub fn submit_all<T>(requests: &[Request<T>]) -> Replies<'_, T> {
     let timeout = Runtime::timeout();
-    let whole = runs(requests)
-        .next()
-        .filter(|run| run.len() == requests.len());
-    if let Some(run) = whole {
+    if let [first, others @ ..] = requests
+        && others.iter().all(|other| other.target == first.target)
+    {
         return Replies {
             requests,
-            part: submit_to_one(run, timeout),
+            part: submit_to_one(requests, timeout),
             later: Vec::new().into_iter(),
         };
     }
@@ -82,7 +81,7 @@ fn runs<T>(requests: &[Request<T>]) -> impl Iterator<Item = &[Request<T>]> {
 
 /// Requests that go to a channel.
 fn count_for<T>(requests: &[Request<T>], channel: usize) -> usize {
-    let there = |request: &&Request<T>| request.target.channel == channel;
+    let there = |request: &&Request<T>| request.target.channel() == channel;
     requests.iter().filter(there).count()
 }
 
@@ -118,7 +117,7 @@ fn submit_run<T>(
 /// # Panics
 /// Where a vcore can never have so many calls under way at a target.
 fn check_count(runtime: &Runtime, target: Target, count: usize) {
-    let most = runtime.most_calls(target.channel);
+    let most = runtime.most_calls(target.channel());
     assert!(count <= most, "{count} requests, and {most} credits");
 }
 
@@ -129,7 +128,7 @@ fn have_room<T>(requests: &[Request<T>]) -> (&'static Runtime, usize) {
         let (runtime, vcore) = Runtime::current_vcore();
         for run in runs(requests) {
             let target = run[0].target;
-            let count = count_for(requests, target.channel);
+            let count = count_for(requests, target.channel());
             let Err(refused) = runtime.room(vcore, target, count) else {
                 continue;
             };
@@ -237,7 +236,7 @@ impl<T> Replies<'_, T> {
             self.requests = rest;
             for (request, answer) in taken.iter().zip(&answers) {
                 each(match answer.status {
-                    Status::Done => (request.decode)(*answer, connection),
+                    Status::Done => (request.decode)(answer, connection),
                     status => Err(status),
                 });
             }

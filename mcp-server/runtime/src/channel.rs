@@ -11,7 +11,7 @@ use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_call::{Group, Loss, NEVER};
 use atoll_channel::{Endpoint, PeerFault, Wake};
-use zerocopy::transmute_ref;
+use zerocopy::transmute;
 
 use crate::calls::Calls;
 use crate::monitor::Monitor;
@@ -215,7 +215,7 @@ impl Channel {
         }
         let received = self.calls.with(|calls| {
             receiver.receive_answers(most, clock, |message| {
-                calls.complete(transmute_ref!(message), effects)
+                calls.complete(&transmute!(message), effects)
             })
         });
         match received {

@@ -26,7 +26,7 @@ pub(crate) enum Submission {
 }
 
 /// What makes a result of an answer with status [`Status::Done`], which came on a connection.
-pub(crate) type Decode<T> = fn(Answer, Connection) -> Result<T, Status>;
+pub(crate) type Decode<T> = fn(&Answer, Connection) -> Result<T, Status>;
 
 impl Submission {
     /// Submits a call, with the time-out of the calling uthread.
@@ -102,7 +102,7 @@ impl<T> Reply<T> {
 
     fn finish(&self, answer: Answer) -> Result<T, Status> {
         match answer.status {
-            Status::Done => (self.decode)(answer, self.submission.connection()),
+            Status::Done => (self.decode)(&answer, self.submission.connection()),
             status => Err(status),
         }
     }
@@ -134,7 +134,7 @@ impl<T> Reply<T> {
 }
 
 /// The answer to a cancellation.
-pub(crate) fn was_cancelled(answer: Answer, _: Connection) -> Result<bool, Status> {
+pub(crate) fn was_cancelled(answer: &Answer, _: Connection) -> Result<bool, Status> {
     Ok(answer.result[0] == 1)
 }
 

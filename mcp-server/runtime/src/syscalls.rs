@@ -106,7 +106,7 @@ pub fn vcores_request(count: usize) -> Request<usize> {
     Request::new(Target::SERVER, syscall, granted_vcores)
 }
 
-fn granted_vcores(answer: Answer, _: Connection) -> Result<usize, Status> {
+fn granted_vcores(answer: &Answer, _: Connection) -> Result<usize, Status> {
     Ok(answer.result[0] as usize)
 }
 

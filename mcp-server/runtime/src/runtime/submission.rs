@@ -96,14 +96,14 @@ impl Runtime {
     ) -> Result<(), Status> {
         match refused {
             Refused::NoCredit => {
-                self.calls(vcore, target.channel).wait_for(|calls| {
-                    let room = calls.room(count, target.generation);
+                self.calls(vcore, target.channel()).wait_for(|calls| {
+                    let room = calls.room(count, target.generation());
                     (room != Err(Refused::NoCredit)).then_some(())
                 });
                 Ok(())
             }
             // The service may be back, and this vcore not have seen it.
-            _ if self.follow_peer(vcore, target.channel) => Ok(()),
+            _ if self.follow_peer(vcore, target.channel()) => Ok(()),
             Refused::Lost => Err(Status::PeerLost),
             Refused::Stale => Err(Status::BadHandle),
         }
@@ -111,8 +111,8 @@ impl Runtime {
 
     /// Whether calls can be submitted to a target by a vcore.
     pub(crate) fn room(&self, vcore: usize, target: Target, count: usize) -> Result<(), Refused> {
-        self.calls(vcore, target.channel)
-            .with(|calls| calls.room(count, target.generation))
+        self.calls(vcore, target.channel())
+            .with(|calls| calls.room(count, target.generation()))
     }
 
     /// Calls that can be under way on a channel at once.
@@ -141,24 +141,24 @@ impl Runtime {
         let hold = own.holding.load(Ordering::Relaxed);
         let now = self.world.ticks();
         let deadline = deadline(now, timeout);
-        let channel = &own.channels[target.channel];
+        let channel = &own.channels[target.channel()];
         let (generation, submitted) = channel.calls.with(|table| {
-            table.room(calls.len(), target.generation)?;
+            table.room(calls.len(), target.generation())?;
             let submitted = channel.submit(table, calls, waiter, [deadline, now], hold);
             Ok((table.generation(), submitted))
         })?;
         let Ok((group, wake)) = submitted else {
-            self.peer_fault(vcore, target.channel);
+            self.peer_fault(vcore, target.channel());
             return Err(Refused::Lost);
         };
         own.note_deadline(deadline);
         if wake.needed() {
-            self.ring(vcore, target.channel);
+            self.ring(vcore, target.channel());
         }
         Ok(SubmittedGroup {
             calls: &channel.calls,
             connection: Connection {
-                channel: target.channel,
+                channel: target.channel(),
                 generation,
             },
             group,
