@@ -58,6 +58,24 @@ pub struct Completion {
 impl Payload for Completion {}
 
 impl Completion {
+    /// Words of a completion that say something.
+    pub const WORDS: usize = 5;
+
+    /// The completion of those words.
+    #[inline(always)]
+    pub fn of_words(words: [u64; Completion::WORDS]) -> Completion {
+        let [tag, status, first, second, block] = words;
+        Completion {
+            tag,
+            status: status as u32,
+            generation: (status >> u32::BITS) as u32,
+            result: [first, second],
+            block: block as u32,
+            padding: (block >> u32::BITS) as u32,
+            reserved: [0; 2],
+        }
+    }
+
     /// The answer to a syscall.
     #[inline]
     pub fn of(syscall: &Syscall, status: Status, result: [u64; 2]) -> Completion {
@@ -171,6 +189,21 @@ mod tests {
             assert_eq!(Status::from_raw(status as u32), status);
         }
         assert_eq!(Status::from_raw(14), Status::Malformed);
+    }
+
+    #[test]
+    fn a_completion_is_its_first_words() {
+        let completion = Completion {
+            tag: 1,
+            status: 2,
+            generation: 3,
+            result: [4, 5],
+            block: 6,
+            padding: 0,
+            reserved: [0; 2],
+        };
+        let [words @ .., _, _] = completion.to_message();
+        assert_eq!(Completion::of_words(words), completion);
     }
 
     #[test]

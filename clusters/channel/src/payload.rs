@@ -58,16 +58,17 @@ impl Payload {
         form::load(&self.0)
     }
 
-    /// As [`Payload::load`], word by word: what is to be looked at and not to be copied is then in registers.
+    /// The first words of a message, loaded one by one: what is to be looked at and not to be copied is then in registers.
     #[inline(always)]
-    pub(crate) fn load_words(&self) -> Message {
+    pub(crate) fn load_first<const COUNT: usize>(&self) -> [u64; COUNT] {
         words::load(&self.0)
     }
 }
 
 /// Word by word.
 mod words {
-    use atoll_abi::message::{MESSAGE_WORDS, Message};
+    #[cfg(any(test, loom, miri, not(target_arch = "x86_64")))]
+    use atoll_abi::message::Message;
 
     use crate::sync::{AtomicU64, Ordering, WORDS};
 
@@ -80,8 +81,8 @@ mod words {
     }
 
     #[inline(always)]
-    pub(super) fn load(payload: &[AtomicU64; WORDS]) -> Message {
-        let mut message = [0; MESSAGE_WORDS];
+    pub(super) fn load<const COUNT: usize>(payload: &[AtomicU64; WORDS]) -> [u64; COUNT] {
+        let mut message = [0; COUNT];
         for (value, word) in message.iter_mut().zip(payload) {
             *value = word.load(Ordering::Relaxed);
         }

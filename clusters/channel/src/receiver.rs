@@ -162,17 +162,17 @@ impl Receiver {
     }
 
     /// Hands over as many answers as there are, at most so many, in order, one by one as they are read; tells how many. Their
-    /// slots become free together, when all have been handed over. `each` tells the time of the request, where the answer
-    /// is one, and `clock` that of the answers: their latencies are counted.
+    /// slots become free together, when all have been handed over. Only the first words of each are read. `each` tells the
+    /// time of the request, where the answer is one, and `clock` that of the answers: their latencies are counted.
     ///
     /// # Errors
     /// As for [`Receiver::receive_batch`].
     #[inline]
-    pub fn receive_answers(
+    pub fn receive_answers<const WORDS: usize>(
         &mut self,
         most: usize,
         clock: impl FnOnce() -> u64,
-        mut each: impl FnMut(Message) -> Option<u64>,
+        mut each: impl FnMut([u64; WORDS]) -> Option<u64>,
     ) -> Result<usize, PeerFault> {
         let (ring, first) = (self.ring.clone(), self.consumed);
         let Some(begin) = self.look(&ring)? else {
@@ -188,11 +188,11 @@ impl Receiver {
             if !self.generation.same(stamp, begin.wrapping_add(count)) {
                 break;
             }
-            let message = slot.payload.load_words();
+            let words = slot.payload.load_first();
             if self.torn(&ring) {
                 break;
             }
-            if let Some(asked) = each(message) {
+            if let Some(asked) = each(words) {
                 latencies.add(asked);
             }
             count += 1;

@@ -11,7 +11,6 @@ use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_call::{Group, Loss, NEVER};
 use atoll_channel::{Endpoint, PeerFault, Wake};
-use zerocopy::transmute;
 
 use crate::calls::Calls;
 use crate::monitor::Monitor;
@@ -214,8 +213,8 @@ impl Channel {
             };
         }
         let received = self.calls.with(|calls| {
-            receiver.receive_answers(most, clock, |message| {
-                calls.complete(&transmute!(message), effects)
+            receiver.receive_answers(most, clock, |words| {
+                calls.complete(&Completion::of_words(words), effects)
             })
         });
         match received {
