@@ -162,8 +162,8 @@ impl Receiver {
     }
 
     /// Hands over as many answers as there are, at most so many, in order, one by one as they are read; tells how many. Their
-    /// slots become free together, when all have been handed over. Only the first words of each are read. `each` tells the
-    /// time of the request, where the answer is one, and `clock` that of the answers: their latencies are counted.
+    /// slots become free together, when all have been handed over. Only the first words of each are read. `each` notes
+    /// the time of the request with the latencies, where the answer is one; `clock` tells that of the answers.
     ///
     /// # Errors
     /// As for [`Receiver::receive_batch`].
@@ -172,7 +172,7 @@ impl Receiver {
         &mut self,
         most: usize,
         clock: impl FnOnce() -> u64,
-        mut each: impl FnMut([u64; WORDS]) -> Option<u64>,
+        mut each: impl FnMut([u64; WORDS], &mut Latencies<'_>),
     ) -> Result<usize, PeerFault> {
         let (ring, first) = (self.ring.clone(), self.consumed);
         let Some(begin) = self.look(&ring)? else {
@@ -192,9 +192,7 @@ impl Receiver {
             if self.torn(&ring) {
                 break;
             }
-            if let Some(asked) = each(words) {
-                latencies.add(asked);
-            }
+            each(words, &mut latencies);
             count += 1;
             if count == most {
                 break;

@@ -124,7 +124,7 @@ pub(crate) fn note_latency(header: &Header, ticks: u64, answers: u64) {
 }
 
 /// The latencies of answers that came together: those to requests that were made together are counted at once.
-pub(crate) struct Latencies<'a> {
+pub struct Latencies<'a> {
     header: &'a Header,
     now: u64,
     /// The time of the requests whose answers are not counted yet.
@@ -145,7 +145,7 @@ impl<'a> Latencies<'a> {
 
     /// An answer to a request that was made at that time.
     #[inline(always)]
-    pub(crate) fn add(&mut self, asked: u64) {
+    pub fn add(&mut self, asked: u64) {
         if asked != self.asked {
             self.tell();
             self.asked = asked;

@@ -10,8 +10,20 @@ use crate::event::Actions;
 use crate::process::Process;
 use crate::rights::Rights;
 
-/// How a call ends.
-pub(crate) type Served = Result<[u64; 2], Status>;
+/// How a call ends: with its results, or with a status.
+pub(crate) type Served = Result<(u64, u64), Status>;
+
+/// What becomes of a process's calls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// They are refused: the process has not started, or nothing of it is left.
+    Refused,
+    /// They are served.
+    Served,
+    /// The process is dying, or has made a call that ends it: what came with an exit ends before it, because afterwards the
+    /// process takes no completion.
+    Dying,
+}
 
 /// A vcore that makes a call, when it makes it.
 #[derive(Clone, Copy)]
@@ -26,9 +38,12 @@ pub(crate) struct Caller {
 /// What a call may look at and change: the process that makes it, looked up once for all calls that came together, and what
 /// the cluster's processes share.
 pub(crate) struct Serving<'a> {
+    pub(crate) admission: Admission,
     pub(crate) process: &'a mut Process,
     pub(crate) alarms: &'a mut Alarms,
     pub(crate) rights: &'a Rights,
+    /// The status with which one of the calls ends the process.
+    pub(crate) exit: Option<u64>,
 }
 
 impl Serving<'_> {
@@ -46,7 +61,11 @@ impl Serving<'_> {
     ) -> Served {
         match ProcessCall::decode(syscall)? {
             ProcessCall::Print(print) => self.print(caller, print, actions),
-            ProcessCall::Exit(_) => Ok([0; 2]),
+            ProcessCall::Exit(exit) => {
+                self.admission = Admission::Dying;
+                self.exit = Some(exit.status);
+                Ok((0, 0))
+            }
             ProcessCall::BecomeMcp(_) => self.become_mcp(caller, actions),
             ProcessCall::RequestVcores(wanted) => self.request_vcores(wanted, actions),
             ProcessCall::YieldVcore(_) => self.yield_vcore(caller, actions),
@@ -71,7 +90,7 @@ impl Serving<'_> {
             .get(..usize::from(print.length))
             .ok_or(Status::InvalidArgument)?;
         self.process.print(caller.vcore, piece, actions);
-        Ok([0; 2])
+        Ok((0, 0))
     }
 
     #[inline(never)]
@@ -81,7 +100,7 @@ impl Serving<'_> {
             return Err(Status::NotAllowed);
         }
         actions.publish_many_core(caller.process);
-        Ok([u64::from(process.vcores().count()), 0])
+        Ok((u64::from(process.vcores().count()), 0))
     }
 
     #[inline]
@@ -97,8 +116,17 @@ impl Serving<'_> {
         if wanted.count == 0 {
             return Err(Status::InvalidArgument);
         }
-        while u64::from(process.vcores().count()) < wanted.count && process.grant(None, actions) {}
-        Ok([u64::from(process.vcores().count()), 0])
+        if u64::from(process.vcores().count()) < wanted.count {
+            self.grant_more(wanted.count, actions);
+        }
+        Ok((u64::from(self.process.vcores().count()), 0))
+    }
+
+    /// Grants vcores until there are so many, or no more can be.
+    #[inline(never)]
+    fn grant_more(&mut self, wanted: u64, actions: &mut impl Actions) {
+        let process = &mut *self.process;
+        while u64::from(process.vcores().count()) < wanted && process.grant(None, actions) {}
     }
 
     /// A vcore may go if it has taken every completion and something is left that brings the process back: another vcore,
@@ -123,13 +151,13 @@ impl Serving<'_> {
         // It is stopped before its completion is sent: it would take the completion for having been granted again, and be
         // stopped with a uthread on it.
         process.give_back(caller.vcore, actions);
-        Ok([0; 2])
+        Ok((0, 0))
     }
 
     #[inline(never)]
     fn set_alarm(&mut self, caller: Caller, alarm: request::SetAlarm) -> Served {
         let time = caller.now.saturating_add(alarm.nanoseconds);
         self.alarms.set(caller.process, caller.vcore, time);
-        Ok([0; 2])
+        Ok((0, 0))
     }
 }

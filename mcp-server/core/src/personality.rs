@@ -1,14 +1,14 @@
 //! The personality of one cluster: its parts, put together, and what it does about each event.
 
-use atoll_abi::interface::{ProcessCall, Request, request};
+use atoll_abi::interface::ProcessCall;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::plan::Plan;
 use atoll_abi::process::ProcessId;
-use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Status, Syscall};
+use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 use zerocopy::FromZeros;
 
 use crate::alarms::Alarms;
-use crate::calls::{Caller, Served, Serving};
+use crate::calls::{Admission, Caller, Served, Serving};
 use crate::event::{Actions, Event};
 use crate::rights::Rights;
 use crate::state::State;
@@ -42,10 +42,17 @@ impl Parts {
     /// What a call may use of the process that makes it; `None` where that life of the process is over.
     #[inline]
     fn serving(&mut self, process: ProcessId) -> Option<Serving<'_>> {
+        let process = self.processes.get_mut(process)?;
         Some(Serving {
-            process: self.processes.get_mut(process)?,
+            admission: match process.state() {
+                State::Created | State::Dead => Admission::Refused,
+                State::Dying => Admission::Dying,
+                _ => Admission::Served,
+            },
+            process,
             alarms: &mut self.alarms,
             rights: &self.rights,
+            exit: None,
         })
     }
 }
@@ -56,32 +63,29 @@ impl Serving<'_> {
         &mut self,
         caller: Caller,
         syscall: &Syscall,
-        exit: &mut Option<u64>,
         actions: &mut impl Actions,
     ) -> Served {
-        let state = self.process.state();
         let issued = cfg!(feature = "planted-missing-generation-check")
             || syscall.generation == caller.process.generation;
-        if !issued || matches!(state, State::Created | State::Dead) {
-            return Err(Status::NotAllowed);
+        if issued && self.admission == Admission::Served {
+            return self.serve(caller, syscall, actions);
         }
-        // What came with an exit ends before it: afterwards the process takes no completion.
-        if exit.is_some() || state == State::Dying {
-            return self.serve_dying(caller, syscall, actions);
-        }
-        if syscall.call == Call::Exit as u16 {
-            *exit = Some(request::Exit::decode(syscall)?.status);
-        }
-        self.serve(caller, syscall, actions)
+        self.serve_seldom(issued, caller, syscall, actions)
     }
 
-    /// Serves a call of a process that is dying: what it printed before is still printed, everything else is cancelled.
-    fn serve_dying(
+    /// Serves a call of a process that runs no more, or one of an earlier life of it. What a process that is dying printed
+    /// before is still printed, everything else is cancelled.
+    #[cold]
+    fn serve_seldom(
         &mut self,
+        issued: bool,
         caller: Caller,
         syscall: &Syscall,
         actions: &mut impl Actions,
     ) -> Served {
+        if !issued || self.admission != Admission::Dying {
+            return Err(Status::NotAllowed);
+        }
         match ProcessCall::decode(syscall)? {
             ProcessCall::Print(print) => self.print(caller, print, actions),
             _ => Err(Status::Cancelled),
@@ -170,24 +174,24 @@ impl Personality {
 
     /// Answers calls that were taken from the ring of a vcore together.
     fn answer(&mut self, caller: Caller, calls: &[Syscall], actions: &mut impl Actions) {
-        let mut exit = None;
         let mut count = 0;
         // Looked up once for all calls: none of them takes a process out of the table.
         let mut serving = self.parts.serving(caller.process);
         for (completion, syscall) in self.completions.iter_mut().zip(calls) {
             let served = match &mut serving {
-                Some(serving) => serving.serve_one(caller, syscall, &mut exit, actions),
+                Some(serving) => serving.serve_one(caller, syscall, actions),
                 None => Err(Status::NotAllowed),
             };
-            let (status, result) = match served {
-                Ok(result) => (Status::Done, result),
-                Err(status) => (status, [0; 2]),
+            let (status, first, second) = match served {
+                Ok((first, second)) => (Status::Done, first, second),
+                Err(status) => (status, 0, 0),
             };
-            *completion = Completion::of(syscall, status, result);
+            *completion = Completion::of(syscall, status, [first, second]);
             // What such a call has in that field is no block of the process's.
             completion.block = NO_BLOCK;
             count += 1;
         }
+        let exit = serving.and_then(|serving| serving.exit);
         self.counters.calls += count as u64;
         if let Some(status) = exit {
             self.stop(caller.process, status, actions);

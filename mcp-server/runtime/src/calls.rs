@@ -153,13 +153,14 @@ impl Calls {
         self.end.sent();
     }
 
-    /// Takes a completion in. Gives when the call was submitted, where it ends one now.
+    /// Takes a completion in. Tells `answered` when the call was submitted, where it ends one now.
     #[inline(always)]
     pub(crate) fn complete(
         &mut self,
         completion: &Completion,
         effects: &mut Effects,
-    ) -> Option<u64> {
+        answered: impl FnOnce(u64),
+    ) {
         let wakers = &mut effects.wakers;
         let kept = self.end.keep(completion, |waiter| match waiter {
             Waiter::Caller(None) => true,
@@ -169,8 +170,14 @@ impl Calls {
             }
             _ => false,
         });
+        if let Some(since) = kept {
+            answered(since);
+            return;
+        }
         // A copy, so that the completion itself can stay in registers.
-        kept.or_else(|| self.complete_other(*completion, effects))
+        if let Some(since) = self.complete_other(*completion, effects) {
+            answered(since);
+        }
     }
 
     /// Not inlined, because what is inlined into the loop over completions is what most of them take.

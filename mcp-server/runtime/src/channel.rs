@@ -213,8 +213,10 @@ impl Channel {
             };
         }
         let received = self.calls.with(|calls| {
-            receiver.receive_answers(most, clock, |words| {
-                calls.complete(&Completion::of_words(words), effects)
+            receiver.receive_answers(most, clock, |words, latencies| {
+                calls.complete(&Completion::of_words(words), effects, |since| {
+                    latencies.add(since)
+                });
             })
         });
         match received {
@@ -238,12 +240,11 @@ impl Channel {
             Ok(None) => Received::Some(0),
             Ok(Some(message)) => {
                 let completion = Completion::from_message(&message);
-                let since = self
-                    .calls
-                    .with(|calls| calls.complete(&completion, effects));
-                if let Some(since) = since {
-                    receiver.note_latency(clock().wrapping_sub(since));
-                }
+                self.calls.with(|calls| {
+                    calls.complete(&completion, effects, |since| {
+                        receiver.note_latency(clock().wrapping_sub(since));
+                    });
+                });
                 settle(effects);
                 receiver.advance();
                 Received::Some(1)

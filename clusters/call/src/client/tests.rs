@@ -22,6 +22,7 @@ fn end() -> ClientEnd<Keeps> {
 fn read(block: u32) -> Syscall {
     Syscall {
         block,
+        generation: 7,
         ..request::BecomeMcp {}.encode()
     }
 }

@@ -74,6 +74,8 @@ impl Runtime {
             true => Waiter::caller(call),
             false => Waiter::Abandoned(None),
         };
+        let generation = self.generation;
+        let calls = calls.map(|call| Syscall { generation, ..call });
         let submitted = self.submit_group(vcore, target, calls, waiter, timeout)?;
         Ok(Submitted {
             calls: submitted.calls,
