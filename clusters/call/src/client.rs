@@ -261,10 +261,16 @@ impl<T: Waiter> ClientEnd<T> {
     /// The answer that is kept for a caller, which then has it.
     #[inline]
     pub fn take(&mut self, tag: u64) -> Option<Answer> {
-        let (index, entry) = self.find(tag)?;
-        let answer = entry.take()?;
-        self.release_if_over(index);
-        Some(answer)
+        let index = index_of(tag);
+        let entry = self.entries.get_mut(index)?;
+        if entry.tag() != tag || !entry.give_up_answer() {
+            return None;
+        }
+        if entry.release_if_over() {
+            self.free |= 1 << index;
+        }
+        // Read last, so that it is not copied on the way.
+        Some(entry.last_answer())
     }
 
     /// Whether a tag names a call that waits, or an answer that is kept.

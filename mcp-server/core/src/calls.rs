@@ -60,21 +60,34 @@ impl Serving<'_> {
         actions: &mut impl Actions,
     ) -> Served {
         match ProcessCall::decode(syscall)? {
-            ProcessCall::Print(print) => self.print(caller, print, actions),
+            ProcessCall::Print(print) => self.print(caller, print, actions)?,
             ProcessCall::Exit(exit) => {
                 self.admission = Admission::Dying;
                 self.exit = Some(exit.status);
-                Ok((0, 0))
             }
-            ProcessCall::BecomeMcp(_) => self.become_mcp(caller, actions),
-            ProcessCall::RequestVcores(wanted) => self.request_vcores(wanted, actions),
-            ProcessCall::YieldVcore(_) => self.yield_vcore(caller, actions),
+            ProcessCall::BecomeMcp(_) => {
+                self.become_mcp(caller, actions)?;
+                return Ok((self.granted(), 0));
+            }
+            ProcessCall::RequestVcores(wanted) => {
+                self.request_vcores(wanted, actions)?;
+                return Ok((self.granted(), 0));
+            }
+            ProcessCall::YieldVcore(_) => self.yield_vcore(caller, actions)?,
             ProcessCall::SetAlarm(alarm) => self.set_alarm(caller, alarm),
             ProcessCall::Connect(connect) => {
                 let process = usize::from(caller.process.index);
-                self.rights.connect(process, connect.service)
+                let (port, kind) = self.rights.connect(process, connect.service)?;
+                return Ok((port, kind));
             }
         }
+        Ok((0, 0))
+    }
+
+    /// How many vcores the process has.
+    #[inline]
+    fn granted(&self) -> u64 {
+        u64::from(self.process.vcores().count())
     }
 
     #[inline(never)]
@@ -83,24 +96,24 @@ impl Serving<'_> {
         caller: Caller,
         print: request::Print,
         actions: &mut impl Actions,
-    ) -> Served {
+    ) -> Result<(), Status> {
         let piece = print
             .text
             .as_bytes()
             .get(..usize::from(print.length))
             .ok_or(Status::InvalidArgument)?;
         self.process.print(caller.vcore, piece, actions);
-        Ok((0, 0))
+        Ok(())
     }
 
     #[inline(never)]
-    fn become_mcp(&mut self, caller: Caller, actions: &mut impl Actions) -> Served {
+    fn become_mcp(&mut self, caller: Caller, actions: &mut impl Actions) -> Result<(), Status> {
         let process = &mut *self.process;
         if !process.vcores().is_granted(caller.vcore) || !process.become_many_core() {
             return Err(Status::NotAllowed);
         }
         actions.publish_many_core(caller.process);
-        Ok((u64::from(process.vcores().count()), 0))
+        Ok(())
     }
 
     #[inline]
@@ -108,31 +121,29 @@ impl Serving<'_> {
         &mut self,
         wanted: request::RequestVcores,
         actions: &mut impl Actions,
-    ) -> Served {
-        let process = &mut *self.process;
-        if !process.is_many_core_and_runs() {
+    ) -> Result<(), Status> {
+        if !self.process.is_many_core_and_runs() {
             return Err(Status::NotAllowed);
         }
         if wanted.count == 0 {
             return Err(Status::InvalidArgument);
         }
-        if u64::from(process.vcores().count()) < wanted.count {
+        if self.granted() < wanted.count {
             self.grant_more(wanted.count, actions);
         }
-        Ok((u64::from(self.process.vcores().count()), 0))
+        Ok(())
     }
 
     /// Grants vcores until there are so many, or no more can be.
     #[inline(never)]
     fn grant_more(&mut self, wanted: u64, actions: &mut impl Actions) {
-        let process = &mut *self.process;
-        while u64::from(process.vcores().count()) < wanted && process.grant(None, actions) {}
+        while self.granted() < wanted && self.process.grant(None, actions) {}
     }
 
     /// A vcore may go if it has taken every completion and something is left that brings the process back: another vcore,
     /// or the alarm of one that has gone.
     #[inline(never)]
-    fn yield_vcore(&mut self, caller: Caller, actions: &mut impl Actions) -> Served {
+    fn yield_vcore(&mut self, caller: Caller, actions: &mut impl Actions) -> Result<(), Status> {
         let process = &mut *self.process;
         if !process.vcores().is_granted(caller.vcore) {
             return Err(Status::NotAllowed);
@@ -151,13 +162,12 @@ impl Serving<'_> {
         // It is stopped before its completion is sent: it would take the completion for having been granted again, and be
         // stopped with a uthread on it.
         process.give_back(caller.vcore, actions);
-        Ok((0, 0))
+        Ok(())
     }
 
     #[inline(never)]
-    fn set_alarm(&mut self, caller: Caller, alarm: request::SetAlarm) -> Served {
+    fn set_alarm(&mut self, caller: Caller, alarm: request::SetAlarm) {
         let time = caller.now.saturating_add(alarm.nanoseconds);
         self.alarms.set(caller.process, caller.vcore, time);
-        Ok((0, 0))
     }
 }

@@ -70,7 +70,8 @@ impl Serving<'_> {
         if issued && self.admission == Admission::Served {
             return self.serve(caller, syscall, actions);
         }
-        self.serve_seldom(issued, caller, syscall, actions)
+        self.serve_seldom(issued, caller, syscall, actions)?;
+        Ok((0, 0))
     }
 
     /// Serves a call of a process that runs no more, or one of an earlier life of it. What a process that is dying printed
@@ -82,7 +83,7 @@ impl Serving<'_> {
         caller: Caller,
         syscall: &Syscall,
         actions: &mut impl Actions,
-    ) -> Served {
+    ) -> Result<(), Status> {
         if !issued || self.admission != Admission::Dying {
             return Err(Status::NotAllowed);
         }

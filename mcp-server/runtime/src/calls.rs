@@ -269,15 +269,17 @@ impl Calls {
         waker: Option<&Waker>,
         answers: &mut Vec<Answer, N>,
     ) {
-        while let Some(tag) = group.first()
+        let mut rest = *group;
+        while let Some(tag) = rest.first()
             && !answers.is_full()
             && let Some(answer) = self.end.take(tag)
         {
             // There is room.
             let _ = answers.push(answer);
             // The credit may be free, but no other call has it while the lock is held.
-            group.advance();
+            rest.advance();
         }
+        *group = rest;
         if answers.is_empty()
             && let Some(tag) = group.first()
             && let Some(answer) = self.wait_for(tag, waker)
