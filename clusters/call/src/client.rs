@@ -99,6 +99,8 @@ pub struct ClientEnd<T> {
     entries: [Entry<T>; RING_SLOTS],
     /// A bit for each free credit.
     free: u64,
+    /// How many they are: counted, because to count the bits of a word takes some twenty instructions.
+    free_count: usize,
     deadlines: Deadlines<RING_SLOTS>,
     /// Calls that are staged and not sent.
     staged: [Syscall; RING_SLOTS],
@@ -119,6 +121,7 @@ impl<T: Waiter> ClientEnd<T> {
         ClientEnd {
             entries: core::array::from_fn(|_| Entry::new()),
             free: !0,
+            free_count: RING_SLOTS,
             deadlines: Deadlines::new(),
             staged: [Syscall::EMPTY; RING_SLOTS],
             staged_count: 0,
@@ -134,7 +137,7 @@ impl<T: Waiter> ClientEnd<T> {
     /// Free credits.
     #[inline]
     pub fn credits(&self) -> usize {
-        self.free.count_ones() as usize
+        self.free_count
     }
 
     /// Why the channel is lost, if it is.
@@ -181,17 +184,10 @@ impl<T: Waiter> ClientEnd<T> {
         if self.loss.is_some() {
             return Err(Refused::Lost);
         }
-        // To count the credits of a mask takes some instructions, and most calls are made alone.
-        let enough = match count {
-            0 => true,
-            1 => self.free != 0,
-            _ => count <= self.credits(),
-        };
-        if enough {
-            Ok(())
-        } else {
-            Err(Refused::NoCredit)
+        if count > self.free_count {
+            return Err(Refused::NoCredit);
         }
+        Ok(())
     }
 
     /// Writes a call, which takes a credit, for which there must be [room](ClientEnd::room). Gives its tag. The call is sent
@@ -205,6 +201,7 @@ impl<T: Waiter> ClientEnd<T> {
         // Calls that are staged one after another take higher and higher credits: see `Group`.
         let index = index_of(u64::from(self.free.trailing_zeros()));
         self.free &= self.free.wrapping_sub(1);
+        self.free_count = self.free_count.saturating_sub(1);
         self.serial = self.serial.wrapping_add(1);
         let tag = tag_of(self.serial, index);
         // Each has a credit, so there are never more than there is room for.
@@ -263,11 +260,12 @@ impl<T: Waiter> ClientEnd<T> {
     pub fn take(&mut self, tag: u64) -> Option<Answer> {
         let index = index_of(tag);
         let entry = self.entries.get_mut(index)?;
-        if entry.tag() != tag || !entry.give_up_answer() {
+        if entry.tag() != tag || !entry.is_kept() {
             return None;
         }
-        if entry.release_if_over() {
+        if entry.give_up_answer() {
             self.free |= 1 << index;
+            self.free_count += 1;
         }
         // Read last, so that it is not copied on the way.
         Some(entry.last_answer())

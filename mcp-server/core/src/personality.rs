@@ -67,7 +67,7 @@ impl Serving<'_> {
     ) -> Served {
         let issued = cfg!(feature = "planted-missing-generation-check")
             || syscall.generation == caller.process.generation;
-        if issued && self.admission == Admission::Served {
+        if self.admission == Admission::Served && issued {
             return self.serve(caller, syscall, actions);
         }
         self.serve_seldom(issued, caller, syscall, actions)?;

@@ -161,11 +161,11 @@ impl Calls {
         effects: &mut Effects,
         answered: impl FnOnce(u64),
     ) {
-        let wakers = &mut effects.wakers;
         let kept = self.end.keep(completion, |waiter| match waiter {
             Waiter::Caller(None) => true,
             Waiter::Caller(waker) => {
-                wakers.extend(waker.take());
+                effects.wakers.extend(waker.take());
+                effects.any = true;
                 true
             }
             _ => false,
@@ -217,6 +217,7 @@ impl Calls {
         self.end.lose(loss, |completed| effects.note(completed));
         // Callers that wait for credits have to learn of it.
         effects.credit = true;
+        effects.any = true;
     }
 
     /// The channel stays lost, even where its peer comes back.

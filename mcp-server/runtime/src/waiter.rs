@@ -61,6 +61,8 @@ pub(crate) fn own_answer(status: Status, result: [u64; 2]) -> Answer {
 /// What ended calls set free, to be dealt with when no lock is held. Kept between batches, so that none allocates.
 #[derive(Default)]
 pub(crate) struct Effects {
+    /// There is anything.
+    pub(crate) any: bool,
     pub(crate) wakers: Vec<Waker>,
     /// Blocks of calls without a caller, and whether they were returned.
     pub(crate) lent: Vec<(Lent, bool)>,
@@ -91,6 +93,7 @@ impl Effects {
 
     /// Notes what a completion ended.
     pub(crate) fn note(&mut self, completed: Completed<Waiter>) {
+        self.any = true;
         match completed {
             Completed::Ended(ended) => self.ended(ended),
             Completed::Late { block } => {
@@ -103,6 +106,7 @@ impl Effects {
 
     /// Notes a call that has ended for its caller.
     pub(crate) fn ended(&mut self, ended: Ended<Waiter>) {
+        self.any = true;
         self.called(ended.call, ended.answer.status);
         self.deliver(ended.waiter, ended.answer);
     }
@@ -121,6 +125,7 @@ impl Effects {
 
     /// Notes that what waits has its answer.
     pub(crate) fn deliver(&mut self, waiter: Waiter, answer: Answer) {
+        self.any = true;
         match waiter {
             // It keeps the credit until it has fetched the answer.
             Waiter::Caller(None) | Waiter::Watched(None) => {}

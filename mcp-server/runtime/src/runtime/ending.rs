@@ -55,7 +55,16 @@ impl Runtime {
 
     /// Does what ended calls of a channel of a vcore have set free to be done. No lock is held that a uthread which is woken
     /// could want.
+    #[inline]
     pub(super) fn settle(&self, vcore: usize, channel: usize, effects: &mut Effects) {
+        if mem::take(&mut effects.any) {
+            self.settle_any(vcore, channel, effects);
+        }
+    }
+
+    /// Not inlined, because most completions set nothing free.
+    #[inline(never)]
+    fn settle_any(&self, vcore: usize, channel: usize, effects: &mut Effects) {
         let own = &self.vcores[vcore];
         if mem::take(&mut effects.many_core) {
             self.many_core.store(true, Ordering::Relaxed);
@@ -70,26 +79,17 @@ impl Runtime {
             Some(_) => own.leaving.store(STAYS, Ordering::SeqCst),
             None => {}
         }
-        // Most completions set none of these free, and to drain nothing is not for free.
-        if !effects.lent.is_empty() {
-            for (lent, returned) in effects.lent.drain(..) {
-                lent.settle(returned);
-            }
+        for (lent, returned) in effects.lent.drain(..) {
+            lent.settle(returned);
         }
-        if !effects.late_blocks.is_empty() {
-            for block in effects.late_blocks.drain(..) {
-                self.pool.take_back(block);
-            }
+        for block in effects.late_blocks.drain(..) {
+            self.pool.take_back(block);
         }
-        if !effects.events.is_empty() {
-            for (expected, answer) in effects.events.drain(..) {
-                expected.arrive(answer);
-            }
+        for (expected, answer) in effects.events.drain(..) {
+            expected.arrive(answer);
         }
-        if !effects.wakers.is_empty() {
-            for waker in effects.wakers.drain(..) {
-                waker.wake();
-            }
+        for waker in effects.wakers.drain(..) {
+            waker.wake();
         }
         if mem::take(&mut effects.credit) {
             own.channels[channel].calls.wake_all();
