@@ -260,12 +260,14 @@ impl<T: Waiter> ClientEnd<T> {
     pub fn take(&mut self, tag: u64) -> Option<Answer> {
         let index = index_of(tag);
         let entry = self.entries.get_mut(index)?;
-        if entry.tag() != tag || !entry.is_kept() {
+        if entry.tag() != tag {
             return None;
         }
-        if entry.give_up_answer() {
+        if entry.free_answered() {
             self.free |= 1 << index;
             self.free_count += 1;
+        } else if !entry.give_up_answer() {
+            return None;
         }
         // Read last, so that it is not copied on the way.
         Some(entry.last_answer())
