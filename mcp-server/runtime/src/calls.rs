@@ -272,7 +272,7 @@ impl Calls {
     ) {
         let mut rest = *group;
         while let Some(tag) = rest.first()
-            && !answers.is_full()
+            && answers.len() < N
             && let Some(answer) = self.end.take(tag)
         {
             // There is room.

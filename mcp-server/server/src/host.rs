@@ -335,7 +335,10 @@ impl<L: Link, K: Kernel> Host<L, K> {
             Ok(count) => {
                 let calls = calls.get(..count).unwrap_or_default();
                 // Only an alarm is set in relation to the time, which is not for free.
-                let alarm = calls.iter().any(|it| it.call == Call::SetAlarm as u16);
+                // Without an early end, so that the compiler unrolls the loop.
+                let alarm = calls
+                    .iter()
+                    .fold(false, |any, it| any | (it.call == Call::SetAlarm as u16));
                 let now = if alarm { self.world.kernel.now() } else { 0 };
                 let event = Event::Calls {
                     process,
