@@ -3,7 +3,7 @@
 
 mod common;
 
-use atoll_channel::{CAPACITY, Endpoint, SendError, Side, window};
+use atoll_channel::{CAPACITY, Endpoint, Latencies, SendError, Side, window};
 use common::Window;
 
 fn message(number: u64) -> [u64; 7] {
@@ -99,6 +99,8 @@ fn a_message_under_a_death_is_not_taken() {
     // The new incarnation may already be writing over the slot.
     assert_eq!(second.receiver.receive(), Ok(None));
     assert_eq!(second.receiver.receive_batch(&mut [[0; 7]; 4]), Ok(0));
+    let each = |_: [u64; 7], _: &mut Latencies<'_>| panic!("it may be torn");
+    assert_eq!(second.receiver.receive_answers(4, || 0, each), Ok(0));
     assert!(second.receiver.peer_changed());
 }
 

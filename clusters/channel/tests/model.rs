@@ -9,7 +9,7 @@
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use atoll_channel::{Endpoint, SendError};
+use atoll_channel::{Endpoint, Latencies, SendError, Wake};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
@@ -42,13 +42,60 @@ struct Seen {
     full: AtomicU64,
 }
 
+/// How messages are written and read.
+#[derive(Clone, Copy)]
+enum Way {
+    /// From and into memory of the caller's.
+    Copied,
+    /// From the last to the first as they are made, and where they are.
+    InPlace,
+}
+
+fn send(first: &mut Endpoint, next: u64, last: u64, way: Way) -> Result<(u64, Wake), SendError> {
+    match way {
+        Way::Copied => {
+            let messages: Vec<_> = (next..last).map(|number| [number; 7]).collect();
+            let (count, wake) = first.sender.send_batch(&messages)?;
+            Ok((count as u64, wake))
+        }
+        Way::InPlace => {
+            let mut numbers = (next..last).rev();
+            let make = || [numbers.next().expect("it is asked for each once"); 7];
+            let wake = first.sender.send_reversed((last - next) as usize, make)?;
+            Ok((last - next, wake))
+        }
+    }
+}
+
+/// Takes what there is, and tells whether there was anything.
+fn receive(second: &mut Endpoint, next: &mut u64, way: Way) -> bool {
+    let before = *next;
+    // Under loom a slot has one word.
+    let mut take = |[number]: [u64; 1]| {
+        assert_eq!(number, *next, "a message is read as it was written");
+        *next += 1;
+    };
+    match way {
+        Way::Copied => {
+            if let Some([number, ..]) = second.receiver.receive().unwrap() {
+                take([number]);
+            }
+        }
+        Way::InPlace => {
+            let each = |words, _: &mut Latencies<'_>| take(words);
+            second.receiver.receive_answers(2, || 0, each).unwrap();
+        }
+    }
+    *next > before
+}
+
 /// One execution: a sender of three messages, in batches of at most `batch`, through a ring of two slots, and a receiver
 /// that sleeps when it may.
 ///
 /// A lost wake-up is a deadlock, which loom reports with a panic in the thread that sleeps. While that one unwinds, loom
 /// has no current thread, and what is dropped then panics again and ends the test program before it can say which test
 /// failed: what the receiver's thread holds is dropped only where the execution ends well.
-fn execution(seen: &'static Seen, batch: u64) {
+fn execution(seen: &'static Seen, batch: u64, way: Way) {
     seen.runs.fetch_add(1, Ordering::Relaxed);
     let (first, second) = Endpoint::pair();
     let bell = Notification(Arc::new((Mutex::new(false), Condvar::new())));
@@ -59,10 +106,9 @@ fn execution(seen: &'static Seen, batch: u64) {
         let mut next = 0;
         while next < MESSAGES {
             let last = (next + batch).min(MESSAGES);
-            let messages: Vec<_> = (next..last).map(|number| [number; 7]).collect();
-            match first.sender.send_batch(&messages) {
+            match send(&mut first, next, last, way) {
                 Ok((count, wake)) => {
-                    next += count as u64;
+                    next += count;
                     if wake.needed() {
                         ring.signal();
                     }
@@ -79,19 +125,15 @@ fn execution(seen: &'static Seen, batch: u64) {
     let mut second = ManuallyDrop::new(second);
     let mut next = 0;
     while next < MESSAGES {
-        match second.receiver.receive().unwrap() {
-            Some(message) => {
-                assert_eq!(message[0], next, "a message is read as it was written");
-                next += 1;
-            }
-            None if second.receiver.arm().unwrap() => {
-                seen.sleeps.fetch_add(1, Ordering::Relaxed);
-                bell.wait();
-                second.receiver.disarm();
-            }
-            None => {
-                seen.refusals.fetch_add(1, Ordering::Relaxed);
-            }
+        if receive(&mut second, &mut next, way) {
+            continue;
+        }
+        if second.receiver.arm().unwrap() {
+            seen.sleeps.fetch_add(1, Ordering::Relaxed);
+            bell.wait();
+            second.receiver.disarm();
+        } else {
+            seen.refusals.fetch_add(1, Ordering::Relaxed);
         }
     }
     sender.join().unwrap();
@@ -109,10 +151,10 @@ impl Seen {
         }
     }
 
-    fn check(&'static self, batch: u64) {
+    fn check(&'static self, batch: u64, way: Way) {
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = Some(3);
-        builder.check(move || execution(self, batch));
+        builder.check(move || execution(self, batch, way));
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         println!(
             "batches of {batch}: {} executions, {} sleeps, {} refused, {} times full",
@@ -128,11 +170,17 @@ impl Seen {
 #[test]
 fn no_wake_up_is_lost() {
     static SEEN: Seen = Seen::nothing();
-    SEEN.check(1);
+    SEEN.check(1, Way::Copied);
 }
 
 #[test]
 fn a_batch_is_seen_whole() {
     static SEEN: Seen = Seen::nothing();
-    SEEN.check(2);
+    SEEN.check(2, Way::Copied);
+}
+
+#[test]
+fn a_batch_that_is_written_and_read_in_place_is_seen_whole() {
+    static SEEN: Seen = Seen::nothing();
+    SEEN.check(2, Way::InPlace);
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use atoll_abi::message::Message;
-use atoll_channel::{CAPACITY, Doorbell, SendError, Wake};
+use atoll_channel::{CAPACITY, Doorbell, Receiver, SendError, Wake};
 use common::Window;
 
 fn message(number: u64) -> Message {
@@ -44,6 +44,55 @@ fn a_full_ring_refuses_and_then_accepts_one_for_one() {
             .unwrap();
         assert_eq!(first.sender.send(&message(0)), Err(SendError::Full));
     }
+}
+
+/// Takes answers in place, and gives the first word of each.
+fn answers(receiver: &mut Receiver, most: usize) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let count = receiver.receive_answers(
+        most,
+        || 0,
+        |words: [u64; 7], _| {
+            assert_eq!(words, message(words[0]));
+            numbers.push(words[0]);
+        },
+    );
+    assert_eq!(count, Ok(numbers.len()));
+    numbers
+}
+
+#[test]
+fn what_is_written_from_the_last_to_the_first_is_read_from_the_first_to_the_last() {
+    let window = Window::new();
+    let (mut first, mut second) = window.attach();
+    let mut sent = 0;
+    for count in (1..=CAPACITY).chain([1, CAPACITY, 2]) {
+        let mut numbers = (sent..sent + count as u64).rev();
+        let next = || message(numbers.next().expect("each is asked for once"));
+        assert_eq!(
+            first.sender.send_reversed(count, next),
+            Ok(Wake::NOT_NEEDED)
+        );
+        let most = CAPACITY / 2 + 1;
+        let mut received = answers(&mut second.receiver, most);
+        assert_eq!(received.len(), count.min(most));
+        received.extend(answers(&mut second.receiver, CAPACITY));
+        assert!(received.into_iter().eq(sent..sent + count as u64));
+        sent += count as u64;
+    }
+    assert_eq!(second.receiver.telemetry().sent, sent);
+}
+
+#[test]
+fn a_batch_that_does_not_fit_whole_is_not_asked_for() {
+    let window = Window::new();
+    let (mut first, mut second) = window.attach();
+    let _ = first.sender.send(&message(0)).unwrap();
+    let never = || panic!("it is not sent");
+    let refused = first.sender.send_reversed(CAPACITY, never);
+    assert_eq!(refused, Err(SendError::Full));
+    let _ = first.sender.send_reversed(1, || message(1)).unwrap();
+    assert_eq!(answers(&mut second.receiver, CAPACITY), [0, 1]);
 }
 
 #[test]

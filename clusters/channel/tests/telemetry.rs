@@ -51,3 +51,30 @@ fn both_sides_are_counted_and_either_can_be_asked() {
         "the other direction is its own"
     );
 }
+
+#[test]
+fn answers_are_counted_by_how_long_they_took() {
+    let window = Window::new();
+    let (mut first, mut second) = window.attach();
+    // When each request was made; the answers come at 100, all of them.
+    let asked = [99, 99, 84, 36, 99, 36];
+    let messages = asked.map(|time| [time; 7]);
+    let _ = first.sender.send_batch(&messages).unwrap();
+    let clock = || 100;
+    let count = second
+        .receiver
+        .receive_answers(4, clock, |[time]: [u64; 1], latencies| latencies.add(time));
+    assert_eq!(count, Ok(4));
+    // One that answers no request is not counted.
+    let count = second
+        .receiver
+        .receive_answers(4, clock, |[time]: [u64; 1], latencies| {
+            if time == 36 {
+                latencies.add(time);
+            }
+        });
+    assert_eq!(count, Ok(2));
+    let mut latency = [0; BUCKETS];
+    (latency[0], latency[4], latency[6]) = (2, 1, 2);
+    assert_eq!(second.receiver.telemetry().latency, latency);
+}
