@@ -24,7 +24,7 @@ const RESERVED: usize = MOST_OWN_CALLS;
 
 /// The vcore runs uthreads.
 pub(super) const STAYS: u8 = 0;
-/// It runs none, and is given back as soon as the services have answered its calls.
+/// It runs none, and is given back as soon as its calls are answered.
 pub(super) const LEAVES: u8 = 1;
 /// It runs none, and the server has the call by which it is given back.
 pub(super) const GIVEN_BACK: u8 = 2;
