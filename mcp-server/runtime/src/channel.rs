@@ -257,13 +257,47 @@ impl Channel {
         self.rings.lock().receiver.note_poll_budget(looks);
     }
 
-    /// Publishes what the vcore counted on the channel: nobody can ask it once the process has ended.
+    /// Publishes what the vcore counted on the channel: nobody can ask it once the process has ended. Any vcore may do that, so
+    /// that it does not wait: one that is given back may have been stopped while it used its rings.
     pub(crate) fn publish_counts(&self) {
-        self.rings.lock().receiver.publish_counts();
+        if let Some(rings) = self.rings.try_lock() {
+            rings.receiver.publish_counts();
+        }
     }
 
     /// Says that the vcore is awake.
     pub(crate) fn disarm(&self) {
         self.rings.lock().receiver.disarm();
+    }
+}
+
+#[cfg(test)]
+#[allow(unsafe_code, reason = "attaches a channel")]
+mod tests {
+    extern crate std;
+
+    use alloc::alloc::{Layout, alloc_zeroed};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
+    use atoll_channel::Side;
+
+    use super::*;
+
+    #[test]
+    fn counts_of_a_vcore_that_was_stopped_with_its_rings_are_not_waited_for() {
+        let layout = Layout::from_size_align(RING_WINDOW_SIZE, PAGE_SIZE).unwrap();
+        // SAFETY: the layout has a size; a zeroed, aligned window that stays for good, attached here only.
+        let endpoint = unsafe { Endpoint::attach(alloc_zeroed(layout), Side::First) };
+        let channel = Arc::new(Channel::new(endpoint, 1, 0, true));
+        let _used = channel.rings.lock();
+        let (tells, told) = mpsc::channel();
+        let other = channel.clone();
+        std::thread::spawn(move || {
+            other.publish_counts();
+            tells.send(())
+        });
+        assert!(told.recv_timeout(Duration::from_secs(10)).is_ok());
     }
 }
