@@ -137,6 +137,7 @@ impl Runtime {
         }
         if connected {
             self.ending.server_dead.store(false, Ordering::SeqCst);
+            self.bring_back(vcore);
         } else if self.procinfo().server_down != 0 {
             self.on_server_lost(vcore, Loss::Death);
         }
