@@ -13,6 +13,7 @@ use atoll_channel::{Endpoint, PeerFault, Wake};
 
 use crate::calls::Calls;
 use crate::monitor::Monitor;
+use crate::sync::Mutex;
 use crate::waiter::{Effects, Waiter};
 
 /// What was received.
@@ -32,7 +33,7 @@ pub(crate) const MOST_OWN_CALLS: usize = 2;
 /// A channel.
 pub(crate) struct Channel {
     pub(crate) calls: Monitor<Calls>,
-    rings: spin::Mutex<Endpoint>,
+    rings: Mutex<Endpoint>,
     /// The channel is lost: a copy of what the calls say, changed with their lock held.
     lost: AtomicBool,
     /// Doorbells that were rung for the peer.
@@ -60,7 +61,7 @@ impl Channel {
                 reserved,
                 reconnects,
             )),
-            rings: spin::Mutex::new(endpoint),
+            rings: Mutex::new(endpoint),
             lost: AtomicBool::new(false),
             doorbells: AtomicU64::new(0),
         };
@@ -263,6 +264,17 @@ impl Channel {
         if let Some(rings) = self.rings.try_lock() {
             rings.receiver.publish_counts();
         }
+    }
+
+    /// How it is attached; `None` where its rings are used now.
+    #[cfg(feature = "simulated")]
+    pub(crate) fn attached(&self) -> Option<crate::simulated::Attached> {
+        let rings = self.rings.try_lock()?;
+        Some(crate::simulated::Attached {
+            generation: rings.generation(),
+            lost: self.is_lost(),
+            peer_changed: rings.receiver.peer_changed(),
+        })
     }
 
     /// Says that the vcore is awake.

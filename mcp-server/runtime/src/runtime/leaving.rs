@@ -56,6 +56,12 @@ impl Runtime {
         }
     }
 
+    /// Whether a vcore does anything about what comes on a channel.
+    #[cfg(feature = "simulated")]
+    pub(crate) fn listens(&self, vcore: usize, channel: usize) -> bool {
+        channel == SERVER || self.vcores[vcore].leaving.load(Ordering::SeqCst) != GIVEN_BACK
+    }
+
     /// Asks the next life of the server for the vcores that were given back until a deadline: their alarms died with the life
     /// before.
     pub(super) fn bring_back(&self, vcore: usize) {

@@ -12,6 +12,7 @@ use zerocopy::FromZeros;
 use crate::channel::{Channel, MOST_OWN_CALLS};
 use crate::monitor::Monitor;
 use crate::printer::Printer;
+use crate::sync::Mutex;
 use crate::timers::{Alarm, Timers};
 use crate::uthread::Uthread;
 use crate::waiter::Effects;
@@ -42,15 +43,15 @@ pub(crate) struct Vcore {
     pub(super) timers: Monitor<Timers>,
     pub(super) printer: Monitor<Printer>,
     /// Used by the vcore's loop only.
-    pub(super) scratch: spin::Mutex<Scratch>,
-    pub(super) alarm: spin::Mutex<Alarm>,
+    pub(super) scratch: Mutex<Scratch>,
+    pub(super) alarm: Mutex<Alarm>,
     /// No call or timer of the vcore has an earlier deadline. Changed on the vcore only.
     pub(super) earliest_deadline: AtomicU64,
     /// Calls of the running uthread are not published until the batch that they belong to is whole.
     pub(super) holding: AtomicBool,
     /// Time-out of the calls of the running uthread, in ticks, or [`NEVER`].
     pub(super) timeout: AtomicU64,
-    pub(super) running: spin::Mutex<Option<Arc<Uthread>>>,
+    pub(super) running: Mutex<Option<Arc<Uthread>>>,
     /// [`STAYS`], [`LEAVES`] or [`GIVEN_BACK`].
     pub(super) leaving: AtomicU8,
 }
@@ -71,15 +72,15 @@ impl Vcore {
             channels: channels.collect(),
             timers: Monitor::new(Timers::default()),
             printer: Monitor::new(Printer::default()),
-            scratch: spin::Mutex::new(Scratch {
+            scratch: Mutex::new(Scratch {
                 batch: [Completion::new_zeroed(); BATCH],
                 effects: Effects::with_capacity(BATCH),
             }),
-            alarm: spin::Mutex::new(Alarm::new()),
+            alarm: Mutex::new(Alarm::new()),
             earliest_deadline: AtomicU64::new(NEVER),
             holding: AtomicBool::new(false),
             timeout: AtomicU64::new(NEVER),
-            running: spin::Mutex::new(None),
+            running: Mutex::new(None),
             leaving: AtomicU8::new(STAYS),
         }
     }
