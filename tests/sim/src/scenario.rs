@@ -69,7 +69,7 @@ const QUIET: Scenario = Scenario {
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 18] = [
+pub const SCENARIOS: [Scenario; 19] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -178,6 +178,17 @@ pub const SCENARIOS: [Scenario; 18] = [
         ..QUIET
     },
     Scenario {
+        name: "gang-loss",
+        about: "servers and services of gangs of four vcores die while vcores are granted and given back",
+        clusters: 2,
+        processes: 1,
+        vcores: 4,
+        calls: 120,
+        server_deaths: 4,
+        service_deaths: 2,
+        ..QUIET
+    },
+    Scenario {
         name: "process-loss",
         about: "processes fault at any step and some of them begin anew",
         clusters: 2,
@@ -224,7 +235,7 @@ pub const KILL: Scenario = Scenario {
     about: "a short call flow over two clusters",
     clusters: 2,
     processes: 1,
-    vcores: 1,
+    vcores: 2,
     calls: 24,
     slow: false,
     ..QUIET
