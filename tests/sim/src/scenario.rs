@@ -179,13 +179,14 @@ pub const SCENARIOS: [Scenario; 19] = [
     },
     Scenario {
         name: "gang-loss",
-        about: "servers and services of gangs of four vcores die while vcores are granted and given back",
+        about: "servers, services and processes die while the vcores of gangs of four are granted and given back",
         clusters: 2,
         processes: 1,
         vcores: 4,
         calls: 120,
         server_deaths: 4,
         service_deaths: 2,
+        process_faults: 2,
         ..QUIET
     },
     Scenario {

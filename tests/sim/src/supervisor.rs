@@ -1,7 +1,7 @@
 //! The root tasks: they notice who died, quiesce devices, announce deaths, and wake those who have to know.
 
 use atoll_abi::connection::Client;
-use atoll_abi::process::ProcessId;
+use atoll_abi::process::{ProcessId, is_failure};
 use atoll_channel::Side;
 
 use crate::event::Signal;
@@ -170,8 +170,9 @@ impl Simulation {
             }
             process.end(self, status);
             let state = &mut *self.state.borrow_mut();
-            let failed = process.faulted && !self.scenario.process_lies(index);
-            if failed && !state.calm && state.random.one_in(2) {
+            let failed = process.ended.is_some_and(is_failure);
+            let may = failed && !self.scenario.process_lies(index);
+            if may && !state.calm && state.random.one_in(2) {
                 let delay = state.random.below(5_000);
                 state.signal(delay, Signal::Begin(index, id.generation));
             } else {
