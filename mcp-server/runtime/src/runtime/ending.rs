@@ -143,6 +143,16 @@ impl Runtime {
         }
     }
 
+    /// Looks, when a vcore is entered, whether its server was gone before: nothing would tell it later.
+    pub(super) fn find_server(&self, vcore: usize) {
+        if self.channel(vcore, SERVER).is_lost() {
+            self.ending.server_dead.store(true, Ordering::SeqCst);
+            if self.procinfo().server_down != 0 {
+                self.on_server_lost(vcore, Loss::Death);
+            }
+        }
+    }
+
     /// A vcore has no server any more. Services on other kernel instances are lost with it, because only the server can wake
     /// them; they are alive, and may still write to the blocks that they have.
     fn on_server_lost(&self, vcore: usize, loss: Loss) {
