@@ -163,6 +163,7 @@ impl Simulation {
         }
         for (id, role) in self.roles.iter().enumerate() {
             match &*role.borrow() {
+                Role::Server(_) if !self.state.borrow().status[id].alive => {}
                 Role::Server(server) => self.check_server(id, server.personality()),
                 Role::Service(files) => self.check_service(files.service()),
                 _ => {}

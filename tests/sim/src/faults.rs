@@ -1,5 +1,6 @@
 //! What goes wrong in a run, and what is done about it first.
 
+use atoll_abi::process::FAULTED;
 use atoll_channel::Side;
 
 use crate::event::{Event, Signal};
@@ -125,6 +126,15 @@ pub fn act(world: &Simulation, task: Task) {
 
 /// The processes of a dead server go on; their vcores learn that it is gone.
 fn on_server_lost(world: &Simulation, cluster: usize) {
+    let down = {
+        let state = &mut *world.state.borrow_mut();
+        let may = world.scenario.servers_stay_down && cluster > 0;
+        may && state.random.one_in(2)
+    };
+    if down {
+        world.leave_server_down(cluster);
+        return;
+    }
     world.announce_server(cluster);
     let state = &mut *world.state.borrow_mut();
     state.note(cluster, "is noticed dead", [0; 2]);
@@ -178,7 +188,7 @@ fn fault(world: &Simulation, process: usize) {
         own.ended.is_some()
     };
     if !ended {
-        world.condemn(process);
+        world.end_or_condemn(process, FAULTED);
     }
 }
 

@@ -109,8 +109,11 @@ impl Process {
         }
         let pending = std::mem::take(&mut self.pending);
         world.state.borrow_mut().tally.ended_with_process += pending.len() as u64;
-        let honest =
-            (self.faulted && status == FAULTED) || (self.exiting && status == script::EXIT_STATUS);
+        let cluster = world.scenario.cluster_of(index);
+        // Its server may have died when it had taken the exit.
+        let down = world.state.borrow().servers_down[cluster];
+        let honest = ((self.faulted || down) && status == FAULTED)
+            || (self.exiting && status == script::EXIT_STATUS);
         if !honest && !world.scenario.process_lies(index) {
             world.violate(format!(
                 "honesty: process {index} was ended with {status:#x}"

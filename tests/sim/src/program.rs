@@ -158,7 +158,7 @@ impl Program {
         }
         // Those that a service has which broke the protocol stay away.
         let blocks = POOL_BLOCKS as usize;
-        let back = || match self.scenario.data_may_lie() {
+        let back = || match self.scenario.blocks_may_stay_away() {
             true => runtime.free_blocks() + runtime.blocks_in_flight() <= blocks,
             false => runtime.free_blocks() == blocks && runtime.blocks_in_flight() == 0,
         };

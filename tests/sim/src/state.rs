@@ -76,6 +76,8 @@ pub struct State {
     pub files_died: bool,
     /// Servers that died in this run.
     pub servers_died: Vec<bool>,
+    /// Servers that stay down.
+    pub servers_down: Vec<bool>,
     /// How often the file service has started again.
     pub service_life: u32,
     /// Points passed by all actors.
@@ -104,6 +106,7 @@ impl State {
             kill_test: false,
             files_died: false,
             servers_died: vec![false; scenario.clusters],
+            servers_down: vec![false; scenario.clusters],
             service_life: 0,
             steps: 0,
             depth: 0,

@@ -1,7 +1,7 @@
 //! The root tasks: they notice who died, quiesce devices, announce deaths, and wake those who have to know.
 
 use atoll_abi::connection::Client;
-use atoll_abi::process::{ProcessId, is_failure};
+use atoll_abi::process::{FAULTED, ProcessId, is_failure};
 use atoll_channel::Side;
 
 use crate::event::Signal;
@@ -98,6 +98,49 @@ impl Simulation {
         self.notify_server_of(process);
     }
 
+    /// Ends a process that cannot go on, or has its server end it, where that does not stay down.
+    pub fn end_or_condemn(&self, process: usize, status: u64) {
+        let cluster = self.scenario.cluster_of(process);
+        if self.state.borrow().servers_down[cluster] {
+            let id = self.processes[process].borrow().id();
+            self.process_ended(id, status);
+        } else {
+            self.condemn(process);
+        }
+    }
+
+    /// A dead server stays down. Those of its processes end that only it could have ended or run; the others learn it, and the
+    /// vcores run that it had noted as granted, and those that were given back.
+    pub fn leave_server_down(&self, cluster: usize) {
+        {
+            let state = &mut *self.state.borrow_mut();
+            state.servers_down[cluster] = true;
+            state.note(cluster, "stays down", [0; 2]);
+        }
+        for process in self.processes_of(cluster) {
+            self.processes[process].borrow_mut().procinfo.server_down = 1;
+        }
+        self.announce_server(cluster);
+        for process in self.processes_of(cluster) {
+            let (standing, granted, many_core) = {
+                let own = self.processes[process].borrow();
+                let procinfo = &own.procinfo;
+                (own.standing(), procinfo.granted, procinfo.many_core != 0)
+            };
+            let Some((_, condemned)) = standing else {
+                continue;
+            };
+            if condemned || granted == 0 {
+                self.end_or_condemn(process, FAULTED);
+                continue;
+            }
+            let runs = |vcore: &usize| many_core || granted & 1 << vcore != 0;
+            for vcore in (0..self.scenario.vcores).filter(runs) {
+                self.start_vcore(process, vcore);
+            }
+        }
+    }
+
     /// A process ends whose exit did not reach its server: the next life of that ends it.
     pub fn exit_without_server(&self, process: usize, status: u64) {
         let known = self.processes[process]
@@ -105,7 +148,7 @@ impl Simulation {
             .exit_status
             .replace(status);
         if known.is_none() {
-            self.condemn(process);
+            self.end_or_condemn(process, status);
         }
     }
 
@@ -171,13 +214,14 @@ impl Simulation {
             process.end(self, status);
             let state = &mut *self.state.borrow_mut();
             let failed = process.ended.is_some_and(is_failure);
-            let may = failed && !self.scenario.process_lies(index);
+            let down = state.servers_down[self.scenario.cluster_of(index)];
+            let may = failed && !down && !self.scenario.process_lies(index);
             if may && !state.calm && state.random.one_in(2) {
                 let delay = state.random.below(5_000);
                 state.signal(delay, Signal::Begin(index, id.generation));
-            } else {
-                process.procinfo.generation = 0;
             }
+            // No server adopts it.
+            process.procinfo.generation = 0;
         }
         self.stop_process(index);
         self.announce_process(index);

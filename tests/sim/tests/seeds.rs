@@ -108,6 +108,12 @@ fn servers_that_die_and_come_back() {
 }
 
 #[test]
+fn servers_that_stay_down() {
+    let total = all_seeds("server-down");
+    assert!(total.kills > 0 && total.ended(Status::PeerLost) > 0);
+}
+
+#[test]
 fn gangs_whose_vcores_come_and_go_while_servers_die() {
     // A vcore sleeps for a deadline while its server dies in one seed of a few hundred.
     let total = seeds("gang-loss", 6 * SEEDS);

@@ -46,9 +46,9 @@ impl Worker {
         }
     }
 
-    /// A block; where a service lies, all may stay away for good.
+    /// A block, where all may stay away for good only one that is free.
     fn block(&mut self) -> Option<Block> {
-        match self.program.scenario.data_may_lie() || self.random.one_in(2) {
+        match self.program.scenario.blocks_may_stay_away() || self.random.one_in(2) {
             true => Block::try_acquire(),
             false => Some(Block::acquire()),
         }

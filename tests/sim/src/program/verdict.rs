@@ -132,9 +132,11 @@ impl Program {
         let scenario = world.scenario;
         let state = world.state.borrow();
         let of_files = call.of_files;
+        let cluster = scenario.cluster_of(self.process);
         let lost = match of_files {
-            true => state.files_died,
-            false => state.servers_died[scenario.cluster_of(self.process)],
+            // Services of other kernels are lost with a server that stays down.
+            true => state.files_died || state.servers_down[cluster],
+            false => state.servers_died[cluster],
         };
         let possible = match status {
             _ if call.any => true,
