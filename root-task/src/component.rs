@@ -321,6 +321,16 @@ impl<'a> Component<'a> {
         }
     }
 
+    /// Lets those of its threads run whose bits are set, also those that run already.
+    pub fn resume(&self, threads: u64) {
+        for (number, thread) in self.threads.iter().enumerate() {
+            if threads & 1 << number != 0 {
+                // It was set up when the instance started.
+                let _ = thread.tcb.tcb_resume();
+            }
+        }
+    }
+
     /// Makes it as it was before it first ran, but for what it shares with others: its threads stop and will begin at the
     /// entry, its own memory is as its image says. `first` is the first number with which its thread is entered.
     pub fn reset(&mut self, authority: &mut Authority, first: Option<u64>) {

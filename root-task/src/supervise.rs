@@ -182,7 +182,7 @@ impl Supervisor<'_> {
             child => self.supervision.lost(child),
         };
         if let Child::Server(cluster) = child {
-            for process in self.supervision.stranded(cluster) {
+            for process in self.supervision.run_without_server(cluster) {
                 self.end(process, FAULTED);
             }
         }

@@ -86,9 +86,11 @@ impl<'a> Supervision<'a> {
         }
     }
 
-    /// Processes of a cluster whose server stays down that nothing runs any more: they wait for that server to end or to start
-    /// them, or have given all their vcores back to it.
-    pub fn stranded(&mut self, cluster: usize) -> Vec<usize> {
+    /// Where the server of a cluster stays down, lets all vcores of its processes run on, those too that were given back: nothing
+    /// else would bring one back that has a deadline. And the server may have died when it had noted one as granted and not
+    /// started it, or had stopped it and not noted that. Gives the processes that cannot run on: they wait for that server to
+    /// end or to start them, or have given all their vcores back to it.
+    pub fn run_without_server(&mut self, cluster: usize) -> Vec<usize> {
         if !self.lifecycle.server_is_down(cluster) {
             return Vec::new();
         }
@@ -96,11 +98,29 @@ impl<'a> Supervision<'a> {
         for process in &self.children.processes {
             let index = process.index;
             let waits = self.to_be_ended.iter().any(|(known, _)| *known == index);
-            let vcores = self.authority.with_copy(process.information, |mapped| {
-                mapped.read_u32(GRANTED) | mapped.read_u32(GRANTED + 4)
+            let page = process.information;
+            let (generation, vcores) = self.authority.with_copy(page, |mapped| {
+                let [low, high] = [GRANTED, GRANTED + 4].map(|field| mapped.read_u32(field));
+                let granted = u64::from(low) | u64::from(high) << 32;
+                let many_core = granted != 0 && mapped.read_u32(MANY_CORE) != 0;
+                let vcores = if many_core { u64::MAX } else { granted };
+                (mapped.read_u32(GENERATION), vcores)
             });
-            if self.plan.processes[index].cluster as usize == cluster && (waits || vcores == 0) {
+            let own = self.plan.processes[index].cluster as usize == cluster;
+            // One of generation 0 has ended.
+            if !own || generation == 0 {
+                continue;
+            }
+            if waits || vcores == 0 {
                 stranded.push(index);
+                continue;
+            }
+            process.component.resume(vcores);
+            for (vcore, notification) in process.notifications.iter().enumerate() {
+                if vcores & 1 << vcore != 0 {
+                    // The server's `start_vcore` says why it is woken once more.
+                    notification.signal();
+                }
             }
         }
         stranded

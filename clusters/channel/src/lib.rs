@@ -22,6 +22,8 @@ mod memory;
 mod payload;
 mod receiver;
 mod sender;
+#[cfg(all(feature = "simulated", not(loom)))]
+pub mod simulated;
 mod sync;
 mod telemetry;
 #[cfg(not(loom))]

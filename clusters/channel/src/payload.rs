@@ -13,7 +13,8 @@
 //!
 //! [`store`] and [`load`] are the only code of a ring that differs between builds:
 //!
-//! - The plain form, [`words`], is a loop of relaxed atomic accesses. Loom runs it, and processors other than x86-64 do.
+//! - The plain form, [`words`], is a loop of relaxed atomic accesses. Loom runs it, the simulator does, and processors other
+//!   than x86-64 do.
 //! - On x86-64 the same accesses are written in assembly, [`pairs`], two words at a time. The compiler never merges atomic
 //!   accesses, so the plain form takes 28 instructions for a message there and back where this one takes 16, of which
 //!   `cargo xtask bench channel` counts what is beyond a plain copy. To the compiler, an `asm!` block is any code that
@@ -31,9 +32,19 @@ use atoll_abi::message::Message;
 
 use crate::sync::{AtomicU64, WORDS};
 
-#[cfg(all(not(loom), not(miri), target_arch = "x86_64"))]
+#[cfg(all(
+    not(loom),
+    not(miri),
+    not(feature = "simulated"),
+    target_arch = "x86_64"
+))]
 use pairs as form;
-#[cfg(not(all(not(loom), not(miri), target_arch = "x86_64")))]
+#[cfg(not(all(
+    not(loom),
+    not(miri),
+    not(feature = "simulated"),
+    target_arch = "x86_64"
+)))]
 use words as form;
 
 /// The words of a slot that follow its stamp.
@@ -67,12 +78,12 @@ impl Payload {
 
 /// Word by word.
 mod words {
-    #[cfg(any(test, loom, miri, not(target_arch = "x86_64")))]
+    #[cfg(any(test, loom, miri, feature = "simulated", not(target_arch = "x86_64")))]
     use atoll_abi::message::Message;
 
     use crate::sync::{AtomicU64, Ordering, WORDS};
 
-    #[cfg(any(test, loom, miri, not(target_arch = "x86_64")))]
+    #[cfg(any(test, loom, miri, feature = "simulated", not(target_arch = "x86_64")))]
     #[inline(always)]
     pub(super) fn store(payload: &[AtomicU64; WORDS], message: &Message) {
         for (word, value) in payload.iter().zip(message) {
@@ -91,7 +102,12 @@ mod words {
 }
 
 /// The first word alone, because it shares its sixteen bytes with the stamp; then two words at a time.
-#[cfg(all(not(loom), not(miri), target_arch = "x86_64"))]
+#[cfg(all(
+    not(loom),
+    not(miri),
+    not(feature = "simulated"),
+    target_arch = "x86_64"
+))]
 mod pairs {
     use core::arch::asm;
     use core::arch::x86_64::__m128i;
@@ -159,10 +175,9 @@ mod pairs {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use core::array::from_fn;
-    use core::sync::atomic::Ordering;
-
     use super::*;
+    use crate::sync::Ordering;
+    use core::array::from_fn;
 
     /// A payload where a slot has it, between two words that are not its own.
     #[repr(C, align(64))]

@@ -1,8 +1,12 @@
-//! Where atomics come from: the processor, or loom's model of it.
+//! Where atomics come from: the processor, alone or with a hook before each access, or loom's model of it.
 
 #[cfg(not(loom))]
 mod world {
-    pub(crate) use core::sync::atomic::{AtomicU64, Ordering, fence};
+    #[cfg(feature = "simulated")]
+    pub(crate) use crate::simulated::AtomicU64;
+    #[cfg(not(feature = "simulated"))]
+    pub(crate) use core::sync::atomic::AtomicU64;
+    pub(crate) use core::sync::atomic::{Ordering, fence};
 
     /// Slots of a ring.
     pub(crate) const SLOTS: usize = atoll_abi::layout::RING_SLOTS;

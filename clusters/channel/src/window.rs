@@ -4,6 +4,7 @@ use core::mem::offset_of;
 
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 
+use crate::generation::Generation;
 use crate::memory::{Header, ReceivedCounts, SentCounts};
 
 /// Bytes of one ring of a window.
@@ -22,3 +23,8 @@ pub const DOORBELLS: usize = offset_of!(Header, sent) + offset_of!(SentCounts, d
 pub const RECEIVED: usize = offset_of!(Header, received) + offset_of!(ReceivedCounts, messages);
 /// In a ring: the first slot, which begins with its stamp.
 pub const SLOTS: usize = PAGE_SIZE;
+
+/// The stamp of a count of messages in a channel whose sides have these incarnation numbers.
+pub fn stamp(incarnations: [u64; 2], count: u64) -> u64 {
+    Generation::of(incarnations[0], incarnations[1]).stamp(count)
+}

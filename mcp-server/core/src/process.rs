@@ -86,7 +86,9 @@ impl Process {
         }
     }
 
-    /// Takes it over as it runs. Where it has no vcore it may have waited for an alarm that is lost, so it gets vcore 0 back.
+    /// Takes it over as it runs. Where it has no vcore, it may have waited for an alarm that is lost, or an exit of it may not
+    /// have come to its end. Its vcores were then stopped wherever they were, with locks that another one wants, so that it gets
+    /// all back.
     pub(crate) fn adopt(
         &mut self,
         generation: u32,
@@ -107,6 +109,7 @@ impl Process {
         if self.vcores.count() == 0 {
             self.transition(State::Waiting);
             self.grant(Some(0), actions);
+            while many_core && self.grant(None, actions) {}
         }
     }
 
@@ -159,8 +162,9 @@ impl Process {
         if self.vcores.count() == 0 {
             self.transition(State::Waiting);
         }
-        actions.publish_granted(self.id, self.vcores.granted());
+        // In this order: a server that dies in between leaves a vcore that its next life starts again.
         actions.stop_vcore(self.id, vcore);
+        actions.publish_granted(self.id, self.vcores.granted());
     }
 
     /// Whether a vcore that gave itself back may be granted again without being asked for: a single-core process has its

@@ -70,11 +70,11 @@ fn the_last_yielded_vcore_comes_back_first() {
     assert_eq!(
         done,
         [
-            Done::Granted(0, 0b1101),
             Done::Stop(0, 1),
+            Done::Granted(0, 0b1101),
             Done::Completed(0, 1, 1),
-            Done::Granted(0, 0b0101),
             Done::Stop(0, 3),
+            Done::Granted(0, 0b0101),
             Done::Completed(0, 3, 1),
             Done::Granted(0, 0b1101),
             Done::Start(0, 3),
@@ -262,13 +262,36 @@ fn a_process_that_starts_again_is_another_one() {
     );
 }
 
-#[test]
-fn a_process_that_runs_is_adopted_as_it_is() {
-    let mut cluster = Cluster {
+/// A cluster whose server has started no process.
+fn cluster() -> Cluster {
+    Cluster {
         personality: Personality::new(&plan(), 0),
         record: Record::default(),
         now: 0,
-    };
+    }
+}
+
+#[test]
+fn a_process_whose_exit_has_not_come_to_its_end_gets_all_its_vcores_back() {
+    let mut cluster = cluster();
+    cluster.event(Event::Adopt {
+        process: ProcessId {
+            index: 0,
+            generation: 5,
+        },
+        granted: 0,
+        many_core: true,
+    });
+    let started = (0..4).flat_map(|vcore| {
+        let granted = (2 << vcore) - 1;
+        [Done::Granted(0, granted), Done::Start(0, vcore)]
+    });
+    assert_eq!(cluster.done(), started.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_process_that_runs_is_adopted_as_it_is() {
+    let mut cluster = cluster();
     let process = |index| ProcessId {
         index,
         generation: 5,

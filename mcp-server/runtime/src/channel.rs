@@ -14,6 +14,7 @@ use atoll_channel::{Endpoint, PeerFault, Wake};
 
 use crate::calls::Calls;
 use crate::monitor::Monitor;
+use crate::sync::Mutex;
 use crate::waiter::{Effects, Waiter};
 
 /// What was received.
@@ -33,7 +34,7 @@ pub(crate) const MOST_OWN_CALLS: usize = 2;
 /// A channel.
 pub(crate) struct Channel {
     pub(crate) calls: Monitor<Calls>,
-    rings: spin::Mutex<Endpoint>,
+    rings: Mutex<Endpoint>,
     /// The channel is lost: a copy of what the calls say, changed with their lock held.
     lost: AtomicBool,
     /// Doorbells that were rung for the peer.
@@ -61,7 +62,7 @@ impl Channel {
                 reserved,
                 reconnects,
             )),
-            rings: spin::Mutex::new(endpoint),
+            rings: Mutex::new(endpoint),
             lost: AtomicBool::new(false),
             doorbells: AtomicU64::new(0),
         };
@@ -291,13 +292,58 @@ impl Channel {
         self.rings.lock().receiver.note_poll_budget(looks);
     }
 
-    /// Publishes what the vcore counted on the channel: nobody can ask it once the process has ended.
+    /// Publishes what the vcore counted on the channel: nobody can ask it once the process has ended. Any vcore may do that, so
+    /// that it does not wait: one that is given back may have been stopped while it used its rings.
     pub(crate) fn publish_counts(&self) {
-        self.rings.lock().receiver.publish_counts();
+        if let Some(rings) = self.rings.try_lock() {
+            rings.receiver.publish_counts();
+        }
+    }
+
+    /// How it is attached; `None` where its rings are used now.
+    #[cfg(feature = "simulated")]
+    pub(crate) fn attached(&self) -> Option<crate::simulated::Attached> {
+        let rings = self.rings.try_lock()?;
+        Some(crate::simulated::Attached {
+            generation: rings.generation(),
+            lost: self.is_lost(),
+            peer_changed: rings.receiver.peer_changed(),
+        })
     }
 
     /// Says that the vcore is awake.
     pub(crate) fn disarm(&self) {
         self.rings.lock().receiver.disarm();
+    }
+}
+
+#[cfg(test)]
+#[allow(unsafe_code, reason = "attaches a channel")]
+mod tests {
+    extern crate std;
+
+    use alloc::alloc::{Layout, alloc_zeroed};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
+    use atoll_channel::Side;
+
+    use super::*;
+
+    #[test]
+    fn counts_of_a_vcore_that_was_stopped_with_its_rings_are_not_waited_for() {
+        let layout = Layout::from_size_align(RING_WINDOW_SIZE, PAGE_SIZE).unwrap();
+        // SAFETY: the layout has a size; a zeroed, aligned window that stays for good, attached here only.
+        let endpoint = unsafe { Endpoint::attach(alloc_zeroed(layout), Side::First) };
+        let channel = Arc::new(Channel::new(endpoint, 1, 0, true));
+        let _used = channel.rings.lock();
+        let (tells, told) = mpsc::channel();
+        let other = channel.clone();
+        std::thread::spawn(move || {
+            other.publish_counts();
+            tells.send(())
+        });
+        assert!(told.recv_timeout(Duration::from_secs(10)).is_ok());
     }
 }

@@ -36,6 +36,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use crate::stack::{SpawnError, Stack};
 use crate::tls;
 
+#[cfg(feature = "simulated")]
+pub(crate) mod coroutine;
 #[cfg(test)]
 mod tests;
 
@@ -100,10 +102,10 @@ unsafe impl Send for SavedContext {}
 impl SavedContext {
     const NONE: SavedContext = SavedContext(null_mut());
 
-    /// Writes what `atoll_switch` pops for a fiber that has not run yet.
-    fn first(stack: &Stack) -> SavedContext {
+    /// Writes what `atoll_switch` pops for what has not run yet and begins at `start`.
+    fn first(stack: &Stack, start: unsafe extern "sysv64" fn()) -> SavedContext {
         // From low to high: floating-point control, r15, r14, r13, r12, rbx, rbp, return address, and two words so that
-        // the stack pointer is aligned to 16 bytes when `atoll_fiber_start` is reached.
+        // the stack pointer is aligned to 16 bytes when `start` is reached.
         let frame: [u64; 10] = [
             FLOATING_POINT_CONTROL,
             0,
@@ -112,7 +114,7 @@ impl SavedContext {
             0,
             0,
             0,
-            atoll_fiber_start as *const () as u64,
+            start as *const () as u64,
             0,
             0,
         ];
@@ -164,7 +166,7 @@ impl Fiber {
     }
 
     fn on(stack: Stack, entry: Entry) -> Fiber {
-        let own = SavedContext::first(&stack);
+        let own = SavedContext::first(&stack, atoll_fiber_start);
         Fiber {
             running: AtomicBool::new(false),
             finished: AtomicBool::new(false),

@@ -81,7 +81,10 @@ mod raw;
 mod reply;
 mod runtime;
 pub mod scheduler;
+#[cfg(feature = "simulated")]
+pub mod simulated;
 mod stack;
+mod sync;
 mod syscalls;
 mod target;
 mod timers;

@@ -4,13 +4,14 @@
 use alloc::collections::VecDeque;
 use core::task::Waker;
 
+use crate::sync::Mutex;
 use crate::uthread;
 
 /// A value behind a lock, and the uthreads that wait for it to become as they want it.
 ///
 /// Closures run with the lock held: they must neither wait nor touch the same monitor.
 pub struct Monitor<T> {
-    inner: spin::Mutex<Inner<T>>,
+    inner: Mutex<Inner<T>>,
 }
 
 struct Inner<T> {
@@ -24,7 +25,7 @@ impl<T> Monitor<T> {
     /// A monitor of a value.
     pub const fn new(value: T) -> Monitor<T> {
         Monitor {
-            inner: spin::Mutex::new(Inner {
+            inner: Mutex::new(Inner {
                 value,
                 tickets: 0,
                 waiters: VecDeque::new(),

@@ -127,7 +127,7 @@ impl Runtime {
         running.unwrap_or_else(|| panic!("only a uthread can wait"))
     }
 
-    fn channel(&self, vcore: usize, channel: usize) -> &Channel {
+    pub(crate) fn channel(&self, vcore: usize, channel: usize) -> &Channel {
         &self.vcores[vcore].channels[channel]
     }
 

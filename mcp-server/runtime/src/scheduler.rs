@@ -4,6 +4,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
+use crate::sync::Mutex;
 use crate::uthread::Uthread;
 
 /// A second-level scheduler. It holds the ready uthreads; the runtime wakes vcores.
@@ -21,14 +22,14 @@ pub trait Scheduler: Send + Sync {
 /// First come, first served, over all vcores.
 #[derive(Default)]
 pub struct Fifo {
-    queue: spin::Mutex<VecDeque<Arc<Uthread>>>,
+    queue: Mutex<VecDeque<Arc<Uthread>>>,
 }
 
 impl Fifo {
     /// A scheduler without uthreads.
     pub const fn new() -> Fifo {
         Fifo {
-            queue: spin::Mutex::new(VecDeque::new()),
+            queue: Mutex::new(VecDeque::new()),
         }
     }
 }

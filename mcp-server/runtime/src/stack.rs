@@ -16,13 +16,19 @@ use atoll_abi::layout::UTHREAD_STACK_SIZE;
 
 #[cfg(not(feature = "guest"))]
 mod host;
+#[cfg(feature = "simulated")]
+mod reused;
 #[cfg(any(feature = "guest", test))]
 pub(crate) mod slots;
 
 #[cfg(feature = "guest")]
 pub(crate) use crate::guest::stacks::Stack;
-#[cfg(not(feature = "guest"))]
+#[cfg(not(any(feature = "guest", feature = "simulated")))]
 pub(crate) use host::Stack;
+#[cfg(feature = "simulated")]
+pub(crate) use reused::Stack;
+#[cfg(feature = "simulated")]
+pub use reused::reclaim_stacks;
 
 #[cfg(not(any(feature = "guest", feature = "host")))]
 compile_error!("uthreads need stacks: turn on the feature `guest` on seL4, or `host` on a host");

@@ -112,7 +112,7 @@ fn granted_vcores(answer: &Answer, _: Connection) -> Result<usize, Status> {
 
 /// Gives the calling vcore back; the calling uthread goes on on another one. Vcore 0 stays.
 ///
-/// The vcore runs no more uthreads from now on. It is given back when the services have answered the calls that it made. It
+/// The vcore runs no more uthreads from now on. It is given back when the calls that it made are answered. It
 /// comes back when the process asks for vcores, or when a deadline of a call or sleep that was made on it is near.
 ///
 /// # Errors
@@ -129,6 +129,7 @@ pub fn yield_vcore() -> Result<(), Status> {
 /// Where the caller is not a uthread.
 pub fn exit(status: u64) -> ! {
     Runtime::publish_counts();
+    Runtime::begin_exit(status);
     let syscall = request::Exit { status }.encode();
     let ended = Submission::with_timeout(Target::SERVER, syscall, NEVER);
     let ended = Reply::new(ended, |_, _| Ok(())).wait();

@@ -81,6 +81,25 @@ pub(crate) fn is_fresh() -> bool {
     vcore_word() == NO_VCORE && runtime_word() == 0 && fiber_word() == 0
 }
 
+/// The storage of a thread.
+#[cfg(feature = "simulated")]
+pub(crate) struct Storage([u64; 3]);
+
+#[cfg(feature = "simulated")]
+impl Storage {
+    /// That of a thread that has run nothing.
+    pub(crate) const FRESH: Storage = Storage([NO_VCORE, 0, 0]);
+
+    /// Has the thread go on with this storage, which becomes the one that it had.
+    pub(crate) fn swap(&mut self) {
+        let had = [vcore_word(), runtime_word(), fiber_word()];
+        let [vcore, runtime, fiber] = core::mem::replace(&mut self.0, had);
+        set_vcore_word(vcore);
+        set_runtime_word(runtime);
+        set_fiber_word(fiber);
+    }
+}
+
 /// Makes this thread a vcore.
 pub(crate) fn enter(runtime: &'static Runtime, vcore: usize) {
     set_runtime_word(ptr::from_ref(runtime).expose_provenance() as u64);

@@ -15,6 +15,7 @@ use crate::context::{self, Fiber};
 use crate::monitor::Monitor;
 use crate::runtime::Runtime;
 use crate::stack::{DEFAULT_STACK_SIZE, SpawnError};
+use crate::sync::Mutex;
 
 /// In a queue of ready uthreads.
 const READY: u8 = 0;
@@ -98,7 +99,7 @@ impl Wake for Uthread {
 pub struct JoinHandle<T> {
     ended: Arc<Monitor<bool>>,
     /// Apart from `ended`, which the vcore's loop holds: a result that is not wanted is dropped on a uthread.
-    result: Arc<spin::Mutex<Option<T>>>,
+    result: Arc<Mutex<Option<T>>>,
 }
 
 impl<T> JoinHandle<T> {
@@ -177,7 +178,7 @@ impl Runtime {
         stack: usize,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>, SpawnError> {
-        let result = Arc::new(spin::Mutex::new(None));
+        let result = Arc::new(Mutex::new(None));
         let told = result.clone();
         let entry = Box::new(move || {
             let value = work();

@@ -1,4 +1,4 @@
-//! The seam between the runtime and what runs it: seL4, or threads of a host.
+//! The seam between the runtime and what runs it: seL4, threads of a host, or a simulator.
 #![deny(unsafe_code)]
 
 use alloc::vec::Vec;

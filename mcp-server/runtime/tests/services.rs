@@ -257,6 +257,27 @@ fn a_vcore_with_a_call_at_a_service_is_not_given_back() {
 }
 
 #[test]
+fn a_vcore_leaves_when_its_server_has_answered() {
+    let setup = Setup::new(2, 1, vec![1; 10], Manners::Honest);
+    let report = run_with(setup, |_| {
+        many_core(2);
+        for _ in 0..100 {
+            go_to_vcore_1();
+            let connected = connect(SERVICES[0]);
+            yield_vcore().unwrap();
+            connected.wait().unwrap();
+            while vcores_granted() != 1 {
+                yield_now();
+            }
+            assert_eq!(request_vcores(2).wait(), Ok(2));
+        }
+    });
+    report.ended_well(1);
+    // The server has asserted that it had no other call.
+    assert_eq!(report.given_back, 100);
+}
+
+#[test]
 fn a_vcore_that_was_given_back_returns_for_its_deadlines() {
     let mut setup = Setup::new(2, 1, vec![1; 10], Manners::Honest);
     setup.manual_clock = true;

@@ -175,8 +175,8 @@ impl<L: Link, K: Kernel> Host<L, K> {
         self.tell(0, Event::Start { process });
     }
 
-    /// Takes over a process that an earlier life of the server has started.
-    pub fn adopt(&mut self, process: ProcessId, granted: u64, many_core: bool) {
+    /// Takes over a process that an earlier life of the server has started; one that is `condemned` ends.
+    pub fn adopt(&mut self, process: ProcessId, granted: u64, many_core: bool, condemned: bool) {
         self.connect(process);
         let event = Event::Adopt {
             process,
@@ -184,11 +184,15 @@ impl<L: Link, K: Kernel> Host<L, K> {
             many_core,
         };
         self.tell(0, event);
+        if self.follow(process, condemned) {
+            return;
+        }
         for vcore in (0..self.links(usize::from(process.index)).count())
             .filter(|vcore| granted & 1 << vcore != 0)
         {
-            // It learns that the server is back.
-            self.world.kernel.wake_vcore(process, vcore);
+            // It learns that the server is back. The life before may have stopped it without noting that, or may have noted that
+            // it is granted and not have started it.
+            self.world.kernel.start_vcore(process, vcore);
         }
     }
 

@@ -90,6 +90,8 @@ pub struct Life {
     pub granted: u64,
     /// It is a many-core process.
     pub many_core: bool,
+    /// It is to be ended.
+    pub condemned: bool,
 }
 
 /// What the personality has done, on seL4.
@@ -123,6 +125,7 @@ impl SeL4 {
             },
             granted: information.granted,
             many_core: information.many_core != 0,
+            condemned: information.condemned == information.generation,
         })
     }
 

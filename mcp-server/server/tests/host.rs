@@ -28,6 +28,7 @@ struct Events {
     now: u64,
     lines: Vec<String>,
     woken: Vec<usize>,
+    started: Vec<usize>,
     ended: Vec<(u16, u64)>,
 }
 
@@ -36,7 +37,9 @@ impl Kernel for Events {
         self.now
     }
 
-    fn start_vcore(&mut self, _: ProcessId, _: usize) {}
+    fn start_vcore(&mut self, _: ProcessId, vcore: usize) {
+        self.started.push(vcore);
+    }
 
     fn stop_vcore(&mut self, _: ProcessId, _: usize) {}
 
@@ -246,7 +249,7 @@ fn a_process_that_says_of_a_ring_that_it_is_dead_keeps_no_server_awake() {
 }
 
 #[test]
-fn vcores_that_run_are_woken_when_the_server_is_back() {
+fn vcores_that_are_granted_are_started_when_the_server_is_back() {
     let (mut host, _) = server();
     let process = ProcessId {
         index: 0,
@@ -254,9 +257,28 @@ fn vcores_that_run_are_woken_when_the_server_is_back() {
     };
     host.faulted(0);
     while host.turn() {}
-    host.adopt(process, 0b10, true);
-    assert_eq!(host.kernel().woken, [1]);
+    host.kernel().started.clear();
+    host.adopt(process, 0b10, true, false);
+    // The life before may have died when it had noted the vcore, and had not started it; or when it had stopped it, and had not
+    // noted that. One that runs learns that the server is back.
+    assert_eq!(host.kernel().started, [1]);
     assert_eq!(host.personality().process(0), Some(process));
+}
+
+#[test]
+fn a_process_that_was_to_be_ended_when_the_server_died_ends_and_is_not_started() {
+    let (mut host, _) = server();
+    host.faulted(0);
+    while host.turn() {}
+    host.kernel().started.clear();
+    let process = ProcessId {
+        index: 0,
+        generation: 2,
+    };
+    host.adopt(process, 0b10, true, true);
+    while host.turn() {}
+    assert!(host.kernel().started.is_empty());
+    assert_eq!(host.kernel().ended.last(), Some(&(0, FAULTED)));
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Simulation {
         } else if scenario.process_lies(process) {
             Role::Liar(Liar::vcore(self, process, vcore))
         } else {
-            Role::Vcore(Box::new(Vcore::new(self, process, vcore, again)))
+            Role::Vcore(Box::new(Vcore::new(self, process, vcore)))
         }
     }
 
@@ -159,6 +159,38 @@ impl Simulation {
     /// The window between a vcore and its server.
     pub fn server_window(&self, process: usize, vcore: usize) -> usize {
         self.connections.len() + process * self.scenario.vcores + vcore
+    }
+
+    /// The windows of a vcore: to its server, then to the file service.
+    pub fn windows_of(&self, process: usize, vcore: usize) -> [usize; 2] {
+        [
+            self.server_window(process, vcore),
+            self.connection_of(process, vcore),
+        ]
+    }
+
+    /// Process and number of the vcore that has the first side of a window; `None` where the service has.
+    pub fn client_of(&self, window: usize) -> Option<(usize, usize)> {
+        let index = match window.checked_sub(self.connections.len()) {
+            Some(index) => index,
+            None => window.checked_sub(1)?,
+        };
+        let vcores = self.scenario.vcores;
+        Some((index / vcores, index % vcores))
+    }
+
+    /// Who answers on a window of a vcore.
+    pub fn provider_of(&self, window: usize) -> Id {
+        match (window < self.connections.len(), self.client_of(window)) {
+            (false, Some((process, _))) => self.server(self.scenario.cluster_of(process)),
+            _ => self.service(),
+        }
+    }
+
+    /// Whether the first side of a window is a vcore of an honest process.
+    pub fn is_honest_client(&self, window: usize) -> bool {
+        let client = self.client_of(window);
+        client.is_some_and(|(process, _)| !self.scenario.process_lies(process))
     }
 
     fn port(

@@ -1,13 +1,10 @@
 //! What must hold at any time, and what must hold when every actor sleeps and nothing is on its way.
 
-use atoll_call::NEVER;
+use atoll_core::state;
 use atoll_files::CALLS;
 
 use crate::simulation::{Role, Simulation};
-use crate::state::Id;
-
-/// Nanoseconds after its deadline in which a call of a vcore that sleeps must have ended.
-const OVERSLEPT: u64 = 200_000;
+use crate::state::{Id, State};
 
 impl Simulation {
     /// No actor sleeps with work queued, unless a doorbell is on its way.
@@ -25,14 +22,35 @@ impl Simulation {
                 Role::Vcore(vcore) => self.not_under_way(id, vcore.backlog(self)),
                 Role::Liar(_) | Role::Absent => None,
             };
+            if id < self.scenario.clusters {
+                self.check_grants(id);
+            }
             if let Some(what) = found {
                 let name = self.name(id);
                 self.violate(format!(
                     "lost wake-up: {name} sleeps with {what}, and no doorbell is on its way"
                 ));
             }
-            if id > self.driver() {
-                self.check_deadlines(id);
+        }
+    }
+
+    /// Those vcores run that a server has noted to be granted.
+    fn check_grants(&self, cluster: usize) {
+        for process in self.processes_of(cluster) {
+            let own = self.processes[process].borrow();
+            if own.standing().is_none_or(|(_, condemned)| condemned) {
+                continue;
+            }
+            let state = self.state.borrow();
+            let runs = |vcore: &usize| state.status[self.vcore(process, *vcore)].granted;
+            let vcores = (0..self.scenario.vcores).filter(runs);
+            let run = vcores.fold(0, |all, vcore| all | 1 << vcore);
+            drop(state);
+            let granted = own.procinfo.granted;
+            if run != granted {
+                self.violate(format!(
+                    "grants: process {process} has vcores {granted:#b}, and {run:#b} run"
+                ));
             }
         }
     }
@@ -51,8 +69,8 @@ impl Simulation {
                     false => self.vcore_of(other).0,
                 };
                 let state = self.state.borrow();
-                if !state.status[here].alive
-                    || !state.status[there].alive
+                if !self.passes_on(&state, here)
+                    || !self.passes_on(&state, there)
                     || self.wake_requests[component].is_set(window)
                     || self.wake_pages[channel][end].is_set(window)
                 {
@@ -63,47 +81,52 @@ impl Simulation {
         Some(format!("{what} in window {window}"))
     }
 
+    /// Whether the server of a cluster passes wake-ups on: it lives, and has looked at what a life before it left.
+    fn passes_on(&self, state: &State, cluster: usize) -> bool {
+        let begun = match &*self.roles[cluster].borrow() {
+            Role::Server(server) => server.has_begun(),
+            _ => true,
+        };
+        begun && state.status[cluster].alive
+    }
+
+    /// Whether an actor may be about to ring: it runs, or another vcore of its process does, or its process was stopped in the
+    /// middle of something, and its end is going to be announced.
+    pub fn may_ring(&self, state: &State, id: Id) -> bool {
+        if id <= self.driver() {
+            return state.status[id].runnable();
+        }
+        let (process, _) = self.vcore_of(id);
+        let own = self.processes[process].borrow();
+        if own.exiting || own.procinfo.condemned == own.life {
+            return own.ended.is_none();
+        }
+        let mut vcores = 0..self.scenario.vcores;
+        vcores.any(|vcore| state.status[self.vcore(process, vcore)].runnable())
+    }
+
     /// Whether a server was asked to pass a wake-up on. What a component or a server asked that died does not count: it may
     /// have died before it could ring, and its supervisor does.
     pub fn has_wake_up_to_pass_on(&self, cluster: usize) -> bool {
         let state = self.state.borrow();
-        let lives = |id: Id| state.status[id].alive;
-        let service = cluster == 0 && state.service_life == 0 && lives(self.service());
+        // One that runs may be about to ring.
+        let rests = |id: Id| state.status[id].alive && !state.status[id].runnable();
+        let service = cluster == 0 && state.service_life == 0 && rests(self.service());
         let requests = &self.wake_requests;
         let of_processes = self.processes_of(cluster).any(|process| {
             let mut vcores = 0..self.scenario.vcores;
             let first_life = self.life_of(process) == 1;
-            let whole = first_life && vcores.all(|vcore| lives(self.vcore(process, vcore)));
+            let whole = first_life && vcores.all(|vcore| rests(self.vcore(process, vcore)));
             whole && requests[process].any()
         });
         let channels = self.plan.channels().iter().zip(&self.wake_pages);
         let mut incoming = channels.filter_map(|(channel, words)| {
             let own = channel.end_of(cluster as u32)?;
             let neighbour = channel.clusters[1 - own] as usize;
-            (lives(neighbour) && words[1 - own].any()).then_some(())
+            (rests(neighbour) && words[1 - own].any()).then_some(())
         });
         let of_service = service && requests[self.scenario.all_processes()].any();
         of_processes || of_service || incoming.next().is_some()
-    }
-
-    /// A vcore that sleeps is woken by its alarm when the deadline of a call has passed.
-    fn check_deadlines(&self, id: Id) {
-        let (process, vcore) = self.vcore_of(id);
-        let own = self.processes[process].borrow();
-        let calls = &own.vcores[vcore];
-        let deadline = calls
-            .server
-            .next_deadline()
-            .min(calls.files.next_deadline());
-        let server = self.scenario.cluster_of(process);
-        let state = self.state.borrow();
-        let late = deadline != NEVER && state.now > deadline + OVERSLEPT;
-        let exempt = calls.yielding || own.exiting || !state.status[server].alive;
-        drop(state);
-        if late && !exempt {
-            let name = self.name(id);
-            self.violate(format!("deadlines: {name} oversleeps that of a call"));
-        }
     }
 
     /// No client has more calls parked at the service than its share.
@@ -116,12 +139,11 @@ impl Simulation {
         };
         if let Role::Service(files) = &*role {
             let share = CALLS / self.scenario.all_processes();
-            let honest = self.processes.iter().map(|process| {
-                let process = process.borrow();
-                let vcores = process.vcores.iter();
-                vcores.map(|calls| calls.files.in_flight()).sum::<usize>()
-            });
+            let state = self.state.borrow();
+            let windows = self.connections.iter().map(|it| it.number);
+            let honest = windows.map(|window| state.flights.count(window));
             let most = share + honest.sum::<usize>();
+            drop(state);
             let parked = files.service().parked();
             if parked > most {
                 self.violate(format!(
@@ -141,6 +163,7 @@ impl Simulation {
         }
         for (id, role) in self.roles.iter().enumerate() {
             match &*role.borrow() {
+                Role::Server(_) if !self.state.borrow().status[id].alive => {}
                 Role::Server(server) => self.check_server(id, server.personality()),
                 Role::Service(files) => self.check_service(files.service()),
                 _ => {}
@@ -152,8 +175,19 @@ impl Simulation {
 
     fn check_server(&self, id: Id, personality: &atoll_core::Personality) {
         let name = self.name(id);
-        if !personality.finished() {
-            self.violate(format!("progress: {name} has processes that are not dead"));
+        let lives = |process: &usize| {
+            let process = personality.process(*process);
+            let state = process.and_then(|process| personality.state(process));
+            // A server that came after its end does not know it.
+            !matches!(
+                state,
+                None | Some(state::State::Created | state::State::Dead)
+            )
+        };
+        if let Some(process) = self.processes_of(id).find(lives) {
+            self.violate(format!(
+                "progress: process {process} is not dead for {name}"
+            ));
         }
         let faults = personality.counters().process_faults;
         if faults > 0 && self.nothing_to_blame() {

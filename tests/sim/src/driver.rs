@@ -12,11 +12,6 @@ use crate::machine::DEVICE_SECTORS;
 use crate::port::Port;
 use crate::simulation::Simulation;
 
-/// What a sector of the device holds.
-pub fn content(sector: u64) -> u64 {
-    sector.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5ec7_0123
-}
-
 struct Job {
     syscall: Syscall,
     read: request::ReadSectors,
@@ -153,8 +148,7 @@ impl Driver {
                 self.answer(&syscall, status, written);
                 return true;
             }
-            let value = content(job.read.sector + job.written);
-            world.write_sector(job.read.pool, job.syscall.block, job.written, value);
+            world.write_sector(&job.read, job.syscall.block, job.written);
             job.written += 1;
             if !world.point(world.driver()) {
                 return false;

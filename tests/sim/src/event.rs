@@ -23,8 +23,6 @@ pub enum Signal {
     AnnounceService,
     /// The driver's death is announced to the file service.
     AnnounceDriver,
-    /// A process, in one of its lives, is announced dead to the file service.
-    AnnounceProcess(usize, u32),
     /// A component that died starts again, and attaches its rings.
     Restart(Id),
     /// A process that ended begins a new life, where the one that ended was this.

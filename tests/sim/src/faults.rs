@@ -1,5 +1,6 @@
 //! What goes wrong in a run, and what is done about it first.
 
+use atoll_abi::process::FAULTED;
 use atoll_channel::Side;
 
 use crate::event::{Event, Signal};
@@ -42,9 +43,6 @@ pub enum Task {
 /// Starts every actor, and plans the faults of a run.
 pub fn prepare(world: &Simulation) {
     let scenario = world.scenario;
-    for process in 0..scenario.all_processes() {
-        world.start_process(process);
-    }
     let state = &mut *world.state.borrow_mut();
     // A flood has to rise.
     let length = FAULT_PHASE * if scenario.flooding_process { 4 } else { 1 };
@@ -84,6 +82,9 @@ pub fn kill(world: &Simulation, state: &mut State, id: Id) {
     state.tally.kills += 1;
     state.note(id, "dies", [0; 2]);
     state.files_died |= id == world.service() || id == world.driver();
+    if let Some(died) = state.servers_died.get_mut(id) {
+        *died = true;
+    }
     let task = match id {
         _ if id < world.scenario.clusters => Task::LoseServer(id),
         _ if id == world.service() => Task::LoseService,
@@ -123,14 +124,18 @@ pub fn act(world: &Simulation, task: Task) {
     }
 }
 
-/// The processes of a dead server stop where they are, and are dead for their services.
+/// The processes of a dead server go on; their vcores learn that it is gone.
 fn on_server_lost(world: &Simulation, cluster: usize) {
-    for process in world.processes_of(cluster) {
-        world.stop_process(process);
-        if !world.scenario.process_lies(process) {
-            world.announce_process(process);
-        }
+    let down = {
+        let state = &mut *world.state.borrow_mut();
+        let may = world.scenario.servers_stay_down && cluster > 0;
+        may && state.random.one_in(2)
+    };
+    if down {
+        world.leave_server_down(cluster);
+        return;
     }
+    world.announce_server(cluster);
     let state = &mut *world.state.borrow_mut();
     state.note(cluster, "is noticed dead", [0; 2]);
     let delay = 1 + state.random.below(20_000);
@@ -175,15 +180,16 @@ pub fn announce_driver(world: &Simulation) {
     }
 }
 
-/// A process that took a fault is stopped, announced to its service, and its server is told.
+/// A process that took a fault is stopped, and its server is told.
 fn fault(world: &Simulation, process: usize) {
-    world.processes[process].borrow_mut().faulted = true;
-    world.stop_process(process);
-    world.announce_process(process);
-    let cluster = world.scenario.cluster_of(process);
-    let state = &mut *world.state.borrow_mut();
-    state.faulted[cluster].push(process);
-    state.ring(cluster, cluster, 0);
+    let ended = {
+        let mut own = world.processes[process].borrow_mut();
+        own.faulted = true;
+        own.ended.is_some()
+    };
+    if !ended {
+        world.end_or_condemn(process, FAULTED);
+    }
 }
 
 /// Those who lie are ended, and nothing goes wrong any more.

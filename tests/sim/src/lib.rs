@@ -1,11 +1,13 @@
-//! The deterministic simulator: the real servers, services and call libraries over the real rings, in one thread, from one
-//! seed, in virtual time.
+//! The deterministic simulator: the real servers, services, runtimes and call libraries over the real rings, in one thread,
+//! from one seed, in virtual time.
 //!
-//! Each cluster is a kernel of its own. Between any two steps of a ring, and between any two things that a server asks of its
-//! kernel, others act: vcores, servers, the file service, its driver, those that lie, and those that die. A fault phase is
-//! followed by a calm phase, in which everything must finish. The checkers are always on: one end for each call, one
-//! completion for each call that was sent, order in each ring, no component asleep with work queued, blocks and credits
-//! conserved, data whole. What they find is told with the seed, which replays it exactly.
+//! Each cluster is a kernel of its own. Between any two steps of a ring, and between any two things that a component asks of
+//! its kernel, others act: vcores, servers, the file service, its driver, those that lie, and those that die. An honest process
+//! is the runtime that programs link on the kernels, and a program of random calls on it. Each of its vcores is a coroutine,
+//! which stops before accesses to its rings; one that is killed never goes on. A fault phase is followed by a calm phase, in
+//! which everything must finish. The checkers are always on: one end for each call, one completion for each call that was
+//! sent, order in each ring, no component asleep with work queued, blocks and credits conserved, data whole. What they find is
+//! told with the seed, which replays it exactly.
 //!
 //! "Checked under N seeds" is what a clean run shows, and no more.
 //!
@@ -13,26 +15,32 @@
 //! |---|---|
 //! | `scenario`, `machine` | what each scenario has, and the plan of its machine |
 //! | `simulation`, `state`, `event` | the actors, the points at which they alternate, time, doorbells, the trace |
-//! | `port`, `links`, `memory` | rings, and what is under way in them |
+//! | `port`, `links`, `memory` | rings, blocks, and what is under way in rings |
 //! | `server`, `service`, `driver`, `vcore`, `liar` | the actors |
-//! | `process`, `workload`, `deadlines`, `verdict` | what an honest process knows, does, and demands |
-//! | `supervisor`, `restart`, `faults` | the root tasks, and what goes wrong |
+//! | `gate`, `world`, `heap` | the border between the simulator and a process: where a vcore stops, what it asks of its kernel, its heap |
+//! | `program` | what an honest process does, and demands |
+//! | `tap`, `flights`, `observed` | what honest vcores send and take, calls in flight, and the blocks that they have |
+//! | `process`, `supervisor`, `restart`, `faults` | the root tasks, and what goes wrong |
 //! | `checks` | what must always hold, and what must hold at the end |
 
 #![deny(unsafe_code)]
 
 mod cast;
 mod checks;
-mod deadlines;
 mod driver;
 mod event;
 mod faults;
+mod flights;
+mod gate;
+mod heap;
 mod liar;
 mod links;
 mod machine;
 mod memory;
+mod observed;
 mod port;
 mod process;
+mod program;
 mod random;
 mod report;
 mod restart;
@@ -42,9 +50,9 @@ mod service;
 mod simulation;
 mod state;
 mod supervisor;
+mod tap;
 mod vcore;
-mod verdict;
-mod workload;
+mod world;
 
 pub use faults::Victim;
 pub use report::{Failure, Tally};

@@ -64,6 +64,21 @@ impl Links {
         ))
     }
 
+    /// A message was taken by a side of which only that is seen.
+    ///
+    /// # Errors
+    /// None was sent that it could be.
+    pub fn taken(&mut self, window: usize, side: usize, generation: u32) -> Result<(), String> {
+        let link = &mut self.links[window][side];
+        let expected = link.queues.entry(generation).or_default().pop_front();
+        match expected.is_some() || link.hostile {
+            true => Ok(()),
+            false => Err(format!(
+                "order: window {window} had no message in generation {generation}, and one was taken"
+            )),
+        }
+    }
+
     /// Messages that were sent and not received: at the end of a run, those of generations that are over.
     pub fn left(&self) -> u64 {
         let links = self.links.iter().flatten();

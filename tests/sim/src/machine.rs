@@ -1,12 +1,15 @@
 //! The machine of a scenario: its plan, and its volume.
 
-use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
+use std::sync::LazyLock;
+
+use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE, SECTORS_PER_BLOCK};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{
     Channel, Cluster, DoorbellKind, NONE, Plan, Pool, Process, Service, ServiceKind,
 };
 use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
 use atoll_scenarios::script;
+use zerocopy::IntoBytes;
 
 use crate::scenario::Scenario;
 
@@ -82,6 +85,31 @@ const POOL: Pool = Pool {
     service: NONE,
     cluster: 0,
 };
+
+/// The bytes of a sector of the device.
+pub fn sector(number: u64) -> &'static [u8] {
+    let first = number as usize * SECTOR_SIZE;
+    image().get(first..first + SECTOR_SIZE).unwrap_or_default()
+}
+
+/// What the device holds: the header of the volume, and in the blocks behind it words that tell where they are.
+pub fn image() -> &'static [u8] {
+    static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut bytes = volume().as_bytes().to_vec();
+        bytes.resize(BLOCK_SIZE, 0);
+        let words = BLOCK_SIZE as u64 / 8..VOLUME_BLOCKS * BLOCK_SIZE as u64 / 8;
+        bytes.extend(
+            words.flat_map(|word| (word.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes()),
+        );
+        bytes
+    });
+    &IMAGE
+}
+
+/// A file of the volume, by its index.
+pub fn file(index: usize) -> VolumeFile {
+    volume().files[index]
+}
 
 /// The header of the simulated volume: the files of the script.
 pub fn volume() -> VolumeHeader {

@@ -150,7 +150,6 @@ fn summary(total: &Tally, first: u64, seeds: u64, seconds: f64, as_json: bool) {
             "seconds": seconds,
             "calls": total.calls,
             "completions": by_status,
-            "ended_by_loss_of_server": total.ended_by_loss,
             "ended_with_process": total.ended_with_process,
             "reads_checked": total.reads_checked,
             "messages": total.messages,
@@ -169,10 +168,6 @@ fn summary(total: &Tally, first: u64, seeds: u64, seconds: f64, as_json: bool) {
     for (name, count) in by_status.into_iter().filter(|(_, count)| *count > 0) {
         println!("  {count:>10} completed with {name}");
     }
-    println!(
-        "  {:>10} ended because their process was lost with its server",
-        total.ended_by_loss
-    );
     println!(
         "  {:>10} ended with their process",
         total.ended_with_process

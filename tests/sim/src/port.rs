@@ -4,9 +4,8 @@
 use std::mem;
 use std::rc::{Rc, Weak};
 
-use atoll_abi::interface::{Call, Request, request};
 use atoll_abi::message::{Message, Payload};
-use atoll_abi::syscall::Syscall;
+use atoll_abi::syscall::Completion;
 use atoll_channel::{Endpoint, Link, LinkError, SendError, Side};
 
 use crate::simulation::Simulation;
@@ -107,12 +106,14 @@ impl Port {
         state
             .links
             .sent(self.window, self.side, generation, messages);
-        if self.me == world.service() && self.peer == world.driver() {
-            for call in messages.iter().map(Syscall::from_message) {
-                if call.call == Call::ReadSectors as u16
-                    && let Ok(read) = request::ReadSectors::decode(&call)
-                {
-                    state.transfers.insert(call.tag, u64::from(read.pool));
+        if self.side == 1 && world.is_honest_client(self.window) {
+            for completion in messages.iter().map(Completion::from_message) {
+                let known = state.flights.answered(self.window, generation, &completion);
+                if !known && !state.links.is_hostile(self.window) {
+                    let name = world.name(self.me);
+                    state.violate(format!(
+                        "exactly once: {name} answers what no call in flight has: {completion:?}"
+                    ));
                 }
             }
         }
@@ -125,9 +126,6 @@ impl Port {
         let found = state.links.received(self.window, from, generation, message);
         if let Err(violation) = found {
             state.violate(violation);
-        }
-        if self.me == world.service() && self.peer == world.driver() {
-            state.transfers.remove(&message[0]);
         }
     }
 
@@ -160,11 +158,12 @@ impl Port {
     }
 
     /// Messages that wait for this side. Those of a sender that is dead do not count: it may have died before it could
-    /// ring, and its supervisor will. Nor do those of one that sends without regard to credits: it is not served before it
+    /// ring, and its supervisor will. Nor do those of one that runs: it may be about to ring. Nor do those of one that sends without regard to credits: it is not served before it
     /// takes its completions, and does not ring then.
     pub fn waiting_messages(&self, world: &Simulation) -> usize {
         let state = world.state.borrow();
-        if !state.status[self.peer].alive || world.floods(self.peer) {
+        let peer = &state.status[self.peer];
+        if !peer.alive || world.may_ring(&state, self.peer) || world.floods(self.peer) {
             return 0;
         }
         let generation = self.end.generation();
@@ -181,8 +180,9 @@ impl Port {
 
     /// Whether there is something to learn about an honest peer.
     pub fn has_news(&self, world: &Simulation) -> bool {
-        let hostile = world.state.borrow().links.is_hostile(self.window);
-        !hostile && self.end.receiver.peer_changed()
+        let state = world.state.borrow();
+        let exempt = state.links.is_hostile(self.window) || world.may_ring(&state, self.peer);
+        !exempt && self.end.receiver.peer_changed()
     }
 }
 
@@ -288,10 +288,7 @@ impl Link for Port {
     fn reattach(&mut self) -> Option<u32> {
         let world = self.enter()?;
         let alive = self.end.reattach();
-        if self.me == world.service() && self.peer == world.driver() {
-            // A driver that was lost, or is another one now, has none of them.
-            world.state.borrow_mut().transfers.clear();
-        }
+        drop(world);
         alive.then(|| self.end.generation())
     }
 

@@ -11,8 +11,6 @@ pub struct Tally {
     pub calls: u64,
     /// Calls that ended, by status.
     pub completions: [u64; Status::ALL.len()],
-    /// Calls that a process ended itself because its server was lost.
-    pub ended_by_loss: u64,
     /// Calls that a process had under way when it ended.
     pub ended_with_process: u64,
     /// Messages that were published.
@@ -40,7 +38,6 @@ impl Tally {
             *sum += more;
         }
         self.calls += other.calls;
-        self.ended_by_loss += other.ended_by_loss;
         self.ended_with_process += other.ended_with_process;
         self.messages += other.messages;
         self.stale += other.stale;

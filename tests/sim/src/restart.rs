@@ -1,6 +1,5 @@
 //! Starting again what died: new incarnations attach their rings, and the others are woken.
 
-use atoll_abi::process::ProcessId;
 use atoll_channel::Side;
 
 use crate::event::Signal;
@@ -25,59 +24,21 @@ impl Simulation {
         }
     }
 
-    /// Starts a new life of a process whose server lives.
-    pub fn begin(&self, process: usize, generation: u32) {
+    /// Starts a new life of a process, where the one that ended was this.
+    pub fn begin(&self, process: usize, life: u32) {
         let known = {
             let own = self.processes[process].borrow();
-            own.generation == generation && own.ended.is_some()
+            own.life == life && own.ended.is_some()
         };
-        let server = self.server(self.scenario.cluster_of(process));
-        if !known || !self.state.borrow().status[server].alive {
+        if !known {
             return;
         }
-        if !self.is_quiet(process) || !self.is_stopped(process) {
+        if !self.is_stopped(process) {
             let state = &mut *self.state.borrow_mut();
-            state.signal(AGAIN, Signal::Begin(process, generation));
+            state.signal(AGAIN, Signal::Begin(process, life));
             return;
         }
-        self.attach_process(process);
-        self.start_process(process);
-    }
-
-    /// Whether no device can still write the blocks of a process: the file service knows that the process is dead, and has
-    /// no transfer for it; or the service is dead too, and its device quiet.
-    fn is_quiet(&self, process: usize) -> bool {
-        let Ok(role) = self.roles[self.service()].try_borrow() else {
-            return false;
-        };
-        let of_it = |pool: &u64| *pool == process as u64;
-        if self.state.borrow().transfers.values().any(of_it) {
-            return false;
-        }
-        let slots = self.connection_of(process, 0) - 1;
-        match &*role {
-            Role::Service(files) if self.state.borrow().status[self.service()].alive => {
-                let mut ports = files.clients(self).skip(slots).take(self.scenario.vcores);
-                !ports.any(|port| port.has_news(self))
-            }
-            _ => true,
-        }
-    }
-
-    /// Whether none of a process's vcores is in the middle of a step.
-    fn is_stopped(&self, process: usize) -> bool {
-        (0..self.scenario.vcores).all(|vcore| {
-            let role = &self.roles[self.vcore(process, vcore)];
-            role.try_borrow_mut().is_ok()
-        })
-    }
-
-    /// The vcores of a new life attach their rings. Its server attaches the others, or begins them anew.
-    fn attach_process(&self, process: usize) {
-        self.processes[process].borrow_mut().begin_again(self);
-        if self.scenario.process_lies(process) {
-            return;
-        }
+        self.processes[process].borrow_mut().begin_again();
         for vcore in 0..self.scenario.vcores {
             let id = self.vcore(process, vcore);
             let role = self.cast(id, true);
@@ -86,21 +47,15 @@ impl Simulation {
             (status.alive, status.granted) = (true, false);
             (status.asleep, status.rung, status.dies_in) = (false, false, None);
         }
-        for number in self.connections_of(process) {
-            self.wake_side(number, Side::Second);
-        }
+        self.notify_server_of(process);
     }
 
-    /// Has its server start a process.
-    pub fn start_process(&self, process: usize) {
-        let generation = self.processes[process].borrow().generation;
-        let cluster = self.scenario.cluster_of(process);
-        let state = &mut *self.state.borrow_mut();
-        state.starts[cluster].push(ProcessId {
-            index: process as u16,
-            generation,
-        });
-        state.ring(cluster, self.server(cluster), 0);
+    /// Whether none of a process's vcores is in the middle of a step.
+    fn is_stopped(&self, process: usize) -> bool {
+        (0..self.scenario.vcores).all(|vcore| {
+            let role = &self.roles[self.vcore(process, vcore)];
+            role.try_borrow_mut().is_ok()
+        })
     }
 
     fn put(&self, id: Id, role: Role) {
@@ -112,39 +67,13 @@ impl Simulation {
         state.schedule(id, 0);
     }
 
-    /// The processes of a dead server have ended with it; they begin anew under the next one.
+    /// A new life of a server takes over the processes of its cluster.
     fn restart_server(&self, cluster: usize) -> bool {
-        let processes = self.processes_of(cluster);
-        let lies = |process: usize| self.scenario.process_lies(process);
-        let ready = |process| lies(process) || self.is_quiet(process);
-        let stopped = self.roles[cluster].try_borrow_mut().is_ok();
-        let mut own = processes.clone();
-        if !stopped || !own.all(|process| ready(process) && self.is_stopped(process)) {
+        if self.roles[cluster].try_borrow_mut().is_err() {
             return false;
-        }
-        {
-            let state = &mut *self.state.borrow_mut();
-            state.faulted[cluster].clear();
-            state.starts[cluster].clear();
-        }
-        for process in processes.clone() {
-            self.attach_process(process);
         }
         let server = self.cast(self.server(cluster), true);
         self.put(self.server(cluster), server);
-        for process in processes {
-            self.start_process(process);
-        }
-        // Wake-ups that were with the dead server are lost.
-        for connection in &self.connections {
-            let sides = self
-                .sides_of(connection)
-                .map(|actor| self.cluster_of(actor));
-            if sides[0] != sides[1] && sides.contains(&cluster) {
-                self.wake_side(connection.number, Side::First);
-                self.wake_side(connection.number, Side::Second);
-            }
-        }
         true
     }
 
@@ -156,7 +85,13 @@ impl Simulation {
             return false;
         }
         let role = self.cast(id, true);
-        self.state.borrow_mut().service_life += 1;
+        {
+            let state = &mut *self.state.borrow_mut();
+            state.service_life += 1;
+            for connection in &self.connections {
+                state.flights.forget(connection.number);
+            }
+        }
         self.put(id, role);
         self.wake_side(0, Side::Second);
         for connection in &self.connections[1..] {

@@ -29,6 +29,8 @@ pub struct Scenario {
     pub device_fails: bool,
     /// Servers die and come back: how many times.
     pub server_deaths: u64,
+    /// Servers of clusters without files may stay down when they die.
+    pub servers_stay_down: bool,
     /// The file service dies and comes back: how many times.
     pub service_deaths: u64,
     /// The block driver dies and comes back: how many times.
@@ -59,6 +61,7 @@ const QUIET: Scenario = Scenario {
     lying_driver: false,
     device_fails: false,
     server_deaths: 0,
+    servers_stay_down: false,
     service_deaths: 0,
     driver_deaths: 0,
     process_faults: 0,
@@ -69,7 +72,7 @@ const QUIET: Scenario = Scenario {
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 18] = [
+pub const SCENARIOS: [Scenario; 20] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -178,6 +181,28 @@ pub const SCENARIOS: [Scenario; 18] = [
         ..QUIET
     },
     Scenario {
+        name: "server-down",
+        about: "servers die and stay down, and their processes end without them",
+        clusters: 3,
+        calls: 60,
+        server_deaths: 3,
+        servers_stay_down: true,
+        process_faults: 2,
+        ..QUIET
+    },
+    Scenario {
+        name: "gang-loss",
+        about: "servers, services and processes die while the vcores of gangs of four are granted and given back",
+        clusters: 2,
+        processes: 1,
+        vcores: 4,
+        calls: 120,
+        server_deaths: 4,
+        service_deaths: 2,
+        process_faults: 2,
+        ..QUIET
+    },
+    Scenario {
         name: "process-loss",
         about: "processes fault at any step and some of them begin anew",
         clusters: 2,
@@ -224,7 +249,7 @@ pub const KILL: Scenario = Scenario {
     about: "a short call flow over two clusters",
     clusters: 2,
     processes: 1,
-    vcores: 1,
+    vcores: 2,
     calls: 24,
     slow: false,
     ..QUIET
@@ -260,6 +285,11 @@ impl Scenario {
     pub fn process_lies(&self, process: usize) -> bool {
         let one = process == (self.clusters - 1) * self.processes;
         one && (self.lying_process || self.flooding_process)
+    }
+
+    /// Whether blocks of a process may stay in flight for good.
+    pub fn blocks_may_stay_away(&self) -> bool {
+        self.data_may_lie() || self.servers_stay_down
     }
 
     /// Whether what a process reads may be a lie.

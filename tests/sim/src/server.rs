@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use atoll_abi::process::ProcessId;
 use atoll_channel::Side;
 use atoll_core::Personality;
+use atoll_core::state::State;
 use atoll_server::{Host, Kernel, Place, WakePassing};
 
 use crate::port::Port;
@@ -17,10 +18,21 @@ pub struct Server {
     cluster: usize,
     host: Host<Port, SimulatedKernel>,
     passing: WakePassing,
+    /// What it finds when it starts; `None` when it has started.
+    begins: Option<Begins>,
     armed: bool,
     idle: u64,
     /// Turns before the next one that also looks at the clock and at wake-ups to pass on.
     short_turns: u32,
+}
+
+/// What a server finds when it starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    /// Processes that no server has started.
+    Anew,
+    /// What a life before left.
+    Again,
 }
 
 /// Turns between two that look at everything.
@@ -47,10 +59,55 @@ impl Server {
                 Place::Requests(component) => world.requests_of(component).attach(),
                 Place::Page { channel, end } => world.wake_pages[channel][end].attach(),
             }),
+            begins: Some(match again {
+                false => Begins::Anew,
+                true => Begins::Again,
+            }),
             armed: false,
             idle: 0,
             short_turns: 0,
         }
+    }
+
+    /// Whether it has looked at what it found.
+    pub fn has_begun(&self) -> bool {
+        self.begins.is_none()
+    }
+
+    /// Starts the processes of the cluster, or takes them over.
+    fn begin(&mut self, world: &Simulation, begins: Begins) {
+        let again = begins == Begins::Again;
+        if again {
+            let me = world.server(self.cluster);
+            let wake = |connection| world.wake_own_side(self.cluster, connection, me);
+            self.passing.pass_all(wake);
+        }
+        for index in world.processes_of(self.cluster) {
+            let (standing, procinfo) = {
+                let process = world.processes[index].borrow();
+                (process.standing(), process.procinfo)
+            };
+            match standing {
+                Some((process, condemned)) if again => {
+                    let (granted, many_core) = (procinfo.granted, procinfo.many_core != 0);
+                    self.host.adopt(process, granted, many_core, condemned);
+                }
+                Some((process, _)) => self.host.start(process),
+                None => {}
+            }
+        }
+    }
+
+    /// Does what is noted of the processes of the cluster.
+    fn follow(&mut self, world: &Simulation) -> bool {
+        let mut worked = false;
+        for index in world.processes_of(self.cluster) {
+            let standing = world.processes[index].borrow().standing();
+            if let Some((process, condemned)) = standing {
+                worked |= self.host.follow(process, condemned);
+            }
+        }
+        worked
     }
 
     /// Its personality.
@@ -64,20 +121,8 @@ impl Server {
         if mem::take(&mut self.armed) {
             self.host.awake();
         }
-        let (faulted, starts) = {
-            let state = &mut *world.state.borrow_mut();
-            let (faulted, starts) = (&mut state.faulted, &mut state.starts);
-            let cluster = self.cluster;
-            (
-                mem::take(&mut faulted[cluster]),
-                mem::take(&mut starts[cluster]),
-            )
-        };
-        for process in faulted {
-            self.host.faulted(process);
-        }
-        for process in starts {
-            self.host.start(process);
+        if let Some(begins) = self.begins.take() {
+            self.begin(world, begins);
         }
         let worked = match self.short_turns.checked_sub(1) {
             Some(left) => {
@@ -86,7 +131,7 @@ impl Server {
             }
             None => {
                 self.short_turns = SHORT_TURNS;
-                let worked = self.host.turn();
+                let worked = self.host.turn() | self.follow(world);
                 self.pass_wake_ups(world) || worked
             }
         };
@@ -146,6 +191,16 @@ impl Server {
                 }
             }
         }
+        for index in world.processes_of(self.cluster) {
+            if let Some((process, condemned)) = world.processes[index].borrow().standing() {
+                let known = personality.process(index) == Some(process);
+                let state = personality.state(process);
+                let over = matches!(state, Some(State::Dying | State::Dead));
+                if !known || (condemned && !over) {
+                    return Some(format!("something to do about process {index}"));
+                }
+            }
+        }
         let pending = self.passing.pending() && world.has_wake_up_to_pass_on(self.cluster);
         pending.then(|| "a wake-up to pass on".to_owned())
     }
@@ -192,12 +247,18 @@ impl Kernel for SimulatedKernel {
         }
     }
 
-    fn publish_granted(&mut self, _process: ProcessId, _granted: u64) {
-        self.enter();
+    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
+        if let Some((world, _)) = self.enter() {
+            let mut process = world.processes[usize::from(process.index)].borrow_mut();
+            process.procinfo.granted = granted;
+        }
     }
 
-    fn publish_many_core(&mut self, _process: ProcessId) {
-        self.enter();
+    fn publish_many_core(&mut self, process: ProcessId) {
+        if let Some((world, _)) = self.enter() {
+            let mut process = world.processes[usize::from(process.index)].borrow_mut();
+            process.procinfo.many_core = 1;
+        }
     }
 
     fn print_line(&mut self, process: ProcessId, line: &str) {

@@ -8,10 +8,7 @@ use atoll_call::Service;
 use atoll_channel::Side;
 use atoll_files::FileService;
 use atoll_service::{Host, Memory};
-use zerocopy::IntoBytes;
 
-use crate::driver::content;
-use crate::machine::{POOL_BLOCKS, volume};
 use crate::port::Port;
 use crate::simulation::Simulation;
 
@@ -32,15 +29,7 @@ impl Memory for Pool {
             return;
         };
         world.point(world.service());
-        let pool = world.scenario.all_processes();
-        let held = world.state.borrow().memory[pool * POOL_BLOCKS as usize + index as usize];
-        // Sector 0 of the device is where the header is: what else is in the block is no header.
-        if held == std::array::from_fn(|sector| content(sector as u64)) {
-            let header = volume();
-            into[..header.as_bytes().len()].copy_from_slice(header.as_bytes());
-        } else {
-            into.fill(0xa5);
-        }
+        world.pools[world.scenario.all_processes()].read(index, into);
     }
 }
 

@@ -10,9 +10,10 @@ use atoll_abi::plan::Plan;
 use crate::driver::Driver;
 use crate::event::{Event, Signal};
 use crate::faults;
+use crate::gate;
+use crate::heap::ProcessMemory;
 use crate::liar::Liar;
-use crate::machine::POOL_BLOCKS;
-use crate::memory::{WakeMemory, Window};
+use crate::memory::{Pool, WakeMemory, Window};
 use crate::process::Process;
 use crate::report::{Failure, Tally};
 use crate::scenario::Scenario;
@@ -48,10 +49,14 @@ pub struct Simulation {
     /// Those of connections, then those of vcores with their servers.
     pub(crate) windows: Vec<Window>,
     /// Of each process, then of the file service.
+    pub(crate) pools: Vec<Pool>,
+    /// Of each process, then of the file service.
     pub(crate) wake_requests: Vec<WakeMemory>,
     /// Of each channel between clusters, by end.
     pub(crate) wake_pages: Vec<[WakeMemory; 2]>,
     seed: u64,
+    /// The last one that is dropped.
+    memory: ProcessMemory,
 }
 
 /// How a run without a failure went.
@@ -79,26 +84,30 @@ impl Simulation {
         let connections: Vec<Connection> = plan.connections().collect();
         let vcores = processes * scenario.vcores;
         let actors = scenario.clusters + 2 + vcores;
-        let blocks = (processes + 1) * POOL_BLOCKS as usize;
-        let mut state = State::new(scenario, seed, actors, blocks);
+        let windows = connections.len() + vcores;
+        let mut state = State::new(scenario, seed, actors, windows);
+        gate::install();
         let world = Rc::new_cyclic(|me| Simulation {
             me: me.clone(),
             scenario,
-            plan,
-            windows: (0..connections.len() + vcores)
-                .map(|_| Window::new())
-                .collect(),
+            windows: (0..windows).map(|_| Window::new()).collect(),
             connections,
             roles: (0..actors).map(|_| RefCell::new(Role::Absent)).collect(),
             processes: (0..processes)
-                .map(|index| RefCell::new(Process::new(scenario, &mut state.random, index)))
+                .map(|index| {
+                    let calls = scenario.calls / 2 + state.random.below(scenario.calls);
+                    RefCell::new(Process::new(&plan, index, calls))
+                })
                 .collect(),
+            pools: (0..=processes).map(|_| Pool::new()).collect(),
+            plan,
             state: RefCell::new(state),
             wake_requests: (0..=processes).map(|_| WakeMemory::new()).collect(),
             wake_pages: (0..scenario.channels())
                 .map(|_| [WakeMemory::new(), WakeMemory::new()])
                 .collect(),
             seed,
+            memory: ProcessMemory::new(),
         });
         world.add_links();
         for id in 0..actors {
@@ -213,11 +222,6 @@ impl Simulation {
                 }
             }
             Some(Signal::AnnounceDriver) => faults::announce_driver(self),
-            Some(Signal::AnnounceProcess(process, life)) => {
-                if self.life_of(process) == life {
-                    self.announce_process(process);
-                }
-            }
             Some(Signal::Restart(id)) => self.restart(id),
             Some(Signal::Begin(process, life)) => self.begin(process, life),
         }
@@ -242,13 +246,16 @@ impl Simulation {
                 tally: state.tally.clone(),
                 hash: state.hash(),
             }),
-            Some(violation) => Err(Box::new(Failure {
-                scenario: self.scenario.name,
-                seed: self.seed,
-                step: state.steps,
-                violation,
-                trace: state.trace(|id| self.name(id)),
-            })),
+            Some(violation) => {
+                self.memory.keep();
+                Err(Box::new(Failure {
+                    scenario: self.scenario.name,
+                    seed: self.seed,
+                    step: state.steps,
+                    violation,
+                    trace: state.trace(|id| self.name(id)),
+                }))
+            }
         }
     }
 
@@ -260,11 +267,14 @@ impl Simulation {
                 self.check_sleepers();
                 self.check_shares();
             }
+            if self.state.borrow().steps > LIMIT {
+                let processes = self.processes.iter();
+                let what = processes.map(|process| process.borrow().describe());
+                let what: Vec<String> = what.collect();
+                self.violate(format!("progress: it never comes to rest: {what:#?}"));
+            }
             let event = {
                 let state = &mut *self.state.borrow_mut();
-                if state.steps > LIMIT {
-                    state.violate("progress: it never comes to rest".to_owned());
-                }
                 if state.violation.is_some() {
                     break;
                 }

@@ -1,12 +1,11 @@
 //! What all actors share: time, events, doorbells, the trace, and what was found wrong.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::fmt::Write;
 
-use atoll_abi::process::ProcessId;
-
 use crate::event::{Event, Signal};
+use crate::flights::Flights;
 use crate::links::Links;
 use crate::random::Random;
 use crate::report::Tally;
@@ -67,6 +66,7 @@ pub struct State {
     signals: BinaryHeap<Reverse<(u64, u64, Signal)>>,
     pub status: Vec<Status>,
     pub links: Links,
+    pub flights: Flights,
     pub tally: Tally,
     /// No fault happens any more.
     pub calm: bool,
@@ -74,27 +74,23 @@ pub struct State {
     pub kill_test: bool,
     /// The file service or its driver died in this run.
     pub files_died: bool,
+    /// Servers that died in this run.
+    pub servers_died: Vec<bool>,
+    /// Servers that stay down.
+    pub servers_down: Vec<bool>,
     /// How often the file service has started again.
     pub service_life: u32,
     /// Points passed by all actors.
     pub steps: u64,
     /// Steps of actors inside one another.
     pub depth: u64,
-    /// Processes of each cluster that took a fault of which their server was not told yet.
-    pub faulted: Vec<Vec<usize>>,
-    /// Processes of each cluster that their server is to start.
-    pub starts: Vec<Vec<ProcessId>>,
-    /// Pool of each transfer that the file service has asked for and not seen the end of, by tag.
-    pub transfers: BTreeMap<u64, u64>,
-    /// What each sector of each pool's blocks holds, by pool and block.
-    pub memory: Vec<[u64; 8]>,
     pub violation: Option<String>,
     noted: VecDeque<Noted>,
     hash: u64,
 }
 
 impl State {
-    pub fn new(scenario: &'static Scenario, seed: u64, actors: usize, blocks: usize) -> State {
+    pub fn new(scenario: &'static Scenario, seed: u64, actors: usize, windows: usize) -> State {
         State {
             scenario,
             random: Random::new(seed),
@@ -104,17 +100,16 @@ impl State {
             signals: BinaryHeap::new(),
             status: vec![Status::default(); actors],
             links: Links::default(),
+            flights: Flights::new(windows),
             tally: Tally::default(),
             calm: false,
             kill_test: false,
             files_died: false,
+            servers_died: vec![false; scenario.clusters],
+            servers_down: vec![false; scenario.clusters],
             service_life: 0,
             steps: 0,
             depth: 0,
-            faulted: vec![Vec::new(); scenario.clusters],
-            starts: vec![Vec::new(); scenario.clusters],
-            transfers: BTreeMap::new(),
-            memory: vec![[0; 8]; blocks],
             violation: None,
             noted: VecDeque::new(),
             hash: 0,

@@ -1,7 +1,7 @@
 //! The root tasks: they notice who died, quiesce devices, announce deaths, and wake those who have to know.
 
 use atoll_abi::connection::Client;
-use atoll_abi::process::ProcessId;
+use atoll_abi::process::{FAULTED, ProcessId, is_failure};
 use atoll_channel::Side;
 
 use crate::event::Signal;
@@ -76,7 +76,7 @@ impl Simulation {
 
     /// The life that a process is in.
     pub fn life_of(&self, process: usize) -> u32 {
-        self.processes[process].borrow().generation
+        self.processes[process].borrow().life
     }
 
     /// Takes the cores of a process away for good.
@@ -87,11 +87,99 @@ impl Simulation {
         }
     }
 
-    /// Announces a process dead to the file service.
-    pub fn announce_process(&self, process: usize) {
+    /// Has its server end a process, which is stopped. It is noted for the life of the server that there is and for the next
+    /// one.
+    pub fn condemn(&self, process: usize) {
+        self.stop_process(process);
+        {
+            let procinfo = &mut self.processes[process].borrow_mut().procinfo;
+            procinfo.condemned = procinfo.generation;
+        }
+        self.notify_server_of(process);
+    }
+
+    /// Ends a process that cannot go on, or has its server end it, where that does not stay down.
+    pub fn end_or_condemn(&self, process: usize, status: u64) {
+        let cluster = self.scenario.cluster_of(process);
+        if self.state.borrow().servers_down[cluster] {
+            let id = self.processes[process].borrow().id();
+            self.process_ended(id, status);
+        } else {
+            self.condemn(process);
+        }
+    }
+
+    /// A dead server stays down. Those of its processes end that only it could have ended or run; the others learn it, and the
+    /// vcores run that it had noted as granted, and those that were given back.
+    pub fn leave_server_down(&self, cluster: usize) {
+        {
+            let state = &mut *self.state.borrow_mut();
+            state.servers_down[cluster] = true;
+            state.note(cluster, "stays down", [0; 2]);
+        }
+        for process in self.processes_of(cluster) {
+            self.processes[process].borrow_mut().procinfo.server_down = 1;
+        }
+        self.announce_server(cluster);
+        for process in self.processes_of(cluster) {
+            let (standing, granted, many_core) = {
+                let own = self.processes[process].borrow();
+                let procinfo = &own.procinfo;
+                (own.standing(), procinfo.granted, procinfo.many_core != 0)
+            };
+            let Some((_, condemned)) = standing else {
+                continue;
+            };
+            if condemned || granted == 0 {
+                self.end_or_condemn(process, FAULTED);
+                continue;
+            }
+            let runs = |vcore: &usize| many_core || granted & 1 << vcore != 0;
+            for vcore in (0..self.scenario.vcores).filter(runs) {
+                self.start_vcore(process, vcore);
+            }
+        }
+    }
+
+    /// A process ends whose exit did not reach its server: the next life of that ends it.
+    pub fn exit_without_server(&self, process: usize, status: u64) {
+        let known = self.processes[process]
+            .borrow_mut()
+            .exit_status
+            .replace(status);
+        if known.is_none() {
+            self.end_or_condemn(process, status);
+        }
+    }
+
+    /// Has a server look what is noted of a process.
+    pub fn notify_server_of(&self, process: usize) {
+        let server = self.server(self.scenario.cluster_of(process));
+        self.state.borrow_mut().ring(server, server, 0);
+    }
+
+    /// Announces a process dead to its server and to the file service.
+    fn announce_process(&self, process: usize) {
+        for vcore in 0..self.scenario.vcores {
+            let window = self.server_window(process, vcore);
+            self.windows[window].announce_lost(Side::First);
+        }
+        self.notify_server_of(process);
         for number in self.connections_of(process) {
             self.windows[number].announce_lost(Side::First);
             self.wake_side(number, Side::Second);
+        }
+    }
+
+    /// Announces a server dead to the vcores of its processes.
+    pub fn announce_server(&self, cluster: usize) {
+        for process in self.processes_of(cluster) {
+            for vcore in 0..self.scenario.vcores {
+                let window = self.server_window(process, vcore);
+                self.windows[window].announce_lost(Side::Second);
+                let (server, vcore) = (self.server(cluster), self.vcore(process, vcore));
+                self.state.borrow_mut().ring(server, vcore, 0);
+            }
         }
     }
 
@@ -111,39 +199,38 @@ impl Simulation {
         if let Role::Driver(driver) = &mut *self.roles[self.driver()].borrow_mut() {
             driver.quiesce();
         }
-        self.state.borrow_mut().transfers.clear();
         self.windows[0].announce_lost(Side::First);
         self.wake_side(0, Side::Second);
     }
 
-    /// A server says that a process is dead: its root task announces it to the file service, and starts it again perhaps.
+    /// A server says that a process is dead: its root task announces it, and starts it again perhaps.
     pub fn process_ended(&self, id: ProcessId, status: u64) {
         let index = usize::from(id.index);
-        let mut process = self.processes[index].borrow_mut();
-        if process.generation != id.generation {
-            return;
+        {
+            let mut process = self.processes[index].borrow_mut();
+            if process.id() != id {
+                return;
+            }
+            process.end(self, status);
+            let state = &mut *self.state.borrow_mut();
+            let failed = process.ended.is_some_and(is_failure);
+            let down = state.servers_down[self.scenario.cluster_of(index)];
+            let may = failed && !down && !self.scenario.process_lies(index);
+            if may && !state.calm && state.random.one_in(2) {
+                let delay = state.random.below(5_000);
+                state.signal(delay, Signal::Begin(index, id.generation));
+            }
+            // No server adopts it.
+            process.procinfo.generation = 0;
         }
-        process.end(self, status);
-        let state = &mut *self.state.borrow_mut();
-        let delay = state.random.below(2_000);
-        state.signal(delay, Signal::AnnounceProcess(index, id.generation));
-        let again = process.faulted && !state.calm && !self.scenario.process_lies(index);
-        if again && state.random.one_in(2) {
-            let later = delay + 1 + state.random.below(5_000);
-            state.signal(later, Signal::Begin(index, id.generation));
-        }
+        self.stop_process(index);
+        self.announce_process(index);
     }
 
     /// Lets a vcore run.
     pub fn start_vcore(&self, process: usize, vcore: usize) {
         let id = self.vcore(process, vcore);
         let state = &mut *self.state.borrow_mut();
-        if state.calm && self.scenario.process_lies(process) {
-            // There are no lies in the calm phase.
-            let server = self.scenario.cluster_of(process);
-            state.faulted[server].push(process);
-            state.ring(server, server, 0);
-        }
         let status = &mut state.status[id];
         status.granted = true;
         status.asleep = false;

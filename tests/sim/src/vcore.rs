@@ -1,186 +1,162 @@
-//! One vcore of an honest process: it takes completions, ends calls early, makes calls in batches, and sleeps.
+//! One vcore of an honest process: the real runtime, as a coroutine.
 
-use atoll_abi::message::Payload;
-use atoll_abi::syscall::Completion;
-use atoll_call::Loss;
-use atoll_channel::{Link, Side};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::port::Port;
-use crate::process::Target;
+use atoll_channel::Side;
+use atoll_runtime::Runtime;
+use atoll_runtime::scheduler::Fifo;
+use atoll_runtime::simulated::Coroutine;
+use atoll_runtime::world::{Parts, PortParts, World};
+
+use crate::gate::{self, Stop};
+use crate::program::{self, panic_text};
 use crate::simulation::Simulation;
+use crate::tap::Tap;
+use crate::world::ProcessWorld;
+
+/// Bytes of the stack of a vcore's own loop.
+const STACK: usize = 1 << 20;
+
+/// Points that it passes in one step, at most.
+const POINTS: u64 = 24;
 
 /// A vcore.
 pub struct Vcore {
     process: usize,
     vcore: usize,
-    server: Port,
-    files: Port,
-    armed: bool,
+    /// `None` before it is entered.
+    coroutine: Option<Coroutine>,
+    /// Its channels, to the server and to the service.
+    taps: [Tap; 2],
 }
 
 impl Vcore {
-    /// A vcore that was never started; `again` where one of an earlier life of the process was.
-    pub fn new(world: &Simulation, process: usize, vcore: usize, again: bool) -> Vcore {
-        let number = world.connection_of(process, vcore);
+    /// A vcore that was never entered in this life of the process.
+    pub fn new(world: &Simulation, process: usize, vcore: usize) -> Vcore {
         Vcore {
             process,
             vcore,
-            server: world.server_port(process, vcore, Side::First, again),
-            files: world.connection_port(number, Side::First, again),
-            armed: false,
+            coroutine: None,
+            taps: world
+                .windows_of(process, vcore)
+                .map(|window| Tap::new(world, window)),
         }
     }
 
-    fn link(&mut self, target: Target) -> &mut Port {
-        match target {
-            Target::Server => &mut self.server,
-            Target::Files => &mut self.files,
-        }
-    }
-
-    /// One turn of its runtime.
+    /// Goes on for some points, or until it sleeps.
     pub fn step(&mut self, world: &Simulation) {
         let me = world.vcore(self.process, self.vcore);
-        self.disarm();
-        // A server that died has ended the process: this is the one that starts it.
-        if self.server.peer_changed() && self.server.reattach().is_none() {
-            self.sleep(world);
-            return;
-        }
-        if self.files.peer_changed() {
-            self.follow_service(world);
-        }
-        let mut worked = false;
-        for target in [Target::Server, Target::Files] {
-            worked |= self.take_completions(world, target);
-        }
-        if !world.runs(me) {
-            return;
-        }
-        let process = &world.processes[self.process];
-        process.borrow_mut().end_some_early(world, self.vcore);
-        worked |= process.borrow_mut().plan(world, self.vcore);
-        // A vcore that gives itself back does so last.
-        for target in [Target::Files, Target::Server] {
-            worked |= self.send(world, target);
-        }
-        if !worked && world.runs(me) {
-            self.go_to_sleep(world);
-        }
-    }
-
-    /// The service has died or come back: what was under way has ended.
-    fn follow_service(&mut self, world: &Simulation) {
-        let process = &world.processes[self.process];
-        process
-            .borrow_mut()
-            .on_service_lost(world, self.vcore, Loss::Death);
-        if self.files.reattach().is_some() {
-            let calls = &mut process.borrow_mut().vcores[self.vcore];
-            calls.files.reconnect();
-            calls.service_life = world.state.borrow().service_life;
-        }
-    }
-
-    /// The service broke the protocol.
-    fn give_up_service(&mut self, world: &Simulation) {
-        world.processes[self.process]
-            .borrow_mut()
-            .on_service_lost(world, self.vcore, Loss::Fault);
-        self.files.close();
-    }
-
-    fn files_are_lost(&self, world: &Simulation) -> bool {
-        let process = world.processes[self.process].borrow();
-        process.vcores[self.vcore].files.loss().is_some()
-    }
-
-    fn take_completions(&mut self, world: &Simulation, target: Target) -> bool {
-        if target == Target::Files && self.files_are_lost(world) {
-            return false;
-        }
-        let most = 1 + world.state.borrow_mut().random.index(12);
-        let mut batch = [[0; 7]; 12];
-        let Ok(count) = self.link(target).receive(&mut batch[..most]) else {
-            // That of an honest peer was noted where it was found.
-            if target == Target::Files {
-                self.give_up_service(world);
+        let mut left = world.state.borrow_mut().random.below(POINTS);
+        loop {
+            let (process, vcore) = (self.process, self.vcore);
+            let coroutine = self.coroutine.get_or_insert_with(|| {
+                let entered = Coroutine::new(STACK, move || enter(process, vcore));
+                entered.expect("memory for a stack")
+            });
+            let why = gate::resume(world, coroutine);
+            for tap in &mut self.taps {
+                tap.look(world, me);
             }
-            return true;
-        };
-        let mut process = world.processes[self.process].borrow_mut();
-        for message in &batch[..count] {
-            let completion = Completion::from_message(message);
-            process.complete(world, self.vcore, target, &completion);
-        }
-        count > 0
-    }
-
-    /// Sends what is staged. Tells whether there was anything.
-    fn send(&mut self, world: &Simulation, target: Target) -> bool {
-        let staged = {
-            let mut process = world.processes[self.process].borrow_mut();
-            let end = process.vcores[self.vcore].end(target);
-            let staged = end.staged().to_vec();
-            end.sent();
-            staged
-        };
-        if staged.is_empty() {
-            return false;
-        }
-        if self.link(target).send(&staged) != Ok(staged.len()) && target == Target::Files {
-            self.give_up_service(world);
-        }
-        true
-    }
-
-    /// Sleeps until it is rung; where a call has a deadline, with an alarm.
-    fn go_to_sleep(&mut self, world: &Simulation) {
-        let process = &world.processes[self.process];
-        if process.borrow_mut().needs_alarm(world, self.vcore) {
-            self.send(world, Target::Server);
-            return;
-        }
-        if !self.server.arm() {
-            return;
-        }
-        self.armed = true;
-        let quiet = match self.files_are_lost(world) {
-            true => !self.files.peer_changed(),
-            false => self.files.arm(),
-        };
-        if quiet {
-            self.sleep(world);
-        } else {
-            self.disarm();
+            let goes_on = match why {
+                Stop::Point => world.point(me) && left > 0,
+                // The one that has the lock has to go on.
+                Stop::Lock => {
+                    world.point(me);
+                    false
+                }
+                Stop::Wait => !world.state.borrow_mut().sleep(me, None),
+            };
+            if !goes_on {
+                return;
+            }
+            left = left.saturating_sub(1);
         }
     }
 
-    fn sleep(&mut self, world: &Simulation) {
-        let me = world.vcore(self.process, self.vcore);
-        self.armed = true;
-        if !world.state.borrow_mut().sleep(me, None) {
-            self.disarm();
-        }
-    }
-
-    fn disarm(&mut self) {
-        if std::mem::take(&mut self.armed) {
-            self.server.disarm();
-            self.files.disarm();
-        }
-    }
-
-    /// What it would do something about, by window.
+    /// What it would do something about, by window, where it sleeps.
     pub fn backlog(&self, world: &Simulation) -> Option<(usize, String)> {
-        let lost = self.files_are_lost(world);
-        [&self.server, &self.files].into_iter().find_map(|port| {
-            let waiting = port.waiting_messages(world);
-            if waiting > 0 && !(lost && port.window == self.files.window) {
-                return Some((port.window, format!("{waiting} messages")));
-            }
-            let news = port.has_news(world);
-            news.then(|| (port.window, "news of its peer".to_owned()))
-        })
+        let runtime = world.processes[self.process].borrow().runtime?;
+        let windows = world.windows_of(self.process, self.vcore);
+        windows
+            .into_iter()
+            .enumerate()
+            .find_map(|(channel, window)| {
+                let attached = runtime.attached(self.vcore, channel)?;
+                let state = world.state.borrow();
+                let provider = &state.status[world.provider_of(window)];
+                if !provider.alive || provider.runnable() {
+                    // Its supervisor will ring, or it may be about to.
+                    return None;
+                }
+                if attached.peer_changed && !state.links.is_hostile(window) {
+                    return Some((window, "news of its peer".to_owned()));
+                }
+                let waiting = state.links.waiting(window, 1, attached.generation);
+                let counts = waiting > 0 && !attached.lost;
+                counts.then(|| (window, format!("{waiting} messages")))
+            })
     }
+}
+
+/// The life of a vcore, from its entry on.
+fn enter(process: usize, vcore: usize) {
+    let world = ProcessWorld::new(process);
+    let life = catch_unwind(AssertUnwindSafe(|| {
+        let runtime = match vcore {
+            0 => start(process),
+            _ => gate::outside(|world| world.processes[process].borrow().runtime)
+                .expect("vcore 0 is entered first"),
+        };
+        runtime.run(vcore);
+    }));
+    if let Err(panic) = life {
+        program::violate(&format!(
+            "panic: vcore {process}.{vcore}: {}",
+            panic_text(&*panic)
+        ));
+    }
+    // The process has ended; its server stops this vcore.
+    loop {
+        world.wait(vcore);
+    }
+}
+
+/// What vcore 0 does when it is entered, as on seL4.
+fn start(process: usize) -> &'static Runtime {
+    let world: &'static ProcessWorld = Box::leak(Box::new(ProcessWorld::new(process)));
+    let procinfo = world.procinfo();
+    let vcores = 0..procinfo.max_vcores as usize;
+    let attach = |channel: usize| {
+        let places = vcores.clone().map(|vcore| {
+            gate::outside(|world| *world.windows[world.windows_of(process, vcore)[channel]])
+        });
+        places.map(|place| place.attach_next(Side::First)).collect()
+    };
+    let endpoints = attach(0);
+    let ports = procinfo.ports.iter().take(procinfo.port_count as usize);
+    let ports = ports.zip(1..).map(|(port, channel)| PortParts {
+        service: port.service,
+        kind: atoll_abi::plan::ServiceKind::from_raw(port.kind),
+        route: atoll_abi::syscall::Route::from_raw(port.route).expect("a route of the plan"),
+        endpoints: attach(channel),
+    });
+    let ports: Vec<PortParts> = ports.collect();
+    if procinfo.generation > 1 {
+        // Those at the other sides learn that another life has begun, whether or not they sleep.
+        world.ring_server();
+        for vcore in vcores.clone() {
+            (0..ports.len()).for_each(|port| world.ring_port(port, vcore));
+        }
+    }
+    let parts = Parts {
+        world,
+        endpoints,
+        ports,
+        pool: gate::outside(|world| world.pools[process].of_process()),
+        generation: procinfo.generation,
+    };
+    let runtime = Runtime::new(parts, Box::new(Fifo::new()));
+    gate::outside(|world| world.processes[process].borrow_mut().runtime = Some(runtime));
+    program::start(runtime, process);
+    runtime
 }

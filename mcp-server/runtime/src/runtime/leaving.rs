@@ -7,13 +7,13 @@ use atoll_abi::syscall::Status;
 use atoll_call::NEVER;
 
 use super::Runtime;
-use super::vcore::{GIVEN_BACK, LEAVES, STAYS};
+use super::vcore::{GIVEN_BACK, LEAVES, STAYS, Vcore};
 use crate::channel::Received;
 use crate::target::SERVER;
 use crate::waiter::Effects;
 
 impl Runtime {
-    /// Has the calling vcore given back when the calling uthread has left it and the services have answered its calls.
+    /// Has the calling vcore given back when the calling uthread has left it and all its calls are answered.
     pub(crate) fn leave_vcore() -> Result<(), Status> {
         let (runtime, vcore) = Runtime::current_vcore();
         if vcore == 0 {
@@ -26,11 +26,12 @@ impl Runtime {
         Ok(())
     }
 
-    /// Gives a vcore back that is to leave, and waits until it is granted again. Does nothing while a service has calls of
-    /// it: the server does not see their completions, and would not grant the vcore again for them.
+    /// Gives a vcore back that is to leave, and waits until it is granted again. Does nothing while calls of it are not
+    /// answered: it would not be granted again for a completion. The server does not see those of the services, and one of its
+    /// own comes too late where it takes the call together with the one that gives the vcore back.
     pub(super) fn leave(&self, vcore: usize) {
         let own = &self.vcores[vcore];
-        if own.stays() || !self.services_are_idle(vcore) {
+        if own.stays() || !self.is_answered(vcore) {
             return;
         }
         let deadline = own.update_earliest_deadline();
@@ -55,9 +56,29 @@ impl Runtime {
         }
     }
 
-    fn services_are_idle(&self, vcore: usize) -> bool {
-        let services = self.vcores[vcore].channels.iter().skip(SERVER + 1);
-        let mut idle = services.map(|channel| channel.calls.with(|calls| calls.is_idle()));
+    /// Whether a vcore does anything about what comes on a channel.
+    #[cfg(feature = "simulated")]
+    pub(crate) fn listens(&self, vcore: usize, channel: usize) -> bool {
+        channel == SERVER || self.vcores[vcore].leaving.load(Ordering::SeqCst) != GIVEN_BACK
+    }
+
+    /// Asks the next life of the server for the vcores that were given back until a deadline: their alarms died with the life
+    /// before.
+    pub(super) fn bring_back(&self, vcore: usize) {
+        let waits = |own: &Vcore| {
+            own.leaving.load(Ordering::SeqCst) == GIVEN_BACK
+                && own.earliest_deadline.load(Ordering::Relaxed) != NEVER
+        };
+        if self.vcores.iter().any(waits) {
+            let count = self.vcores.len() as u64;
+            self.submit_own(vcore, &[request::RequestVcores { count }.encode()]);
+        }
+    }
+
+    /// Whether every call of a vcore is answered.
+    fn is_answered(&self, vcore: usize) -> bool {
+        let channels = self.vcores[vcore].channels.iter();
+        let mut idle = channels.map(|channel| channel.calls.with(|calls| calls.is_idle()));
         idle.all(|idle| idle)
     }
 

@@ -10,6 +10,7 @@ use atoll_channel::Endpoint;
 use crate::channel::{Channel, MOST_OWN_CALLS};
 use crate::monitor::Monitor;
 use crate::printer::Printer;
+use crate::sync::Mutex;
 use crate::timers::{Alarm, Timers};
 use crate::uthread::Uthread;
 use crate::waiter::Effects;
@@ -22,7 +23,7 @@ const RESERVED: usize = MOST_OWN_CALLS;
 
 /// The vcore runs uthreads.
 pub(super) const STAYS: u8 = 0;
-/// It runs none, and is given back as soon as the services have answered its calls.
+/// It runs none, and is given back as soon as its calls are answered.
 pub(super) const LEAVES: u8 = 1;
 /// It runs none, and the server has the call by which it is given back.
 pub(super) const GIVEN_BACK: u8 = 2;
@@ -41,15 +42,15 @@ pub(crate) struct Vcore {
     pub(super) timers: Monitor<Timers>,
     pub(super) printer: Monitor<Printer>,
     /// Room for what completions set free, so that none of them allocates. Used by the vcore only.
-    pub(super) effects: spin::Mutex<Effects>,
-    pub(super) alarm: spin::Mutex<Alarm>,
+    pub(super) effects: Mutex<Effects>,
+    pub(super) alarm: Mutex<Alarm>,
     /// No call or timer of the vcore has an earlier deadline. Changed on the vcore only.
     pub(super) earliest_deadline: AtomicU64,
     /// Calls of the running uthread are not published until the batch that they belong to is whole.
     pub(super) holding: AtomicBool,
     /// Time-out of the calls of the running uthread, in ticks, or [`NEVER`].
     pub(super) timeout: AtomicU64,
-    pub(super) running: spin::Mutex<Option<Arc<Uthread>>>,
+    pub(super) running: Mutex<Option<Arc<Uthread>>>,
     /// [`LOOKS_NOT`], [`LOOKS`] or [`HAS_LOOKED`]. Changed on the vcore only.
     pub(super) looking: AtomicU8,
     /// [`STAYS`], [`LEAVES`] or [`GIVEN_BACK`].
@@ -72,12 +73,12 @@ impl Vcore {
             channels: channels.collect(),
             timers: Monitor::new(Timers::default()),
             printer: Monitor::new(Printer::default()),
-            effects: spin::Mutex::new(Effects::with_capacity(BATCH)),
-            alarm: spin::Mutex::new(Alarm::new()),
+            effects: Mutex::new(Effects::with_capacity(BATCH)),
+            alarm: Mutex::new(Alarm::new()),
             earliest_deadline: AtomicU64::new(NEVER),
             holding: AtomicBool::new(false),
             timeout: AtomicU64::new(NEVER),
-            running: spin::Mutex::new(None),
+            running: Mutex::new(None),
             looking: AtomicU8::new(LOOKS_NOT),
             leaving: AtomicU8::new(STAYS),
         }

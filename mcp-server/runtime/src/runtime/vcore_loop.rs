@@ -21,6 +21,7 @@ impl Runtime {
     /// the process has ended.
     pub fn run(&'static self, vcore: usize) {
         tls::enter(self, vcore);
+        self.find_server(vcore);
         if vcore == 0 {
             self.calibrate(vcore);
         }

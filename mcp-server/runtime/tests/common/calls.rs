@@ -9,7 +9,7 @@ use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{Call, Status, Syscall};
 
 use super::SERVICES;
-use super::server::Server;
+use super::server::{Answer, Server};
 
 type Served = (Status, [u64; 2]);
 
@@ -38,6 +38,13 @@ impl Server {
                     let outstanding = lines[vcore].outstanding;
                     assert_eq!(outstanding, 0, "calls of a vcore that leaves, on {channel}");
                 }
+                // The alarm that the vcore may need was set with it.
+                let alarm = self.last_alarms[vcore];
+                let others = |(channel, of, answer): &&Answer| {
+                    (*channel, *of) == (0, vcore) && answer.tag != alarm
+                };
+                let others = self.answers.iter().filter(others).count();
+                assert_eq!(others, 0, "calls of a vcore that leaves, at its server");
                 self.report.given_back += 1;
                 self.host.procinfo.lock().unwrap().granted &= !(1 << vcore);
                 // Its thread is stopped: it sees the completion when it is granted again.
@@ -46,6 +53,7 @@ impl Server {
             }
             Call::SetAlarm => {
                 self.report.alarms += 1;
+                self.last_alarms[vcore] = syscall.tag;
                 let time = self.host.nanoseconds().saturating_add(arguments[0]);
                 self.alarms[vcore] = Some(time);
                 (Status::Done, [0; 2])

@@ -236,6 +236,7 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         held: Vec::new(),
         given_back: vec![None; vcores],
         alarms: vec![None; vcores],
+        last_alarms: vec![0; vcores],
         reads: 0,
         busy: BTreeSet::new(),
         partial: vec![String::new(); vcores],

@@ -48,6 +48,8 @@ pub struct Server {
     pub given_back: Vec<Option<Syscall>>,
     /// When each vcore wants to be woken, in nanoseconds.
     pub alarms: Vec<Option<u64>>,
+    /// Tag of the call by which each vcore set its last alarm.
+    pub last_alarms: Vec<u64>,
     pub reads: usize,
     /// Blocks that calls have.
     pub busy: BTreeSet<u32>,
