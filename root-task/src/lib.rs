@@ -14,3 +14,4 @@ pub mod history;
 pub mod image;
 pub mod lifecycle;
 pub mod procinfo;
+pub mod starts;

@@ -11,6 +11,7 @@ use atoll_abi::plan::Plan;
 use atoll_root_task::lifecycle::{Child, Lifecycle, Step};
 use sel4_root_task::console::emit;
 
+use crate::alarm::Alarm;
 use crate::authority::Authority;
 use crate::children::{Children, Context};
 use crate::clock::Clock;
@@ -26,6 +27,12 @@ pub struct Supervision<'a> {
     pub children: Children,
     lifecycle: Lifecycle<'a>,
     clock: Clock,
+    /// Rings when the next component has to have started.
+    alarm: Alarm,
+    /// Components of which an operator wants so many lives more to stand still from their start on.
+    standing: Vec<(Child, u64)>,
+    /// Components that stay down.
+    down: Vec<Child>,
     /// How often each component was started again that ever was.
     restarts: Vec<(Child, u64)>,
     /// Processes that cannot go on, which their servers have not ended yet; with its exit status, where one has named it.
@@ -34,13 +41,21 @@ pub struct Supervision<'a> {
 
 impl<'a> Supervision<'a> {
     /// All are alive.
-    pub fn new(context: &Context<'a>, authority: Authority, children: Children) -> Supervision<'a> {
+    pub fn new(
+        context: &Context<'a>,
+        authority: Authority,
+        alarm: Alarm,
+        children: Children,
+    ) -> Supervision<'a> {
         Supervision {
             plan: context.plan,
             authority,
             children,
             lifecycle: Lifecycle::new(context.plan),
             clock: Clock::new(context.ticks_per_microsecond),
+            alarm,
+            standing: Vec::new(),
+            down: Vec::new(),
             restarts: Vec::new(),
             to_be_ended: Vec::new(),
         }
@@ -52,7 +67,39 @@ impl<'a> Supervision<'a> {
         self.lifecycle.server_is_down(cluster as usize)
     }
 
-    /// A component took a fault, cannot start, or is to be stopped. Tells whether it has been started again at once.
+    /// Whether a component stays down.
+    pub fn stays_down(&self, child: Child) -> bool {
+        self.down.contains(&child)
+    }
+
+    /// A component begins its first life.
+    pub fn begin_start(&mut self, child: Child) {
+        self.lifecycle.begin_start(child, self.clock.milliseconds());
+    }
+
+    /// A component has started.
+    pub fn started(&mut self, child: Child) {
+        self.lifecycle.settle_start(child);
+    }
+
+    /// A component that should have started by now; it is told once.
+    pub fn overdue(&mut self) -> Option<Child> {
+        self.lifecycle.overdue(self.clock.milliseconds())
+    }
+
+    /// Has the alarm ring when the next component has to have started. Tells whether that is still to come.
+    pub fn set_alarm(&mut self) -> bool {
+        let now = self.clock.milliseconds();
+        let due = self.lifecycle.next_due();
+        self.alarm.set(&mut self.authority, now, due)
+    }
+
+    /// The alarm has rung.
+    pub fn take_alarm(&mut self) {
+        self.alarm.acknowledge(&mut self.authority);
+    }
+
+    /// A component took a fault, does not start, or is to be stopped. Tells whether it has been started again at once.
     pub fn lost(&mut self, child: Child) -> bool {
         if let Child::Process(process) = child {
             self.end_by_server(process, None);
@@ -119,6 +166,23 @@ impl<'a> Supervision<'a> {
         }
     }
 
+    /// Has the next lives of a component stand still from their start on, as if they hung; not those of a process, which its
+    /// server starts.
+    pub fn hold_next(&mut self, child: Child, lives: u64) {
+        self.standing.retain(|(known, _)| *known != child);
+        self.standing.push((child, lives));
+    }
+
+    /// Whether the life of a component that starts now is to stand still.
+    fn is_held(&mut self, child: Child) -> bool {
+        let mut standing = self.standing.iter_mut();
+        let Some((_, lives)) = standing.find(|(known, left)| *known == child && *left > 0) else {
+            return false;
+        };
+        *lives -= 1;
+        true
+    }
+
     /// Whether this instance runs a component.
     pub fn runs(&mut self, child: Child) -> bool {
         self.component(child).is_some()
@@ -152,6 +216,7 @@ impl<'a> Supervision<'a> {
             return false;
         };
         self.to_be_ended.retain(|(process, _)| *process != index);
+        self.lifecycle.settle_start(Child::Process(index));
         process.component.suspend();
         for notice in &process.death_notices {
             notice.announce(&mut self.authority);
@@ -273,8 +338,10 @@ impl<'a> Supervision<'a> {
             return;
         };
         self.reset(child, number);
-        // It was set up when the instance started.
-        let _ = thread.tcb_resume();
+        if !self.is_held(child) {
+            // It was set up when the instance started.
+            let _ = thread.tcb_resume();
+        }
     }
 
     fn reset(&mut self, child: Child, number: Option<u64>) {
@@ -308,6 +375,7 @@ impl<'a> Supervision<'a> {
     }
 
     fn report_down(&mut self, child: Child, restarts: u32) {
+        self.down.push(child);
         let who = self.name(child);
         emit(&Event::Down {
             who: format_args!("{who}"),

@@ -35,6 +35,11 @@ pub fn tests() -> Vec<Test> {
             held,
         ),
         Test::new(
+            "late-start",
+            "what hangs in its start is started again until it stays down, and everything else goes on",
+            late_start,
+        ),
+        Test::new(
             "stranded",
             "a process that a server was to end ends when the server stays down",
             stranded,
@@ -45,6 +50,15 @@ pub fn tests() -> Vec<Test> {
             awake,
         ),
     ]
+}
+
+/// The generations in which a component of a report was started again.
+fn generations(report: &Value, who: &str) -> Vec<u64> {
+    let restarts = report["restarts"].as_array().into_iter().flatten();
+    restarts
+        .filter(|it| it["who"] == who)
+        .filter_map(|it| it["generation"].as_u64())
+        .collect()
 }
 
 fn restart(context: &Context, name: &str) -> TestResult {
@@ -58,10 +72,7 @@ fn restart(context: &Context, name: &str) -> TestResult {
         "driver:disk0",
         "process:victim",
     ] {
-        let restarts = report["restarts"].as_array().into_iter().flatten();
-        let mut generations = restarts
-            .filter(|it| it["who"] == who)
-            .filter_map(|it| it["generation"].as_u64());
+        let mut generations = generations(&report, who).into_iter();
         let followed = generations.by_ref().take(ROUNDS as usize).eq(2..2 + ROUNDS);
         // The driver starts again with its service, too.
         check!(
@@ -130,6 +141,55 @@ fn held(context: &Context) -> TestResult {
     let said = result(&report, "holder");
     check!(*said == json!({"late": 17}), "holder: {said}");
     check_all_ended(&report, &[json!(["holder", 0])])
+}
+
+fn late_start(context: &Context) -> TestResult {
+    let folder = context.folder("late-start")?;
+    let input = inputs::write(&folder, b"text")?;
+    let (ended, report) = context.run(&plan("late-start"), &input, &folder, &[])?;
+    // Each is stopped once and hangs once, and so its third life is the one that works. The driver starts again with its
+    // service, too.
+    for (who, expected) in [
+        ("server:io", vec![2, 3]),
+        ("service:files", vec![2, 3, 4]),
+        ("driver:disk0", vec![2, 3, 4, 5, 6]),
+        ("process:late", vec![2]),
+        ("process:stuck", vec![2]),
+    ] {
+        let found = generations(&report, who);
+        check!(
+            found == expected,
+            "the lives of {who}: {found:?}: {}",
+            ended.shown()
+        );
+    }
+    let mut down: Vec<_> = report["down"].as_array().into_iter().flatten().collect();
+    down.sort_by_key(|it| it.to_string());
+    check!(
+        down == [&json!("process:stuck"), &json!("service:files")],
+        "what stays down: {down:?}"
+    );
+    // What stays down is a fault of the run, and nothing else is.
+    check!(report["verdict"] == "fault", "{}", report["verdict"]);
+    let found = statuses(&report);
+    check!(
+        found
+            == [
+                json!(["hanger", 0]),
+                json!(["late", 0]),
+                json!(["stuck", FAULTED])
+            ],
+        "the processes ended as {found:?}: {}",
+        ended.shown()
+    );
+    for (process, expected) in [
+        ("hanger", json!({"lost": 20})),
+        ("late", json!({"generation": 2})),
+    ] {
+        let said = result(&report, process);
+        check!(*said == expected, "{process}: {said}");
+    }
+    Ok(())
 }
 
 fn stranded(context: &Context) -> TestResult {
