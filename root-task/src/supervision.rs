@@ -358,8 +358,10 @@ impl<'a> Supervision<'a> {
             return;
         };
         self.authority.with_copy(process.information, |mapped| {
-            mapped.write_u32(GRANTED, 0);
-            mapped.write_u32(GRANTED + 4, 0);
+            for word in [GRANTED, STARTED, RESUMES] {
+                mapped.write_u32(word, 0);
+                mapped.write_u32(word + 4, 0);
+            }
             mapped.write_u32(MANY_CORE, 0);
             mapped.write_u32(GENERATION, generation);
         });
@@ -429,5 +431,7 @@ impl<'a> Supervision<'a> {
 const GENERATION: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, generation);
 const CONDEMNED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, condemned);
 const GRANTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, granted);
+const STARTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, started);
+const RESUMES: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, resumes);
 const SERVER_DOWN: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, server_down);
 const MANY_CORE: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, many_core);

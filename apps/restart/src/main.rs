@@ -4,7 +4,8 @@
 //! process that is stopped with them; `client` and `neighbour`, of another cluster and of the same one, read a file over and
 //! over while that happens; `holder` has a service stand still, and sees each call end by its deadline; `strander` stops
 //! its server while that is to end `stranded`, and `stopper` only stops that one. `hanger` has components hang in their start;
-//! `late` hangs in its own in its first life, and `stuck` in each one.
+//! `late` hangs in its own in its first life, and `stuck` in each one. `sleeper` sleeps on a vcore that it has given back, and stops its
+//! server.
 
 #![no_std]
 #![no_main]
@@ -15,6 +16,7 @@ extern crate alloc;
 mod account;
 mod load;
 mod operator;
+mod sleeper;
 
 use atoll_runtime::guest::{procinfo, started};
 use atoll_runtime::{exit, println};
@@ -38,6 +40,7 @@ fn main() {
         "holder" => operator::hold_service(),
         "strander" => operator::strand_a_process(),
         "stranded" => operator::sleep_until_stopped(),
+        "sleeper" => sleeper::sleep_through_a_restart(),
         "stopper" => operator::stop_a_process(),
         "victim" => load::be_stopped(),
         "client" | "neighbour" => load::read_until_it_has_been_calm(),

@@ -122,7 +122,8 @@ impl Serving<'_> {
         }
         // It is stopped before its completion is sent: it would take the completion for having been granted again, and be
         // stopped with a uthread on it.
-        process.give_back(caller.vcore, actions);
+        let until_alarm = self.alarms.is_set(caller.process, caller.vcore);
+        process.give_back(caller.vcore, until_alarm, actions);
         Ok([0; 2])
     }
 

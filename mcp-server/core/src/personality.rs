@@ -125,11 +125,11 @@ impl Personality {
             }
             Event::Adopt {
                 process: id,
-                granted,
+                vcores,
                 many_core,
             } => {
                 if let Some(process) = self.parts.processes.at_mut(usize::from(id.index)) {
-                    process.adopt(id.generation, granted, many_core, actions);
+                    process.adopt(id.generation, vcores, many_core, actions);
                 }
             }
             Event::Calls {

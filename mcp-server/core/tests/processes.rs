@@ -8,6 +8,7 @@ use atoll_abi::plan::ServiceKind;
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_core::state::State;
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{Event, FAULT_STATUS, Personality};
 use common::*;
 
@@ -70,11 +71,11 @@ fn the_last_yielded_vcore_comes_back_first() {
     assert_eq!(
         done,
         [
-            Done::Granted(0, 0b1101),
             Done::Stop(0, 1),
+            Done::Granted(0, 0b1101),
             Done::Completed(0, 1, 1),
-            Done::Granted(0, 0b0101),
             Done::Stop(0, 3),
+            Done::Granted(0, 0b0101),
             Done::Completed(0, 3, 1),
             Done::Granted(0, 0b1101),
             Done::Start(0, 3),
@@ -273,21 +274,32 @@ fn a_process_that_runs_is_adopted_as_it_is() {
         index,
         generation: 5,
     };
+    let running = VcoreSets {
+        granted: 0b001,
+        started: 0b101,
+        resumes: 0b100,
+    };
     cluster.event(Event::Adopt {
         process: process(0),
-        granted: 0b101,
+        vcores: running,
         many_core: true,
     });
-    assert_eq!(cluster.done(), []);
+    assert_eq!(cluster.done(), [Done::Granted(0, 0b101), Done::Start(0, 2)]);
+    let now = VcoreSets {
+        granted: 0b101,
+        started: 0b101,
+        resumes: 0,
+    };
+    assert_eq!(cluster.record.noted[&0], now);
     let id = cluster.id(0);
     assert_eq!(cluster.personality.state(id), Some(State::RunningM));
     assert_eq!(cluster.personality.vcores(id).unwrap().granted(), 0b101);
     assert_eq!(cluster.ask(0, vcores(3)), (Status::Done, [3, 0]));
-    // One without a vcore waited for an alarm, which is lost.
+    // One without a vcore was not started before the life before died.
     cluster.done();
     cluster.event(Event::Adopt {
         process: process(1),
-        granted: 0,
+        vcores: VcoreSets::default(),
         many_core: false,
     });
     assert_eq!(cluster.done(), [Done::Granted(1, 1), Done::Start(1, 0)]);

@@ -10,6 +10,7 @@ use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::{CAPACITY, Link, LinkError};
 use atoll_core::state::State;
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{Actions, BATCH, Event, Personality};
 use zerocopy::FromZeros;
 
@@ -27,8 +28,8 @@ pub trait Kernel {
     /// See [`Actions::wake_vcore`].
     fn wake_vcore(&mut self, process: ProcessId, vcore: usize);
 
-    /// See [`Actions::publish_granted`].
-    fn publish_granted(&mut self, process: ProcessId, granted: u64);
+    /// See [`Actions::publish_vcores`].
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets);
 
     /// See [`Actions::publish_many_core`].
     fn publish_many_core(&mut self, process: ProcessId);
@@ -100,8 +101,8 @@ impl<L: Link, K: Kernel> Actions for World<L, K> {
         self.kernel.wake_vcore(process, vcore);
     }
 
-    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
-        self.kernel.publish_granted(process, granted);
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
+        self.kernel.publish_vcores(process, vcores);
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {
@@ -175,20 +176,21 @@ impl<L: Link, K: Kernel> Host<L, K> {
         self.tell(0, Event::Start { process });
     }
 
-    /// Takes over a process that an earlier life of the server has started.
-    pub fn adopt(&mut self, process: ProcessId, granted: u64, many_core: bool) {
+    /// Takes over a process that an earlier life of the server has started, with its vcores as that has noted them.
+    pub fn adopt(&mut self, process: ProcessId, vcores: VcoreSets, many_core: bool) {
         self.connect(process);
         let event = Event::Adopt {
             process,
-            granted,
+            vcores,
             many_core,
         };
         self.tell(0, event);
-        for vcore in (0..self.links(usize::from(process.index)).count())
-            .filter(|vcore| granted & 1 << vcore != 0)
-        {
-            // It learns that the server is back.
-            self.world.kernel.wake_vcore(process, vcore);
+        for vcore in 0..self.links(usize::from(process.index)).count() {
+            let vcores = self.personality.vcores(process);
+            if vcores.is_some_and(|vcores| vcores.is_granted(vcore)) {
+                // It learns that the server is back.
+                self.world.kernel.wake_vcore(process, vcore);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use atoll_abi::process::ProcessId;
 use atoll_channel::Side;
 use atoll_core::Personality;
+use atoll_core::vcore::VcoreSets;
 use atoll_server::{Host, Kernel, Place, WakePassing};
 
 use crate::port::Port;
@@ -192,7 +193,7 @@ impl Kernel for SimulatedKernel {
         }
     }
 
-    fn publish_granted(&mut self, _process: ProcessId, _granted: u64) {
+    fn publish_vcores(&mut self, _process: ProcessId, _vcores: VcoreSets) {
         self.enter();
     }
 

@@ -40,6 +40,11 @@ pub fn tests() -> Vec<Test> {
             late_start,
         ),
         Test::new(
+            "asleep",
+            "a vcore that gave itself back until an alarm is woken when its server has died meanwhile",
+            asleep,
+        ),
+        Test::new(
             "stranded",
             "a process that a server was to end ends when the server stays down",
             stranded,
@@ -190,6 +195,20 @@ fn late_start(context: &Context) -> TestResult {
         check!(*said == expected, "{process}: {said}");
     }
     Ok(())
+}
+
+fn asleep(context: &Context) -> TestResult {
+    let folder = context.folder("asleep")?;
+    let input = inputs::write(&folder, b"text")?;
+    let report = context.run_well(&plan("asleep"), &input, &folder)?;
+    check!(
+        generations(&report, "server:io") == [2],
+        "the lives of the server: {}",
+        report["restarts"]
+    );
+    let said = result(&report, "sleeper");
+    check!(*said == json!({"slept": true}), "sleeper: {said}");
+    check_all_ended(&report, &[json!(["sleeper", 0])])
 }
 
 fn stranded(context: &Context) -> TestResult {
