@@ -224,6 +224,9 @@ impl Personality {
             self.counters.alarms += 1;
             if process.may_return(vcore) {
                 process.grant(Some(vcore), actions);
+            } else {
+                // It may be about to give itself back: see `Serving::yield_vcore`.
+                self.parts.alarms.note_rang(process.id(), vcore);
             }
             actions.wake_vcore(process.id(), vcore);
         }

@@ -118,6 +118,47 @@ fn the_last_vcore_may_go_only_with_an_alarm_that_brings_it_back() {
     );
 }
 
+/// The two calls of a vcore that leaves may be taken in two batches, and its alarm ring in between.
+#[test]
+fn a_vcore_whose_alarm_rang_just_before_it_gave_itself_back_stays() {
+    for (cluster, vcore) in [(Cluster::many_core(), 1), (Cluster::started(), 0)] {
+        let mut cluster = cluster;
+        assert_eq!(cluster.ask_on(0, vcore, alarm(100)).0, Status::Done);
+        cluster.now = 100;
+        cluster.event(Event::Time);
+        cluster.done();
+        assert_eq!(cluster.ask_on(0, vcore, yields()).0, Status::Busy);
+        assert_eq!(cluster.done(), [Done::Completed(0, vcore, 1)], "it runs");
+        // It looks at its timers, and leaves with the alarm of the next one.
+        let both = cluster.calls(0, vcore, &[alarm(50), yields()]);
+        assert!(both.iter().all(|it| it.status == Status::Done as u32));
+        cluster.now = 150;
+        cluster.event(Event::Time);
+        assert!(cluster.done().contains(&Done::Start(0, vcore)));
+    }
+}
+
+#[test]
+fn an_alarm_that_rang_keeps_a_vcore_only_once() {
+    let mut cluster = Cluster::many_core();
+    cluster.ask_on(0, 1, alarm(100));
+    cluster.now = 100;
+    cluster.event(Event::Time);
+    assert_eq!(cluster.ask_on(0, 1, yields()).0, Status::Busy);
+    assert_eq!(cluster.ask_on(0, 1, yields()).0, Status::Done);
+    // One that came back by its alarm has seen it.
+    cluster.ask_on(0, 2, alarm(50));
+    cluster.ask_on(0, 2, yields());
+    cluster.now = 200;
+    cluster.event(Event::Time);
+    assert_eq!(cluster.ask_on(0, 2, yields()).0, Status::Done);
+    // So has one that sets another one, or that another life of the process has.
+    cluster.ask_on(0, 3, alarm(0));
+    cluster.event(Event::Time);
+    cluster.ask_on(0, 3, alarm(u64::MAX));
+    assert_eq!(cluster.ask_on(0, 3, yields()).0, Status::Done);
+}
+
 #[test]
 fn a_later_alarm_replaces_the_earlier_one() {
     let mut cluster = Cluster::many_core();

@@ -64,7 +64,8 @@ impl Runtime {
             own.alarm.lock().unanswered = false;
         }
         match effects.yielded.take() {
-            // The vcore had completions that it had not taken. It has taken them by now, and is given back again.
+            // The vcore had completions that it had not taken, or its alarm rang just before. It looks at both by now, and is
+            // given back again.
             Some(Status::Busy) => own.leaving.store(LEAVES, Ordering::SeqCst),
             // It was given back and is granted again, or stays.
             Some(_) => own.leaving.store(STAYS, Ordering::SeqCst),
