@@ -44,6 +44,9 @@ enum Connection {
     Open,
     /// The peer broke the ring, which the service has to be told.
     Broken,
+    /// The peer broke the ring, and is to learn that it is closed when nothing of its calls is under way any more: it takes its
+    /// blocks back then, into which a device writes until then.
+    Closing,
     /// The peer is dead, or broke the ring, until it comes back.
     Lost,
 }
@@ -179,12 +182,26 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
     /// Gives up a client that broke its ring.
     fn lose(&mut self, ring: usize) {
         if let Some(client) = self.links.clients.get_mut(ring) {
+            client.state = Connection::Closing;
+        }
+        self.service
+            .handle(Event::ClientLost { ring }, &mut self.links);
+        if !self.close(ring) {
+            self.attention.watch(ring);
+        }
+    }
+
+    /// Closes the ring of a client that broke it, where nothing of its calls is under way; whether it has.
+    fn close(&mut self, ring: usize) -> bool {
+        if !self.service.is_quiet(ring) {
+            return false;
+        }
+        if let Some(client) = self.links.clients.get_mut(ring) {
             client.state = Connection::Lost;
             client.link.close();
         }
         self.attention.armed(ring);
-        self.service
-            .handle(Event::ClientLost { ring }, &mut self.links);
+        true
     }
 
     /// Does bounded work: takes what the upstream and each watched client sent. Tells whether there was anything.
@@ -281,16 +298,20 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             return false;
         };
         if client.link.peer_changed() {
-            let known = client.state == Connection::Lost;
+            let known = matches!(client.state, Connection::Lost | Connection::Closing);
             client.state = Connection::Lost;
             if !known {
                 self.tell(Event::ClientLost { ring });
             }
             return self.reconnect(ring) || !known;
         }
-        if client.state == Connection::Lost {
-            self.attention.armed(ring);
-            return false;
+        match client.state {
+            Connection::Lost => {
+                self.attention.armed(ring);
+                return false;
+            }
+            Connection::Closing => return self.close(ring),
+            Connection::Open | Connection::Broken => {}
         }
         if !client.link.waiting() {
             if self.attention.turn(ring, false) && client.link.arm() {
@@ -341,8 +362,9 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             };
             // A client without room gets some when the upstream answers, or when it takes its completions, of which it
             // is the one to suffer.
-            if client.link.peer_changed() {
-                // The next client waits until nothing of the one before is under way, which the upstream tells.
+            if client.link.peer_changed() || client.state == Connection::Closing {
+                // The next client, and the close of the ring, wait until nothing of the client is under way, which the
+                // upstream tells.
                 if self.service.is_quiet(ring) {
                     return false;
                 }
