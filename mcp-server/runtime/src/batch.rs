@@ -170,7 +170,7 @@ impl Part {
                     .runtime
                     .calls(submitted.vcore, submitted.connection.channel);
                 let group = &mut submitted.group;
-                channel.with_notify_if(
+                channel.with_freed(
                     |channel| channel.take_first(group, waker, answers),
                     |count| *count > 0,
                 )
@@ -193,7 +193,7 @@ impl Drop for Part {
             let channel = submitted
                 .runtime
                 .calls(submitted.vcore, submitted.connection.channel);
-            channel.with_notify(|channel| channel.abandon_group(submitted.group));
+            channel.with_freed(|channel| channel.abandon_group(submitted.group), |()| true);
         }
     }
 }

@@ -9,6 +9,7 @@ use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Answer, ClientEnd, Completed, Loss};
 
 use crate::block::Lent;
+use crate::credits::CreditQueue;
 use crate::expected::Expected;
 use crate::waiter::{Effects, Waiter, own_answer};
 
@@ -49,6 +50,8 @@ pub(crate) struct Calls {
     generation: u32,
     /// The channel is connected again when its peer comes back.
     reconnects: bool,
+    /// Uthreads that wait for credits.
+    pub(crate) credits: CreditQueue,
 }
 
 /// The credit of a call: an index is part of the tag.
@@ -70,6 +73,7 @@ impl Calls {
             reserved,
             generation,
             reconnects,
+            credits: CreditQueue::default(),
         }
     }
 
@@ -230,8 +234,8 @@ impl Calls {
     /// Ends every call: the channel is lost.
     pub(crate) fn lose(&mut self, loss: Loss, effects: &mut Effects) {
         self.end.lose(loss, |completed| effects.note(completed));
-        // Callers that wait for credits have to learn of it.
-        effects.credit = true;
+        // Those who wait for credits have to learn of it.
+        effects.wakers.extend(self.take_all_for_credits());
     }
 
     /// The channel stays lost, even where its peer comes back.

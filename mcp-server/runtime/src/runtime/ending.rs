@@ -93,7 +93,7 @@ impl Runtime {
             }
         }
         if mem::take(&mut effects.credit) {
-            own.channels[channel].calls.wake_all();
+            own.channels[channel].calls.with_freed(|_| (), |()| true);
         }
         if mem::take(&mut effects.exited) {
             self.end();

@@ -8,6 +8,7 @@ use atoll_channel::Wake;
 
 use super::Runtime;
 use crate::calls::{Calls, Group, Refused};
+use crate::credits::Wanted;
 use crate::monitor::Monitor;
 use crate::target::{Connection, SERVER, Target};
 use crate::waiter::Waiter;
@@ -124,10 +125,9 @@ impl Runtime {
     ) -> Result<(), Status> {
         match refused {
             Refused::NoCredit => {
-                self.calls(vcore, target.channel).wait_for(|calls| {
-                    let room = calls.room(count, target.generation);
-                    (room != Err(Refused::NoCredit)).then_some(())
-                });
+                let generation = target.generation;
+                let wanted = Wanted { count, generation };
+                self.calls(vcore, target.channel).wait_for_credits(wanted);
                 Ok(())
             }
             // The service may be back, and this vcore not have seen it.
