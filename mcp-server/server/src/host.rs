@@ -64,13 +64,20 @@ struct World<L, K> {
     /// For each process of the plan, where its vcores are in the row.
     places: Box<[Range<usize>]>,
     kernel: K,
-    broken: bool,
+    /// Vcores in the row whose `broken` is set: there is room for each one once.
+    broken: Vec<usize>,
 }
 
 impl<L, K> World<L, K> {
     fn of_process(&mut self, process: usize) -> &mut [Vcore<L>] {
         let place = self.places.get(process).cloned().unwrap_or(0..0);
         self.vcores.get_mut(place).unwrap_or_default()
+    }
+
+    fn note_broken(&mut self, process: ProcessId, vcore: usize) {
+        if let Some(place) = self.places.get(usize::from(process.index)) {
+            self.broken.push(place.start + vcore);
+        }
     }
 }
 
@@ -83,8 +90,9 @@ impl<L: Link, K: Kernel> Actions for World<L, K> {
             Ok(sent) if sent == completions.len() => {}
             // There was room when the calls were taken.
             Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
-                own.broken = true;
-                self.broken = true;
+                if !core::mem::replace(&mut own.broken, true) {
+                    self.note_broken(process, vcore);
+                }
             }
         }
     }
@@ -144,10 +152,10 @@ impl<L: Link, K: Kernel> Host<L, K> {
         Host {
             personality,
             world: World {
+                broken: Vec::with_capacity(row.len()),
                 vcores: row.into_boxed_slice(),
                 places: places.into_boxed_slice(),
                 kernel,
-                broken: false,
             },
             calls: [Syscall::new_zeroed(); BATCH],
         }
@@ -244,16 +252,18 @@ impl<L: Link, K: Kernel> Host<L, K> {
 
     fn tell(&mut self, now: u64, event: Event<'_>) {
         self.personality.handle(now, event, &mut self.world);
-        while core::mem::take(&mut self.world.broken) {
-            for index in 0..self.world.places.len() {
-                let mut broken = false;
-                for vcore in self.world.of_process(index) {
-                    broken |= core::mem::take(&mut vcore.broken);
-                }
-                if broken && let Some(process) = self.personality.process(index) {
-                    let event = Event::BrokenRing { process };
-                    self.personality.handle(now, event, &mut self.world);
-                }
+        self.tell_of_broken_rings(now);
+    }
+
+    fn tell_of_broken_rings(&mut self, now: u64) {
+        while let Some(place) = self.world.broken.pop() {
+            let Some(own) = self.world.vcores.get_mut(place) else {
+                continue;
+            };
+            own.broken = false;
+            if let Some(process) = self.personality.process(own.process) {
+                let event = Event::BrokenRing { process };
+                self.personality.handle(now, event, &mut self.world);
             }
         }
     }
@@ -346,8 +356,8 @@ impl<L: Link, K: Kernel> Host<L, K> {
                     calls,
                 };
                 self.personality.handle(now, event, &mut self.world);
-                if self.world.broken {
-                    self.tell(now, Event::Time);
+                if !self.world.broken.is_empty() {
+                    self.tell_of_broken_rings(now);
                 }
                 true
             }

@@ -1,6 +1,7 @@
 //! A service among its rings.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::service_badge;
@@ -30,8 +31,8 @@ struct Links<L, M> {
     clients: Box<[Client<L>]>,
     upstream: Option<Upstream<L>>,
     memory: M,
-    /// A client broke its ring while the service acted.
-    broken: bool,
+    /// Rings that are [`Connection::Broken`]: there is room for each one once.
+    broken: Vec<usize>,
 }
 
 struct Client<L> {
@@ -71,7 +72,7 @@ impl<L: Link, M: Memory> Actions for Links<L, M> {
             // There was room when the calls were taken.
             Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
                 client.state = Connection::Broken;
-                self.broken = true;
+                self.broken.push(ring);
             }
         }
     }
@@ -103,6 +104,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             state: Connection::Open,
         };
         let clients: Box<[Client<L>]> = clients.into_iter().map(open).collect();
+        let broken = Vec::with_capacity(clients.len());
         Host {
             service,
             attention: Attention::new(clients.len()),
@@ -118,7 +120,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
                     faulty: false,
                 }),
                 memory,
-                broken: false,
+                broken,
             },
             calls: [Syscall::new_zeroed(); BATCH],
             completions: [Completion::new_zeroed(); BATCH],
@@ -156,12 +158,8 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
 
     /// Does about rings that were found broken while the service acted what is done about every broken ring.
     fn settle(&mut self) {
-        while core::mem::take(&mut self.links.broken) {
-            for ring in 0..self.links.clients.len() {
-                if self.state(ring) == Connection::Broken {
-                    self.lose(ring);
-                }
-            }
+        while let Some(ring) = self.links.broken.pop() {
+            self.lose(ring);
         }
         let broken = |upstream: &&mut Upstream<L>| upstream.state == Connection::Broken;
         if let Some(upstream) = self.links.upstream.as_mut().filter(broken) {
@@ -172,11 +170,6 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             self.service.handle(event, &mut self.links);
             self.settle();
         }
-    }
-
-    fn state(&self, ring: usize) -> Connection {
-        let client = self.links.clients.get(ring);
-        client.map_or(Connection::Lost, |client| client.state)
     }
 
     /// Gives up a client that broke its ring.
@@ -344,7 +337,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             }
             Err(_) => {
                 client.state = Connection::Broken;
-                self.links.broken = true;
+                self.links.broken.push(ring);
                 self.settle();
                 true
             }
