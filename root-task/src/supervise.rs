@@ -8,6 +8,7 @@ use atoll_abi::layout::{MAX_VCORES, badge, component, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::process::{FAULTED, is_failure};
 use atoll_root_task::lifecycle::Child;
+use atoll_root_task::readiness::Readiness;
 use sel4::{Fault, MessageInfo, cap};
 use sel4_root_task::console::emit;
 use sel4_root_task::println;
@@ -25,9 +26,7 @@ struct Supervisor<'a> {
     plan: &'a Plan,
     instance: usize,
     supervision: Supervision<'a>,
-    /// Drivers, servers and services that have not said yet that they can be used; `None` when the instance has been reported
-    /// as ready.
-    not_ready: Option<Vec<Child>>,
+    readiness: Readiness,
     /// Devices of which the driver has not said yet whether they can be used.
     starting: Vec<usize>,
     /// Processes that have not ended.
@@ -42,7 +41,7 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
     let mut supervisor = Supervisor {
         plan: context.plan,
         instance: context.instance as usize,
-        not_ready: Some(drivers.chain(servers).chain(services).collect()),
+        readiness: Readiness::new(drivers.chain(servers).chain(services)),
         starting: children.drivers.iter().map(|it| it.device).collect(),
         running: children.processes.iter().map(|it| it.index).collect(),
         supervision: Supervision::new(context, authority, alarm, children),
@@ -79,8 +78,8 @@ impl Supervisor<'_> {
     }
 
     fn start_others(&mut self) {
-        let others = self.not_ready.iter().flatten().copied();
-        let others = others.filter(|child| !matches!(child, Child::Driver(_)));
+        let components = self.readiness.awaited();
+        let others = components.filter(|child| !matches!(child, Child::Driver(_)));
         let processes = self.running.iter().map(|process| Child::Process(*process));
         for child in others.chain(processes) {
             self.supervision.begin_start(child);
@@ -136,7 +135,7 @@ impl Supervisor<'_> {
             (badge::SERVICE, request::READY) => self.measured(Child::Service(index)),
             (badge::DRIVER, request::READY) => {
                 self.supervision.driver_ready(index);
-                self.ready(Child::Driver(index));
+                self.readiness.ready(Child::Driver(index));
                 self.driver_started(index);
             }
             (badge::DRIVER, request::FAILED) => {
@@ -250,27 +249,18 @@ impl Supervisor<'_> {
             looks,
         });
         self.supervision.started(child);
-        self.ready(child);
-    }
-
-    /// A component can be used: for the first time, or once more because it was started again.
-    fn ready(&mut self, child: Child) {
-        if let Some(not_ready) = &mut self.not_ready {
-            not_ready.retain(|awaited| *awaited != child);
-        }
+        self.readiness.ready(child);
     }
 
     /// Reports the instance as ready when every component can be used or stays down.
     fn report_ready(&mut self) {
         let supervision = &self.supervision;
-        let awaited = |not_ready: &Vec<Child>| {
-            let mut not_ready = not_ready.iter();
-            not_ready.any(|child| !supervision.stays_down(*child))
-        };
-        if self.not_ready.as_ref().is_none_or(awaited) {
+        if !self
+            .readiness
+            .reached(|child| supervision.stays_down(child))
+        {
             return;
         }
-        self.not_ready = None;
         let instance = self.instance;
         emit(&Event::Ready { instance });
         for process in &self.running {

@@ -295,6 +295,37 @@ fn the_next_client_waits_until_nothing_of_the_one_before_is_under_way() {
     assert!(links[0].take::<Completion>().is_some());
 }
 
+/// However long the device takes: the service looks a few times and sleeps, each time that it is woken.
+#[test]
+fn a_service_sleeps_while_the_next_client_waits_for_the_device() {
+    for watched in [true, false] {
+        let (mut host, links, upstream) = host(70);
+        if !watched {
+            rest(&mut host);
+            assert!(host.may_sleep());
+            host.awake(service_badge::DRIVER);
+        }
+        let busy = host.service().busy.clone();
+        busy.set(Some(0));
+        links[0].rings().changed = Some((true, 2));
+        // In rotation, every ring is looked at.
+        let mut worked = (0..100).filter(|_| host.turn()).count();
+        for _ in 0..10 {
+            assert!(host.may_sleep() && upstream.rings().armed);
+            host.awake(service_badge::client(1));
+            worked += (0..100).filter(|_| host.turn()).count();
+        }
+        assert!(worked <= 3, "{worked} turns found something to do");
+        assert!(host.may_sleep());
+
+        busy.set(None);
+        upstream.send_to_it(&Completion::of(&call(0), Status::Done, [0; 2]));
+        host.awake(service_badge::DRIVER);
+        rest(&mut host);
+        assert_eq!(events(&host)[2..], ["answered 1", "connected 0 in 2"]);
+    }
+}
+
 #[test]
 fn an_upstream_that_is_dead_when_the_service_starts_is_told_of() {
     let upstream = FakeLink::default();
