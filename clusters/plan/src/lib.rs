@@ -73,7 +73,7 @@
 //! ```
 //!
 //! A `restart` may also say `start-within-ms`, by default 60000: a component that has not said by then that it has started is
-//! stopped, as if it had taken a fault. A server, service or driver has started when it can be used; a process when it has
+//! stopped, as if it had taken a fault. The start of a process without `restart` may take any time. A server, service or driver has started when it can be used; a process when it has
 //! begun its main function, or says so itself (`atoll_runtime::entry!`). The root task of each kernel has a comparator of the
 //! HPET for this, behind those of the clusters; a cluster that masks its doorbell is not interrupted by it.
 //!

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use crate::diagnostics::Diagnostics;
 use crate::table::{Table, integer, wrong_type};
 
-/// How long a start may take where the plan says nothing. It is the last resort against a component that hangs, so it is long:
+/// How long a start may take where `restart` does not say it. It is the last resort against a component that hangs, so it is long:
 /// a start takes milliseconds on a machine, and seconds where that is emulated on a busy host.
 const START_WITHIN_MS: u32 = 60_000;
 
@@ -17,11 +17,12 @@ pub(super) const SYSTEM: Restart = Restart {
     start_within_ms: START_WITHIN_MS,
     padding: 0,
 };
-/// What processes have: they are not started again.
+/// What processes have: they are not started again, and their start may take any time.
 pub(super) const NEVER: Restart = Restart {
     times: 0,
     within_ms: 1,
-    ..SYSTEM
+    start_within_ms: 0,
+    padding: 0,
 };
 
 /// Most restarts that a plan may allow.
@@ -59,7 +60,7 @@ pub(super) fn restart(
     Restart {
         times: number("times", (0, MAX_TIMES), default.times),
         within_ms: number("within-ms", milliseconds, default.within_ms),
-        start_within_ms: number("start-within-ms", milliseconds, default.start_within_ms),
+        start_within_ms: number("start-within-ms", milliseconds, START_WITHIN_MS),
         padding: 0,
     }
 }
