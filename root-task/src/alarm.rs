@@ -4,21 +4,22 @@
 
 use atoll_abi::layout::badge;
 use atoll_abi::plan::ROOT_TASK_VECTOR;
-use atoll_hpet::Clock;
-use sel4::cap;
+use atoll_hpet::{Clock, Hpet};
 use sel4::init_thread::slot;
+use sel4::{VmAttributes, cap};
 
+use crate::address_space::OWN_HPET;
 use crate::authority::{Authority, ROOT_TASK};
 use crate::children::Context;
-use crate::component::Page;
-use crate::interrupts::{self, Comparator, with_hpet};
+use crate::interrupts::{self, Comparator};
 
 /// Nanoseconds of a millisecond.
 const NANOSECONDS: u64 = 1_000_000;
 
 /// The alarm of a root task.
 pub struct Alarm {
-    page: Page,
+    /// Mapped for good: to map and unmap a page has every core of the instance interrupted.
+    hpet: Hpet,
     comparator: u32,
     handler: cap::IrqHandler,
     /// For when it is set, in milliseconds; `None` where it is silent.
@@ -42,49 +43,49 @@ impl Alarm {
         };
         let wakes = authority.badged(notification, badge::ALARM);
         let handler = interrupts::comparator(authority, &comparator, page, wakes);
+        authority.map_own(page, OWN_HPET, VmAttributes::UNCACHEABLE);
         let mut alarm = Alarm {
-            page,
+            // SAFETY: the page of the HPET's registers was just mapped there, uncached, and stays.
+            hpet: unsafe { Hpet::new(OWN_HPET as *mut u8) },
             comparator: comparator.number,
             handler,
             time: None,
         };
-        alarm.silence(authority);
+        alarm.silence();
         alarm
     }
 
     /// Sets it for a time in milliseconds, where `now` is such a time, or silences it. It may ring earlier: look at the clock
     /// when it has, and set it again. Tells whether it will ring; where it will not, that time has come.
-    pub fn set(&mut self, authority: &mut Authority, now: u64, time: Option<u64>) -> bool {
+    pub fn set(&mut self, now: u64, time: Option<u64>) -> bool {
         if time == self.time {
             return true;
         }
         let Some(time) = time else {
-            self.silence(authority);
+            self.silence();
             return true;
         };
         let wait = time.saturating_sub(now).saturating_mul(NANOSECONDS);
-        let comparator = self.comparator;
-        let rings = with_hpet(authority, self.page, |hpet| {
-            hpet.let_interrupt(comparator)?;
-            // A clock of the moment: it shows 0 now.
-            Clock::new(hpet)?.set(hpet, comparator, wait)
-        });
-        let rings = rings.unwrap_or_else(|error| panic!("the HPET: {error}"));
+        let allowed = self.hpet.let_interrupt(self.comparator);
+        // A clock of the moment: it shows 0 now.
+        let rings = allowed
+            .and_then(|()| Clock::new(&self.hpet))
+            .and_then(|mut clock| clock.set(&self.hpet, self.comparator, wait))
+            .unwrap_or_else(|error| panic!("the HPET: {error}"));
         self.time = rings.then_some(time);
         rings
     }
 
     /// It has rung: takes its interrupt, and silences it.
-    pub fn acknowledge(&mut self, authority: &mut Authority) {
+    pub fn acknowledge(&mut self) {
         // A message-signalled interrupt is never masked; the kernel wants to be told all the same.
         let _ = self.handler.irq_handler_ack();
-        self.silence(authority);
+        self.silence();
     }
 
-    fn silence(&mut self, authority: &mut Authority) {
+    fn silence(&mut self) {
         self.time = None;
-        let comparator = self.comparator;
         // There is such a comparator: the loader has looked.
-        let _ = with_hpet(authority, self.page, |hpet| hpet.ignore(comparator));
+        let _ = self.hpet.ignore(self.comparator);
     }
 }

@@ -24,12 +24,12 @@ impl Supervision<'_> {
     pub fn set_alarm(&mut self) -> bool {
         let now = self.clock.milliseconds();
         let due = self.lifecycle.next_due();
-        self.alarm.set(&mut self.authority, now, due)
+        self.alarm.set(now, due)
     }
 
     /// The alarm has rung.
     pub fn take_alarm(&mut self) {
-        self.alarm.acknowledge(&mut self.authority);
+        self.alarm.acknowledge();
     }
 
     /// Has the next lives of a component stand still from their start on, as if they hung; not those of a process, which its
