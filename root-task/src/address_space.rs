@@ -10,6 +10,9 @@ use crate::authority::Authority;
 /// Where the root task maps a page for the moment; its own image lies far below.
 pub const SCRATCH: usize = atoll_abi::layout::AREA_BASE;
 
+/// Where it has the registers of the HPET for good.
+pub const OWN_HPET: usize = SCRATCH + atoll_abi::layout::PAGE_SIZE;
+
 /// Address bits below a page map level 4's, a page directory pointer table's and a page directory's entries.
 const LEVELS: [u32; 3] = [39, 30, 21];
 

@@ -216,14 +216,19 @@ impl Authority {
         attributes: VmAttributes,
         work: impl FnOnce(&MappedPage) -> R,
     ) -> R {
-        let mut space = self.own_space.take().expect("put back below");
-        space.map(self, page, SCRATCH, CapRights::read_write(), attributes);
-        self.own_space = Some(space);
+        self.map_own(page, SCRATCH, attributes);
         // SAFETY: the page was just mapped there and is unmapped when the value is gone. No other page is mapped there
         // meanwhile, because `self` is borrowed.
         let result = work(&unsafe { MappedPage::new(SCRATCH as *mut u8) });
         page.frame_unmap().expect("the page is mapped");
         result
+    }
+
+    /// Maps a page in the root task's own address space for good. Nothing else may be mapped at that address.
+    pub fn map_own(&mut self, page: cap::Granule, address: usize, attributes: VmAttributes) {
+        let mut space = self.own_space.take().expect("put back below");
+        space.map(self, page, address, CapRights::read_write(), attributes);
+        self.own_space = Some(space);
     }
 
     /// As [`with_page`](Authority::with_page), for a page that a component has mapped by this capability: one capability maps

@@ -4,11 +4,11 @@
 use atoll_abi::connection::wake_words;
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_channel::WakeWords;
-use atoll_hpet::Hpet;
 use sel4::{VmAttributes, cap};
 
 use crate::authority::{Authority, ROOT_TASK};
 use crate::component::Page;
+use crate::interrupts::with_hpet;
 
 /// Pages of a window where its two rings begin: the one on which the first side sends, and that of the second side.
 pub const RINGS: [usize; 2] = [0, RING_WINDOW_SIZE / 2 / PAGE_SIZE];
@@ -75,12 +75,8 @@ impl Doorbell {
                 let Some((registers, comparator)) = comparator else {
                     return;
                 };
-                authority.with_page(*registers, VmAttributes::UNCACHEABLE, |mapped| {
-                    // SAFETY: the page holds the HPET's registers and is mapped uncached while this runs.
-                    let hpet = unsafe { Hpet::new(mapped.address()) };
-                    // Where even this is overtaken, the other server takes the bit when it next looks.
-                    let _ = hpet.ring(*comparator);
-                });
+                // Where even this is overtaken, the other server takes the bit when it next looks.
+                let _ = with_hpet(authority, *registers, |hpet| hpet.ring(*comparator));
             }
         }
     }

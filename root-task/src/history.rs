@@ -1,16 +1,18 @@
-//! How often a component was started again, and whether it may be once more.
+//! How often a component was started again, whether it may be once more, and until when it has to have started.
 
 use alloc::collections::VecDeque;
 
 use atoll_abi::plan::Restart;
 
-/// The restarts of one component.
+/// The starts of one component.
 #[derive(Clone, Debug)]
 pub struct History {
     limit: Restart,
     /// When the latest ones were, in milliseconds, the oldest one first; as many as the limit allows.
     latest: VecDeque<u64>,
     restarts: u32,
+    /// When it has to have said that it has started, while that is awaited.
+    due: Option<u64>,
 }
 
 impl History {
@@ -20,6 +22,7 @@ impl History {
             limit,
             latest: VecDeque::new(),
             restarts: 0,
+            due: None,
         }
     }
 
@@ -37,6 +40,22 @@ impl History {
         true
     }
 
+    /// Begins a start at a time in milliseconds.
+    pub fn begin(&mut self, now: u64) {
+        let within = u64::from(self.limit.start_within_ms);
+        self.due = (within > 0).then_some(now + within);
+    }
+
+    /// Nothing is awaited any more: it has started, or has ended.
+    pub fn settle(&mut self) {
+        self.due = None;
+    }
+
+    /// When it has to have started, in milliseconds; `None` where nothing is awaited.
+    pub fn due(&self) -> Option<u64> {
+        self.due
+    }
+
     /// How often it was started again, in all.
     pub fn restarts(&self) -> u32 {
         self.restarts
@@ -52,6 +71,7 @@ mod tests {
         let mut history = History::new(Restart {
             times: 2,
             within_ms: 100,
+            ..Restart::default()
         });
         assert!(history.start_again(0) && history.start_again(50));
         assert!(!history.start_again(99), "it is started too often");
@@ -67,7 +87,28 @@ mod tests {
         let mut history = History::new(Restart {
             times: 0,
             within_ms: 1,
+            ..Restart::default()
         });
         assert!(!history.start_again(0) && !history.start_again(1_000_000));
+    }
+
+    #[test]
+    fn a_start_is_due_until_it_is_settled() {
+        let mut history = History::new(Restart {
+            start_within_ms: 50,
+            ..Restart::default()
+        });
+        assert_eq!(history.due(), None);
+        history.begin(7);
+        assert_eq!(history.due(), Some(57));
+        history.settle();
+        assert_eq!(history.due(), None);
+    }
+
+    #[test]
+    fn where_the_plan_names_no_time_a_start_may_take_any() {
+        let mut history = History::new(Restart::default());
+        history.begin(7);
+        assert_eq!(history.due(), None);
     }
 }

@@ -1,7 +1,6 @@
 //! Interrupts, all of them message-signalled: of the HPET's comparators and of devices.
 
-use atoll_abi::layout::server_badge;
-use atoll_abi::plan::{DOORBELL_VECTOR, Plan, VECTOR_BASE};
+use atoll_abi::plan::VECTOR_BASE;
 use atoll_hpet::Hpet;
 use sel4::init_thread::slot;
 use sel4::{VmAttributes, cap, cap_type};
@@ -34,25 +33,40 @@ pub fn handler(
     slot.cap()
 }
 
-/// Makes a cluster's HPET comparator signal `notification`; `page` holds the HPET's registers.
+/// A comparator of the HPET, and where its interrupt goes.
+pub struct Comparator {
+    /// Its number.
+    pub number: u32,
+    /// The vector argument of its interrupt.
+    pub argument: u64,
+    /// The core that it interrupts, by APIC identifier.
+    pub core: u32,
+}
+
+/// Makes a comparator of the HPET signal `notification`; `page` holds the HPET's registers.
 pub fn comparator(
     authority: &mut Authority,
-    plan: &Plan,
-    number: usize,
+    comparator: &Comparator,
     page: cap::Granule,
     notification: cap::Notification,
 ) -> cap::IrqHandler {
-    let cluster = &plan.clusters[number];
-    let argument = DOORBELL_VECTOR + number as u64;
-    let notification = authority.badged(notification, server_badge::INTERRUPT);
-    let handler = handler(authority, argument, 0, notification);
-    let core = plan.instances[cluster.instance as usize].cores[cluster.first_core as usize];
-    authority.with_page(page, VmAttributes::UNCACHEABLE, |mapped| {
-        // SAFETY: the page holds the HPET's registers and is mapped uncached while this runs.
-        let hpet = unsafe { Hpet::new(mapped.address()) };
-        let vector = (VECTOR_BASE + argument) as u8;
-        hpet.listen(cluster.comparator, core, vector)
-            .unwrap_or_else(|error| panic!("the comparator of {}: {error:?}", cluster.name));
+    let handler = handler(authority, comparator.argument, 0, notification);
+    with_hpet(authority, page, |hpet| {
+        let vector = (VECTOR_BASE + comparator.argument) as u8;
+        hpet.listen(comparator.number, comparator.core, vector)
+            .unwrap_or_else(|error| panic!("the HPET: {error}"));
     });
     handler
+}
+
+/// Uses the HPET, of which `page` holds the registers.
+pub fn with_hpet<R>(
+    authority: &mut Authority,
+    page: cap::Granule,
+    work: impl FnOnce(&Hpet) -> R,
+) -> R {
+    authority.with_page(page, VmAttributes::UNCACHEABLE, |mapped| {
+        // SAFETY: the page holds the HPET's registers and is mapped uncached while this runs.
+        work(&unsafe { Hpet::new(mapped.address()) })
+    })
 }

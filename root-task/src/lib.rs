@@ -14,3 +14,5 @@ pub mod history;
 pub mod image;
 pub mod lifecycle;
 pub mod procinfo;
+pub mod readiness;
+pub mod starts;

@@ -1,4 +1,5 @@
-//! What is done when a component dies: in which order the others learn of it, and whether it is started again.
+//! What is done when a component dies or does not start: in which order the others learn of it, and whether it is started
+//! again.
 //!
 //! A client that learns that its service is gone takes back the blocks that it lent, so no device may write them any more.
 //! Therefore a device is quiet before its service's clients learn: its driver resets it and answers, or, where the driver is
@@ -6,13 +7,16 @@
 //! stays down. A server that stays down takes the services of its cluster with it, because it passed on their wake-ups
 //! between kernels.
 //!
+//! A component that starts has to say within the time of its plan that it has started, and a driver whose service has died that
+//! the device is quiet. One that has not is [`Lifecycle::overdue`]: the supervisor treats it as if it had taken a fault.
+//!
 //! This decides and touches nothing; the supervisor takes the [`Step`]s, in their order.
 
 use alloc::vec::Vec;
 
-use atoll_abi::plan::{MAX_CLUSTERS, MAX_DEVICES, MAX_PROCESSES, MAX_SERVICES, Plan};
+use atoll_abi::plan::{MAX_CLUSTERS, MAX_DEVICES, MAX_SERVICES, Plan};
 
-use crate::history::History;
+use crate::starts::Starts;
 
 /// A component that can die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,46 +86,66 @@ pub struct Lifecycle<'a> {
     servers: [Life; MAX_CLUSTERS],
     services: [Life; MAX_SERVICES],
     devices: [Device; MAX_DEVICES],
-    /// Servers, services, drivers, processes.
-    histories: Vec<History>,
+    starts: Starts,
 }
 
 impl<'a> Lifecycle<'a> {
     /// All are alive.
     pub fn new(plan: &'a Plan) -> Lifecycle<'a> {
-        let clusters = plan.clusters.iter().map(|it| it.restart);
-        let services = plan.services.iter().map(|it| it.restart);
-        let devices = plan.devices.iter().map(|it| it.restart);
-        let processes = plan.processes.iter().map(|it| it.restart);
-        let limits = clusters.chain(services).chain(devices).chain(processes);
         Lifecycle {
             plan,
             servers: Default::default(),
             services: Default::default(),
             devices: Default::default(),
-            histories: limits.map(History::new).collect(),
+            starts: Starts::new(plan),
         }
     }
 
-    fn history(&mut self, child: Child) -> &mut History {
-        let place = match child {
-            Child::Server(cluster) => cluster,
-            Child::Service(service) => MAX_CLUSTERS + service,
-            Child::Driver(device) => MAX_CLUSTERS + MAX_SERVICES + device,
-            Child::Process(process) => MAX_CLUSTERS + MAX_SERVICES + MAX_DEVICES + process,
-        };
-        debug_assert!(place < MAX_CLUSTERS + MAX_SERVICES + MAX_DEVICES + MAX_PROCESSES);
-        &mut self.histories[place]
+    /// A component starts now, or has to reset its device.
+    pub fn begin_start(&mut self, child: Child, now: u64) {
+        self.starts.of(child).begin(now);
+    }
+
+    /// A component has said that it has started, or has ended: nothing is awaited of it.
+    pub fn settle_start(&mut self, child: Child) {
+        self.starts.of(child).settle();
+    }
+
+    /// When the next component has to have started, in milliseconds; `None` where none is awaited.
+    pub fn next_due(&self) -> Option<u64> {
+        self.starts.next_due()
+    }
+
+    /// A component that should have started by now and has not. It is told once: it is [`Lifecycle::lost`]. The time of a
+    /// process begins anew while its server starts, which starts its vcores.
+    pub fn overdue(&mut self, now: u64) -> Option<Child> {
+        loop {
+            let child = self.starts.take_due(now)?;
+            let Child::Process(process) = child else {
+                return Some(child);
+            };
+            let server = Child::Server(self.plan.processes[process].cluster as usize);
+            if self.starts.of(server).due().is_none() {
+                return Some(child);
+            }
+            self.begin_start(child, now);
+        }
+    }
+
+    /// Starts a component again.
+    fn start(&mut self, child: Child, now: u64, steps: &mut Vec<Step>) {
+        self.begin_start(child, now);
+        steps.push(Step::Start(child));
     }
 
     /// Starts a component again, or says that it stays down; whether it is started.
     fn start_or_stay_down(&mut self, child: Child, now: u64, steps: &mut Vec<Step>) -> bool {
-        let history = self.history(child);
+        let history = self.starts.of(child);
         let starts = history.start_again(now);
-        steps.push(match starts {
-            true => Step::Start(child),
-            false => Step::Down(child, history.restarts()),
-        });
+        match starts {
+            true => self.start(child, now, steps),
+            false => steps.push(Step::Down(child, history.restarts())),
+        }
         starts
     }
 
@@ -130,10 +154,11 @@ impl<'a> Lifecycle<'a> {
         self.servers[cluster] != Life::Alive
     }
 
-    /// A component took a fault, cannot start, or is to be stopped. `now` is in milliseconds.
+    /// A component took a fault, does not start, or is to be stopped. `now` is in milliseconds.
     #[must_use = "the steps have to be taken, in this order"]
     pub fn lost(&mut self, child: Child, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
+        self.settle_start(child);
         match child {
             Child::Server(cluster) => self.server_lost(cluster, now, &mut steps),
             Child::Service(service) => self.service_lost(service, now, &mut steps),
@@ -148,13 +173,14 @@ impl<'a> Lifecycle<'a> {
     #[must_use = "the steps have to be taken, in this order"]
     pub fn process_failed(&mut self, process: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
+        self.settle_start(Child::Process(process));
         let own = &self.plan.processes[process];
         // A process that the plan does not start again has ended, and is not down.
         if own.restart.times > 0 {
             let child = Child::Process(process);
             if self.server_is_down(own.cluster as usize) {
                 // Nothing would start its vcores.
-                steps.push(Step::Down(child, self.history(child).restarts()));
+                steps.push(Step::Down(child, self.starts.of(child).restarts()));
             } else {
                 self.start_or_stay_down(child, now, &mut steps);
             }
@@ -167,6 +193,7 @@ impl<'a> Lifecycle<'a> {
     #[must_use = "the steps have to be taken, in this order"]
     pub fn device_quiet(&mut self, device: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
+        self.settle_start(Child::Driver(device));
         match self.devices[device] {
             Device::Resetting => {
                 self.devices[device] = Device::Gone;
@@ -191,6 +218,7 @@ impl<'a> Lifecycle<'a> {
     #[must_use = "the steps have to be taken, in this order"]
     pub fn driver_ready(&mut self, device: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
+        self.settle_start(Child::Driver(device));
         if self.devices[device] == Device::Stopping {
             // Its service died meanwhile, and is started on a driver that knows nothing of it.
             self.devices[device] = Device::InUse;
@@ -204,7 +232,8 @@ impl<'a> Lifecycle<'a> {
     /// an earlier life had it do, because the driver may have failed before it reset the device.
     #[must_use = "the steps have to be taken, in this order"]
     pub fn driver_failed(&mut self, device: usize, now: u64) -> Vec<Step> {
-        let restarts = self.history(Child::Driver(device)).restarts();
+        self.settle_start(Child::Driver(device));
+        let restarts = self.starts.of(Child::Driver(device)).restarts();
         let mut steps = alloc::vec![Step::Down(Child::Driver(device), restarts)];
         if restarts == 0 {
             self.devices[device] = Device::Gone;
@@ -222,11 +251,11 @@ impl<'a> Lifecycle<'a> {
             return;
         }
         steps.push(Step::Suspend(server));
-        let history = self.history(server);
+        let history = self.starts.of(server);
         if history.start_again(now) {
             // Its calls have no blocks, so there is no device to wait for.
             steps.push(Step::TellVcores(cluster));
-            steps.push(Step::Start(server));
+            self.start(server, now, steps);
             return;
         }
         let restarts = history.restarts();
@@ -234,26 +263,28 @@ impl<'a> Lifecycle<'a> {
         steps.push(Step::Down(server, restarts));
         for (service, own) in self.plan.services().iter().enumerate() {
             if own.cluster as usize == cluster {
-                self.stop_service(service, steps);
+                self.stop_service(service, now, steps);
             }
         }
         self.settle(now, steps);
     }
 
     fn service_lost(&mut self, service: usize, now: u64, steps: &mut Vec<Step>) {
-        self.stop_service(service, steps);
+        self.stop_service(service, now, steps);
         self.settle(now, steps);
     }
 
-    fn stop_service(&mut self, service: usize, steps: &mut Vec<Step>) {
+    fn stop_service(&mut self, service: usize, now: u64, steps: &mut Vec<Step>) {
         if self.services[service] != Life::Alive {
             return;
         }
         self.services[service] = Life::Dead;
+        self.settle_start(Child::Service(service));
         steps.push(Step::Suspend(Child::Service(service)));
-        let device = &mut self.devices[self.plan.services[service].device as usize];
-        if *device == Device::InUse {
-            *device = Device::Stopping;
+        let device = self.plan.services[service].device as usize;
+        if self.devices[device] == Device::InUse {
+            self.devices[device] = Device::Stopping;
+            self.begin_start(Child::Driver(device), now);
             steps.push(Step::TellDriver(service));
         }
     }
@@ -277,6 +308,7 @@ impl<'a> Lifecycle<'a> {
             return;
         }
         self.devices[device] = Device::Resetting;
+        self.begin_start(driver, now);
         steps.push(Step::Quiesce(device));
     }
 
@@ -323,7 +355,7 @@ impl<'a> Lifecycle<'a> {
             return;
         }
         let child = Child::Service(service);
-        let history = self.history(child);
+        let history = self.starts.of(child);
         if !history.start_again(now) {
             let restarts = history.restarts();
             self.services[service] = Life::Down;
@@ -332,10 +364,10 @@ impl<'a> Lifecycle<'a> {
         }
         if self.devices[device] == Device::Quiet {
             self.devices[device] = Device::InUse;
-            steps.push(Step::Start(Child::Driver(device)));
+            self.start(Child::Driver(device), now, steps);
         }
         self.services[service] = Life::Alive;
-        steps.push(Step::Start(child));
+        self.start(child, now, steps);
     }
 }
 

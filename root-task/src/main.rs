@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod address_space;
+mod alarm;
 mod authority;
 mod children;
 mod clock;
@@ -29,6 +30,7 @@ use atoll_abi::archive;
 use atoll_abi::plan::Plan;
 use sel4_root_task::{console, root_task};
 
+use crate::alarm::Alarm;
 use crate::authority::{Authority, ROOT_TASK};
 use crate::children::{Children, Context};
 
@@ -64,7 +66,8 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
             .expect("the kernel tells the rate of the time stamp counter"),
     };
     let children = Children::build(&mut authority, &context);
+    let alarm = Alarm::build(&mut authority, &context);
     let holdings = authority.drop_boot_authority(&plan.instances[index]);
     holdings.report(index, console::emit);
-    supervise::run(&context, children, authority)
+    supervise::run(&context, children, alarm, authority)
 }

@@ -28,6 +28,12 @@ impl MappedPage {
         unsafe { self.0.add(offset).cast::<u32>().read_volatile() }
     }
 
+    /// Reads a word of 64 bits, in halves.
+    pub fn read_u64(&self, offset: usize) -> u64 {
+        let [low, high] = [offset, offset + 4].map(|half| self.read_u32(half));
+        u64::from(low) | u64::from(high) << 32
+    }
+
     /// Sets the page to zero.
     pub fn clear(&self) {
         // SAFETY: as for `write_u32`.

@@ -47,6 +47,8 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         server_down: 0,
         condemned: 0,
         padding: 0,
+        started: 0,
+        resumes: 0,
     }
 }
 

@@ -2,15 +2,15 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, PLAN_PAGES, badge, entry, slot};
-use atoll_abi::plan::NONE;
+use atoll_abi::layout::{self, PLAN_PAGES, badge, entry, server_badge, slot};
+use atoll_abi::plan::{DOORBELL_VECTOR, NONE};
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
 
 use crate::authority::Authority;
 use crate::children::Context;
 use crate::component::{Component, ThreadPlan, priority};
-use crate::interrupts;
+use crate::interrupts::{self, Comparator};
 
 /// A built server.
 pub struct Server {
@@ -60,14 +60,16 @@ impl Server {
     /// Gives it the HPET, by which it is woken and wakes.
     fn give_hpet(&mut self, authority: &mut Authority, context: &Context<'_>) {
         let page = authority.hpet_page(&self.component.holder);
-        if context.plan.clusters[self.cluster].comparator != NONE {
-            let handler = interrupts::comparator(
-                authority,
-                context.plan,
-                self.cluster,
-                page,
-                self.notification,
-            );
+        let cluster = &context.plan.clusters[self.cluster];
+        if cluster.comparator != NONE {
+            let instance = &context.plan.instances[cluster.instance as usize];
+            let comparator = Comparator {
+                number: cluster.comparator,
+                argument: DOORBELL_VECTOR + self.cluster as u64,
+                core: instance.cores[cluster.first_core as usize],
+            };
+            let woken = authority.badged(self.notification, server_badge::INTERRUPT);
+            let handler = interrupts::comparator(authority, &comparator, page, woken);
             self.component.give_whole(slot::INTERRUPT, handler);
         }
         self.component.map(

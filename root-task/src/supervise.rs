@@ -8,10 +8,12 @@ use atoll_abi::layout::{MAX_VCORES, badge, component, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::process::{FAULTED, is_failure};
 use atoll_root_task::lifecycle::Child;
+use atoll_root_task::readiness::Readiness;
 use sel4::{Fault, MessageInfo, cap};
 use sel4_root_task::console::emit;
 use sel4_root_task::println;
 
+use crate::alarm::Alarm;
 use crate::authority::Authority;
 use crate::children::{Children, Context};
 use crate::supervision::Supervision;
@@ -24,8 +26,7 @@ struct Supervisor<'a> {
     plan: &'a Plan,
     instance: usize,
     supervision: Supervision<'a>,
-    /// How many drivers, servers and services have not said yet that they can be used.
-    not_ready: usize,
+    readiness: Readiness,
     /// Devices of which the driver has not said yet whether they can be used.
     starting: Vec<usize>,
     /// Processes that have not ended.
@@ -33,20 +34,26 @@ struct Supervisor<'a> {
 }
 
 /// Starts the components, then serves them for ever.
-pub fn run(context: &Context<'_>, children: Children, authority: Authority) -> ! {
+pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: Authority) -> ! {
+    let drivers = children.drivers.iter().map(|it| Child::Driver(it.device));
+    let servers = children.servers.iter().map(|it| Child::Server(it.cluster));
+    let services = children.services.iter().map(|it| Child::Service(it.index));
     let mut supervisor = Supervisor {
         plan: context.plan,
         instance: context.instance as usize,
-        not_ready: children.drivers.len() + children.servers.len() + children.services.len(),
+        readiness: Readiness::new(drivers.chain(servers).chain(services)),
         starting: children.drivers.iter().map(|it| it.device).collect(),
         running: children.processes.iter().map(|it| it.index).collect(),
-        supervision: Supervision::new(context, authority, children),
+        supervision: Supervision::new(context, authority, alarm, children),
     };
     supervisor.start();
+    supervisor.keep_time();
     let endpoint = context.endpoint;
     let (mut info, mut sender) = endpoint.recv();
     loop {
         let answer = supervisor.handle(&info, sender);
+        supervisor.keep_time();
+        supervisor.report_ready();
         (info, sender) = match answer {
             Some(label) => endpoint.reply_recv(MessageInfo::new(label, 0, 0, 0)),
             None => endpoint.recv(),
@@ -58,7 +65,10 @@ impl Supervisor<'_> {
     /// Starts the drivers, and the others when the drivers are done with setting up their devices: a device that appears in
     /// the machine's memory map changes the map, and under QEMU a register of another device that is read at that moment
     /// can read as zero.
-    fn start(&self) {
+    fn start(&mut self) {
+        for device in self.starting.clone() {
+            self.supervision.begin_start(Child::Driver(device));
+        }
         for driver in &self.supervision.children.drivers {
             resume(driver.thread);
         }
@@ -67,13 +77,32 @@ impl Supervisor<'_> {
         }
     }
 
-    fn start_others(&self) {
+    fn start_others(&mut self) {
+        let components = self.readiness.awaited();
+        let others = components.filter(|child| !matches!(child, Child::Driver(_)));
+        let processes = self.running.iter().map(|process| Child::Process(*process));
+        for child in others.chain(processes) {
+            self.supervision.begin_start(child);
+        }
         let children = &self.supervision.children;
         for server in &children.servers {
             resume(server.thread);
         }
         for service in &children.services {
             resume(service.thread);
+        }
+    }
+
+    /// Stops the components that should have started by now and have not, and sets the alarm for the next one.
+    fn keep_time(&mut self) {
+        loop {
+            while let Some(child) = self.supervision.overdue() {
+                self.report_fault(child, "it has not said in time that it has started");
+                self.stop(child);
+            }
+            if self.supervision.set_alarm() {
+                return;
+            }
         }
     }
 
@@ -90,6 +119,11 @@ impl Supervisor<'_> {
     fn handle(&mut self, info: &MessageInfo, sender: u64) -> Option<u64> {
         let (kind, index) = badge::split(sender);
         match (kind, info.label()) {
+            // No message came with it.
+            (badge::ALARM, _) => {
+                self.supervision.take_alarm();
+                return None;
+            }
             (badge::SERVER, request::LOG) => println!("{}", text(info)),
             (badge::DRIVER, request::LOG) => {
                 println!("[{}] {}", self.plan.devices[index].name, text(info))
@@ -101,7 +135,7 @@ impl Supervisor<'_> {
             (badge::SERVICE, request::READY) => self.measured(Child::Service(index)),
             (badge::DRIVER, request::READY) => {
                 self.supervision.driver_ready(index);
-                self.ready();
+                self.readiness.ready(Child::Driver(index));
                 self.driver_started(index);
             }
             (badge::DRIVER, request::FAILED) => {
@@ -128,9 +162,12 @@ impl Supervisor<'_> {
                     self.exited(process, status, vcores);
                 }
             }
+            (badge::PROCESS, request::READY) => {
+                self.supervision.started(Child::Process(index / MAX_VCORES));
+                return None;
+            }
             (badge::PROCESS, label @ (request::STOP | request::HOLD)) => {
-                let [kind, component] = [0, 1].map(sel4::get_mr);
-                return Some(self.order(index / MAX_VCORES, label, kind, component));
+                return Some(self.order(index / MAX_VCORES, label));
             }
             (badge::PROCESS, request::EXIT_WITHOUT_SERVER) => {
                 let (process, status) = (index / MAX_VCORES, sel4::get_mr(0));
@@ -151,7 +188,8 @@ impl Supervisor<'_> {
     }
 
     /// Does what a process wants done with a component, where it is an operator and the component is one of this instance.
-    fn order(&mut self, process: usize, label: u64, kind: u64, index: u64) -> u64 {
+    fn order(&mut self, process: usize, label: u64) -> u64 {
+        let [kind, index, lives] = [0, 1, 2].map(sel4::get_mr);
         let index = index as usize;
         let child = match kind {
             component::SERVER => Child::Server(index),
@@ -166,7 +204,10 @@ impl Supervisor<'_> {
         }
         match label {
             request::HOLD => self.supervision.hold(child),
-            _ => self.stop(child),
+            _ => {
+                self.supervision.hold_next(child, lives);
+                self.stop(child);
+            }
         }
         DONE
     }
@@ -207,14 +248,17 @@ impl Supervisor<'_> {
             who: format_args!("{who}"),
             looks,
         });
-        self.ready();
+        self.supervision.started(child);
+        self.readiness.ready(child);
     }
 
-    fn ready(&mut self) {
-        // Components that are started again say so once more.
-        let before = self.not_ready;
-        self.not_ready = before.saturating_sub(1);
-        if self.not_ready > 0 || before == 0 {
+    /// Reports the instance as ready when every component can be used or stays down.
+    fn report_ready(&mut self) {
+        let supervision = &self.supervision;
+        if !self
+            .readiness
+            .reached(|child| supervision.stays_down(child))
+        {
             return;
         }
         let instance = self.instance;

@@ -1,5 +1,7 @@
 //! What the root task does when a component dies: it takes the steps that [`Lifecycle`] decides on.
 
+mod starts;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,6 +13,7 @@ use atoll_abi::plan::Plan;
 use atoll_root_task::lifecycle::{Child, Lifecycle, Step};
 use sel4_root_task::console::emit;
 
+use crate::alarm::Alarm;
 use crate::authority::Authority;
 use crate::children::{Children, Context};
 use crate::clock::Clock;
@@ -26,6 +29,12 @@ pub struct Supervision<'a> {
     pub children: Children,
     lifecycle: Lifecycle<'a>,
     clock: Clock,
+    /// Rings when the next component has to have started.
+    alarm: Alarm,
+    /// Components of which an operator wants so many lives more to stand still from their start on.
+    standing: Vec<(Child, u64)>,
+    /// Components that stay down.
+    down: Vec<Child>,
     /// How often each component was started again that ever was.
     restarts: Vec<(Child, u64)>,
     /// Processes that cannot go on, which their servers have not ended yet; with its exit status, where one has named it.
@@ -34,13 +43,21 @@ pub struct Supervision<'a> {
 
 impl<'a> Supervision<'a> {
     /// All are alive.
-    pub fn new(context: &Context<'a>, authority: Authority, children: Children) -> Supervision<'a> {
+    pub fn new(
+        context: &Context<'a>,
+        authority: Authority,
+        alarm: Alarm,
+        children: Children,
+    ) -> Supervision<'a> {
         Supervision {
             plan: context.plan,
             authority,
             children,
             lifecycle: Lifecycle::new(context.plan),
             clock: Clock::new(context.ticks_per_microsecond),
+            alarm,
+            standing: Vec::new(),
+            down: Vec::new(),
             restarts: Vec::new(),
             to_be_ended: Vec::new(),
         }
@@ -52,7 +69,12 @@ impl<'a> Supervision<'a> {
         self.lifecycle.server_is_down(cluster as usize)
     }
 
-    /// A component took a fault, cannot start, or is to be stopped. Tells whether it has been started again at once.
+    /// Whether a component stays down.
+    pub fn stays_down(&self, child: Child) -> bool {
+        self.down.contains(&child)
+    }
+
+    /// A component took a fault, does not start, or is to be stopped. Tells whether it has been started again at once.
     pub fn lost(&mut self, child: Child) -> bool {
         if let Child::Process(process) = child {
             self.end_by_server(process, None);
@@ -86,10 +108,10 @@ impl<'a> Supervision<'a> {
         }
     }
 
-    /// Where the server of a cluster stays down, lets all vcores of its processes run on, those too that were given back: nothing
-    /// else would bring one back that has a deadline. And the server may have died when it had noted one as granted and not
-    /// started it, or had stopped it and not noted that. Gives the processes that cannot run on: they wait for that server to
-    /// end or to start them, or have given all their vcores back to it.
+    /// Where the server of a cluster stays down, lets those vcores of its processes run on that its next life would have started:
+    /// they gave themselves back until an alarm, which nothing else rings, or it died when it was starting or stopping them. Gives
+    /// the processes that cannot run on: they wait for that server to end or to start them, or have given all their vcores
+    /// back to it.
     pub fn run_without_server(&mut self, cluster: usize) -> Vec<usize> {
         if !self.lifecycle.server_is_down(cluster) {
             return Vec::new();
@@ -99,25 +121,22 @@ impl<'a> Supervision<'a> {
             let index = process.index;
             let waits = self.to_be_ended.iter().any(|(known, _)| *known == index);
             let page = process.information;
-            let (generation, vcores) = self.authority.with_copy(page, |mapped| {
-                let [low, high] = [GRANTED, GRANTED + 4].map(|field| mapped.read_u32(field));
-                let granted = u64::from(low) | u64::from(high) << 32;
-                let many_core = granted != 0 && mapped.read_u32(MANY_CORE) != 0;
-                let vcores = if many_core { u64::MAX } else { granted };
-                (mapped.read_u32(GENERATION), vcores)
+            let (generation, granted, resumes) = self.authority.with_copy(page, |mapped| {
+                let [granted, resumes] = [GRANTED, RESUMES].map(|field| mapped.read_u64(field));
+                (mapped.read_u32(GENERATION), granted, resumes)
             });
             let own = self.plan.processes[index].cluster as usize == cluster;
             // One of generation 0 has ended.
             if !own || generation == 0 {
                 continue;
             }
-            if waits || vcores == 0 {
+            if waits || granted | resumes == 0 {
                 stranded.push(index);
                 continue;
             }
-            process.component.resume(vcores);
+            process.component.resume(resumes);
             for (vcore, notification) in process.notifications.iter().enumerate() {
-                if vcores & 1 << vcore != 0 {
+                if resumes & 1 << vcore != 0 {
                     // The server's `start_vcore` says why it is woken once more.
                     notification.signal();
                 }
@@ -172,6 +191,7 @@ impl<'a> Supervision<'a> {
             return false;
         };
         self.to_be_ended.retain(|(process, _)| *process != index);
+        self.lifecycle.settle_start(Child::Process(index));
         process.component.suspend();
         for notice in &process.death_notices {
             notice.announce(&mut self.authority);
@@ -293,8 +313,10 @@ impl<'a> Supervision<'a> {
             return;
         };
         self.reset(child, number);
-        // It was set up when the instance started.
-        let _ = thread.tcb_resume();
+        if !self.is_held(child) {
+            // It was set up when the instance started.
+            let _ = thread.tcb_resume();
+        }
     }
 
     fn reset(&mut self, child: Child, number: Option<u64>) {
@@ -311,8 +333,10 @@ impl<'a> Supervision<'a> {
             return;
         };
         self.authority.with_copy(process.information, |mapped| {
-            mapped.write_u32(GRANTED, 0);
-            mapped.write_u32(GRANTED + 4, 0);
+            for word in [GRANTED, STARTED, RESUMES] {
+                mapped.write_u32(word, 0);
+                mapped.write_u32(word + 4, 0);
+            }
             mapped.write_u32(MANY_CORE, 0);
             mapped.write_u32(GENERATION, generation);
         });
@@ -328,6 +352,7 @@ impl<'a> Supervision<'a> {
     }
 
     fn report_down(&mut self, child: Child, restarts: u32) {
+        self.down.push(child);
         let who = self.name(child);
         emit(&Event::Down {
             who: format_args!("{who}"),
@@ -381,5 +406,7 @@ impl<'a> Supervision<'a> {
 const GENERATION: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, generation);
 const CONDEMNED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, condemned);
 const GRANTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, granted);
+const STARTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, started);
+const RESUMES: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, resumes);
 const SERVER_DOWN: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, server_down);
 const MANY_CORE: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, many_core);

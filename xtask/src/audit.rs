@@ -9,8 +9,8 @@
 //!   doorbells, the registers of the HPET;
 //! - a driver may hold its function's configuration page and device memory;
 //! - the root task, which announces deaths, may hold the first page of the ring on which a side of its instance sends, both
-//!   first pages where that side is a process, the wake pages of channels to other instances and, where there are such
-//!   channels, the registers of the HPET.
+//!   first pages where that side is a process, the wake pages of channels to other instances, and the registers of the HPET,
+//!   by which it also notices that a component does not start.
 //!
 //! No holder may hold device untyped memory, and only the root task may hold I/O ports: those of the instance's serial
 //! console.

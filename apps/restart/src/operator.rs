@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use atoll_runtime::guest::operator::{Component, hold, stop};
+use atoll_runtime::guest::operator::{Component, hold, stop, stop_and_hold};
 use atoll_runtime::guest::procinfo;
 use atoll_runtime::{Block, Status, open, println, request_vcores, sleep, with_timeout};
 
@@ -18,8 +18,11 @@ const PAUSE: Duration = Duration::from_millis(3);
 /// A call takes no longer, or else something is wrong.
 const LONG: Duration = Duration::from_secs(5);
 
-/// Looks until something has to work again.
-const PATIENCE: u32 = 2_000;
+/// What hangs in its start has been noticed by then: twice the time that the plan gives it.
+const NOTICED: Duration = Duration::from_secs(20);
+
+/// Looks until something has to work again: enough for a start that hangs until it is noticed.
+const PATIENCE: u32 = 100_000;
 
 /// The process `victim` is the one behind this one in the plan; the service and its device are the plan's first ones.
 fn components() -> [Component; 4] {
@@ -90,6 +93,13 @@ pub fn wear_out() {
     if !stop(service) {
         wrong(format_args!("the service cannot be stopped again"));
     }
+    let lost = lose_calls();
+    // The own server goes on.
+    println!(r#"result {{"lost":{lost}}}"#);
+}
+
+/// Calls the file service until enough calls in a row were lost; so many.
+fn lose_calls() -> u32 {
     let mut lost = 0;
     while lost < 20 {
         match open("input").wait() {
@@ -99,8 +109,34 @@ pub fn wear_out() {
         }
         let _ = sleep(PAUSE).wait();
     }
-    // The own server goes on.
+    lost
+}
+
+/// Has the next life of each component hang in its start, and waits each time until the one after it works. Then the service
+/// hangs in its last start.
+pub fn have_starts_hang() {
+    let [service, driver, server, _] = components();
+    for component in [service, driver, server] {
+        settle();
+        if !stop_and_hold(component, 1) {
+            wrong(format_args!("{component:?} cannot be stopped"));
+        }
+    }
+    settle();
+    if !stop_and_hold(service, 1) {
+        wrong(format_args!("the service cannot be stopped again"));
+    }
+    let lost = lose_calls();
+    // The run ends with this process, and is to tell that the service stays down.
+    let _ = sleep(NOTICED).wait();
     println!(r#"result {{"lost":{lost}}}"#);
+}
+
+/// Hangs.
+pub fn hang() -> ! {
+    loop {
+        let _ = sleep(LONG).wait();
+    }
 }
 
 /// Has the file service stand still with calls under way: each ends by its deadline, and so does each later one.

@@ -66,7 +66,7 @@ pub enum Event<Text, HeldList, UntypedList> {
         /// Whether nothing more follows.
         last: bool,
     },
-    /// All components of an instance have started.
+    /// Each component of an instance has started, or stays down.
     Ready {
         /// Index of the instance.
         instance: usize,
@@ -122,7 +122,7 @@ pub enum Event<Text, HeldList, UntypedList> {
         /// The cluster's name.
         cluster: Text,
     },
-    /// A component or process took a fault, or could not start.
+    /// A component or process took a fault, or did not start.
     Fault {
         /// `server:CLUSTER`, `service:NAME`, `driver:DEVICE` or `process:NAME`.
         who: Text,

@@ -235,7 +235,8 @@ interfaces! {
             /// How many in all.
             count: u64 = arguments[0],
         }
-        /// Gives the calling vcore back.
+        /// Gives the calling vcore back. `Busy` where it has completions that it has not taken, or its alarm has rung since it
+        /// set that: then it looks what there is, and tries again.
         YieldVcore = 9, block None, {}
         /// Has the calling vcore woken when a time has passed; replaces what it asked for before. Answered at once.
         SetAlarm = 10, block None, {

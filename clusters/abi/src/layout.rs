@@ -263,6 +263,8 @@ pub mod badge {
     pub const PROCESS: u64 = 3 << INDEX_BITS;
     /// A service; its index is its index in the plan.
     pub const SERVICE: u64 = 4 << INDEX_BITS;
+    /// No sender: the root task's comparator has interrupted it.
+    pub const ALARM: u64 = 5 << INDEX_BITS;
 
     /// A badge as its kind and index.
     pub const fn split(badge: u64) -> (u64, usize) {
@@ -337,7 +339,7 @@ pub mod request {
     /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.
     pub const LOG: u64 = 0x1000;
     /// The sender has started and can be used. Registers: how often it looks for work in vain before it blocks. Answered with
-    /// an empty message.
+    /// an empty message. From a process, which has begun its main function: no registers, and not answered.
     pub const READY: u64 = 0x1001;
     /// A process of the sender, a server, has ended. Registers: process, exit status, most vcores granted at once.
     pub const EXITED: u64 = 0x1002;
@@ -346,9 +348,11 @@ pub mod request {
     /// A process whose server is gone ends. Registers: exit status. Not answered.
     pub const EXIT_WITHOUT_SERVER: u64 = 0x1005;
     /// An operator has a component of its kernel instance stopped, as if it had taken a fault. Registers: a kind of
-    /// [`super::component`], its index in the plan. Answered with a message whose label is 0 where that was begun.
+    /// [`super::component`], its index in the plan, and how many of the lives that follow stand still from their start on, as
+    /// if they hung (none of a process). Answered with a message whose label is 0 where that was begun.
     pub const STOP: u64 = 0x1006;
-    /// An operator has a component of its kernel instance stand still, as if it hung. As [`STOP`].
+    /// An operator has a component of its kernel instance stand still, as if it hung. Registers: the first two of [`STOP`],
+    /// and answered as that.
     pub const HOLD: u64 = 0x1008;
     /// The sender, a driver, has stopped its device, which writes nothing any more, because its client is gone.
     pub const STOPPED: u64 = 0x1007;

@@ -47,10 +47,13 @@ pub const fn kernel_port(instance: usize) -> u32 {
 /// instance.
 pub const DOORBELL_VECTOR: u64 = 16;
 
+/// Vector argument of the comparator of an instance's root task.
+pub const ROOT_TASK_VECTOR: u64 = DOORBELL_VECTOR + MAX_CLUSTERS as u64;
+
 /// Vector argument of the first device's interrupt; a device's is this plus its index.
 pub const DEVICE_VECTOR: u64 = 32;
 
-const _: () = assert!(DOORBELL_VECTOR + MAX_CLUSTERS as u64 <= DEVICE_VECTOR);
+const _: () = assert!(ROOT_TASK_VECTOR < DEVICE_VECTOR);
 
 /// What an interrupt's vector argument is added to, to give the vector that a message-signalled interrupt carries.
 pub const VECTOR_BASE: u64 = 0x30;
@@ -121,7 +124,7 @@ pub enum KernelMode {
     Shared = 1,
 }
 
-/// How often a component is started again.
+/// How often a component is started again, and how long a start may take.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
@@ -131,6 +134,11 @@ pub struct Restart {
     pub times: u32,
     /// Milliseconds.
     pub within_ms: u32,
+    /// Milliseconds from a start until the component has to have said that it has started; it is stopped when it has not. 0:
+    /// a start may take any time.
+    pub start_within_ms: u32,
+    /// Zero.
+    pub padding: u32,
 }
 
 /// A fixed set of cores and memory.
@@ -397,6 +405,19 @@ impl Plan {
     /// The services in use.
     pub fn services(&self) -> &[Service] {
         &self.services[..self.service_count as usize]
+    }
+
+    /// HPET comparators that the machine must have: those of clusters, and then one for the root task of each instance.
+    pub fn comparators(&self) -> u32 {
+        self.root_task_comparator(self.instance_count)
+    }
+
+    /// The HPET comparator of an instance's root task, by which it notices that a component does not start.
+    pub fn root_task_comparator(&self, instance: u32) -> u32 {
+        let clusters = self.clusters().iter().map(|it| it.comparator);
+        let used = clusters.filter(|&comparator| comparator != NONE).max();
+        used.map_or(0, |last| last.saturating_add(1))
+            .saturating_add(instance)
     }
 
     /// Whether a cluster's server holds the registers of the HPET: as the clock of its processes' alarms, and to interrupt

@@ -82,6 +82,11 @@ pub struct ProcInfo {
     pub condemned: u32,
     /// Zero.
     pub padding: u32,
+    /// Bitmap of the vcores that were ever granted.
+    pub started: u64,
+    /// Bitmap of the vcores that the next life of the server has to start: they gave themselves back until an alarm, which is
+    /// lost with the server, or the server is just starting or stopping them.
+    pub resumes: u64,
 }
 
 /// A connection of a process to a service: one window for each vcore.

@@ -1,7 +1,7 @@
 //! What the plan needs of the machine, checked before anything is started.
 
 use atoll_abi::boot::READY_PAGE;
-use atoll_abi::plan::{MAX_CLUSTERS, NONE, Plan};
+use atoll_abi::plan::{MAX_CLUSTERS, Plan};
 
 use crate::acpi::Madt;
 use crate::extent::Extent;
@@ -35,15 +35,6 @@ pub fn boot_information(instance: usize) -> u64 {
     BOOT_INFORMATION.start() + instance as u64 * PAGE
 }
 
-/// Comparators of the HPET that the plan uses.
-pub fn comparators(plan: &Plan) -> u32 {
-    let all = plan.clusters().iter().map(|cluster| cluster.comparator);
-    all.filter(|&comparator| comparator != NONE)
-        .map(|comparator| comparator.saturating_add(1))
-        .max()
-        .unwrap_or(0)
-}
-
 /// Checks the plan against the machine's cores and comparators.
 ///
 /// # Errors
@@ -59,7 +50,7 @@ pub fn check(plan: &Plan, madt: &mut Madt<'_>, comparators_found: u32) -> Result
             }
         }
     }
-    let needed = comparators(plan);
+    let needed = plan.comparators();
     if comparators_found < needed {
         return Err(Refusal::NoDoorbell {
             needed,

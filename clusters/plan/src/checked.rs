@@ -3,7 +3,7 @@
 use std::fmt;
 
 use atoll_abi::plan::{
-    Cluster, Device, DeviceKind, Instance, NONE, Plan as Encoded, Service, ServiceKind,
+    Cluster, Device, DeviceKind, Instance, Plan as Encoded, Service, ServiceKind,
 };
 
 use crate::cmake;
@@ -68,11 +68,7 @@ impl CheckedPlan {
 
     /// HPET comparators that the machine must have: what QEMU's `hpet.timers` is to be.
     pub fn hpet_timers(&self) -> u32 {
-        let used = self
-            .clusters()
-            .iter()
-            .filter(|cluster| cluster.comparator != NONE);
-        DEFAULT_HPET_TIMERS.max(used.count() as u32)
+        DEFAULT_HPET_TIMERS.max(self.encoded.comparators())
     }
 
     /// The clusters.

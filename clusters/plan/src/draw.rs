@@ -120,6 +120,13 @@ fn clusters(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
             instance.serial_port
         )?;
     }
+    for (index, name) in checked.instance_names().iter().enumerate() {
+        let comparator = plan.root_task_comparator(index as u32);
+        writeln!(
+            out,
+            "  the root task of kernel {name} has HPET comparator {comparator}"
+        )?;
+    }
     Ok(())
 }
 

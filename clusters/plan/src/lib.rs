@@ -72,6 +72,11 @@
 //! # assert!(plan.encode().processes()[0].may_use(0));
 //! ```
 //!
+//! A `restart` may also say `start-within-ms`, by default 60000: a component that has not said by then that it has started is
+//! stopped, as if it had taken a fault. The start of a process without `restart` may take any time. A server, service or driver has started when it can be used; a process when it has
+//! begun its main function, or says so itself (`atoll_runtime::entry!`). The root task of each kernel has a comparator of the
+//! HPET for this, behind those of the clusters; a cluster that masks its doorbell is not interrupted by it.
+//!
 //! A plan has one connection from each service to the driver of its device, and one from each vcore to each service that its
 //! process uses; together at most [`atoll_abi::plan::MAX_CONNECTIONS`].
 

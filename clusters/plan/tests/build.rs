@@ -68,10 +68,10 @@ fn a_shared_kernel_is_one_instance() {
 fn what_the_machine_must_have() {
     for (name, timers, images, variants) in [
         ("1x4", 3, 1, vec!["smp"]),
-        ("2x2", 3, 1, vec!["smp"]),
-        ("4x1", 4, 1, vec!["unicore"]),
+        ("2x2", 4, 1, vec!["smp"]),
+        ("4x1", 8, 1, vec!["unicore"]),
         ("shared", 3, 1, vec!["smp"]),
-        ("three", 3, 1, vec!["unicore", "smp"]),
+        ("three", 6, 1, vec!["unicore", "smp"]),
     ] {
         let plan = load(name);
         assert_eq!(
@@ -133,4 +133,37 @@ fn drawings_name_everything() {
     ] {
         assert!(drawing.lines().any(|it| it == line), "{line} in\n{drawing}");
     }
+}
+
+#[test]
+fn each_component_has_a_time_to_start() {
+    let encoded = load("2x2").encode();
+    let components = [
+        encoded.clusters()[0].restart,
+        encoded.services()[0].restart,
+        encoded.devices()[0].restart,
+        encoded.processes()[0].restart,
+    ];
+    // A process that is never started again is not ended for a slow start either.
+    let within = components.map(|it| it.start_within_ms);
+    assert_eq!(within, [60_000, 60_000, 60_000, 0]);
+    assert_eq!(components.map(|it| it.times), [3, 3, 3, 0]);
+
+    let text = std::fs::read_to_string(shipped("2x2")).unwrap();
+    let text = text.replace(
+        "kind = \"LL\"",
+        "kind = \"LL\"\nrestart = { times = 1, within-ms = 2, start-within-ms = 3 }",
+    );
+    let process = "image = \"digest\"";
+    let restart = "restart = { times = 1, within-ms = 2 }";
+    let text = text.replace(process, &format!("{process}\n{restart}"));
+    let encoded = Plan::from_text("2x2.toml", &text).unwrap().encode();
+    let server = encoded.clusters()[0].restart;
+    assert_eq!(
+        (server.times, server.within_ms, server.start_within_ms),
+        (1, 2, 3)
+    );
+    assert_eq!(encoded.processes()[0].restart.start_within_ms, 60_000);
+    // Behind the comparators of the clusters there is one for the root task of each instance.
+    assert_eq!([0, 1].map(|it| encoded.root_task_comparator(it)), [2, 3]);
 }

@@ -184,6 +184,14 @@ impl<R: Registers> Hpet<R> {
         Ok(())
     }
 
+    /// Allows the interrupts of `comparator` again, which was made to [listen](Hpet::listen), after [`Hpet::ignore`].
+    pub fn let_interrupt(&self, comparator: u32) -> Result<(), HpetError> {
+        let base = self.comparator(comparator)?;
+        let configuration = self.registers.read(base);
+        self.registers.write(base, configuration | INTERRUPT_ENABLE);
+        Ok(())
+    }
+
     /// Stops the interrupts of `comparator`.
     pub fn ignore(&self, comparator: u32) -> Result<(), HpetError> {
         let base = self.comparator(comparator)?;

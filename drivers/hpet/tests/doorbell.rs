@@ -24,6 +24,10 @@ fn listens_and_rings() {
     hpet.ring(2).unwrap();
     fake.with(|state| state.advance(1 << 20));
     assert_eq!(fake.with(|state| state.interrupts.len()), 1);
+    hpet.let_interrupt(2).unwrap();
+    hpet.ring(2).unwrap();
+    fake.with(|state| state.advance(1 << 20));
+    assert_eq!(fake.with(|state| state.interrupts.len()), 2);
 }
 
 #[test]

@@ -10,6 +10,9 @@ const ALARMS: usize = MAX_PROCESSES * MAX_VCORES;
 /// The alarms of all vcores of the cluster.
 pub(crate) struct Alarms {
     deadlines: Deadlines<ALARMS>,
+    /// For each process, the vcores whose alarm rang while they were granted, and that have not set another one or tried to give
+    /// themselves back since.
+    rang: [u64; MAX_PROCESSES],
 }
 
 fn place(index: u16, vcore: usize) -> usize {
@@ -20,6 +23,7 @@ impl Alarms {
     pub(crate) const fn new() -> Alarms {
         Alarms {
             deadlines: Deadlines::new(),
+            rang: [0; MAX_PROCESSES],
         }
     }
 
@@ -27,7 +31,25 @@ impl Alarms {
     pub(crate) fn set(&mut self, process: ProcessId, vcore: usize, time: u64) {
         if vcore < MAX_VCORES {
             self.deadlines.set(place(process.index, vcore), time);
+            self.take_rang(process, vcore);
         }
+    }
+
+    /// Notes that the alarm of a vcore rang while that was granted.
+    pub(crate) fn note_rang(&mut self, process: ProcessId, vcore: usize) {
+        if let Some(rang) = self.rang.get_mut(usize::from(process.index)) {
+            *rang |= 1 << vcore;
+        }
+    }
+
+    /// Whether the alarm of a vcore rang while that was granted, which is told once.
+    pub(crate) fn take_rang(&mut self, process: ProcessId, vcore: usize) -> bool {
+        let Some(rang) = self.rang.get_mut(usize::from(process.index)) else {
+            return false;
+        };
+        let before = *rang;
+        *rang &= !(1 << vcore);
+        before != *rang
     }
 
     /// Whether a vcore has an alarm.
@@ -39,6 +61,7 @@ impl Alarms {
     pub(crate) fn clear(&mut self, process: ProcessId) {
         for vcore in 0..MAX_VCORES {
             self.deadlines.remove(place(process.index, vcore));
+            self.take_rang(process, vcore);
         }
     }
 

@@ -141,14 +141,16 @@ impl Serving<'_> {
     }
 
     /// A vcore may go if it has taken every completion and something is left that brings the process back: another vcore,
-    /// or the alarm of one that has gone.
+    /// or the alarm of one that has gone. One whose alarm has rung since it set that stays once: it may have set it to come back
+    /// by it, and has not seen yet that it rang.
     #[inline(never)]
     fn yield_vcore(&mut self, caller: Caller, actions: &mut impl Actions) -> Result<(), Status> {
         let process = &mut *self.process;
         if !process.vcores().is_granted(caller.vcore) {
             return Err(Status::NotAllowed);
         }
-        if caller.unread > 0 {
+        let rang = self.alarms.take_rang(caller.process, caller.vcore);
+        if caller.unread > 0 || rang {
             return Err(Status::Busy);
         }
         let returns = |vcore: usize| {
@@ -161,7 +163,8 @@ impl Serving<'_> {
         }
         // It is stopped before its completion is sent: it would take the completion for having been granted again, and be
         // stopped with a uthread on it.
-        process.give_back(caller.vcore, actions);
+        let until_alarm = self.alarms.is_set(caller.process, caller.vcore);
+        process.give_back(caller.vcore, until_alarm, actions);
         Ok(())
     }
 

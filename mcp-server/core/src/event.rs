@@ -3,6 +3,8 @@
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Completion, Syscall};
 
+use crate::vcore::VcoreSets;
+
 /// What happened.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
@@ -15,8 +17,8 @@ pub enum Event<'a> {
     Adopt {
         /// The process.
         process: ProcessId,
-        /// The vcores that it has: a bitmap.
-        granted: u64,
+        /// Its vcores, as they were noted: see [`Actions::publish_vcores`].
+        vcores: VcoreSets,
         /// It is a many-core process.
         many_core: bool,
     },
@@ -67,8 +69,9 @@ pub trait Actions {
     /// Wakes a vcore that sleeps; where it does not sleep it is woken from its next sleep.
     fn wake_vcore(&mut self, process: ProcessId, vcore: usize);
 
-    /// Tells a process which vcores are granted now: a bitmap, vcore 0 in bit 0.
-    fn publish_granted(&mut self, process: ProcessId, granted: u64);
+    /// Tells a process which vcores are granted now, and notes its vcores where the note outlives the server: before a vcore is
+    /// started or stopped, and after it.
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets);
 
     /// Notes where it outlives the server that a process has become a many-core process.
     fn publish_many_core(&mut self, process: ProcessId);

@@ -130,11 +130,11 @@ impl Personality {
             }
             Event::Adopt {
                 process: id,
-                granted,
+                vcores,
                 many_core,
             } => {
                 if let Some(process) = self.parts.processes.at_mut(usize::from(id.index)) {
-                    process.adopt(id.generation, granted, many_core, actions);
+                    process.adopt(id.generation, vcores, many_core, actions);
                 }
             }
             Event::Calls {
@@ -229,6 +229,9 @@ impl Personality {
             self.counters.alarms += 1;
             if process.may_return(vcore) {
                 process.grant(Some(vcore), actions);
+            } else {
+                // It may be about to give itself back: see `Serving::yield_vcore`.
+                self.parts.alarms.note_rang(process.id(), vcore);
             }
             actions.wake_vcore(process.id(), vcore);
         }

@@ -8,7 +8,7 @@ use atoll_abi::process::ProcessId;
 use crate::event::Actions;
 use crate::print::Line;
 use crate::state::State;
-use crate::vcore::VcoreMap;
+use crate::vcore::{VcoreMap, VcoreSets};
 
 /// One process of the cluster.
 pub(crate) struct Process {
@@ -86,13 +86,12 @@ impl Process {
         }
     }
 
-    /// Takes it over as it runs. Where it has no vcore, it may have waited for an alarm that is lost, or an exit of it may not
-    /// have come to its end. Its vcores were then stopped wherever they were, with locks that another one wants, so that it gets
-    /// all back.
+    /// Takes it over as it runs. Only vcores that may not run are started: under seL4 5.0.0 one that enters the kernel just then
+    /// would go on at an older place. Where it has no vcore it gets vcore 0.
     pub(crate) fn adopt(
         &mut self,
         generation: u32,
-        granted: u64,
+        vcores: VcoreSets,
         many_core: bool,
         actions: &mut impl Actions,
     ) {
@@ -105,12 +104,25 @@ impl Process {
             self.transition(State::RunningM);
             self.many_core = true;
         }
-        self.vcores.adopt(granted);
+        self.vcores.adopt(vcores);
         if self.vcores.count() == 0 {
             self.transition(State::Waiting);
             self.grant(Some(0), actions);
-            while many_core && self.grant(None, actions) {}
+            return;
         }
+        let starts = vcores.resumes & self.vcores.granted();
+        self.note_changing(starts, actions);
+        for vcore in (0..self.vcores.limit()).filter(|vcore| starts & 1 << vcore != 0) {
+            actions.start_vcore(self.id, vcore);
+        }
+        actions.publish_vcores(self.id, self.vcores.sets());
+    }
+
+    /// Notes its vcores while some of them, a bitmap, are being started or stopped.
+    fn note_changing(&self, vcores: u64, actions: &mut impl Actions) {
+        let sets = self.vcores.sets();
+        let resumes = sets.resumes | vcores;
+        actions.publish_vcores(self.id, VcoreSets { resumes, ..sets });
     }
 
     /// Turns it into a many-core process; `false` where it is none that can become one. Its core stays its own through the
@@ -149,22 +161,29 @@ impl Process {
         if self.state == runnable {
             self.transition(running);
         }
-        actions.publish_granted(self.id, self.vcores.granted());
+        self.note_changing(1 << vcore, actions);
         actions.start_vcore(self.id, vcore);
+        actions.publish_vcores(self.id, self.vcores.sets());
         true
     }
 
-    /// Takes a vcore back that is given back.
-    pub(crate) fn give_back(&mut self, vcore: usize, actions: &mut impl Actions) {
-        if !self.vcores.give_back(vcore) {
+    /// Takes a vcore back that is given back, and is granted again at its alarm where it has one.
+    pub(crate) fn give_back(
+        &mut self,
+        vcore: usize,
+        until_alarm: bool,
+        actions: &mut impl Actions,
+    ) {
+        if !self.vcores.is_granted(vcore) {
             return;
         }
+        self.note_changing(1 << vcore, actions);
+        actions.stop_vcore(self.id, vcore);
+        self.vcores.give_back(vcore, until_alarm);
         if self.vcores.count() == 0 {
             self.transition(State::Waiting);
         }
-        // In this order: a server that dies in between leaves a vcore that its next life starts again.
-        actions.stop_vcore(self.id, vcore);
-        actions.publish_granted(self.id, self.vcores.granted());
+        actions.publish_vcores(self.id, self.vcores.sets());
     }
 
     /// Whether a vcore that gave itself back may be granted again without being asked for: a single-core process has its
@@ -186,12 +205,15 @@ impl Process {
             return false;
         }
         self.exit_status = status;
+        // Where the server dies before it has reported the end, the process goes on and ends once more.
+        let running = self.vcores.granted();
+        self.note_changing(running, actions);
         for vcore in 0..self.vcores.limit() {
-            if self.vcores.give_back(vcore) {
+            if self.vcores.give_back(vcore, false) {
                 actions.stop_vcore(self.id, vcore);
             }
         }
-        actions.publish_granted(self.id, self.vcores.granted());
+        self.note_changing(running, actions);
         true
     }
 

@@ -5,6 +5,30 @@
 //! kernel's scheduler shares the core between them: the map does not arbitrate.
 
 use atoll_abi::layout::MAX_VCORES;
+use atoll_abi::process::ProcInfo;
+
+/// The vcores of a process as they are noted where the note outlives the server: bitmaps, vcore 0 in bit 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VcoreSets {
+    /// Those that are granted.
+    pub granted: u64,
+    /// Those that were ever granted.
+    pub started: u64,
+    /// Those that the next life of the server has to start, and that do not run or are about to be stopped: they gave themselves
+    /// back until an alarm, which is lost with the server, or the server is just starting or stopping them.
+    pub resumes: u64,
+}
+
+impl VcoreSets {
+    /// As they are noted in a process's information.
+    pub fn of(information: &ProcInfo) -> VcoreSets {
+        VcoreSets {
+            granted: information.granted,
+            started: information.started,
+            resumes: information.resumes,
+        }
+    }
+}
 
 /// The vcore map of one process.
 ///
@@ -15,6 +39,8 @@ pub struct VcoreMap {
     granted: u64,
     /// Vcores that were granted once.
     started: u64,
+    /// Vcores that gave themselves back until an alarm.
+    until_alarm: u64,
     /// The first `inactive_count` entries are a stack: the last yielded is on top.
     inactive: [u8; MAX_VCORES],
     inactive_count: usize,
@@ -27,6 +53,7 @@ impl VcoreMap {
         limit: 0,
         granted: 0,
         started: 0,
+        until_alarm: 0,
         inactive: [0; MAX_VCORES],
         inactive_count: 0,
         most: 0,
@@ -46,15 +73,28 @@ impl VcoreMap {
         map
     }
 
-    /// Takes over the vcores that are granted to a process that runs. Each vcore may have run before.
-    pub(crate) fn adopt(&mut self, granted: u64) {
-        let map = VcoreMap::new(self.limit);
-        *self = VcoreMap {
-            started: ((1u128 << map.limit) - 1) as u64,
-            ..map
-        };
-        for vcore in (0..self.limit).filter(|vcore| granted & 1 << vcore != 0) {
+    /// Takes over the vcores of a process as an earlier life of the server has noted them.
+    pub(crate) fn adopt(&mut self, sets: VcoreSets) {
+        *self = VcoreMap::new(self.limit);
+        let has = |set: u64| (0..self.limit).filter(move |vcore| set & 1 << vcore != 0);
+        let (started, granted) = (has(sets.started), has(sets.granted | sets.resumes));
+        // Those that gave themselves back lie above those that never ran.
+        for vcore in started {
             self.grant_vcore(vcore);
+            self.give_back(vcore, false);
+        }
+        for vcore in granted {
+            self.grant_vcore(vcore);
+        }
+        self.most = self.count();
+    }
+
+    /// As it is noted where the note outlives the server.
+    pub fn sets(&self) -> VcoreSets {
+        VcoreSets {
+            granted: self.granted,
+            started: self.started,
+            resumes: self.until_alarm,
         }
     }
 
@@ -115,8 +155,8 @@ impl VcoreMap {
         true
     }
 
-    /// Takes a vcore back; `false` where it is not granted.
-    pub fn give_back(&mut self, vcore: usize) -> bool {
+    /// Takes a vcore back, which is granted again at its alarm where it has one; `false` where it is not granted.
+    pub fn give_back(&mut self, vcore: usize, until_alarm: bool) -> bool {
         if !self.is_granted(vcore) {
             return false;
         }
@@ -126,12 +166,14 @@ impl VcoreMap {
         *entry = vcore as u8;
         self.inactive_count += 1;
         self.granted &= !(1 << vcore);
+        self.until_alarm |= u64::from(until_alarm) << vcore;
         true
     }
 
     fn mark_granted(&mut self, vcore: usize) {
         self.granted |= 1 << vcore;
         self.started |= 1 << vcore;
+        self.until_alarm &= !(1 << vcore);
         self.most = self.most.max(self.count());
         debug_assert_eq!(self.count(), self.granted.count_ones());
     }
@@ -156,7 +198,7 @@ mod tests {
         let mut map = VcoreMap::new(4);
         while map.grant().is_some() {}
         for vcore in [1, 3, 2] {
-            assert!(map.give_back(vcore));
+            assert!(map.give_back(vcore, false));
         }
         assert_eq!(map.count(), 1);
         assert_eq!(
@@ -181,12 +223,40 @@ mod tests {
     #[test]
     fn what_is_not_granted_cannot_be_given_back() {
         let mut map = VcoreMap::new(2);
-        assert!(!map.give_back(0));
-        assert!(!map.give_back(usize::MAX));
+        assert!(!map.give_back(0, true));
+        assert!(!map.give_back(usize::MAX, true));
         assert_eq!(map.grant(), Some(0));
         assert!(!map.has_yielded(0) && !map.has_yielded(1));
-        assert!(map.give_back(0) && !map.give_back(0));
+        assert!(map.give_back(0, false) && !map.give_back(0, false));
         assert!(map.has_yielded(0));
+    }
+
+    #[test]
+    fn what_is_noted_is_taken_over() {
+        let mut map = VcoreMap::new(6);
+        for vcore in [0, 1, 2, 4] {
+            assert!(map.grant_vcore(vcore));
+        }
+        assert!(map.give_back(1, true) && map.give_back(4, false) && map.give_back(2, true));
+        assert!(map.grant_vcore(2), "its alarm has rung");
+        let sets = VcoreSets {
+            granted: 0b101,
+            started: 0b1_0111,
+            resumes: 0b010,
+        };
+        assert_eq!(map.sets(), sets);
+
+        let mut next = VcoreMap::new(6);
+        next.adopt(sets);
+        // The alarm of vcore 1 is lost.
+        assert_eq!((next.granted(), next.most()), (0b111, 3));
+        assert!(next.has_yielded(4));
+        assert!(
+            !next.has_yielded(3) && !next.has_yielded(5),
+            "they never ran"
+        );
+        let granted = [next.grant(), next.grant(), next.grant(), next.grant()];
+        assert_eq!(granted, [Some(4), Some(3), Some(5), None]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use atoll_abi::interface::Call;
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_core::state::State;
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{BATCH, Event};
 use common::*;
 use proptest::prelude::*;
@@ -91,7 +92,7 @@ proptest! {
                 2 => cluster.event(Event::Faulted { process, status: 1 }),
                 3 => cluster.event(Event::Drained { process }),
                 4 => cluster.event(Event::Time),
-                5 => cluster.event(Event::Adopt { process: ProcessId { generation: process.generation + 1, ..process }, granted: tags, many_core: tags & 2 != 0 }),
+                5 => cluster.event(Event::Adopt { process: ProcessId { generation: process.generation + 1, ..process }, vcores: VcoreSets { granted: tags, started: tags >> 4, resumes: tags >> 8 }, many_core: tags & 2 != 0 }),
                 _ => {
                     let before = cluster.record.completions.len();
                     cluster.event(Event::Calls { process, vcore, unread: 0, calls: &calls });

@@ -8,6 +8,7 @@ use atoll_abi::plan::ServiceKind;
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_core::state::State;
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{Event, FAULT_STATUS, Personality};
 use common::*;
 
@@ -115,6 +116,47 @@ fn the_last_vcore_may_go_only_with_an_alarm_that_brings_it_back() {
         (cluster.done(), cluster.personality.next_alarm()),
         (vec![], None)
     );
+}
+
+/// The two calls of a vcore that leaves may be taken in two batches, and its alarm ring in between.
+#[test]
+fn a_vcore_whose_alarm_rang_just_before_it_gave_itself_back_stays() {
+    for (cluster, vcore) in [(Cluster::many_core(), 1), (Cluster::started(), 0)] {
+        let mut cluster = cluster;
+        assert_eq!(cluster.ask_on(0, vcore, alarm(100)).0, Status::Done);
+        cluster.now = 100;
+        cluster.event(Event::Time);
+        cluster.done();
+        assert_eq!(cluster.ask_on(0, vcore, yields()).0, Status::Busy);
+        assert_eq!(cluster.done(), [Done::Completed(0, vcore, 1)], "it runs");
+        // It looks at its timers, and leaves with the alarm of the next one.
+        let both = cluster.calls(0, vcore, &[alarm(50), yields()]);
+        assert!(both.iter().all(|it| it.status == Status::Done as u32));
+        cluster.now = 150;
+        cluster.event(Event::Time);
+        assert!(cluster.done().contains(&Done::Start(0, vcore)));
+    }
+}
+
+#[test]
+fn an_alarm_that_rang_keeps_a_vcore_only_once() {
+    let mut cluster = Cluster::many_core();
+    cluster.ask_on(0, 1, alarm(100));
+    cluster.now = 100;
+    cluster.event(Event::Time);
+    assert_eq!(cluster.ask_on(0, 1, yields()).0, Status::Busy);
+    assert_eq!(cluster.ask_on(0, 1, yields()).0, Status::Done);
+    // One that came back by its alarm has seen it.
+    cluster.ask_on(0, 2, alarm(50));
+    cluster.ask_on(0, 2, yields());
+    cluster.now = 200;
+    cluster.event(Event::Time);
+    assert_eq!(cluster.ask_on(0, 2, yields()).0, Status::Done);
+    // So has one that sets another one, or that another life of the process has.
+    cluster.ask_on(0, 3, alarm(0));
+    cluster.event(Event::Time);
+    cluster.ask_on(0, 3, alarm(u64::MAX));
+    assert_eq!(cluster.ask_on(0, 3, yields()).0, Status::Done);
 }
 
 #[test]
@@ -279,14 +321,19 @@ fn a_process_whose_exit_has_not_come_to_its_end_gets_all_its_vcores_back() {
             index: 0,
             generation: 5,
         },
-        granted: 0,
+        vcores: VcoreSets {
+            granted: 0,
+            started: 0b1111,
+            resumes: 0b1111,
+        },
         many_core: true,
     });
-    let started = (0..4).flat_map(|vcore| {
-        let granted = (2 << vcore) - 1;
-        [Done::Granted(0, granted), Done::Start(0, vcore)]
-    });
-    assert_eq!(cluster.done(), started.collect::<Vec<_>>());
+    let started = (0..4).map(|vcore| Done::Start(0, vcore));
+    let expected: Vec<_> = [Done::Granted(0, 0b1111)]
+        .into_iter()
+        .chain(started)
+        .collect();
+    assert_eq!(cluster.done(), expected);
 }
 
 #[test]
@@ -296,21 +343,32 @@ fn a_process_that_runs_is_adopted_as_it_is() {
         index,
         generation: 5,
     };
+    let running = VcoreSets {
+        granted: 0b001,
+        started: 0b101,
+        resumes: 0b100,
+    };
     cluster.event(Event::Adopt {
         process: process(0),
-        granted: 0b101,
+        vcores: running,
         many_core: true,
     });
-    assert_eq!(cluster.done(), []);
+    assert_eq!(cluster.done(), [Done::Granted(0, 0b101), Done::Start(0, 2)]);
+    let now = VcoreSets {
+        granted: 0b101,
+        started: 0b101,
+        resumes: 0,
+    };
+    assert_eq!(cluster.record.noted[&0], now);
     let id = cluster.id(0);
     assert_eq!(cluster.personality.state(id), Some(State::RunningM));
     assert_eq!(cluster.personality.vcores(id).unwrap().granted(), 0b101);
     assert_eq!(cluster.ask(0, vcores(3)), (Status::Done, [3, 0]));
-    // One without a vcore waited for an alarm, which is lost.
+    // One without a vcore was not started before the life before died.
     cluster.done();
     cluster.event(Event::Adopt {
         process: process(1),
-        granted: 0,
+        vcores: VcoreSets::default(),
         many_core: false,
     });
     assert_eq!(cluster.done(), [Done::Granted(1, 1), Done::Start(1, 0)]);

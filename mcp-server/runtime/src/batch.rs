@@ -173,7 +173,7 @@ impl Part {
         match self {
             Part::Submitted(submitted) => {
                 let group = &mut submitted.group;
-                submitted.calls.with_notify_if(
+                submitted.calls.with_freed(
                     |calls| {
                         calls.take_first(group, waker, answers);
                         !answers.is_empty()
@@ -198,7 +198,7 @@ impl Drop for Part {
         {
             let group = submitted.group;
             let calls = submitted.calls;
-            calls.with_notify(|calls| calls.abandon_group(group));
+            calls.with_freed(|calls| calls.abandon_group(group), |()| true);
         }
     }
 }

@@ -11,6 +11,7 @@ use atoll_call::{Answer, ClientEnd, Completed, Group, Loss, Writing};
 use heapless::Vec;
 
 use crate::block::Lent;
+use crate::credits::CreditQueue;
 use crate::expected::Expected;
 use crate::waiter::{Effects, Waiter, own_answer};
 
@@ -34,6 +35,8 @@ pub(crate) struct Calls {
     generation: u32,
     /// The channel is connected again when its peer comes back.
     reconnects: bool,
+    /// Uthreads that wait for credits.
+    pub(crate) credits: CreditQueue,
 }
 
 impl Calls {
@@ -49,6 +52,7 @@ impl Calls {
             reserved,
             generation,
             reconnects,
+            credits: CreditQueue::default(),
         }
     }
 
@@ -215,8 +219,8 @@ impl Calls {
     /// Ends every call: the channel is lost.
     pub(crate) fn lose(&mut self, loss: Loss, effects: &mut Effects) {
         self.end.lose(loss, |completed| effects.note(completed));
-        // Callers that wait for credits have to learn of it.
-        effects.credit = true;
+        // Those who wait for credits have to learn of it.
+        effects.wakers.extend(self.take_all_for_credits());
         effects.any = true;
     }
 

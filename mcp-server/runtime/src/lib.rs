@@ -67,6 +67,7 @@ mod block;
 mod calls;
 mod channel;
 mod context;
+mod credits;
 pub mod events;
 mod expected;
 mod facts;

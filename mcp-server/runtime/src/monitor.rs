@@ -21,6 +21,16 @@ struct Inner<T> {
     waiters: VecDeque<(u64, Waker)>,
 }
 
+impl<T> Inner<T> {
+    /// Where the uthread with a ticket waits; `None` where it was woken. Tickets grow from the first one to the last.
+    fn place(&self, ticket: u64) -> Option<usize> {
+        let found = self
+            .waiters
+            .binary_search_by_key(&ticket, |waiter| waiter.0);
+        found.ok()
+    }
+}
+
 impl<T> Monitor<T> {
     /// A monitor of a value.
     pub const fn new(value: T) -> Monitor<T> {
@@ -46,22 +56,9 @@ impl<T> Monitor<T> {
 
     /// Works on the value, and has every uthread that waits check it again.
     pub fn with_notify<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        self.with_notify_if(work, |_| true)
-    }
-
-    /// Works on the value, and has every uthread that waits check it again where the result says that it changed.
-    #[inline]
-    pub(crate) fn with_notify_if<R>(
-        &self,
-        work: impl FnOnce(&mut T) -> R,
-        changed: impl FnOnce(&R) -> bool,
-    ) -> R {
         let (result, waiters) = {
             let mut inner = self.inner.lock();
             let result = work(&mut inner.value);
-            if inner.waiters.is_empty() || !changed(&result) {
-                return result;
-            }
             (result, core::mem::take(&mut inner.waiters))
         };
         for (_, waker) in waiters {
@@ -82,14 +79,6 @@ impl<T> Monitor<T> {
         result
     }
 
-    /// Has every uthread that waits check the value again.
-    pub fn wake_all(&self) {
-        let waiters = core::mem::take(&mut self.inner.lock().waiters);
-        for (_, waker) in waiters {
-            waker.wake();
-        }
-    }
-
     /// Waits until `want` finds what it wants, and gives that.
     ///
     /// # Panics
@@ -99,15 +88,15 @@ impl<T> Monitor<T> {
         loop {
             {
                 let mut inner = self.inner.lock();
-                if let Some(result) = want(&mut inner.value) {
-                    if let Some(ticket) = ticket {
-                        inner.waiters.retain(|waiter| waiter.0 != ticket);
+                let result = want(&mut inner.value);
+                let place = ticket.and_then(|ticket| inner.place(ticket));
+                if let Some(result) = result {
+                    if let Some(place) = place {
+                        inner.waiters.remove(place);
                     }
                     return result;
                 }
-                let waiting =
-                    ticket.is_some_and(|ticket| inner.waiters.iter().any(|w| w.0 == ticket));
-                if !waiting {
+                if place.is_none() {
                     inner.tickets += 1;
                     let number = inner.tickets;
                     ticket = Some(number);

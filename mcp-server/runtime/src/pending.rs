@@ -36,7 +36,7 @@ impl Pending {
         if self.left {
             return Some(own_answer(Status::PeerLost, [0; 2]));
         }
-        let answer = self.call.calls.with_notify_if(
+        let answer = self.call.calls.with_freed(
             |calls| calls.take(self.call.tag, waker),
             |answer: &Option<Answer>| answer.is_some(),
         )?;
@@ -51,7 +51,7 @@ impl Pending {
         }
         // The block is dropped when the lock is released.
         let calls = self.call.calls;
-        let ended = calls.with_notify(|calls| calls.abandon(self.call.tag, lent));
+        let ended = calls.with_freed(|calls| calls.abandon(self.call.tag, lent), |_| true);
         ended.map(|(lent, returned)| lent.settle(returned));
     }
 
@@ -59,7 +59,10 @@ impl Pending {
     pub(crate) fn expect(mut self, expected: Expected) {
         self.left = true;
         let calls = self.call.calls;
-        let ended = calls.with_notify(|calls| calls.expect(self.call.tag, expected));
+        let ended = calls.with_freed(
+            |calls| calls.expect(self.call.tag, expected),
+            Option::is_some,
+        );
         if let Some((expected, answer)) = ended {
             expected.arrive(answer);
         }

@@ -5,13 +5,22 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atoll_abi::layout::RING_SLOTS;
 use atoll_runtime::{
     Block, EventQueue, Monitor, Runtime, Status, batch, become_mcp, connect, current_core,
-    max_vcores, open, print, println, process_name, request_vcores, sleep, spawn, vcores_granted,
+    max_vcores, open, print, println, process_name, request_vcores, sleep, spawn, submit_all,
+    vcores_granted, yield_now,
 };
 use common::{Manners, run};
 
 const SHORT: Duration = Duration::from_millis(2);
+
+/// Waits until every call has ended, also those that nothing waits for: they are answered in any order.
+fn be_answered() {
+    while Runtime::current().outstanding() > 0 {
+        yield_now();
+    }
+}
 
 #[test]
 fn a_batch_is_one_publication() {
@@ -45,8 +54,43 @@ fn waiting_in_a_batch_submits_what_was_made_before() {
             }
         });
         assert_eq!(file.stat().wait(), Ok(10));
+        be_answered();
     });
     report.ended_well(1);
+}
+
+/// How often uthreads became ready of which each made some calls at once, more in all than there are credits.
+fn readied_by(uthreads: usize, calls: usize) -> usize {
+    let report = run(1, 1, vec![1; 10], Manners::Honest, move || {
+        let file = open("input").wait().unwrap();
+        let uthreads: Vec<_> = (0..uthreads)
+            .map(|_| {
+                spawn(move || {
+                    let requests = vec![file.stat_request(); calls];
+                    submit_all(&requests).wait(|answer| assert_eq!(answer, Ok(10)));
+                })
+            })
+            .collect();
+        uthreads.into_iter().for_each(|uthread| uthread.join());
+    });
+    report.ended_well(1);
+    assert_eq!(report.calls[1], uthreads * calls + 1);
+    report.readied
+}
+
+#[test]
+fn uthreads_that_wait_for_credits_are_woken_in_proportion_to_their_number() {
+    for calls in [1, 5, RING_SLOTS] {
+        for uthreads in [200, 800] {
+            let readied = readied_by(uthreads, calls);
+            // To begin, for a credit that another one may have taken, for each answer, and where the main uthread joins it.
+            let most = uthreads * (3 + calls + 1);
+            assert!(
+                readied <= most,
+                "{uthreads} uthreads with {calls} calls each became ready {readied} times"
+            );
+        }
+    }
 }
 
 #[test]
@@ -206,6 +250,7 @@ fn prints_that_wait_go_together() {
             .collect();
         printers.into_iter().for_each(|printer| printer.join());
         print!("");
+        be_answered();
     });
     report.ended_well(1);
     let expected: Vec<String> = (0..64).map(|number| format!("{number:03}")).collect();

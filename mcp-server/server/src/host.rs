@@ -10,6 +10,7 @@ use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::{CAPACITY, Link, LinkError};
 use atoll_core::state::State;
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{Actions, BATCH, Event, Personality};
 use zerocopy::FromZeros;
 
@@ -27,8 +28,8 @@ pub trait Kernel {
     /// See [`Actions::wake_vcore`].
     fn wake_vcore(&mut self, process: ProcessId, vcore: usize);
 
-    /// See [`Actions::publish_granted`].
-    fn publish_granted(&mut self, process: ProcessId, granted: u64);
+    /// See [`Actions::publish_vcores`].
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets);
 
     /// See [`Actions::publish_many_core`].
     fn publish_many_core(&mut self, process: ProcessId);
@@ -63,13 +64,20 @@ struct World<L, K> {
     /// For each process of the plan, where its vcores are in the row.
     places: Box<[Range<usize>]>,
     kernel: K,
-    broken: bool,
+    /// Vcores in the row whose `broken` is set: there is room for each one once.
+    broken: Vec<usize>,
 }
 
 impl<L, K> World<L, K> {
     fn of_process(&mut self, process: usize) -> &mut [Vcore<L>] {
         let place = self.places.get(process).cloned().unwrap_or(0..0);
         self.vcores.get_mut(place).unwrap_or_default()
+    }
+
+    fn note_broken(&mut self, process: ProcessId, vcore: usize) {
+        if let Some(place) = self.places.get(usize::from(process.index)) {
+            self.broken.push(place.start + vcore);
+        }
     }
 }
 
@@ -82,8 +90,9 @@ impl<L: Link, K: Kernel> Actions for World<L, K> {
             Ok(sent) if sent == completions.len() => {}
             // There was room when the calls were taken.
             Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
-                own.broken = true;
-                self.broken = true;
+                if !core::mem::replace(&mut own.broken, true) {
+                    self.note_broken(process, vcore);
+                }
             }
         }
     }
@@ -100,8 +109,8 @@ impl<L: Link, K: Kernel> Actions for World<L, K> {
         self.kernel.wake_vcore(process, vcore);
     }
 
-    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
-        self.kernel.publish_granted(process, granted);
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
+        self.kernel.publish_vcores(process, vcores);
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {
@@ -143,10 +152,10 @@ impl<L: Link, K: Kernel> Host<L, K> {
         Host {
             personality,
             world: World {
+                broken: Vec::with_capacity(row.len()),
                 vcores: row.into_boxed_slice(),
                 places: places.into_boxed_slice(),
                 kernel,
-                broken: false,
             },
             calls: [Syscall::new_zeroed(); BATCH],
         }
@@ -175,24 +184,40 @@ impl<L: Link, K: Kernel> Host<L, K> {
         self.tell(0, Event::Start { process });
     }
 
-    /// Takes over a process that an earlier life of the server has started; one that is `condemned` ends.
-    pub fn adopt(&mut self, process: ProcessId, granted: u64, many_core: bool, condemned: bool) {
+    /// Takes over a process that an earlier life of the server has started, with its vcores as that has noted them; one that is
+    /// `condemned` ends.
+    pub fn adopt(
+        &mut self,
+        process: ProcessId,
+        vcores: VcoreSets,
+        many_core: bool,
+        condemned: bool,
+    ) {
+        let vcores = match condemned {
+            // None of its vcores runs, and none is to be started.
+            true => VcoreSets {
+                granted: vcores.granted | vcores.resumes | 1,
+                resumes: 0,
+                ..vcores
+            },
+            false => vcores,
+        };
         self.connect(process);
         let event = Event::Adopt {
             process,
-            granted,
+            vcores,
             many_core,
         };
         self.tell(0, event);
         if self.follow(process, condemned) {
             return;
         }
-        for vcore in (0..self.links(usize::from(process.index)).count())
-            .filter(|vcore| granted & 1 << vcore != 0)
-        {
-            // It learns that the server is back. The life before may have stopped it without noting that, or may have noted that
-            // it is granted and not have started it.
-            self.world.kernel.start_vcore(process, vcore);
+        for vcore in 0..self.links(usize::from(process.index)).count() {
+            let vcores = self.personality.vcores(process);
+            if vcores.is_some_and(|vcores| vcores.is_granted(vcore)) {
+                // It learns that the server is back.
+                self.world.kernel.wake_vcore(process, vcore);
+            }
         }
     }
 
@@ -246,16 +271,18 @@ impl<L: Link, K: Kernel> Host<L, K> {
 
     fn tell(&mut self, now: u64, event: Event<'_>) {
         self.personality.handle(now, event, &mut self.world);
-        while core::mem::take(&mut self.world.broken) {
-            for index in 0..self.world.places.len() {
-                let mut broken = false;
-                for vcore in self.world.of_process(index) {
-                    broken |= core::mem::take(&mut vcore.broken);
-                }
-                if broken && let Some(process) = self.personality.process(index) {
-                    let event = Event::BrokenRing { process };
-                    self.personality.handle(now, event, &mut self.world);
-                }
+        self.tell_of_broken_rings(now);
+    }
+
+    fn tell_of_broken_rings(&mut self, now: u64) {
+        while let Some(place) = self.world.broken.pop() {
+            let Some(own) = self.world.vcores.get_mut(place) else {
+                continue;
+            };
+            own.broken = false;
+            if let Some(process) = self.personality.process(own.process) {
+                let event = Event::BrokenRing { process };
+                self.personality.handle(now, event, &mut self.world);
             }
         }
     }
@@ -351,8 +378,8 @@ impl<L: Link, K: Kernel> Host<L, K> {
                     calls,
                 };
                 self.personality.handle(now, event, &mut self.world);
-                if self.world.broken {
-                    self.tell(now, Event::Time);
+                if !self.world.broken.is_empty() {
+                    self.tell_of_broken_rings(now);
                 }
                 true
             }

@@ -9,6 +9,7 @@ use atoll_abi::plan::Plan;
 use atoll_abi::process::ProcessId;
 use atoll_channel::Doorbell;
 use atoll_component::{log, report};
+use atoll_core::vcore::VcoreSets;
 use atoll_hpet::Hpet;
 use atoll_server::Kernel;
 use sel4::cap;
@@ -86,8 +87,8 @@ pub fn ready(poll_budget: u32) {
 pub struct Life {
     /// Its identity.
     pub process: ProcessId,
-    /// Its vcores: a bitmap.
-    pub granted: u64,
+    /// Its vcores.
+    pub vcores: VcoreSets,
     /// It is a many-core process.
     pub many_core: bool,
     /// It is to be ended.
@@ -123,7 +124,7 @@ impl SeL4 {
                 index: process as u16,
                 generation: information.generation,
             },
-            granted: information.granted,
+            vcores: VcoreSets::of(&information),
             many_core: information.many_core != 0,
             condemned: information.condemned == information.generation,
         })
@@ -191,9 +192,9 @@ impl Kernel for SeL4 {
         signal_vcore(usize::from(process.index), vcore);
     }
 
-    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
         self.procinfo
-            .publish_granted(usize::from(process.index), granted);
+            .publish_vcores(usize::from(process.index), vcores);
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {

@@ -68,7 +68,7 @@ fn run(cluster: usize, again: bool) -> ! {
             continue;
         };
         if again {
-            host.adopt(life.process, life.granted, life.many_core, life.condemned);
+            host.adopt(life.process, life.vcores, life.many_core, life.condemned);
         } else {
             host.start(life.process);
         }

@@ -11,6 +11,7 @@ use atoll_abi::layout::{self, PAGE_SIZE};
 use atoll_abi::plan::Plan;
 use atoll_abi::process::ProcInfo;
 use atoll_channel::{Endpoint, EndpointLink, Side, WakeWords};
+use atoll_core::vcore::VcoreSets;
 use atoll_hpet::Hpet;
 use atoll_server::Place;
 
@@ -87,9 +88,11 @@ fn words(place: Place) -> WakeWords {
 }
 
 impl ProcInfoPages {
-    /// Tells a process which vcores are granted.
-    pub fn publish_granted(&self, process: usize, granted: u64) {
-        self.write(process, offset_of!(ProcInfo, granted), granted);
+    /// Tells a process which vcores are granted, and notes them for the next life of the server.
+    pub fn publish_vcores(&self, process: usize, vcores: VcoreSets) {
+        self.write(process, offset_of!(ProcInfo, started), vcores.started);
+        self.write(process, offset_of!(ProcInfo, granted), vcores.granted);
+        self.write(process, offset_of!(ProcInfo, resumes), vcores.resumes);
     }
 
     /// Notes that a process has become a many-core process.

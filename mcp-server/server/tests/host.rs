@@ -5,6 +5,7 @@ use atoll_abi::plan::Plan;
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_channel::CAPACITY;
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{FAULT_STATUS, Personality};
 use atoll_server::{Host, Kernel};
 use atoll_test_support::link::FakeLink;
@@ -28,8 +29,9 @@ struct Events {
     now: u64,
     lines: Vec<String>,
     woken: Vec<usize>,
-    started: Vec<usize>,
     ended: Vec<(u16, u64)>,
+    started: Vec<usize>,
+    noted: VcoreSets,
 }
 
 impl Kernel for Events {
@@ -47,7 +49,9 @@ impl Kernel for Events {
         self.woken.push(vcore);
     }
 
-    fn publish_granted(&mut self, _: ProcessId, _: u64) {}
+    fn publish_vcores(&mut self, _: ProcessId, vcores: VcoreSets) {
+        self.noted = vcores;
+    }
 
     fn publish_many_core(&mut self, _: ProcessId) {}
 
@@ -60,14 +64,20 @@ impl Kernel for Events {
     }
 }
 
-/// A server of one process with two vcores, started, and the vcores' rings.
-fn server() -> (Host<FakeLink, Events>, [FakeLink; 2]) {
+/// A life of the server of one process with two vcores, of which it has taken none over, and the vcores' rings.
+fn new_server() -> (Host<FakeLink, Events>, [FakeLink; 2]) {
     let mut plan = Plan::empty();
     plan.process_count = 1;
     plan.processes[0].vcores = 2;
     let rings = [FakeLink::default(), FakeLink::default()];
     let personality = Personality::new(&plan, 0);
-    let mut host = Host::new(personality, [rings.clone()], Events::default());
+    let host = Host::new(personality, [rings.clone()], Events::default());
+    (host, rings)
+}
+
+/// As [`new_server`], with the process started.
+fn server() -> (Host<FakeLink, Events>, [FakeLink; 2]) {
+    let (mut host, rings) = new_server();
     host.start(ProcessId {
         index: 0,
         generation: 1,
@@ -249,19 +259,20 @@ fn a_process_that_says_of_a_ring_that_it_is_dead_keeps_no_server_awake() {
 }
 
 #[test]
-fn vcores_that_are_granted_are_started_when_the_server_is_back() {
-    let (mut host, _) = server();
+fn vcores_that_run_are_woken_when_the_server_is_back() {
+    let (mut host, _) = new_server();
     let process = ProcessId {
         index: 0,
         generation: 2,
     };
-    host.faulted(0);
-    while host.turn() {}
-    host.kernel().started.clear();
-    host.adopt(process, 0b10, true, false);
-    // The life before may have died when it had noted the vcore, and had not started it; or when it had stopped it, and had not
-    // noted that. One that runs learns that the server is back.
-    assert_eq!(host.kernel().started, [1]);
+    let vcores = VcoreSets {
+        granted: 0b10,
+        started: 0b11,
+        resumes: 0,
+    };
+    host.adopt(process, vcores, true, false);
+    assert_eq!(host.kernel().started, [0; 0], "it runs");
+    assert_eq!(host.kernel().woken, [1]);
     assert_eq!(host.personality().process(0), Some(process));
 }
 
@@ -275,10 +286,63 @@ fn a_process_that_was_to_be_ended_when_the_server_died_ends_and_is_not_started()
         index: 0,
         generation: 2,
     };
-    host.adopt(process, 0b10, true, true);
+    let vcores = VcoreSets {
+        granted: 0b10,
+        started: 0b11,
+        resumes: 0b01,
+    };
+    host.adopt(process, vcores, true, true);
     while host.turn() {}
     assert!(host.kernel().started.is_empty());
     assert_eq!(host.kernel().ended.last(), Some(&(0, FAULTED)));
+}
+
+#[test]
+fn a_vcore_that_gave_itself_back_until_an_alarm_runs_under_the_next_server() {
+    let (mut host, [ring, other]) = server();
+    let calls: [Syscall; 2] = [
+        request::BecomeMcp {}.encode(),
+        request::RequestVcores { count: 2 }.encode(),
+    ];
+    for made in calls {
+        call(&ring, made);
+    }
+    assert!(host.turn());
+    call(&other, request::SetAlarm { nanoseconds: 50 }.encode());
+    call(&other, request::YieldVcore {}.encode());
+    assert!(host.turn());
+    let noted = host.kernel().noted;
+    let expected = VcoreSets {
+        granted: 0b01,
+        started: 0b11,
+        resumes: 0b10,
+    };
+    assert_eq!(noted, expected);
+
+    let (mut next, _) = new_server();
+    let process = host.personality().process(0).unwrap();
+    next.adopt(process, noted, true, false);
+    assert_eq!(next.kernel().started, [1]);
+    assert_eq!(next.kernel().woken, [0, 1]);
+    assert_eq!(next.kernel().noted.granted, 0b11);
+}
+
+#[test]
+fn a_vcore_that_gave_itself_back_for_good_stays_so_under_the_next_server() {
+    let (mut host, [ring, other]) = server();
+    call(&ring, request::BecomeMcp {}.encode());
+    call(&ring, request::RequestVcores { count: 2 }.encode());
+    assert!(host.turn());
+    call(&other, request::YieldVcore {}.encode());
+    assert!(host.turn());
+
+    let (mut next, _) = new_server();
+    let process = host.personality().process(0).unwrap();
+    let noted = host.kernel().noted;
+    next.adopt(process, noted, true, false);
+    assert_eq!(next.kernel().started, [0; 0]);
+    let vcores = next.personality().vcores(process).unwrap();
+    assert!(vcores.has_yielded(1));
 }
 
 #[test]

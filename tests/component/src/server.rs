@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use atoll_abi::process::ProcessId;
+use atoll_core::vcore::VcoreSets;
 use atoll_server::{Host, Kernel, WakePassing};
 
 use crate::doorbell::{Notification, WOKEN};
@@ -37,7 +38,7 @@ impl Kernel for Events {
         self.vcores[usize::from(process.index)][vcore].ring(WOKEN);
     }
 
-    fn publish_granted(&mut self, _: ProcessId, _: u64) {}
+    fn publish_vcores(&mut self, _: ProcessId, _: VcoreSets) {}
 
     fn publish_many_core(&mut self, _: ProcessId) {}
 

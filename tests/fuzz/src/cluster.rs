@@ -9,6 +9,7 @@ use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 use atoll_call::NEVER;
 use atoll_core::print::LINE_SIZE;
 use atoll_core::state::State;
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{Actions, BATCH, Event, FAULT_STATUS, Personality};
 
 /// One process, in its present life.
@@ -137,14 +138,14 @@ impl Cluster {
             Event::Start { process } => drop(self.begin(process)),
             Event::Adopt {
                 process,
-                granted,
+                vcores,
                 many_core,
             } => {
                 if let Some(life) = self.begin(process) {
                     let all = (1 << life.vcores) - 1;
-                    life.running = granted & all;
+                    life.started = (vcores.started | vcores.granted) & all;
+                    life.running = vcores.granted & !vcores.resumes & all;
                     life.most = life.running.count_ones();
-                    life.started = all;
                     life.many_core = many_core;
                 }
             }
@@ -303,8 +304,14 @@ impl Actions for Cluster {
         self.alarms += 1;
     }
 
-    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
-        self.of(process).published = Some(granted);
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
+        let life = self.of(process);
+        let all = (1 << life.vcores) - 1;
+        let sets = vcores.granted | vcores.resumes;
+        assert_eq!(sets & !(vcores.started & all), 0, "{vcores:?}");
+        let known = vcores.granted & !vcores.resumes;
+        assert_eq!(known & !life.running, 0, "{vcores:?}");
+        life.published = Some(vcores.granted);
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {

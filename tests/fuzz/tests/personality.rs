@@ -10,6 +10,7 @@ use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_component_tests::plan::{SERVICE, name_of, plan};
 use atoll_core::state::State;
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{Event, Personality};
 use atoll_fuzz::cluster::Cluster;
 use atoll_fuzz::{Script, Seen, target};
@@ -166,10 +167,15 @@ impl Run {
             6 => {
                 process.generation += 1;
                 let many_core = script.once_in(2);
-                let granted = u64::from(script.byte()) & if many_core { !0 } else { 1 };
+                let mut set = || u64::from(script.byte()) & if many_core { !0 } else { 1 };
+                let vcores = VcoreSets {
+                    granted: set(),
+                    started: set(),
+                    resumes: set(),
+                };
                 self.tell(Event::Adopt {
                     process,
-                    granted,
+                    vcores,
                     many_core,
                 });
                 self.seen.note("adopted");

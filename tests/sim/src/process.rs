@@ -91,6 +91,8 @@ impl Process {
         self.procinfo = ProcInfo {
             generation: self.life,
             granted: 0,
+            started: 0,
+            resumes: 0,
             many_core: 0,
             ..self.procinfo
         };

@@ -3,10 +3,11 @@
 use std::mem;
 use std::rc::{Rc, Weak};
 
-use atoll_abi::process::ProcessId;
+use atoll_abi::process::{ProcInfo, ProcessId};
 use atoll_channel::Side;
 use atoll_core::Personality;
 use atoll_core::state::State;
+use atoll_core::vcore::VcoreSets;
 use atoll_server::{Host, Kernel, Place, WakePassing};
 
 use crate::port::Port;
@@ -89,8 +90,8 @@ impl Server {
             };
             match standing {
                 Some((process, condemned)) if again => {
-                    let (granted, many_core) = (procinfo.granted, procinfo.many_core != 0);
-                    self.host.adopt(process, granted, many_core, condemned);
+                    let (vcores, many_core) = (VcoreSets::of(&procinfo), procinfo.many_core != 0);
+                    self.host.adopt(process, vcores, many_core, condemned);
                 }
                 Some((process, _)) => self.host.start(process),
                 None => {}
@@ -247,10 +248,15 @@ impl Kernel for SimulatedKernel {
         }
     }
 
-    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
         if let Some((world, _)) = self.enter() {
             let mut process = world.processes[usize::from(process.index)].borrow_mut();
-            process.procinfo.granted = granted;
+            process.procinfo = ProcInfo {
+                granted: vcores.granted,
+                started: vcores.started,
+                resumes: vcores.resumes,
+                ..process.procinfo
+            };
         }
     }
 

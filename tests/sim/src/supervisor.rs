@@ -3,6 +3,7 @@
 use atoll_abi::connection::Client;
 use atoll_abi::process::{FAULTED, ProcessId, is_failure};
 use atoll_channel::Side;
+use atoll_core::vcore::VcoreSets;
 
 use crate::event::Signal;
 use crate::memory::WakeMemory;
@@ -110,7 +111,7 @@ impl Simulation {
     }
 
     /// A dead server stays down. Those of its processes end that only it could have ended or run; the others learn it, and the
-    /// vcores run that it had noted as granted, and those that were given back.
+    /// vcores run that its next life would have started.
     pub fn leave_server_down(&self, cluster: usize) {
         {
             let state = &mut *self.state.borrow_mut();
@@ -122,19 +123,18 @@ impl Simulation {
         }
         self.announce_server(cluster);
         for process in self.processes_of(cluster) {
-            let (standing, granted, many_core) = {
+            let (standing, vcores) = {
                 let own = self.processes[process].borrow();
-                let procinfo = &own.procinfo;
-                (own.standing(), procinfo.granted, procinfo.many_core != 0)
+                (own.standing(), VcoreSets::of(&own.procinfo))
             };
             let Some((_, condemned)) = standing else {
                 continue;
             };
-            if condemned || granted == 0 {
+            if condemned || vcores.granted | vcores.resumes == 0 {
                 self.end_or_condemn(process, FAULTED);
                 continue;
             }
-            let runs = |vcore: &usize| many_core || granted & 1 << vcore != 0;
+            let runs = |vcore: &usize| vcores.resumes & 1 << vcore != 0;
             for vcore in (0..self.scenario.vcores).filter(runs) {
                 self.start_vcore(process, vcore);
             }

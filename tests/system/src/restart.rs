@@ -35,6 +35,16 @@ pub fn tests() -> Vec<Test> {
             held,
         ),
         Test::new(
+            "late-start",
+            "what hangs in its start is started again until it stays down, and everything else goes on",
+            late_start,
+        ),
+        Test::new(
+            "asleep",
+            "a vcore that gave itself back until an alarm is woken when its server has died meanwhile",
+            asleep,
+        ),
+        Test::new(
             "stranded",
             "a process that a server was to end ends when the server stays down",
             stranded,
@@ -45,6 +55,15 @@ pub fn tests() -> Vec<Test> {
             awake,
         ),
     ]
+}
+
+/// The generations in which a component of a report was started again.
+fn generations(report: &Value, who: &str) -> Vec<u64> {
+    let restarts = report["restarts"].as_array().into_iter().flatten();
+    restarts
+        .filter(|it| it["who"] == who)
+        .filter_map(|it| it["generation"].as_u64())
+        .collect()
 }
 
 fn restart(context: &Context, name: &str) -> TestResult {
@@ -58,10 +77,7 @@ fn restart(context: &Context, name: &str) -> TestResult {
         "driver:disk0",
         "process:victim",
     ] {
-        let restarts = report["restarts"].as_array().into_iter().flatten();
-        let mut generations = restarts
-            .filter(|it| it["who"] == who)
-            .filter_map(|it| it["generation"].as_u64());
+        let mut generations = generations(&report, who).into_iter();
         let followed = generations.by_ref().take(ROUNDS as usize).eq(2..2 + ROUNDS);
         // The driver starts again with its service, too.
         check!(
@@ -130,6 +146,69 @@ fn held(context: &Context) -> TestResult {
     let said = result(&report, "holder");
     check!(*said == json!({"late": 17}), "holder: {said}");
     check_all_ended(&report, &[json!(["holder", 0])])
+}
+
+fn late_start(context: &Context) -> TestResult {
+    let folder = context.folder("late-start")?;
+    let input = inputs::write(&folder, b"text")?;
+    let (ended, report) = context.run(&plan("late-start"), &input, &folder, &[])?;
+    // Each is stopped once and hangs once, and so its third life is the one that works. The driver starts again with its
+    // service, too.
+    for (who, expected) in [
+        ("server:io", vec![2, 3]),
+        ("service:files", vec![2, 3, 4]),
+        ("driver:disk0", vec![2, 3, 4, 5, 6]),
+        ("process:late", vec![2]),
+        ("process:stuck", vec![2]),
+    ] {
+        let found = generations(&report, who);
+        check!(
+            found == expected,
+            "the lives of {who}: {found:?}: {}",
+            ended.shown()
+        );
+    }
+    let mut down: Vec<_> = report["down"].as_array().into_iter().flatten().collect();
+    down.sort_by_key(|it| it.to_string());
+    check!(
+        down == [&json!("process:stuck"), &json!("service:files")],
+        "what stays down: {down:?}"
+    );
+    // What stays down is a fault of the run, and nothing else is.
+    check!(report["verdict"] == "fault", "{}", report["verdict"]);
+    let found = statuses(&report);
+    check!(
+        found
+            == [
+                json!(["hanger", 0]),
+                json!(["late", 0]),
+                json!(["stuck", FAULTED])
+            ],
+        "the processes ended as {found:?}: {}",
+        ended.shown()
+    );
+    for (process, expected) in [
+        ("hanger", json!({"lost": 20})),
+        ("late", json!({"generation": 2})),
+    ] {
+        let said = result(&report, process);
+        check!(*said == expected, "{process}: {said}");
+    }
+    Ok(())
+}
+
+fn asleep(context: &Context) -> TestResult {
+    let folder = context.folder("asleep")?;
+    let input = inputs::write(&folder, b"text")?;
+    let report = context.run_well(&plan("asleep"), &input, &folder)?;
+    check!(
+        generations(&report, "server:io") == [2],
+        "the lives of the server: {}",
+        report["restarts"]
+    );
+    let said = result(&report, "sleeper");
+    check!(*said == json!({"slept": true}), "sleeper: {said}");
+    check_all_ended(&report, &[json!(["sleeper", 0])])
 }
 
 fn stranded(context: &Context) -> TestResult {

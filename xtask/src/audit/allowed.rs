@@ -85,10 +85,11 @@ impl InstanceAudit<'_> {
             || self.plan.provider_cluster(connection.provider) == cluster
     }
 
-    /// What the root task may hold to announce deaths, and to tell what a process's connections counted.
+    /// What the root task may hold to announce deaths, to notice that a component does not start, and to tell what a process's
+    /// connections counted.
     fn announced(&self) -> Vec<Range<u64>> {
         let plan = self.plan;
-        let mut pages = Vec::new();
+        let mut pages = vec![hpet()];
         for connection in plan.connections() {
             let [of_client, of_provider] = first_pages(&connection);
             let client = self.runs(plan.client_cluster(connection.client));
@@ -102,9 +103,7 @@ impl InstanceAudit<'_> {
         }
         for channel in plan.channels() {
             let own = channel.clusters.into_iter().any(|it| self.runs(it));
-            if let Some(page) = wake_page(channel).filter(|_| own) {
-                pages.extend([page, hpet()]);
-            }
+            pages.extend(wake_page(channel).filter(|_| own));
         }
         pages
     }

@@ -166,6 +166,7 @@ pub fn restarting() -> Plan {
     let restart = Restart {
         times: 3,
         within_ms: 1000,
+        ..Restart::default()
     };
     plan.services[0].restart = restart;
     plan.processes[0].restart = restart;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use atoll_abi::plan::{NONE, Plan, kernel_port};
+use atoll_abi::plan::{Plan, kernel_port};
 
 use crate::child::{self, OnDeath, Running};
 use crate::simulate::folder::BuildFolder;
@@ -163,15 +163,7 @@ fn arguments(
 
 /// Comparators that the HPET must have for the plan's doorbells and timers.
 fn timers(plan: &Plan) -> u32 {
-    let used = plan
-        .clusters()
-        .iter()
-        .map(|cluster| cluster.comparator)
-        .filter(|&comparator| comparator != NONE);
-    used.map(|comparator| comparator + 1)
-        .max()
-        .unwrap_or(0)
-        .max(MIN_TIMERS)
+    plan.comparators().max(MIN_TIMERS)
 }
 
 /// An option that ends in a path, in which QEMU wants every comma twice.
@@ -214,6 +206,8 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
+    use atoll_abi::plan::NONE;
+
     use super::*;
     use crate::names::tests::example;
 
@@ -247,7 +241,7 @@ mod tests {
         let text = words(plan).unwrap();
         for part in [
             "-smp 4 -m 512",
-            "-global hpet.timers=5",
+            "-global hpet.timers=7",
             "-kernel loader.elf -initrd plan.bin,a,,b",
             "file,id=serial1,path=/a,,b/serial0",
             "isa-debugcon,iobase=0x308,chardev=kernel1",

@@ -2,11 +2,14 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::collections::BTreeMap;
+
 use atoll_abi::interface::{Request, request};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{Plan, Process, Service, ServiceKind};
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Completion, Status, Syscall};
+use atoll_core::vcore::VcoreSets;
 use atoll_core::{Actions, Event, Personality};
 
 /// Vcores of each process.
@@ -30,6 +33,8 @@ pub enum Done {
 pub struct Record {
     pub done: Vec<Done>,
     pub completions: Vec<Completion>,
+    /// The vcores of each process, as they were noted last.
+    pub noted: BTreeMap<u16, VcoreSets>,
 }
 
 impl Actions for Record {
@@ -51,8 +56,11 @@ impl Actions for Record {
         self.done.push(Done::Wake(process.index, vcore));
     }
 
-    fn publish_granted(&mut self, process: ProcessId, granted: u64) {
-        self.done.push(Done::Granted(process.index, granted));
+    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
+        let before = self.noted.insert(process.index, vcores);
+        if before.is_none_or(|before| before.granted != vcores.granted) {
+            self.done.push(Done::Granted(process.index, vcores.granted));
+        }
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {

@@ -10,6 +10,7 @@ use atoll_channel::WakeWords;
 use sel4::{MessageInfo, cap};
 
 use super::time::timestamp;
+use crate::runtime::Runtime;
 use crate::world::World;
 
 /// The world of a process on seL4.
@@ -93,9 +94,22 @@ impl World for Kernel {
 
     fn exit_without_server(&self, vcore: usize, status: u64) {
         sel4::set_mr(0, status);
-        let root_task = cap::Endpoint::from_bits(slot::FAULT_ENDPOINTS + vcore as u64);
-        root_task.send(MessageInfo::new(request::EXIT_WITHOUT_SERVER, 0, 0, 1));
+        root_task(vcore).send(MessageInfo::new(request::EXIT_WITHOUT_SERVER, 0, 0, 1));
     }
+}
+
+/// Tells the root task that the process has started: see [`entry!`](crate::entry). Said once more it means nothing.
+///
+/// # Panics
+/// Where the calling thread is no vcore.
+pub fn started() {
+    let (_, vcore) = Runtime::current_vcore();
+    root_task(vcore).send(MessageInfo::new(request::READY, 0, 0, 0));
+}
+
+/// The endpoint of the root task, as a vcore has it.
+pub(super) fn root_task(vcore: usize) -> cap::Endpoint {
+    cap::Endpoint::from_bits(slot::FAULT_ENDPOINTS + vcore as u64)
 }
 
 /// What the server tells the process, as it is now.

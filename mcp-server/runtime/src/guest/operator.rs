@@ -4,11 +4,11 @@
 
 use core::ptr;
 
-use atoll_abi::layout::{self, component, request, slot};
+use atoll_abi::layout::{self, component, request};
 use atoll_channel::Telemetry;
-use sel4::{MessageInfo, cap};
+use sel4::MessageInfo;
 
-use super::kernel::procinfo;
+use super::kernel::{procinfo, root_task};
 use crate::runtime::Runtime;
 
 /// What both sides tell of one direction of a connection: `ring` 0 is that on which the client sends, 1 that on which the
@@ -59,7 +59,16 @@ impl Component {
 /// # Panics
 /// Where the calling thread is no vcore.
 pub fn stop(component: Component) -> bool {
-    ask(request::STOP, component)
+    stop_and_hold(component, 0)
+}
+
+/// As [`stop`], and has so many of the lives that follow stand still from their start on, as if they hung there. A process is
+/// only stopped.
+///
+/// # Panics
+/// Where the calling thread is no vcore.
+pub fn stop_and_hold(component: Component, lives: u64) -> bool {
+    ask(request::STOP, component, lives)
 }
 
 /// Has a component of this kernel instance stand still from now on, as if it hung: no other component is told. As
@@ -68,7 +77,7 @@ pub fn stop(component: Component) -> bool {
 /// # Panics
 /// Where the calling thread is no vcore.
 pub fn hold(component: Component) -> bool {
-    ask(request::HOLD, component)
+    ask(request::HOLD, component, 0)
 }
 
 /// Stops the server of the process's own cluster: see [`stop`].
@@ -79,12 +88,12 @@ pub fn stop_server() -> bool {
     stop(Component::Server(procinfo().cluster as usize))
 }
 
-fn ask(label: u64, component: Component) -> bool {
+fn ask(label: u64, component: Component, lives: u64) -> bool {
     let (_, vcore) = Runtime::current_vcore();
-    let root_task = cap::Endpoint::from_bits(slot::FAULT_ENDPOINTS + vcore as u64);
-    for (register, word) in component.registers().into_iter().enumerate() {
+    let [kind, index] = component.registers();
+    for (register, word) in [kind, index, lives].into_iter().enumerate() {
         sel4::set_mr(register, word);
     }
-    let answer = root_task.call(MessageInfo::new(label, 0, 0, 2));
+    let answer = root_task(vcore).call(MessageInfo::new(label, 0, 0, 3));
     answer.label() == 0
 }

@@ -83,7 +83,8 @@ impl Runtime {
             own.alarm.lock().unanswered = false;
         }
         match effects.yielded.take() {
-            // The vcore had completions that it had not taken. It has taken them by now, and is given back again.
+            // The vcore had completions that it had not taken, or its alarm rang just before. It looks at both by now, and is
+            // given back again.
             Some(Status::Busy) => own.leaving.store(LEAVES, Ordering::SeqCst),
             // It was given back and is granted again, or stays.
             Some(_) => own.leaving.store(STAYS, Ordering::SeqCst),
@@ -102,7 +103,7 @@ impl Runtime {
             waker.wake();
         }
         if mem::take(&mut effects.credit) {
-            own.channels[channel].calls.wake_all();
+            own.channels[channel].calls.with_freed(|_| (), |()| true);
         }
         if mem::take(&mut effects.exited) {
             self.end();

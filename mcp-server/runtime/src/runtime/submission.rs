@@ -9,6 +9,7 @@ use atoll_channel::Wake;
 
 use super::Runtime;
 use crate::calls::{Calls, Refused};
+use crate::credits::Wanted;
 use crate::monitor::Monitor;
 use crate::target::{Connection, SERVER, Target};
 use crate::waiter::Waiter;
@@ -98,10 +99,10 @@ impl Runtime {
     ) -> Result<(), Status> {
         match refused {
             Refused::NoCredit => {
-                self.calls(vcore, target.channel()).wait_for(|calls| {
-                    let room = calls.room(count, target.generation());
-                    (room != Err(Refused::NoCredit)).then_some(())
-                });
+                let generation = target.generation();
+                let wanted = Wanted { count, generation };
+                let calls = self.calls(vcore, target.channel());
+                calls.wait_for_credits(wanted);
                 Ok(())
             }
             // The service may be back, and this vcore not have seen it.

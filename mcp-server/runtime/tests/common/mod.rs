@@ -10,8 +10,8 @@ mod server;
 use std::alloc::{Layout, alloc_zeroed};
 use std::collections::BTreeSet;
 use std::mem;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
@@ -23,7 +23,8 @@ use atoll_abi::process::{PROCINFO_MAGIC, ProcInfo};
 use atoll_abi::syscall::Route;
 use atoll_channel::{Endpoint, Side};
 use atoll_runtime::Runtime;
-use atoll_runtime::scheduler::Fifo;
+use atoll_runtime::scheduler::{Fifo, Scheduler};
+use atoll_runtime::uthread::Uthread;
 use atoll_runtime::window::PoolMemory;
 use atoll_runtime::world::{Parts, PortParts};
 use zerocopy::FromZeros;
@@ -117,6 +118,8 @@ pub struct Report {
     pub poll_budget: u32,
     /// Calls that were submitted and never ended.
     pub outstanding_calls: usize,
+    /// How often a uthread became ready.
+    pub readied: usize,
 }
 
 impl Report {
@@ -126,6 +129,28 @@ impl Report {
         assert_eq!(self.outstanding_calls, 0, "{self:?}");
         let found = (self.free_blocks, self.blocks_in_flight);
         assert_eq!(found, (blocks, 0), "{self:?}");
+    }
+}
+
+/// First come, first served, and counts.
+#[derive(Default)]
+struct Counting {
+    fifo: Fifo,
+    readied: Arc<AtomicUsize>,
+}
+
+impl Scheduler for Counting {
+    fn ready(&self, uthread: Arc<Uthread>) {
+        self.readied.fetch_add(1, Ordering::Relaxed);
+        self.fifo.ready(uthread);
+    }
+
+    fn next(&self, vcore: usize) -> Option<Arc<Uthread>> {
+        self.fifo.next(vcore)
+    }
+
+    fn is_idle(&self, vcore: usize) -> bool {
+        self.fifo.is_idle(vcore)
     }
 }
 
@@ -216,7 +241,9 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         pool: unsafe { PoolMemory::new(pool, setup.blocks) },
         generation: 1,
     };
-    let runtime = Runtime::new(parts, Box::new(Fifo::new()));
+    let scheduler = Counting::default();
+    let readied = scheduler.readied.clone();
+    let runtime = Runtime::new(parts, Box::new(scheduler));
     runtime.spawn(1 << 20, move || {
         main(control);
         atoll_runtime::exit(0)
@@ -253,7 +280,11 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
     for thread in mem::take(&mut server.threads) {
         thread.join().unwrap();
     }
-    finish(server)
+    let readied = readied.load(Ordering::Relaxed);
+    Report {
+        readied,
+        ..finish(server)
+    }
 }
 
 fn finish(server: Server) -> Report {

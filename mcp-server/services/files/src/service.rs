@@ -365,6 +365,8 @@ impl FileService {
         {
             client.on_ring_lost();
         }
+        let calls = &mut self.calls;
+        self.waiting.retain(|id| calls.ring_of(*id) != Some(ring));
         let mut next = self.calls.next_parked(ring, None);
         while let Some(id) = next {
             next = self.calls.next_parked(ring, Some(id));
@@ -372,9 +374,6 @@ impl FileService {
                 .calls
                 .parked(id)
                 .is_some_and(|it| matches!(it.stage, Stage::ForVolume));
-            if waits {
-                self.waiting.retain(|waiting| *waiting != id);
-            }
             if waits || self.device.withdraw(id) {
                 self.end(id, Status::PeerLost, [0; 2], true);
             }

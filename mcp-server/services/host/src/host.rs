@@ -1,6 +1,7 @@
 //! A service among its rings.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::service_badge;
@@ -30,8 +31,8 @@ struct Links<L, M> {
     clients: Box<[Client<L>]>,
     upstream: Option<Upstream<L>>,
     memory: M,
-    /// A client broke its ring while the service acted.
-    broken: bool,
+    /// Rings that are [`Connection::Broken`]: there is room for each one once.
+    broken: Vec<usize>,
 }
 
 struct Client<L> {
@@ -44,6 +45,9 @@ enum Connection {
     Open,
     /// The peer broke the ring, which the service has to be told.
     Broken,
+    /// The peer broke the ring, and is to learn that it is closed when nothing of its calls is under way any more: it takes its
+    /// blocks back then, into which a device writes until then.
+    Closing,
     /// The peer is dead, or broke the ring, until it comes back.
     Lost,
 }
@@ -68,7 +72,7 @@ impl<L: Link, M: Memory> Actions for Links<L, M> {
             // There was room when the calls were taken.
             Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
                 client.state = Connection::Broken;
-                self.broken = true;
+                self.broken.push(ring);
             }
         }
     }
@@ -100,6 +104,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             state: Connection::Open,
         };
         let clients: Box<[Client<L>]> = clients.into_iter().map(open).collect();
+        let broken = Vec::with_capacity(clients.len());
         Host {
             service,
             attention: Attention::new(clients.len()),
@@ -115,7 +120,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
                     faulty: false,
                 }),
                 memory,
-                broken: false,
+                broken,
             },
             calls: [Syscall::new_zeroed(); BATCH],
             completions: [Completion::new_zeroed(); BATCH],
@@ -153,12 +158,8 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
 
     /// Does about rings that were found broken while the service acted what is done about every broken ring.
     fn settle(&mut self) {
-        while core::mem::take(&mut self.links.broken) {
-            for ring in 0..self.links.clients.len() {
-                if self.state(ring) == Connection::Broken {
-                    self.lose(ring);
-                }
-            }
+        while let Some(ring) = self.links.broken.pop() {
+            self.lose(ring);
         }
         let broken = |upstream: &&mut Upstream<L>| upstream.state == Connection::Broken;
         if let Some(upstream) = self.links.upstream.as_mut().filter(broken) {
@@ -171,20 +172,29 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
         }
     }
 
-    fn state(&self, ring: usize) -> Connection {
-        let client = self.links.clients.get(ring);
-        client.map_or(Connection::Lost, |client| client.state)
-    }
-
     /// Gives up a client that broke its ring.
     fn lose(&mut self, ring: usize) {
+        if let Some(client) = self.links.clients.get_mut(ring) {
+            client.state = Connection::Closing;
+        }
+        self.service
+            .handle(Event::ClientLost { ring }, &mut self.links);
+        if !self.close(ring) {
+            self.attention.watch(ring);
+        }
+    }
+
+    /// Closes the ring of a client that broke it, where nothing of its calls is under way; whether it has.
+    fn close(&mut self, ring: usize) -> bool {
+        if !self.service.is_quiet(ring) {
+            return false;
+        }
         if let Some(client) = self.links.clients.get_mut(ring) {
             client.state = Connection::Lost;
             client.link.close();
         }
         self.attention.armed(ring);
-        self.service
-            .handle(Event::ClientLost { ring }, &mut self.links);
+        true
     }
 
     /// Does bounded work: takes what the upstream and each watched client sent. Tells whether there was anything.
@@ -281,16 +291,20 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             return false;
         };
         if client.link.peer_changed() {
-            let known = client.state == Connection::Lost;
+            let known = matches!(client.state, Connection::Lost | Connection::Closing);
             client.state = Connection::Lost;
             if !known {
                 self.tell(Event::ClientLost { ring });
             }
             return self.reconnect(ring) || !known;
         }
-        if client.state == Connection::Lost {
-            self.attention.armed(ring);
-            return false;
+        match client.state {
+            Connection::Lost => {
+                self.attention.armed(ring);
+                return false;
+            }
+            Connection::Closing => return self.close(ring),
+            Connection::Open | Connection::Broken => {}
         }
         if !client.link.waiting() {
             if self.attention.turn(ring, false) && client.link.arm() {
@@ -323,7 +337,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             }
             Err(_) => {
                 client.state = Connection::Broken;
-                self.links.broken = true;
+                self.links.broken.push(ring);
                 self.settle();
                 true
             }
@@ -341,8 +355,9 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             };
             // A client without room gets some when the upstream answers, or when it takes its completions, of which it
             // is the one to suffer.
-            if client.link.peer_changed() {
-                // The next client waits until nothing of the one before is under way, which the upstream tells.
+            if client.link.peer_changed() || client.state == Connection::Closing {
+                // The next client, and the close of the ring, wait until nothing of the client is under way, which the
+                // upstream tells.
                 if self.service.is_quiet(ring) {
                     return false;
                 }
