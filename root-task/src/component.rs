@@ -238,18 +238,10 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// Maps `count` fresh pages that hold `bytes` and then zeros, read-only.
-    pub fn map_bytes(
-        &mut self,
-        authority: &mut Authority,
-        address: usize,
-        count: usize,
-        bytes: &[u8],
-    ) {
-        let mut chunks = bytes.chunks(PAGE_SIZE);
-        for index in 0..count {
+    /// Maps fresh pages that hold `bytes` and then zeros, read-only.
+    pub fn map_bytes(&mut self, authority: &mut Authority, address: usize, bytes: &[u8]) {
+        for (index, chunk) in bytes.chunks(PAGE_SIZE).enumerate() {
             let page = authority.page(&self.holder);
-            let chunk = chunks.next().unwrap_or(&[]);
             authority.with_page(page, VmAttributes::DEFAULT, |mapped| mapped.write(0, chunk));
             self.map(
                 authority,
@@ -259,7 +251,6 @@ impl<'a> Component<'a> {
                 VmAttributes::DEFAULT,
             );
         }
-        assert!(chunks.next().is_none(), "{count} pages hold the bytes");
     }
 
     /// Makes a thread that begins at the image's entry with two arguments; it does not run yet.

@@ -42,11 +42,11 @@ pub fn comparator(
     page: cap::Granule,
     notification: cap::Notification,
 ) -> cap::IrqHandler {
-    let cluster = &plan.clusters[number];
+    let cluster = &plan.clusters()[number];
     let argument = DOORBELL_VECTOR + number as u64;
     let notification = authority.badged(notification, server_badge::INTERRUPT);
     let handler = handler(authority, argument, 0, notification);
-    let core = plan.instances[cluster.instance as usize].cores[cluster.first_core as usize];
+    let core = plan.instances()[cluster.instance as usize].cores[cluster.first_core as usize];
     authority.with_page(page, VmAttributes::UNCACHEABLE, |mapped| {
         // SAFETY: the page holds the HPET's registers and is mapped uncached while this runs.
         let hpet = unsafe { Hpet::new(mapped.address()) };

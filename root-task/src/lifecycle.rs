@@ -8,9 +8,10 @@
 //!
 //! This decides and touches nothing; the supervisor takes the [`Step`]s, in their order.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
-use atoll_abi::plan::{MAX_CLUSTERS, MAX_DEVICES, MAX_PROCESSES, MAX_SERVICES, Plan};
+use atoll_abi::plan::Plan;
 
 use crate::history::History;
 
@@ -79,9 +80,9 @@ enum Life {
 #[derive(Debug)]
 pub struct Lifecycle<'a> {
     plan: &'a Plan,
-    servers: [Life; MAX_CLUSTERS],
-    services: [Life; MAX_SERVICES],
-    devices: [Device; MAX_DEVICES],
+    servers: Vec<Life>,
+    services: Vec<Life>,
+    devices: Vec<Device>,
     /// Servers, services, drivers, processes.
     histories: Vec<History>,
 }
@@ -89,28 +90,30 @@ pub struct Lifecycle<'a> {
 impl<'a> Lifecycle<'a> {
     /// All are alive.
     pub fn new(plan: &'a Plan) -> Lifecycle<'a> {
-        let clusters = plan.clusters.iter().map(|it| it.restart);
-        let services = plan.services.iter().map(|it| it.restart);
-        let devices = plan.devices.iter().map(|it| it.restart);
-        let processes = plan.processes.iter().map(|it| it.restart);
+        let clusters = plan.clusters().iter().map(|it| it.restart);
+        let services = plan.services().iter().map(|it| it.restart);
+        let devices = plan.devices().iter().map(|it| it.restart);
+        let processes = plan.processes().iter().map(|it| it.restart);
         let limits = clusters.chain(services).chain(devices).chain(processes);
         Lifecycle {
             plan,
-            servers: Default::default(),
-            services: Default::default(),
-            devices: Default::default(),
+            servers: vec![Life::default(); plan.clusters().len()],
+            services: vec![Life::default(); plan.services().len()],
+            devices: vec![Device::default(); plan.devices().len()],
             histories: limits.map(History::new).collect(),
         }
     }
 
     fn history(&mut self, child: Child) -> &mut History {
+        let services = self.servers.len();
+        let devices = services + self.services.len();
+        let processes = devices + self.devices.len();
         let place = match child {
             Child::Server(cluster) => cluster,
-            Child::Service(service) => MAX_CLUSTERS + service,
-            Child::Driver(device) => MAX_CLUSTERS + MAX_SERVICES + device,
-            Child::Process(process) => MAX_CLUSTERS + MAX_SERVICES + MAX_DEVICES + process,
+            Child::Service(service) => services + service,
+            Child::Driver(device) => devices + device,
+            Child::Process(process) => processes + process,
         };
-        debug_assert!(place < MAX_CLUSTERS + MAX_SERVICES + MAX_DEVICES + MAX_PROCESSES);
         &mut self.histories[place]
     }
 
@@ -148,7 +151,7 @@ impl<'a> Lifecycle<'a> {
     #[must_use = "the steps have to be taken, in this order"]
     pub fn process_failed(&mut self, process: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
-        let own = &self.plan.processes[process];
+        let own = &self.plan.processes()[process];
         // A process that the plan does not start again has ended, and is not down.
         if own.restart.times > 0 {
             let child = Child::Process(process);
@@ -251,7 +254,7 @@ impl<'a> Lifecycle<'a> {
         }
         self.services[service] = Life::Dead;
         steps.push(Step::Suspend(Child::Service(service)));
-        let device = &mut self.devices[self.plan.services[service].device as usize];
+        let device = &mut self.devices[self.plan.services()[service].device as usize];
         if *device == Device::InUse {
             *device = Device::Stopping;
             steps.push(Step::TellDriver(service));
@@ -289,7 +292,7 @@ impl<'a> Lifecycle<'a> {
 
     /// Announces and restarts what had to wait until a device is quiet.
     fn settle(&mut self, now: u64, steps: &mut Vec<Step>) {
-        let mut waiting = [false; MAX_CLUSTERS];
+        let mut waiting = vec![false; self.servers.len()];
         for (service, own) in self.plan.services().iter().enumerate() {
             let device = own.device as usize;
             let quiet = matches!(self.devices[device], Device::Quiet | Device::Gone);
@@ -317,7 +320,7 @@ impl<'a> Lifecycle<'a> {
             return;
         }
         steps.push(Step::TellClients(service));
-        let cluster = self.plan.services[service].cluster as usize;
+        let cluster = self.plan.services()[service].cluster as usize;
         if self.servers[cluster] != Life::Alive {
             self.services[service] = Life::Down;
             return;

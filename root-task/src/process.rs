@@ -72,7 +72,7 @@ fn build(
     server: &mut Server,
     callees: &[(usize, cap::Endpoint)],
 ) -> Process {
-    let plan = &context.plan.processes[index];
+    let plan = &context.plan.processes()[index];
     let holder = format!("process:{}", plan.name);
     let image = context.image(plan.image.as_str());
     let component = Component::new(authority, holder, image);
@@ -131,8 +131,8 @@ fn map_memory(
         layout::PROCINFO + (index + 1) * PAGE_SIZE,
         CapRights::read_write(),
     );
-    let process = &plan.processes[index];
-    let pool = &plan.pools[process.pool as usize];
+    let process = &plan.processes()[index];
+    let pool = &plan.pools()[process.pool as usize];
     component.map_outside(
         authority,
         pool.base,
@@ -193,7 +193,7 @@ impl Process {
             authority,
             ThreadPlan {
                 number: vcore,
-                core: context.plan.processes[index].cores[vcore],
+                core: context.plan.processes()[index].cores[vcore],
                 priority: priority::VCORE,
                 fault_slot,
                 arguments: [vcore as u64, 0],

@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, PLAN_PAGES, badge, entry, slot};
+use atoll_abi::layout::{self, badge, entry, slot};
 use atoll_abi::plan::NONE;
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
@@ -28,9 +28,9 @@ impl Server {
     /// Builds the server of a cluster: everything but its rings, which are its processes' and channels'.
     pub fn build(authority: &mut Authority, context: &Context<'_>, cluster: usize) -> Server {
         let plan = context.plan;
-        let holder = format!("server:{}", plan.clusters[cluster].name);
+        let holder = format!("server:{}", plan.clusters()[cluster].name);
         let mut component = Component::new(authority, holder, context.image("mcp-server"));
-        component.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
+        component.map_bytes(authority, layout::PLAN, plan.as_bytes());
         let notification = authority.notification();
         let sender = badge::SERVER + cluster as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);
@@ -39,7 +39,7 @@ impl Server {
             authority,
             ThreadPlan {
                 number: 0,
-                core: plan.clusters[cluster].first_core,
+                core: plan.clusters()[cluster].first_core,
                 priority: priority::SERVER,
                 fault_slot: slot::ROOT_TASK,
                 arguments: [entry::number(cluster, 0), 0],
@@ -60,7 +60,7 @@ impl Server {
     /// Gives it the HPET, by which it is woken and wakes.
     fn give_hpet(&mut self, authority: &mut Authority, context: &Context<'_>) {
         let page = authority.hpet_page(&self.component.holder);
-        if context.plan.clusters[self.cluster].comparator != NONE {
+        if context.plan.clusters()[self.cluster].comparator != NONE {
             let handler = interrupts::comparator(
                 authority,
                 context.plan,

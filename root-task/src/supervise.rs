@@ -92,10 +92,10 @@ impl Supervisor<'_> {
         match (kind, info.label()) {
             (badge::SERVER, request::LOG) => println!("{}", text(info)),
             (badge::DRIVER, request::LOG) => {
-                println!("[{}] {}", self.plan.devices[index].name, text(info))
+                println!("[{}] {}", self.plan.devices()[index].name, text(info))
             }
             (badge::SERVICE, request::LOG) => {
-                println!("[{}] {}", self.plan.services[index].name, text(info))
+                println!("[{}] {}", self.plan.services()[index].name, text(info))
             }
             (badge::SERVER, request::READY) => self.measured(Child::Server(index)),
             (badge::SERVICE, request::READY) => self.measured(Child::Service(index)),
@@ -160,7 +160,7 @@ impl Supervisor<'_> {
             component::PROCESS => Child::Process(index),
             _ => return REFUSED,
         };
-        let operator = self.plan.processes[process].operator != 0;
+        let operator = self.plan.processes()[process].operator != 0;
         if !operator || !self.supervision.runs(child) {
             return REFUSED;
         }
@@ -195,7 +195,7 @@ impl Supervisor<'_> {
 
     /// Ends a process of which the server is gone.
     fn end(&mut self, process: usize, status: u64) {
-        let vcores = self.plan.processes[process].vcores;
+        let vcores = self.plan.processes()[process].vcores;
         self.exited(process, status, u64::from(vcores));
     }
 
@@ -220,10 +220,10 @@ impl Supervisor<'_> {
         let instance = self.instance;
         emit(&Event::Ready { instance });
         for process in &self.running {
-            let process = &self.plan.processes[*process];
+            let process = &self.plan.processes()[*process];
             emit(&Event::Started {
                 process: format_args!("{}", process.name),
-                cluster: format_args!("{}", self.plan.clusters[process.cluster as usize].name),
+                cluster: format_args!("{}", self.plan.clusters()[process.cluster as usize].name),
                 vcores: process.vcores,
             });
         }
@@ -235,10 +235,10 @@ impl Supervisor<'_> {
             return;
         };
         let status = self.supervision.exit_status(process).unwrap_or(status);
-        let plan = &self.plan.processes[process];
+        let plan = &self.plan.processes()[process];
         emit(&Event::Process {
             process: format_args!("{}", plan.name),
-            cluster: format_args!("{}", self.plan.clusters[plan.cluster as usize].name),
+            cluster: format_args!("{}", self.plan.clusters()[plan.cluster as usize].name),
             vcores,
             status,
         });

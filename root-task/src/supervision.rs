@@ -48,7 +48,7 @@ impl<'a> Supervision<'a> {
 
     /// Whether the server of a process stays down.
     pub fn has_no_server(&self, process: usize) -> bool {
-        let cluster = self.plan.processes[process].cluster;
+        let cluster = self.plan.processes()[process].cluster;
         self.lifecycle.server_is_down(cluster as usize)
     }
 
@@ -99,7 +99,7 @@ impl<'a> Supervision<'a> {
             let vcores = self.authority.with_copy(process.information, |mapped| {
                 mapped.read_u32(GRANTED) | mapped.read_u32(GRANTED + 4)
             });
-            if self.plan.processes[index].cluster as usize == cluster && (waits || vcores == 0) {
+            if self.plan.processes()[index].cluster as usize == cluster && (waits || vcores == 0) {
                 stranded.push(index);
             }
         }
@@ -196,8 +196,8 @@ impl<'a> Supervision<'a> {
             parts.announce(&mut self.authority, CLIENT);
             if let Some(counts) = parts.counts(&mut self.authority) {
                 emit(&Event::Channel {
-                    process: format_args!("{}", self.plan.processes[process].name),
-                    service: format_args!("{}", self.plan.services[service].name),
+                    process: format_args!("{}", self.plan.processes()[process].name),
+                    service: format_args!("{}", self.plan.services()[service].name),
                     vcore,
                     sent: counts.sent,
                     received: counts.received,
@@ -315,14 +315,14 @@ impl<'a> Supervision<'a> {
         });
         if let Child::Server(cluster) = child {
             for process in &self.children.processes {
-                if self.plan.processes[process.index].cluster as usize == cluster {
+                if self.plan.processes()[process.index].cluster as usize == cluster {
                     self.authority.with_copy(process.information, |mapped| {
                         mapped.write_u32(SERVER_DOWN, 1);
                     });
                 }
             }
             emit(&Event::Stopped {
-                cluster: format_args!("{}", self.plan.clusters[cluster].name),
+                cluster: format_args!("{}", self.plan.clusters()[cluster].name),
             });
         }
     }
@@ -330,10 +330,10 @@ impl<'a> Supervision<'a> {
     /// A component's name in events.
     pub fn name(&self, child: Child) -> String {
         match child {
-            Child::Server(index) => format!("server:{}", self.plan.clusters[index].name),
-            Child::Service(index) => format!("service:{}", self.plan.services[index].name),
-            Child::Driver(index) => format!("driver:{}", self.plan.devices[index].name),
-            Child::Process(index) => format!("process:{}", self.plan.processes[index].name),
+            Child::Server(index) => format!("server:{}", self.plan.clusters()[index].name),
+            Child::Service(index) => format!("service:{}", self.plan.services()[index].name),
+            Child::Driver(index) => format!("driver:{}", self.plan.devices()[index].name),
+            Child::Process(index) => format!("process:{}", self.plan.processes()[index].name),
         }
     }
 
@@ -348,7 +348,7 @@ impl<'a> Supervision<'a> {
 
     fn tell_vcores(&mut self, cluster: usize) {
         for process in &self.children.processes {
-            if self.plan.processes[process.index].cluster as usize == cluster {
+            if self.plan.processes()[process.index].cluster as usize == cluster {
                 for notice in &process.server_notices {
                     notice.announce(&mut self.authority);
                 }

@@ -83,7 +83,7 @@ impl Plan {
                         *next - 1
                     }
                 },
-                window: self.shared_base + (number * RING_WINDOW_SIZE) as u64,
+                window: self.machine().shared_base + (number * RING_WINDOW_SIZE) as u64,
             })
     }
 
@@ -105,16 +105,16 @@ impl Plan {
     /// The cluster of a client.
     pub fn client_cluster(&self, client: Client) -> u32 {
         match client {
-            Client::Vcore { process, .. } => self.processes[process].cluster,
-            Client::Service(service) => self.services[service].cluster,
+            Client::Vcore { process, .. } => self.processes()[process].cluster,
+            Client::Service(service) => self.services()[service].cluster,
         }
     }
 
     /// The cluster of a provider.
     pub fn provider_cluster(&self, provider: Provider) -> u32 {
         match provider {
-            Provider::Service(service) => self.services[service].cluster,
-            Provider::Driver(device) => self.devices[device].cluster,
+            Provider::Service(service) => self.services()[service].cluster,
+            Provider::Driver(device) => self.devices()[device].cluster,
         }
     }
 
@@ -139,7 +139,7 @@ impl Plan {
 
     /// The kernel instance that runs a cluster.
     pub fn instance_of(&self, cluster: u32) -> u32 {
-        self.clusters[cluster as usize].instance
+        self.clusters()[cluster as usize].instance
     }
 
     /// Whether the plan has a vcore on a core of a kernel instance: while a component polls there, the vcore does not run.
@@ -180,30 +180,32 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::plan::Device;
+    use crate::plan::{EncodedPlan, Tables, empty_rows};
 
     /// Two services, each on a device of its own; process 0 uses the second one, process 1 both.
-    fn plan() -> Plan {
-        let mut plan = Plan::empty();
-        plan.cluster_count = 2;
-        plan.clusters[1].instance = 1;
-        plan.channel_count = 1;
-        plan.channels[0].clusters = [1, 0];
-        plan.device_count = 2;
-        plan.devices[1] = Device {
-            cluster: 0,
-            ..plan.devices[1]
+    fn tables() -> Tables {
+        let mut tables = Tables {
+            clusters: empty_rows(2),
+            channels: empty_rows(1),
+            devices: empty_rows(2),
+            services: empty_rows(2),
+            processes: empty_rows(2),
+            ..Tables::default()
         };
-        plan.service_count = 2;
-        plan.services[1].device = 1;
-        plan.process_count = 2;
-        plan.processes[0].vcores = 2;
-        plan.processes[0].services = 0b10;
-        plan.processes[1].vcores = 1;
-        plan.processes[1].services = 0b11;
-        plan.processes[1].cluster = 1;
-        plan.shared_base = 0x100_0000;
-        plan
+        tables.machine.shared_base = 0x100_0000;
+        tables.clusters[1].instance = 1;
+        tables.channels[0].clusters = [1, 0];
+        tables.services[1].device = 1;
+        tables.processes[0].vcores = 2;
+        tables.processes[0].services = 0b10;
+        tables.processes[1].vcores = 1;
+        tables.processes[1].services = 0b11;
+        tables.processes[1].cluster = 1;
+        tables
+    }
+
+    fn plan() -> EncodedPlan {
+        tables().encode()
     }
 
     #[test]
@@ -229,9 +231,9 @@ mod tests {
         assert_eq!(plan.connection(0, 0, 0), None);
         let windows: Vec<_> = plan.connections().map(|it| it.window).collect();
         assert_eq!(windows[5], 0x100_0000 + 5 * RING_WINDOW_SIZE as u64);
-        assert_eq!(plan.processes[1].port(1), Some(1));
-        assert_eq!(plan.processes[0].port(1), Some(0));
-        assert_eq!(plan.processes[0].port(0), None);
+        assert_eq!(plan.processes()[1].port(1), Some(1));
+        assert_eq!(plan.processes()[0].port(1), Some(0));
+        assert_eq!(plan.processes()[0].port(0), None);
     }
 
     #[test]
@@ -247,10 +249,11 @@ mod tests {
 
     #[test]
     fn an_operator_watches_the_connections_of_its_cluster() {
-        let mut plan = plan();
-        assert_eq!(plan.watched_by(0), [0; WAKE_WORDS]);
-        plan.processes[0].operator = 1;
-        plan.processes[1].operator = 1;
+        assert_eq!(plan().watched_by(0), [0; WAKE_WORDS]);
+        let mut tables = tables();
+        tables.processes[0].operator = 1;
+        tables.processes[1].operator = 1;
+        let plan = tables.encode();
         // Both services run in cluster 0, so that it has a side of every connection; cluster 1 has only its process.
         assert_eq!(plan.watched_by(0)[0], 0b11_1111);
         assert_eq!(plan.watched_by(1)[0], 0b11_0000);

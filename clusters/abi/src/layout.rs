@@ -23,11 +23,11 @@ pub const AREA_BASE: usize = 0x10_0000_0000;
 /// The read-only [`crate::process::ProcInfo`] page of a process.
 pub const PROCINFO: usize = AREA_BASE;
 
-/// The encoded plan, read-only, [`PLAN_PAGES`] pages: in servers and drivers.
+/// The encoded plan, read-only, as many pages as it takes: in servers, services and drivers.
 pub const PLAN: usize = AREA_BASE + 0x10_0000;
 
-/// Pages of the encoded plan.
-pub const PLAN_PAGES: usize = 8;
+/// Pages that an encoded plan may take.
+pub const MAX_PLAN_PAGES: usize = (IPC_BUFFERS - PLAN) / PAGE_SIZE;
 
 /// IPC buffers, one page for each thread.
 pub const IPC_BUFFERS: usize = AREA_BASE + 0x20_0000;

@@ -8,6 +8,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "alloc", test))]
+extern crate alloc;
+
 pub mod archive;
 pub mod block;
 pub mod boot;
@@ -25,4 +28,4 @@ pub mod time;
 pub mod volume;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;

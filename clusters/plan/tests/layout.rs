@@ -40,7 +40,7 @@ fn the_default_plan_has_the_addresses_that_its_text_implies() {
         (0xa00_0000, 0x800_0000)
     );
     assert_eq!(
-        (plan.shared_base, plan.shared_size),
+        (plan.machine().shared_base, plan.machine().shared_size),
         (0x1200_0000, 0x20_0000)
     );
     // The service's connection to its driver, then those of two vcores to the service.

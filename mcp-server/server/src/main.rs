@@ -47,12 +47,12 @@ const SHORT_TURNS: u32 = 7;
 /// The whole life of the server; `again` where one of its cluster died before.
 fn run(cluster: usize, again: bool) -> ! {
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
-    let windows = windows::take(&plan, cluster);
-    let mut passing = WakePassing::new(&plan, cluster as u32, windows.wake_words);
-    let personality = Personality::new(&plan, cluster as u32);
-    let kernel = SeL4::new(&plan, cluster, windows.hpet, windows.procinfo);
+    let windows = windows::take(plan, cluster);
+    let mut passing = WakePassing::new(plan, cluster as u32, windows.wake_words);
+    let personality = Personality::new(plan, cluster as u32);
+    let kernel = SeL4::new(plan, cluster, windows.hpet, windows.procinfo);
     let mut host = Host::new(personality, windows.vcores, kernel);
-    let budget = if shares_core(&plan, cluster) {
+    let budget = if shares_core(plan, cluster) {
         0
     } else {
         // Turns without work before it arms its rings and blocks.

@@ -1,7 +1,7 @@
 //! The loop of a server over fake links.
 
 use atoll_abi::interface::{Request, request};
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::{Tables, empty_rows};
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_channel::CAPACITY;
@@ -59,11 +59,13 @@ impl Kernel for Events {
 
 /// A server of one process with two vcores, started, and the vcores' rings.
 fn server() -> (Host<FakeLink, Events>, [FakeLink; 2]) {
-    let mut plan = Plan::empty();
-    plan.process_count = 1;
-    plan.processes[0].vcores = 2;
+    let mut tables = Tables {
+        processes: empty_rows(1),
+        ..Tables::default()
+    };
+    tables.processes[0].vcores = 2;
     let rings = [FakeLink::default(), FakeLink::default()];
-    let personality = Personality::new(&plan, 0);
+    let personality = Personality::new(&tables.encode(), 0);
     let mut host = Host::new(personality, [rings.clone()], Events::default());
     host.start(ProcessId {
         index: 0,

@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
 use atoll_abi::connection::WAKE_WORDS;
-use atoll_abi::plan::{Channel, Device, DoorbellKind, MAX_PROCESSES, NONE, Plan};
+use atoll_abi::plan::{
+    Channel, Cluster, DoorbellKind, EncodedPlan, MAX_PROCESSES, NONE, Process, Tables, empty_rows,
+};
 use atoll_channel::WakeWords;
 use atoll_server::{Place, WakePassing};
+use zerocopy::FromZeros;
 
 type Words = &'static [AtomicU64; WAKE_WORDS];
 
@@ -34,35 +37,32 @@ impl Memory {
 }
 
 /// Cluster 0 has a service on a device, and processes 0 and 1 of clusters 1 and 2 use it. All run on kernels of their own.
-fn plan() -> Plan {
-    let mut plan = Plan::empty();
-    plan.cluster_count = 3;
-    for (index, cluster) in plan.clusters.iter_mut().take(3).enumerate() {
-        cluster.instance = index as u32;
-        cluster.comparator = 10 + index as u32;
-    }
-    plan.clusters[2].comparator = NONE;
-    plan.device_count = 1;
-    plan.devices[0] = Device {
-        cluster: 0,
-        ..plan.devices[0]
+fn plan() -> EncodedPlan {
+    let cluster = |(instance, comparator)| Cluster {
+        instance,
+        comparator,
+        ..Cluster::new_zeroed()
     };
-    plan.service_count = 1;
-    plan.process_count = 2;
-    for (index, process) in plan.processes.iter_mut().take(2).enumerate() {
-        process.cluster = index as u32 + 1;
-        process.vcores = 2;
-        process.services = 1;
-    }
-    plan.channel_count = 2;
-    for (index, channel) in plan.channels.iter_mut().take(2).enumerate() {
-        *channel = Channel {
-            clusters: [index as u32 + 1, 0],
-            doorbell: DoorbellKind::Hpet as u32,
-            ..*channel
-        };
-    }
-    plan
+    let process = |cluster| Process {
+        cluster,
+        vcores: 2,
+        services: 1,
+        ..Process::new_zeroed()
+    };
+    let channel = |cluster| Channel {
+        clusters: [cluster, 0],
+        doorbell: DoorbellKind::Hpet as u32,
+        ..Channel::new_zeroed()
+    };
+    let tables = Tables {
+        clusters: [(0, 10), (1, 11), (2, NONE)].map(cluster).into(),
+        channels: [1, 2].map(channel).into(),
+        processes: [1, 2].map(process).into(),
+        devices: empty_rows(1),
+        services: empty_rows(1),
+        ..Tables::default()
+    };
+    tables.encode()
 }
 
 struct Machine {

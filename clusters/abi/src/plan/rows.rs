@@ -7,6 +7,27 @@ use crate::interface::Interface;
 use crate::layout::MAX_VCORES;
 use crate::name::Name;
 
+/// What a plan says of the machine as a whole.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Machine {
+    /// The plan's name.
+    pub name: Name,
+    /// Bytes of memory that it must have.
+    pub memory: u64,
+    /// First byte of the memory that is shared between components: the windows of connections in the order of
+    /// [`Plan::connections`](super::Plan::connections), then the wake pages of channels, then the pools.
+    pub shared_base: u64,
+    /// Bytes of it.
+    pub shared_size: u64,
+    /// A [`KernelMode`].
+    pub mode: u32,
+    /// Cores that it must have.
+    pub cores: u32,
+}
+
 /// How kernels and clusters relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -53,6 +74,8 @@ pub struct Cluster {
     pub masked: u32,
     /// How often its server is started again.
     pub restart: Restart,
+    /// Zero.
+    pub padding: u32,
 }
 
 /// What a cluster's cores are for.

@@ -94,12 +94,12 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
 pub fn run<S: Service>(number: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
     let (index, again) = (entry::index(number), entry::restarts(number) > 0);
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
-    let (mut clients, mut driver) = links(&plan, index);
+    let (mut clients, mut driver) = links(plan, index);
     if again {
         clients.iter_mut().for_each(Link::ring);
         driver.ring();
     }
-    let service = make(&plan, index);
+    let service = make(plan, index);
     let own = &plan.services()[index];
     let polls = !plan.vcore_runs_on(plan.instance_of(own.cluster), own.core);
     // They grow with each life of this service, so that handles of an earlier one are not valid.
