@@ -34,6 +34,7 @@ pub struct Component<'a> {
     image: Image<'a>,
     space: AddressSpace,
     cspace: cap::CNode,
+    cspace_bits: usize,
     /// Its writable pages that it shares with no other component, and what they hold when it starts.
     private: Vec<(Page, Content<'a>)>,
     threads: Vec<Thread>,
@@ -61,8 +62,13 @@ struct Thread {
 }
 
 impl<'a> Component<'a> {
-    /// A child with its image mapped and nothing else.
-    pub fn new(authority: &mut Authority, holder: String, file: &'a [u8]) -> Component<'a> {
+    /// A child with its image mapped and nothing else, and a capability space of so many slots.
+    pub fn new(
+        authority: &mut Authority,
+        holder: String,
+        file: &'a [u8],
+        slots: u64,
+    ) -> Component<'a> {
         let image =
             Image::parse(file).unwrap_or_else(|error| panic!("the image of {holder}: {error:?}"));
         let mut space = AddressSpace::new(authority);
@@ -88,14 +94,16 @@ impl<'a> Component<'a> {
             });
             mapped.unwrap_or(());
         }
+        let cspace_bits = child_slot::bits(slots);
         let cspace = authority.make(ObjectBlueprint::CNode {
-            size_bits: child_slot::CSPACE_BITS,
+            size_bits: cspace_bits,
         });
         Component {
             holder,
             image,
             space,
             cspace,
+            cspace_bits,
             private,
             threads: Vec::new(),
         }
@@ -112,7 +120,7 @@ impl<'a> Component<'a> {
         let source = slot::CNODE.cap().absolute_cptr(capability);
         let target = self
             .cspace
-            .absolute_cptr_from_bits_with_depth(index, child_slot::CSPACE_BITS);
+            .absolute_cptr_from_bits_with_depth(index, self.cspace_bits);
         target
             .mint(&source, rights, badge)
             .unwrap_or_else(|error| panic!("slot {index} of {}: {error}", self.holder));
@@ -140,7 +148,7 @@ impl<'a> Component<'a> {
         let source = slot::CNODE.cap().absolute_cptr(capability);
         let target = self
             .cspace
-            .absolute_cptr_from_bits_with_depth(index, child_slot::CSPACE_BITS);
+            .absolute_cptr_from_bits_with_depth(index, self.cspace_bits);
         target
             .copy(&source, CapRights::all())
             .unwrap_or_else(|error| panic!("slot {index} of {}: {error}", self.holder));
@@ -269,7 +277,7 @@ impl<'a> Component<'a> {
         tcb.tcb_configure(
             CPtr::from_bits(thread.fault_slot),
             self.cspace,
-            CNodeCapData::skip_high_bits(child_slot::CSPACE_BITS),
+            CNodeCapData::skip_high_bits(self.cspace_bits),
             self.space.vspace(),
             layout::ipc_buffer(number) as u64,
             buffer,

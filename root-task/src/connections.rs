@@ -129,7 +129,7 @@ fn give_notifications(children: &mut Children, connection: &Connection, sides: &
             }
             None => {
                 let server = Server::of(&mut children.servers, side.cluster as usize);
-                let slot = slot::CONNECTION_NOTIFICATIONS + connection.number as u64;
+                let slot = slot::crossing_notification(connection.number);
                 let badge = side.end.badge;
                 let rights = CapRights::write_only();
                 server.component.give(slot, notification, rights, badge);

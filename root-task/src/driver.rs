@@ -49,7 +49,12 @@ impl Driver {
             "the plan's devices are block devices"
         );
         let holder = format!("driver:{}", device.name);
-        let mut component = Component::new(authority, holder, context.image("virtio-blk"));
+        let mut component = Component::new(
+            authority,
+            holder,
+            context.image("virtio-blk"),
+            slot::OF_DRIVER,
+        );
         component.map_bytes(authority, layout::PLAN, plan.as_bytes());
         map_registers(authority, context, index, &mut component);
         let (pages, dma) = authority.contiguous_pages(DMA_PAGES, &component.holder);

@@ -40,7 +40,7 @@ pub fn ends(plan: &Plan, connection: &Connection) -> Option<[End; 2]> {
         Provider::Service(_) => End {
             window,
             badge: service_badge::client(connection.slot),
-            peer_slot: slot::CONNECTION_NOTIFICATIONS + connection.slot as u64,
+            peer_slot: slot::client_notification(connection.slot),
         },
         Provider::Driver(_) => End {
             window,
@@ -93,7 +93,7 @@ mod tests {
             assert_eq!(client.peer_slot, slot::port_notification(0, vcore));
             assert_eq!(service.window, layout::client_window(vcore));
             assert_eq!(service.badge, service_badge::client(vcore));
-            let expected = slot::CONNECTION_NOTIFICATIONS + vcore as u64;
+            let expected = slot::client_notification(vcore);
             assert_eq!(service.peer_slot, expected);
         }
     }

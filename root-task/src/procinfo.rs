@@ -21,7 +21,7 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
     let mut cores = [0; MAX_VCORES];
     let vcores = &process.cores[..process.vcores as usize];
     for (core, local) in cores.iter_mut().zip(vcores) {
-        *core = instance.cores[*local as usize];
+        *core = instance.cores[usize::from(*local)];
     }
     let (ports, port_count) = ports(plan, index);
     ProcInfo {
@@ -36,8 +36,6 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         granted: 0,
         name: process.name,
         cores,
-        server_kernel_entries: 0,
-        server_interrupts: 0,
         ticks_per_microsecond,
         ports,
         port_count,
@@ -46,7 +44,7 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         uthreads: process.uthreads,
         server_down: 0,
         condemned: 0,
-        padding: 0,
+        number: process.number,
     }
 }
 
@@ -78,7 +76,7 @@ fn ports(plan: &Plan, index: usize) -> ([Port; MAX_SERVICES], u32) {
 
 #[cfg(test)]
 mod tests {
-    use atoll_abi::connection::WAKE_WORDS;
+    use atoll_abi::connection::CONNECTION_WORDS;
     use atoll_abi::plan::{ServiceKind, Tables, empty_rows};
 
     use super::*;
@@ -132,7 +130,7 @@ mod tests {
         assert_eq!(ports[0], ("b".to_owned(), Route::Remote, 3));
         assert_eq!(ports[1], ("c".to_owned(), Route::Local, 5));
         assert_eq!(found.ports[2], NO_PORT);
-        assert_eq!(found.watched, [0; WAKE_WORDS]);
+        assert_eq!(found.watched, [0; CONNECTION_WORDS]);
 
         tables.processes[0].operator = 1;
         // Connection 2 is that of service `c`, the only one of its cluster; then there are those of the process.

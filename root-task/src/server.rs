@@ -9,7 +9,7 @@ use zerocopy::IntoBytes;
 
 use crate::authority::Authority;
 use crate::children::Context;
-use crate::component::{Component, ThreadPlan, priority};
+use crate::component::{Component, Page, ThreadPlan, priority};
 use crate::interrupts;
 
 /// A built server.
@@ -22,6 +22,8 @@ pub struct Server {
     pub thread: cap::Tcb,
     /// The notification that wakes it.
     pub notification: cap::Notification,
+    /// The page on which it tells all its processes the same, and is told where to look.
+    pub information: Page,
 }
 
 impl Server {
@@ -29,8 +31,14 @@ impl Server {
     pub fn build(authority: &mut Authority, context: &Context<'_>, cluster: usize) -> Server {
         let plan = context.plan;
         let holder = format!("server:{}", plan.clusters()[cluster].name);
-        let mut component = Component::new(authority, holder, context.image("mcp-server"));
+        let mut component = Component::new(
+            authority,
+            holder,
+            context.image("mcp-server"),
+            slot::of_server(plan, cluster as u32),
+        );
         component.map_bytes(authority, layout::PLAN, plan.as_bytes());
+        let information = component.map_new(authority, layout::SERVER_INFO, 1)[0];
         let notification = authority.notification();
         let sender = badge::SERVER + cluster as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);
@@ -50,6 +58,7 @@ impl Server {
             component,
             thread,
             notification,
+            information,
         };
         if plan.uses_hpet(cluster as u32) {
             server.give_hpet(authority, context);

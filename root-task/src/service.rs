@@ -31,7 +31,12 @@ impl Service {
         let kind = ServiceKind::from_raw(service.kind)
             .unwrap_or_else(|| panic!("service {} is of no kind that there is", service.name));
         let holder = format!("service:{}", service.name);
-        let mut component = Component::new(authority, holder, context.image(kind.image()));
+        let mut component = Component::new(
+            authority,
+            holder,
+            context.image(kind.image()),
+            slot::of_service(plan, index),
+        );
         component.map_bytes(authority, layout::PLAN, plan.as_bytes());
         let pool = &plan.pools()[service.pool as usize];
         assert!(pool.blocks as usize <= SERVICE_BLOCKS);

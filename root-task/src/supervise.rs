@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use atoll_abi::event::Event;
-use atoll_abi::layout::{MAX_VCORES, badge, component, request};
+use atoll_abi::layout::{badge, component, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::process::{FAULTED, is_failure};
 use atoll_root_task::lifecycle::Child;
@@ -130,10 +130,10 @@ impl Supervisor<'_> {
             }
             (badge::PROCESS, label @ (request::STOP | request::HOLD)) => {
                 let [kind, component] = [0, 1].map(sel4::get_mr);
-                return Some(self.order(index / MAX_VCORES, label, kind, component));
+                return Some(self.order(badge::process(index), label, kind, component));
             }
             (badge::PROCESS, request::EXIT_WITHOUT_SERVER) => {
-                let (process, status) = (index / MAX_VCORES, sel4::get_mr(0));
+                let (process, status) = (badge::process(index), sel4::get_mr(0));
                 if self.supervision.has_no_server(process) {
                     self.end(process, status);
                 } else if self.running.contains(&process) {
@@ -268,7 +268,7 @@ impl Supervisor<'_> {
             badge::SERVER => Child::Server(index),
             badge::SERVICE => Child::Service(index),
             badge::DRIVER => Child::Driver(index),
-            badge::PROCESS => Child::Process(index / MAX_VCORES),
+            badge::PROCESS => Child::Process(badge::process(index)),
             // Every capability to the endpoint has a badge of these.
             _ => return,
         };

@@ -77,12 +77,14 @@ impl<'a> Supervision<'a> {
             self.to_be_ended.push((process, status));
         }
         // Noted for the life of the server that there is and for the next one, which may be the one that ends it.
-        if let Some(process) = self.process(process) {
-            let (page, notice) = (process.information, process.notice);
+        let index = process;
+        if let Some(process) = self.process(index) {
+            let (page, server) = (process.information, process.server);
             self.authority.with_copy(page, |mapped| {
                 mapped.write_u32(CONDEMNED, mapped.read_u32(GENERATION));
             });
-            notice.signal();
+            self.notice(index);
+            server.signal();
         }
     }
 
@@ -296,7 +298,22 @@ impl<'a> Supervision<'a> {
             mapped.write_u32(MANY_CORE, 0);
             mapped.write_u32(GENERATION, generation);
         });
-        process.notice.signal();
+        let server = process.server;
+        self.notice(index);
+        server.signal();
+    }
+
+    /// Has the server of a process look at what its information says, when it next looks at anything.
+    fn notice(&mut self, process: usize) {
+        let cluster = self.plan.processes()[process].cluster;
+        if let Some(server) = self.children.server(cluster as usize) {
+            let page = server.information;
+            self.authority.with_copy(page, |mapped| {
+                // The server compares it with what it was: the upper half is not needed.
+                let told = mapped.read_u32(NOTICES).wrapping_add(1);
+                mapped.write_u32(NOTICES, told);
+            });
+        }
     }
 
     fn process(&self, index: usize) -> Option<&crate::process::Process> {
@@ -361,5 +378,6 @@ impl<'a> Supervision<'a> {
 const GENERATION: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, generation);
 const CONDEMNED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, condemned);
 const GRANTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, granted);
+const NOTICES: usize = core::mem::offset_of!(atoll_abi::process::ServerInfo, notices);
 const SERVER_DOWN: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, server_down);
 const MANY_CORE: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, many_core);

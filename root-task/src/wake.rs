@@ -88,18 +88,23 @@ pub fn give_requests(authority: &mut Authority, plan: &Plan, children: &mut Chil
             let server = Server::of(&mut children.servers, cluster);
             let place = MAX_PROCESSES + index;
             share_requests(authority, &mut service.component, server, place);
-            give_server_notification(&service.component, server.notification);
+            let badge = server_badge::WAKE_REQUESTED;
+            give_server_notification(&service.component, server.notification, badge);
         }
     }
 }
 
-/// Lets a component wake its server.
-pub fn give_server_notification(component: &Component<'_>, notification: cap::Notification) {
+/// Lets a component wake its server, which knows it by a badge.
+pub fn give_server_notification(
+    component: &Component<'_>,
+    notification: cap::Notification,
+    badge: u64,
+) {
     component.give(
         slot::SERVER_NOTIFICATION,
         notification,
         CapRights::write_only(),
-        server_badge::WAKE_REQUESTED,
+        badge,
     );
 }
 

@@ -4,7 +4,7 @@
 //! device. Connections are numbered from 0 in the order of [`Plan::connections`], which also is the order of their windows
 //! in shared memory. The client is the first side of each.
 
-use crate::layout::RING_WINDOW_SIZE;
+use crate::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use crate::plan::{MAX_CONNECTIONS, Plan};
 
 /// Who makes the calls of a connection.
@@ -120,8 +120,8 @@ impl Plan {
 
     /// Bitmap of the connections whose telemetry a process may read: of an operator, those that its cluster has a side of; of
     /// any other process, none.
-    pub fn watched_by(&self, process: usize) -> [u64; WAKE_WORDS] {
-        let mut watched = [0; WAKE_WORDS];
+    pub fn watched_by(&self, process: usize) -> [u64; CONNECTION_WORDS] {
+        let mut watched = [0; CONNECTION_WORDS];
         let Some(operator) = self.processes().get(process) else {
             return watched;
         };
@@ -146,7 +146,8 @@ impl Plan {
     pub fn vcore_runs_on(&self, instance: u32, core: u32) -> bool {
         self.processes().iter().any(|process| {
             let mut cores = process.cores.iter().take(process.vcores as usize);
-            self.instance_of(process.cluster) == instance && cores.any(|own| *own == core)
+            self.instance_of(process.cluster) == instance
+                && cores.any(|own| u32::from(*own) == core)
         })
     }
 
@@ -154,6 +155,15 @@ impl Plan {
     pub fn crosses_kernels(&self, connection: &Connection) -> bool {
         let client = self.instance_of(self.client_cluster(connection.client));
         client != self.instance_of(self.provider_cluster(connection.provider))
+    }
+
+    /// The connections that cross kernels and of which a cluster has a side.
+    pub fn crossings_of(&self, cluster: u32) -> impl Iterator<Item = Connection> + '_ {
+        self.connections().filter(move |connection| {
+            let client = self.client_cluster(connection.client);
+            let provider = self.provider_cluster(connection.provider);
+            (client == cluster || provider == cluster) && self.crosses_kernels(connection)
+        })
     }
 
     /// The channel between two clusters, with the direction from the first one to the second one: see [`wake_words`].
@@ -166,13 +176,23 @@ impl Plan {
     }
 }
 
-/// Words of one direction of a wake page, or of a component's wake requests: a bit for each connection.
-pub const WAKE_WORDS: usize = MAX_CONNECTIONS / u64::BITS as usize;
+/// Words that have a bit for each connection.
+pub const CONNECTION_WORDS: usize = MAX_CONNECTIONS / u64::BITS as usize;
 
-/// Offset, in a channel's wake page, of the words that the server of the channel's cluster of this end writes.
+/// Words of one direction of a wake page, or of a component's wake requests: a bit for each connection, then one word with a
+/// bit for each of these words.
+pub const WAKE_WORDS: usize = CONNECTION_WORDS + 1;
+
+const _: () = assert!(CONNECTION_WORDS <= u64::BITS as usize);
+const _: () = assert!(MAX_CONNECTIONS.is_multiple_of(u64::BITS as usize));
+
+/// Offset, in a channel's wake page, of the words that the server of the channel's cluster of this end writes: they share no
+/// cache line with those of the other end.
 pub const fn wake_words(end: usize) -> usize {
-    end * WAKE_WORDS * size_of::<u64>()
+    end * (WAKE_WORDS * size_of::<u64>()).next_multiple_of(64)
 }
+
+const _: () = assert!(wake_words(2) <= PAGE_SIZE);
 
 #[cfg(test)]
 mod tests {
@@ -249,7 +269,7 @@ mod tests {
 
     #[test]
     fn an_operator_watches_the_connections_of_its_cluster() {
-        assert_eq!(plan().watched_by(0), [0; WAKE_WORDS]);
+        assert_eq!(plan().watched_by(0), [0; CONNECTION_WORDS]);
         let mut tables = tables();
         tables.processes[0].operator = 1;
         tables.processes[1].operator = 1;
@@ -257,7 +277,7 @@ mod tests {
         // Both services run in cluster 0, so that it has a side of every connection; cluster 1 has only its process.
         assert_eq!(plan.watched_by(0)[0], 0b11_1111);
         assert_eq!(plan.watched_by(1)[0], 0b11_0000);
-        assert_eq!(plan.watched_by(2), [0; WAKE_WORDS]);
+        assert_eq!(plan.watched_by(2), [0; CONNECTION_WORDS]);
     }
 
     #[test]
@@ -266,6 +286,6 @@ mod tests {
         assert_eq!(plan.channel_between(1, 0), Some((0, 0)));
         assert_eq!(plan.channel_between(0, 1), Some((0, 1)));
         assert_eq!(plan.channel_between(0, 0), None);
-        assert_eq!(wake_words(1), 64);
+        assert!(wake_words(1) >= WAKE_WORDS * size_of::<u64>());
     }
 }

@@ -9,7 +9,7 @@ mod tables;
 pub use encoded::Plan;
 pub use rows::{
     Channel, Cluster, ClusterKind, Device, DeviceKind, DoorbellKind, Instance, KernelMode, Machine,
-    Pool, Process, Restart, Service, ServiceKind,
+    Pool, Process, Restart, Service, ServiceKind, port,
 };
 #[cfg(any(feature = "alloc", test))]
 pub use tables::{EncodedPlan, Tables, empty_rows};
@@ -18,19 +18,25 @@ pub use tables::{EncodedPlan, Tables, empty_rows};
 pub const PLAN_MAGIC: u64 = u64::from_le_bytes(*b"ATOLPLAN");
 
 /// Clusters (and kernel instances) that a plan may have.
-pub const MAX_CLUSTERS: usize = 8;
+pub const MAX_CLUSTERS: usize = 16;
 /// Cores that one cluster (or instance) may have.
-pub const MAX_CORES: usize = 16;
-/// Channels that a plan may have.
-pub const MAX_CHANNELS: usize = 16;
+pub const MAX_CORES: usize = 64;
+/// Channels that a plan may have: one between any two clusters.
+pub const MAX_CHANNELS: usize = MAX_CLUSTERS * (MAX_CLUSTERS - 1) / 2;
+/// Processes that one cluster may have.
+pub const MAX_CLUSTER_PROCESSES: usize = 64;
+/// Vcores that the processes of one cluster may have together: their server has a ring to each.
+pub const MAX_CLUSTER_VCORES: usize = 1024;
 /// Processes that a plan may have.
-pub const MAX_PROCESSES: usize = 16;
+pub const MAX_PROCESSES: usize = MAX_CLUSTERS * MAX_CLUSTER_PROCESSES;
 /// Devices that a plan may have.
 pub const MAX_DEVICES: usize = 8;
 /// Services that a plan may have.
 pub const MAX_SERVICES: usize = 8;
 /// Connections that a plan may have: see [`crate::connection`].
-pub const MAX_CONNECTIONS: usize = 512;
+pub const MAX_CONNECTIONS: usize = 4096;
+/// Connections that one service may have with its clients.
+pub const MAX_SERVICE_CONNECTIONS: usize = 1024;
 /// Block pools: one for each process, then one for each service.
 pub const MAX_POOLS: usize = MAX_PROCESSES + MAX_SERVICES;
 
@@ -62,5 +68,7 @@ const _: () = assert!(DOORBELL_VECTOR + MAX_CLUSTERS as u64 <= DEVICE_VECTOR);
 /// What an interrupt's vector argument is added to, to give the vector that a message-signalled interrupt carries.
 pub const VECTOR_BASE: u64 = 0x30;
 
-const _: () = assert!(MAX_PROCESSES <= u32::BITS as usize);
+// Bitmaps: of a process's services, of the processes that it may call, and of the cores that one kernel interrupts.
+const _: () = assert!(MAX_CLUSTER_PROCESSES <= u64::BITS as usize);
+const _: () = assert!(MAX_CORES <= u64::BITS as usize);
 const _: () = assert!(MAX_SERVICES < u32::BITS as usize);

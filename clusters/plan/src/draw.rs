@@ -76,7 +76,7 @@ fn cores(plan: &Plan, out: &mut String) -> fmt::Result {
         }
         for process in plan.processes() {
             for vcore in 0..process.vcores {
-                let within = process.cores[vcore as usize];
+                let within = u32::from(process.cores[vcore as usize]);
                 if instance_core(plan, process.cluster, within) == Some(core) {
                     runs.push(format!("{}.{vcore}", process.name));
                 }
@@ -229,7 +229,7 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
     for process in plan.processes() {
         let cores: Vec<u32> = process.cores[..process.vcores as usize]
             .iter()
-            .filter_map(|&within| instance_core(plan, process.cluster, within))
+            .filter_map(|&within| instance_core(plan, process.cluster, u32::from(within)))
             .collect();
         writeln!(
             out,
@@ -249,8 +249,8 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
         if process.operator != 0 {
             writeln!(out, "  {:<12} operates its cluster", "")?;
         }
-        for (index, callee) in plan.processes().iter().enumerate() {
-            if process.may_call(index) {
+        for callee in plan.processes() {
+            if plan.may_call(process, callee) {
                 writeln!(out, "  {:<12} calls {} through the kernel", "", callee.name)?;
             }
         }

@@ -239,7 +239,7 @@ fn processes(plan: &Plan, tables: &mut Tables) {
             services: services.fold(0, |services, service| services | 1 << service),
             calls: callees
                 .filter_map(|callee| plan.process(&callee.value))
-                .fold(0, |calls, callee| calls | 1 << callee),
+                .fold(0, |calls, callee| calls | 1 << plan.number(callee)),
             heap_size: process.heap.value,
             uthreads: process.uthreads,
             operator: u32::from(process.operator),
@@ -271,7 +271,7 @@ fn place_vcores(
     };
     let within = |core: &Located<u32>| owned.iter().position(|own| own.value == core.value);
     for (slot, position) in row.cores.iter_mut().zip(cores.iter().filter_map(within)) {
-        *slot = first_core + position as u32;
+        *slot = (first_core + position as u32) as u8;
     }
 }
 

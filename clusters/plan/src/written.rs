@@ -159,6 +159,13 @@ impl Plan {
             .position(|process| process.name.value == name)
     }
 
+    /// The number of a process among those of its cluster.
+    pub(crate) fn number(&self, process: usize) -> usize {
+        let cluster = &self.processes[process].cluster.value;
+        let earlier = self.processes[..process].iter();
+        earlier.filter(|it| it.cluster.value == *cluster).count()
+    }
+
     /// Index of a device.
     pub(crate) fn device(&self, name: &str) -> Option<usize> {
         self.devices

@@ -162,6 +162,23 @@ impl Plan {
         self.rows(SERVICES)
     }
 
+    /// Whether a process may call another one through an endpoint of the kernel.
+    pub fn may_call(&self, caller: &Process, callee: &Process) -> bool {
+        caller.cluster == callee.cluster && caller.calls & 1 << callee.number != 0
+    }
+
+    /// The processes of a cluster, with their indexes.
+    pub fn processes_of(&self, cluster: u32) -> impl Iterator<Item = (usize, &Process)> {
+        let processes = self.processes().iter().enumerate();
+        processes.filter(move |(_, process)| process.cluster == cluster)
+    }
+
+    /// How many vcores the processes of a cluster have together.
+    pub fn vcores_of(&self, cluster: u32) -> usize {
+        let processes = self.processes_of(cluster);
+        processes.map(|(_, it)| it.vcores as usize).sum()
+    }
+
     /// Whether a cluster's server holds the registers of the HPET: as the clock of its processes' alarms, and to interrupt
     /// servers of other instances.
     pub fn uses_hpet(&self, cluster: u32) -> bool {

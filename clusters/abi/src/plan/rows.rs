@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{MAX_CORES, MAX_PROCESSES, MAX_SERVICES};
+use super::{MAX_CORES, MAX_SERVICES};
 use crate::interface::Interface;
 use crate::layout::MAX_VCORES;
 use crate::name::Name;
@@ -146,15 +146,13 @@ pub struct Process {
     /// How many vcores it may have.
     pub vcores: u32,
     /// Core of each vcore, as an index within the instance.
-    pub cores: [u32; MAX_VCORES],
+    pub cores: [u8; MAX_VCORES],
     /// Its pool of blocks.
     pub pool: u32,
     /// Bitmap of the services, by index, that it may use. Its port to a service is how many of lower index it may use.
     pub services: u32,
-    /// Zero.
-    pub padding: u32,
-    /// Bitmap of the processes, by index, that it may call through an endpoint of the kernel.
-    pub calls: u32,
+    /// Bitmap of the processes of its cluster, by number, that it may call through an endpoint of the kernel.
+    pub calls: u64,
     /// Bytes of its heap.
     pub heap_size: u64,
     /// How often it is started again when it took a fault.
@@ -163,6 +161,10 @@ pub struct Process {
     pub operator: u32,
     /// Uthreads that it may have at a time, beside the first: so many stacks are mapped for them.
     pub uthreads: u32,
+    /// Its number among the processes of its cluster, in the order of the plan. Encoding a plan works it out.
+    pub number: u32,
+    /// How many vcores the processes of its cluster with lower numbers have together. Encoding a plan works it out.
+    pub first_vcore: u32,
 }
 
 /// A device and the component that drives it.
@@ -261,12 +263,14 @@ pub struct Pool {
     pub cluster: u32,
 }
 
-impl Process {
-    /// Whether it may call the process of an index through an endpoint of the kernel.
-    pub fn may_call(&self, process: usize) -> bool {
-        process < MAX_PROCESSES && self.calls & 1 << process != 0
-    }
+/// The port to a service of a process that may use the services of a bitmap.
+pub fn port(services: u32, service: usize) -> Option<usize> {
+    let uses = service < MAX_SERVICES && services & 1 << service != 0;
+    let below = services & ((1 << service.min(MAX_SERVICES)) - 1);
+    uses.then_some(below.count_ones() as usize)
+}
 
+impl Process {
     /// Whether it may use the service of an index.
     pub fn may_use(&self, service: usize) -> bool {
         service < MAX_SERVICES && self.services & 1 << service != 0
@@ -274,8 +278,12 @@ impl Process {
 
     /// Its port to a service that it may use.
     pub fn port(&self, service: usize) -> Option<usize> {
-        let below = self.services & ((1 << service) - 1);
-        self.may_use(service).then_some(below.count_ones() as usize)
+        port(self.services, service)
+    }
+
+    /// The number of a vcore of it among the vcores of its cluster's processes.
+    pub fn vcore_number(&self, vcore: usize) -> usize {
+        self.first_vcore as usize + vcore
     }
 }
 

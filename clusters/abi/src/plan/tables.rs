@@ -41,6 +41,7 @@ impl Tables {
     /// # Panics
     /// Where a table has more rows than there may be.
     pub fn encode(&self) -> EncodedPlan {
+        let processes = self.numbered_processes();
         let header = Header::new(
             self.machine,
             [
@@ -58,13 +59,26 @@ impl Tables {
             self.clusters.as_bytes(),
             self.instances.as_bytes(),
             self.channels.as_bytes(),
-            self.processes.as_bytes(),
+            processes.as_bytes(),
             self.devices.as_bytes(),
             self.pools.as_bytes(),
             self.services.as_bytes(),
         ];
         let encoded = EncodedPlan::read(&parts.concat());
         encoded.expect("no table has more rows than there may be")
+    }
+
+    /// The processes, with their numbers in their clusters.
+    fn numbered_processes(&self) -> Vec<Process> {
+        let mut processes = self.processes.clone();
+        for index in 0..processes.len() {
+            let (earlier, rest) = processes.split_at_mut(index);
+            let own = &mut rest[0];
+            let earlier = earlier.iter().filter(|it| it.cluster == own.cluster);
+            own.number = earlier.clone().count() as u32;
+            own.first_vcore = earlier.map(|it| it.vcores).sum();
+        }
+        processes
     }
 }
 

@@ -105,7 +105,7 @@ fn assert_cores(plan: &Encoded) {
         let cluster = &plan.clusters()[process.cluster as usize];
         let owned = cluster.first_core..cluster.first_core + cluster.core_count;
         let mut used = process.cores[..process.vcores as usize].to_vec();
-        assert!(used.iter().all(|core| owned.contains(core)));
+        assert!(used.iter().all(|core| owned.contains(&u32::from(*core))));
         used.sort_unstable();
         used.dedup();
         assert_eq!(used.len(), process.vcores as usize);

@@ -67,7 +67,7 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
     };
     let doorbell = |connection: &Connection| {
         if !plan.crosses_kernels(connection) {
-            let slot = slot::CONNECTION_NOTIFICATIONS + connection.slot as u64;
+            let slot = slot::client_notification(connection.slot);
             return PeerDoorbell::Notification(cap::Notification::from_bits(slot));
         }
         // SAFETY: the root task mapped a page there for a service with a connection that crosses kernels; nothing else
