@@ -22,8 +22,8 @@ pub struct Authority {
     memory: Vec<Memory>,
     device_memory: DeviceMemory,
     own_space: Option<AddressSpace>,
-    /// Every frame, with the place of its holder in `holders`.
-    frames: Vec<(cap::Granule, usize)>,
+    /// Every frame: its slot, and the place of its holder in `holders`. There are many.
+    frames: Vec<(u32, u32)>,
     holders: Vec<String>,
     ports: Vec<(u16, u16, String)>,
     rest: Vec<(u64, u64)>,
@@ -92,7 +92,7 @@ impl Authority {
             self.holders.push(holder.into());
             self.holders.len() - 1
         });
-        self.frames.push((frame, place));
+        self.frames.push((frame.bits() as u32, place as u32));
     }
 
     /// An empty slot.
@@ -285,8 +285,9 @@ impl Authority {
         }
         let mut holdings = Holdings::default();
         for (frame, holder) in &self.frames {
+            let frame = cap::Granule::from_bits(u64::from(*frame));
             let address = frame.frame_get_address().expect("a frame has an address") as u64;
-            holdings.frame(&self.holders[*holder], address, PAGE_SIZE as u64);
+            holdings.frame(&self.holders[*holder as usize], address, PAGE_SIZE as u64);
         }
         for (address, size) in self.rest.drain(..) {
             let inside = address >= instance.memory_base

@@ -40,6 +40,9 @@ struct Aligned<B: ?Sized>(B);
 
 const _: () = assert!(align_of::<Aligned<[u8; 1]>>() == archive::ENTRY_ALIGN);
 
+// What a plan may make a root task keep records of is checked against its heap.
+const _: () = assert!(sel4_root_task::HEAP_SIZE == atoll_abi::layout::ROOT_TASK_HEAP_SIZE);
+
 /// The encoded plan and the programs, linked in.
 static ARCHIVE: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("ATOLL_ARCHIVE")));
 

@@ -26,7 +26,7 @@ pub const MAX_CHANNELS: usize = MAX_CLUSTERS * (MAX_CLUSTERS - 1) / 2;
 /// Processes that one cluster may have.
 pub const MAX_CLUSTER_PROCESSES: usize = 64;
 /// Vcores that the processes of one cluster may have together: their server has a ring to each.
-pub const MAX_CLUSTER_VCORES: usize = 1024;
+pub const MAX_CLUSTER_VCORES: usize = 512;
 /// Processes that a plan may have.
 pub const MAX_PROCESSES: usize = MAX_CLUSTERS * MAX_CLUSTER_PROCESSES;
 /// Devices that a plan may have.
@@ -36,7 +36,7 @@ pub const MAX_SERVICES: usize = 8;
 /// Connections that a plan may have: see [`crate::connection`].
 pub const MAX_CONNECTIONS: usize = 4096;
 /// Connections that one service may have with its clients.
-pub const MAX_SERVICE_CONNECTIONS: usize = 1024;
+pub const MAX_SERVICE_CONNECTIONS: usize = 512;
 /// Block pools: one for each process, then one for each service.
 pub const MAX_POOLS: usize = MAX_PROCESSES + MAX_SERVICES;
 

@@ -8,7 +8,7 @@ use atoll_abi::plan::{
 
 use crate::cmake;
 use crate::draw;
-use crate::options::{KERNEL_OPTIONS, OptionValues};
+use crate::options::{KERNEL_OPTIONS, OptionValue, OptionValues, ROOT_CNODE_BITS};
 
 /// HPET comparators that QEMU's machine has without being asked for more.
 const DEFAULT_HPET_TIMERS: u32 = 3;
@@ -161,6 +161,16 @@ impl CheckedPlan {
             .zip(values)
             .map(|(option, value)| (option.name, value.to_string()));
         derived.into_iter().chain(chosen).collect()
+    }
+
+    /// Bits of an instance's root CNode.
+    pub(crate) fn root_cnode_bits(&self, instance: usize) -> u32 {
+        let options = KERNEL_OPTIONS.iter().zip(&self.options[instance]);
+        let mut numbers = options.filter_map(|(option, value)| match value {
+            OptionValue::Number(bits) if option.name == ROOT_CNODE_BITS => Some(*bits),
+            _ => None,
+        });
+        numbers.next().expect("the option is a number")
     }
 
     pub(crate) fn encoded(&self) -> &Encoded {

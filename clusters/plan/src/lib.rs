@@ -84,6 +84,7 @@ mod diagnostics;
 mod draw;
 mod error;
 mod layout;
+mod need;
 mod options;
 mod read;
 mod size;
@@ -98,5 +99,6 @@ pub use layout::{
     INSTANCE_OVERHEAD, LARGE_PAGE, MAX_INSTANCES, MAX_MACHINE_MEMORY, MIN_INSTANCE_MEMORY,
     RESERVED_HIGH, RESERVED_LOW, SERIAL_PORTS,
 };
+pub use need::{Amount, Need, image_pages};
 pub use options::{KERNEL_OPTIONS, KernelOption, OptionValue};
 pub use written::Plan;

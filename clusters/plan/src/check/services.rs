@@ -1,6 +1,6 @@
 //! Every service has a device of its own in its cluster, and every process can be connected to the services that it uses.
 
-use atoll_abi::plan::MAX_CONNECTIONS;
+use atoll_abi::plan::{MAX_CONNECTIONS, MAX_SERVICE_CONNECTIONS};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -11,6 +11,9 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     devices(plan, diagnostics);
     for process in &plan.processes {
         uses(plan, process, diagnostics);
+    }
+    for index in 0..plan.services.len() {
+        clients(plan, index, diagnostics);
     }
     connections(plan, diagnostics);
 }
@@ -135,6 +138,34 @@ fn unknown(plan: &Plan, process: &Process, used: &Text, diagnostics: &mut Diagno
             hint: suggest::hint(&used.value, known),
         },
     );
+}
+
+/// No more connections of one service than it has rings for. The first process that has one too many is named.
+fn clients(plan: &Plan, index: usize, diagnostics: &mut Diagnostics<'_>) {
+    let service = &plan.services[index];
+    let mut count = 0;
+    for process in &plan.processes {
+        let mut used = process.services.iter();
+        let Some(used) = used.find(|it| plan.service(&it.value) == Some(index)) else {
+            continue;
+        };
+        count += process.vcores.value as usize;
+        if count > MAX_SERVICE_CONNECTIONS {
+            let place = diagnostics.place(service.name.at);
+            diagnostics.report(
+                used.at,
+                ErrorKind::TooManyClients {
+                    process: process.name.value.clone(),
+                    vcores: process.vcores.value,
+                    service: service.name.value.clone(),
+                    place,
+                    count,
+                    max: MAX_SERVICE_CONNECTIONS,
+                },
+            );
+            return;
+        }
+    }
 }
 
 /// No more connections than an encoded plan holds: one from each service to its driver, one from each vcore to each service

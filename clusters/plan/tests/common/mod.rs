@@ -1,5 +1,7 @@
 //! What every laid-out plan must satisfy, checked on the encoded plan alone.
 
+mod addresses;
+
 use std::path::{Path, PathBuf};
 
 use atoll_abi::block::BLOCK_SIZE;
@@ -31,6 +33,7 @@ pub fn assert_sound(checked: &CheckedPlan) {
     assert_pools(&plan);
     assert_services(&plan);
     assert_connections(&plan);
+    addresses::assert_sound(&plan);
     assert_drawing(checked);
 }
 
