@@ -35,7 +35,9 @@ pub const MAX_DEVICES: usize = 8;
 pub const MAX_SERVICES: usize = 8;
 /// Connections that a plan may have: see [`crate::connection`].
 pub const MAX_CONNECTIONS: usize = 4096;
-/// Connections that one service may have with its clients.
+/// Processes that may use one service, which keeps what each has open.
+pub const MAX_SERVICE_CLIENTS: usize = 256;
+/// Connections that one service may have with its clients: it has a ring for each vcore.
 pub const MAX_SERVICE_CONNECTIONS: usize = 512;
 /// Block pools: one for each process, then one for each service.
 pub const MAX_POOLS: usize = MAX_PROCESSES + MAX_SERVICES;

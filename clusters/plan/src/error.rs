@@ -217,8 +217,8 @@ errors! {
     /// More vcores than a server has rings for.
     TooManyClusterVcores { process: String, vcores: u32, cluster: String, place: Place, count: usize, max: usize } =>
         "process `{process}` with its {vcores} vcores makes {count} vcores of the processes of cluster `{cluster}` ({place}), but its server has rings for at most {max}; lower `vcores` or move a process to another cluster";
-    /// More clients than a service has rings for.
-    TooManyClients { process: String, vcores: u32, service: String, place: Place, count: usize, max: usize } =>
+    /// More connections than a service has rings for.
+    TooManyServiceConnections { process: String, vcores: u32, service: String, place: Place, count: usize, max: usize } =>
         "process `{process}` with its {vcores} vcores makes {count} connections of service `{service}` ({place}), which has rings for at most {max}; lower `vcores` or take the service out";
     /// More connections than an encoded plan holds.
     TooManyConnections { process: String, vcores: u32, place: Place, services: usize, count: usize, max: usize } =>

@@ -221,3 +221,28 @@ impl<L: Link> Row<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use atoll_abi::layout::COMPONENT_HEAP_SIZE;
+    use atoll_abi::plan::MAX_CLUSTER_VCORES;
+    use atoll_channel::{Doorbell, EndpointLink};
+
+    use super::*;
+
+    struct Bell {
+        _number: usize,
+    }
+
+    impl Doorbell for Bell {
+        fn ring(&mut self) {}
+    }
+
+    #[test]
+    fn the_links_of_the_largest_cluster_leave_half_of_the_heap() {
+        // The links as they are made, and the row of them, which is copied once when it has grown.
+        let link = size_of::<EndpointLink<Bell>>();
+        let bytes = MAX_CLUSTER_VCORES * (link + 2 * size_of::<Vcore<EndpointLink<Bell>>>());
+        assert!(bytes <= COMPONENT_HEAP_SIZE / 2, "{bytes}");
+    }
+}

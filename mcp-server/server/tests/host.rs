@@ -1,13 +1,17 @@
 //! The loop of a server over fake links.
 
+mod common;
+
 use atoll_abi::interface::{Request, request};
 use atoll_abi::plan::{Tables, empty_rows};
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_channel::CAPACITY;
 use atoll_core::{FAULT_STATUS, Personality};
-use atoll_server::{Host, Kernel};
+use atoll_server::Host;
 use atoll_test_support::link::FakeLink;
+
+use common::Events;
 
 /// A vcore makes a call.
 fn call(ring: &FakeLink, call: Syscall) {
@@ -21,40 +25,6 @@ fn call(ring: &FakeLink, call: Syscall) {
 fn take(ring: &FakeLink) -> Option<Status> {
     let completion: Completion = ring.take()?;
     Some(Status::from_raw(completion.status))
-}
-
-#[derive(Default)]
-struct Events {
-    now: u64,
-    lines: Vec<String>,
-    woken: Vec<usize>,
-    ended: Vec<(u16, u64)>,
-}
-
-impl Kernel for Events {
-    fn now(&mut self) -> u64 {
-        self.now
-    }
-
-    fn start_vcore(&mut self, _: ProcessId, _: usize) {}
-
-    fn stop_vcore(&mut self, _: ProcessId, _: usize) {}
-
-    fn wake_vcore(&mut self, _: ProcessId, vcore: usize) {
-        self.woken.push(vcore);
-    }
-
-    fn publish_granted(&mut self, _: ProcessId, _: u64) {}
-
-    fn publish_many_core(&mut self, _: ProcessId) {}
-
-    fn print_line(&mut self, _: ProcessId, line: &str) {
-        self.lines.push(line.to_owned());
-    }
-
-    fn process_ended(&mut self, process: ProcessId, status: u64, _: u32) {
-        self.ended.push((process.index, status));
-    }
 }
 
 /// A server of one process with two vcores, started, and the vcores' rings.

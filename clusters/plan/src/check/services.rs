@@ -1,6 +1,6 @@
 //! Every service has a device of its own in its cluster, and every process can be connected to the services that it uses.
 
-use atoll_abi::plan::{MAX_CONNECTIONS, MAX_SERVICE_CONNECTIONS};
+use atoll_abi::plan::{MAX_CONNECTIONS, MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -140,21 +140,37 @@ fn unknown(plan: &Plan, process: &Process, used: &Text, diagnostics: &mut Diagno
     );
 }
 
-/// No more connections of one service than it has rings for. The first process that has one too many is named.
+/// No more clients of one service than it has tables for, and no more connections than it has rings for. The first process
+/// that is one too many, or has one too many, is named.
 fn clients(plan: &Plan, index: usize, diagnostics: &mut Diagnostics<'_>) {
     let service = &plan.services[index];
+    let users: Vec<(&Process, &Text)> = plan
+        .processes
+        .iter()
+        .filter_map(|process| {
+            let mut used = process.services.iter();
+            let used = used.find(|it| plan.service(&it.value) == Some(index))?;
+            Some((process, used))
+        })
+        .collect();
+    if let Some((_, excess)) = users.get(MAX_SERVICE_CLIENTS) {
+        diagnostics.report(
+            excess.at,
+            ErrorKind::TooMany {
+                what: format!("clients of service `{}`", service.name.value),
+                count: users.len(),
+                max: MAX_SERVICE_CLIENTS,
+            },
+        );
+    }
     let mut count = 0;
-    for process in &plan.processes {
-        let mut used = process.services.iter();
-        let Some(used) = used.find(|it| plan.service(&it.value) == Some(index)) else {
-            continue;
-        };
+    for (process, used) in users {
         count += process.vcores.value as usize;
         if count > MAX_SERVICE_CONNECTIONS {
             let place = diagnostics.place(service.name.at);
             diagnostics.report(
                 used.at,
-                ErrorKind::TooManyClients {
+                ErrorKind::TooManyServiceConnections {
                     process: process.name.value.clone(),
                     vcores: process.vcores.value,
                     service: service.name.value.clone(),

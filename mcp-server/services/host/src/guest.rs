@@ -75,13 +75,13 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
         let requests = unsafe { WakeWords::attach(layout::WAKE_REQUESTS as *mut u8) };
         PeerDoorbell::Server(requests, connection.number)
     };
-    let clients = plan
-        .clients_of(Provider::Service(service))
-        .map(|connection| {
-            let window = layout::client_window(connection.slot);
-            Link::new(attach(window, Side::Second), doorbell(&connection))
-        })
-        .collect();
+    let connections = || plan.clients_of(Provider::Service(service));
+    // As long as it has to be: the heap has room for one such list, and not for a longer one.
+    let mut clients = Vec::with_capacity(connections().count());
+    clients.extend(connections().map(|connection| {
+        let window = layout::client_window(connection.slot);
+        Link::new(attach(window, Side::Second), doorbell(&connection))
+    }));
     let driver = PeerDoorbell::Notification(cap::Notification::from_bits(slot::PEER_NOTIFICATION));
     let driver = Link::new(attach(layout::DRIVER_WINDOW, Side::First), driver);
     (clients, driver)
