@@ -36,21 +36,30 @@ pub struct Component<'a> {
     cspace: cap::CNode,
     cspace_bits: usize,
     /// Its writable pages that it shares with no other component, and what they hold when it starts.
-    private: Vec<(Page, Content<'a>)>,
+    private: Vec<Private<'a>>,
     threads: Vec<Thread>,
 }
 
-/// What a private page holds when its component starts; the rest of it is zero.
-#[derive(Clone, Copy)]
-enum Content<'a> {
-    Zero,
+/// Private pages, and what they hold when their component starts; the rest of them is zero.
+enum Private<'a> {
+    /// Pages in consecutive slots, from a first one on: what is kept of them does not grow with their number.
+    Zero(Page, u64),
     /// These bytes, from an offset on.
-    Bytes(usize, &'a [u8]),
+    Bytes(Page, usize, &'a [u8]),
     /// This page of a thread's thread-local storage.
     ThreadLocal {
+        held_by: Page,
         thread: usize,
         page: usize,
     },
+}
+
+/// Adds a page that is zero when its component starts.
+fn add_zero(private: &mut Vec<Private<'_>>, page: Page) {
+    match private.last_mut() {
+        Some(Private::Zero(first, count)) if first.bits() + *count == page.bits() => *count += 1,
+        _ => private.push(Private::Zero(page, 1)),
+    }
 }
 
 /// A thread, and how it begins.
@@ -87,8 +96,10 @@ impl<'a> Component<'a> {
                     });
                 }
                 space.map(authority, page, base, rights, VmAttributes::DEFAULT);
-                if segment.writable {
-                    private.push((page, Content::Bytes(offset, bytes)));
+                match (segment.writable, bytes.is_empty()) {
+                    (true, true) => add_zero(&mut private, page),
+                    (true, false) => private.push(Private::Bytes(page, offset, bytes)),
+                    (false, _) => {}
                 }
                 Ok(())
             });
@@ -174,8 +185,9 @@ impl<'a> Component<'a> {
         count: usize,
     ) -> Vec<Page> {
         let pages = self.map_new(authority, address, count);
-        let zero = pages.iter().map(|page| (*page, Content::Zero));
-        self.private.extend(zero);
+        for page in &pages {
+            add_zero(&mut self.private, *page);
+        }
         pages
     }
 
@@ -324,18 +336,27 @@ impl<'a> Component<'a> {
     /// entry, its own memory is as its image says. `first` is the first number with which its thread is entered.
     pub fn reset(&mut self, authority: &mut Authority, first: Option<u64>) {
         self.suspend();
-        for (page, content) in &self.private {
-            authority.with_copy(*page, |mapped| {
-                mapped.clear();
-                match *content {
-                    Content::Zero => {}
-                    Content::Bytes(offset, bytes) => mapped.write(offset, bytes),
-                    Content::ThreadLocal { thread, page } => {
-                        let (block, _) = Tls::block(self.image.tls, layout::tls(thread));
-                        mapped.write(0, part(&block, page));
+        for private in &self.private {
+            match *private {
+                Private::Zero(first, count) => {
+                    for slot in first.bits()..first.bits() + count {
+                        authority.with_copy(Page::from_bits(slot), |mapped| mapped.clear());
                     }
                 }
-            });
+                Private::Bytes(page, offset, bytes) => authority.with_copy(page, |mapped| {
+                    mapped.clear();
+                    mapped.write(offset, bytes);
+                }),
+                Private::ThreadLocal {
+                    held_by,
+                    thread,
+                    page,
+                } => authority.with_copy(held_by, |mapped| {
+                    mapped.clear();
+                    let (block, _) = Tls::block(self.image.tls, layout::tls(thread));
+                    mapped.write(0, part(&block, page));
+                }),
+            }
         }
         for thread in &mut self.threads {
             thread.arguments[0] = first.unwrap_or(thread.arguments[0]);
@@ -352,11 +373,11 @@ impl<'a> Component<'a> {
             let page = authority.page(&self.holder);
             let bytes = part(&block, index);
             authority.with_page(page, VmAttributes::DEFAULT, |mapped| mapped.write(0, bytes));
-            let content = Content::ThreadLocal {
+            self.private.push(Private::ThreadLocal {
+                held_by: page,
                 thread,
                 page: index,
-            };
-            self.private.push((page, content));
+            });
             self.map(
                 authority,
                 page,

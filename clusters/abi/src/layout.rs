@@ -138,7 +138,7 @@ pub const HEAP: usize = AREA_BASE + 0x1_0000_0000;
 pub const COMPONENT_HEAP_SIZE: usize = 1 << 20;
 
 /// Bytes of the heap of a root task.
-pub const ROOT_TASK_HEAP_SIZE: usize = 8 << 20;
+pub const ROOT_TASK_HEAP_SIZE: usize = 4 << 20;
 
 // No region reaches into the next one.
 const _: () = {

@@ -1,29 +1,20 @@
 //! Which of several deadlines is next: a binary heap that knows where each entry is.
 
-use alloc::boxed::Box;
-use alloc::vec;
-
 /// Never, as a deadline.
 pub const NEVER: u64 = u64::MAX;
 
 const ABSENT: u16 = u16::MAX;
 
-/// The deadlines of some things, each named by its index. Setting, removing and finding the next one take at most as many
-/// steps as their number has bits.
+/// The deadlines of up to `N` things, each named by its index. Setting, removing and finding the next one take at most as
+/// many steps as `N` has bits.
 ///
 /// Invariant: `heap[..length]` is a binary heap by `deadlines`, and `places[id]` is where `id` is in it, or [`ABSENT`].
-pub struct DeadlineHeap<D, P> {
-    deadlines: D,
-    heap: P,
-    places: P,
+pub struct Deadlines<const N: usize> {
+    deadlines: [u64; N],
+    heap: [u16; N],
+    places: [u16; N],
     length: usize,
 }
-
-/// The deadlines of up to `N` things, in place.
-pub type Deadlines<const N: usize> = DeadlineHeap<[u64; N], [u16; N]>;
-
-/// The deadlines of things whose number is known when they are first used.
-pub type BoxedDeadlines = DeadlineHeap<Box<[u64]>, Box<[u16]>>;
 
 impl<const N: usize> Default for Deadlines<N> {
     fn default() -> Self {
@@ -35,40 +26,21 @@ impl<const N: usize> Deadlines<N> {
     /// No deadlines.
     pub const fn new() -> Deadlines<N> {
         const { assert!(N < ABSENT as usize) };
-        DeadlineHeap {
+        Deadlines {
             deadlines: [NEVER; N],
             heap: [0; N],
             places: [ABSENT; N],
             length: 0,
         }
     }
-}
 
-impl BoxedDeadlines {
-    /// No deadlines, of up to `count` things; there are never more than 65534.
-    pub fn with_room(count: usize) -> BoxedDeadlines {
-        let count = count.min(usize::from(ABSENT) - 1);
-        DeadlineHeap {
-            deadlines: vec![NEVER; count].into_boxed_slice(),
-            heap: vec![0; count].into_boxed_slice(),
-            places: vec![ABSENT; count].into_boxed_slice(),
-            length: 0,
-        }
-    }
-}
-
-impl<D, P> DeadlineHeap<D, P>
-where
-    D: AsRef<[u64]> + AsMut<[u64]>,
-    P: AsRef<[u16]> + AsMut<[u16]>,
-{
     /// Sets the deadline of a thing, in place of the one that it had; [`NEVER`] removes it.
     pub fn set(&mut self, id: usize, deadline: u64) {
         self.remove(id);
-        if deadline == NEVER || id >= self.deadlines.as_ref().len() {
+        if deadline == NEVER || id >= N {
             return;
         }
-        if let Some(own) = self.deadlines.as_mut().get_mut(id) {
+        if let Some(own) = self.deadlines.get_mut(id) {
             *own = deadline;
         }
         self.put(self.length, id as u16);
@@ -79,7 +51,7 @@ where
     /// Removes the deadline of a thing, where it has one.
     #[inline]
     pub fn remove(&mut self, id: usize) {
-        match self.places.as_ref().get(id) {
+        match self.places.get(id) {
             Some(&place) if place != ABSENT => self.remove_at(id, usize::from(place)),
             _ => {}
         }
@@ -88,16 +60,13 @@ where
     /// Whether a thing has a deadline.
     #[inline]
     pub fn is_set(&self, id: usize) -> bool {
-        self.places
-            .as_ref()
-            .get(id)
-            .is_some_and(|&place| place != ABSENT)
+        self.places.get(id).is_some_and(|&place| place != ABSENT)
     }
 
     fn remove_at(&mut self, id: usize, place: usize) {
         self.length -= 1;
         let last = self.at(self.length);
-        if let Some(own) = self.places.as_mut().get_mut(id) {
+        if let Some(own) = self.places.get_mut(id) {
             *own = ABSENT;
         }
         if place < self.length {
@@ -124,12 +93,11 @@ where
     }
 
     fn at(&self, place: usize) -> u16 {
-        self.heap.as_ref().get(place).copied().unwrap_or(0)
+        self.heap.get(place).copied().unwrap_or(0)
     }
 
     fn deadline(&self, id: u16) -> u64 {
         self.deadlines
-            .as_ref()
             .get(usize::from(id))
             .copied()
             .unwrap_or(NEVER)
@@ -137,8 +105,8 @@ where
 
     fn put(&mut self, place: usize, id: u16) {
         if let (Some(entry), Some(own)) = (
-            self.heap.as_mut().get_mut(place),
-            self.places.as_mut().get_mut(usize::from(id)),
+            self.heap.get_mut(place),
+            self.places.get_mut(usize::from(id)),
         ) {
             *entry = id;
             *own = place as u16;
@@ -189,15 +157,7 @@ mod tests {
 
     #[test]
     fn deadlines_come_in_order() {
-        in_order(Deadlines::<16>::new());
-        in_order(BoxedDeadlines::with_room(16));
-    }
-
-    fn in_order<D, P>(mut deadlines: DeadlineHeap<D, P>)
-    where
-        D: AsRef<[u64]> + AsMut<[u64]>,
-        P: AsRef<[u16]> + AsMut<[u16]>,
-    {
+        let mut deadlines = Deadlines::<16>::new();
         let mut seed = 1u64;
         let mut set = [NEVER; 16];
         for _ in 0..20_000 {

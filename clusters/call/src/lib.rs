@@ -43,7 +43,7 @@ mod service;
 
 pub use attention::Attention;
 pub use client::{Answer, ClientEnd, Completed, Ended, Kept, Loss, Refused, Waiter};
-pub use deadlines::{BoxedDeadlines, DeadlineHeap, Deadlines, NEVER};
+pub use deadlines::{Deadlines, NEVER};
 pub use event::{Actions, BATCH, Event, Service};
 pub use handles::Handles;
 pub use service::{CallId, ServiceEnd};

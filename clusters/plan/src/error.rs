@@ -120,7 +120,7 @@ errors! {
         "instance `{instance}` needs {needed} of memory, but has {memory} ({place}); {most}: lower `heap`, `uthreads` or `vcores`, or raise `memory` of the cluster";
     /// A root task that would run out of heap.
     TooManyRecords { instance: String, needed: String, heap: String, most: String } =>
-        "the root task of instance `{instance}` needs {needed} for its records of pages, but its heap is {heap}; {most}: lower `blocks`, `heap`, `uthreads` or `vcores`, or move processes to another instance";
+        "the root task of instance `{instance}` needs {needed} for its records of pages and connections, but its heap is {heap}; {most}: lower `blocks`, `heap`, `uthreads` or `vcores`, or move processes to another instance";
     /// A quantum that no number of ticks makes.
     QuantumNotTicks { cluster: String, quantum: u32, tick: u32, place: Place } =>
         "the quantum of cluster `{cluster}` is {quantum} ms, which is no multiple of its timer tick of {tick} ms ({place}); change `quantum-ms` or `timer-tick-ms`";

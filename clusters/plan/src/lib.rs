@@ -73,7 +73,9 @@
 //! ```
 //!
 //! A plan has one connection from each service to the driver of its device, and one from each vcore to each service that its
-//! process uses; together at most [`atoll_abi::plan::MAX_CONNECTIONS`].
+//! process uses. How many there may be of everything is in [`atoll_abi::plan`]: 16 clusters, 64 processes in a cluster, 64 vcores
+//! in a process, and what a server or service has tables for. [`Need`] says what the root task of an instance makes of a plan; one
+//! with many processes or large pools sets `kernel = { KernelRootCNodeSizeBits = 15 }` or more.
 
 #![forbid(unsafe_code)]
 

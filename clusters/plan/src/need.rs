@@ -15,7 +15,7 @@ use atoll_abi::plan::{HPET_BASE, NONE, Plan};
 pub use amount::Amount;
 pub use component::image_pages;
 
-use self::amount::{CONNECTION_RECORD, PAGE_RECORD};
+use self::amount::{CONNECTION_RECORD, RUN_RECORD};
 use self::component::{COMPONENT_PROGRAMS, Components, Holder, IMAGE_PAGES};
 use self::device_memory::DeviceMemory;
 
@@ -73,7 +73,7 @@ impl Need {
             bytes: KERNEL_MEMORY
                 + 2 * (SLOT_SIZE << root_cnode_bits)
                 + (image + ROOT_TASK_PAGES + archive) * page,
-            records: image * PAGE_RECORD + OTHER_RECORDS,
+            records: RUN_RECORD + OTHER_RECORDS,
         };
         let mut total = own;
         let mut processes = Vec::new();
@@ -152,10 +152,10 @@ impl Build<'_> {
         own.fresh(layout::PROCINFO, 1);
         own.share(layout::SERVER_INFO, 1);
         let heap_pages = row.heap_size.div_ceil(PAGE_SIZE as u64);
-        own.private(layout::HEAP, heap_pages);
+        own.fresh(layout::HEAP, heap_pages);
         for uthread in 0..=row.uthreads as usize {
             let stack = layout::uthread_stack(uthread);
-            own.private(stack.start, (stack.len() / PAGE_SIZE) as u64);
+            own.fresh(stack.start, (stack.len() / PAGE_SIZE) as u64);
         }
         for vcore in 0..row.vcores as usize {
             own.fresh(layout::vcore_window(vcore), WINDOW_PAGES);

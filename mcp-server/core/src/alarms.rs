@@ -1,86 +1,142 @@
 //! When vcores are to be woken: one alarm for each.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
-use core::ops::Range;
 
-use atoll_abi::plan::{MAX_CLUSTER_VCORES, Plan};
+use atoll_abi::layout::MAX_VCORES;
+use atoll_abi::plan::{MAX_CLUSTER_PROCESSES, Plan};
 use atoll_abi::process::ProcessId;
-use atoll_call::{BoxedDeadlines, NEVER};
+use atoll_call::{Deadlines, NEVER};
 
 /// The alarms of all vcores of the cluster.
 pub(crate) struct Alarms {
-    deadlines: BoxedDeadlines,
-    /// For each process of the plan, the numbers of its vcores in the cluster; none where it is in another cluster.
-    places: Box<[Range<u16>]>,
-    /// For each vcore of the cluster, the process and the vcore's number in it.
-    vcores: Box<[(u16, u16)]>,
+    /// The next alarm of each process, by its number in the cluster.
+    next: Deadlines<MAX_CLUSTER_PROCESSES>,
+    /// The processes of the cluster, by number.
+    processes: Box<[Own]>,
+    /// For each process of the plan, its number in the cluster; none where it is in another cluster.
+    numbers: Box<[Option<u16>]>,
+}
+
+/// The alarms of a process.
+struct Own {
+    /// Its index in the plan.
+    index: u16,
+    vcores: Deadlines<MAX_VCORES>,
 }
 
 impl Alarms {
-    /// Those of a cluster, of which none is set. A plan that says more than there may be is cut.
+    /// Those of a cluster, of which none is set. Processes beyond those that a cluster may have get no alarms.
     pub(crate) fn new(plan: &Plan, cluster: u32) -> Alarms {
-        let mut vcores = Vec::new();
-        let places = plan.processes().iter().enumerate().map(|(index, process)| {
-            let first = vcores.len();
-            if process.cluster == cluster {
-                let room = MAX_CLUSTER_VCORES - first;
-                let own = 0..(process.vcores as usize).min(room);
-                vcores.extend(own.map(|vcore| (index as u16, vcore as u16)));
+        let processes = plan.processes_of(cluster).take(MAX_CLUSTER_PROCESSES);
+        let processes: Box<[Own]> = processes
+            .map(|(index, _)| Own {
+                index: index as u16,
+                vcores: Deadlines::new(),
+            })
+            .collect();
+        let mut numbers: Box<[Option<u16>]> = plan.processes().iter().map(|_| None).collect();
+        for (number, own) in (0..).zip(&processes) {
+            if let Some(place) = numbers.get_mut(usize::from(own.index)) {
+                *place = Some(number);
             }
-            first as u16..vcores.len() as u16
-        });
-        let places = places.collect();
+        }
         Alarms {
-            deadlines: BoxedDeadlines::with_room(vcores.len()),
-            places,
-            vcores: vcores.into_boxed_slice(),
+            next: Deadlines::new(),
+            processes,
+            numbers,
         }
     }
 
-    fn places(&self, process: ProcessId) -> Range<usize> {
-        let places = self.places.get(usize::from(process.index));
-        places.map_or(0..0, |it| usize::from(it.start)..usize::from(it.end))
+    fn number(&self, process: ProcessId) -> Option<usize> {
+        let number = *self.numbers.get(usize::from(process.index))?;
+        number.map(usize::from)
     }
 
-    fn place(&self, process: ProcessId, vcore: usize) -> Option<usize> {
-        self.places(process).nth(vcore)
+    /// Has the alarms of a process changed, and notes which of them is the next one.
+    fn change(&mut self, number: usize, change: impl FnOnce(&mut Deadlines<MAX_VCORES>)) {
+        if let Some(own) = self.processes.get_mut(number) {
+            change(&mut own.vcores);
+            self.next.set(number, own.vcores.next());
+        }
     }
 
     /// Sets the alarm of a vcore, in place of the one that it had.
     pub(crate) fn set(&mut self, process: ProcessId, vcore: usize, time: u64) {
-        if let Some(place) = self.place(process, vcore) {
-            self.deadlines.set(place, time);
+        if let Some(number) = self.number(process) {
+            self.change(number, |vcores| vcores.set(vcore, time));
         }
     }
 
     /// Whether a vcore has an alarm.
     pub(crate) fn is_set(&self, process: ProcessId, vcore: usize) -> bool {
-        let place = self.place(process, vcore);
-        place.is_some_and(|place| self.deadlines.is_set(place))
+        let number = self.number(process);
+        let own = number.and_then(|number| self.processes.get(number));
+        own.is_some_and(|own| own.vcores.is_set(vcore))
     }
 
     /// Removes the alarms of a process.
     pub(crate) fn clear(&mut self, process: ProcessId) {
-        for place in self.places(process) {
-            self.deadlines.remove(place);
+        if let Some(number) = self.number(process) {
+            self.change(number, |vcores| *vcores = Deadlines::new());
         }
     }
 
     /// Removes the next alarm that is due; whose it is, as index and vcore.
     pub(crate) fn take_due(&mut self, now: u64) -> Option<(usize, usize)> {
-        let (place, time) = self.deadlines.first()?;
+        let (number, time) = self.next.first()?;
         if time > now {
             return None;
         }
-        self.deadlines.remove(place);
-        let (process, vcore) = self.vcores.get(place)?;
-        Some((usize::from(*process), usize::from(*vcore)))
+        let own = self.processes.get(number)?;
+        let (index, (vcore, _)) = (own.index, own.vcores.first()?);
+        self.change(number, |vcores| vcores.remove(vcore));
+        Some((usize::from(index), vcore))
     }
 
     /// When the next one is due.
     pub(crate) fn next(&self) -> Option<u64> {
-        let next = self.deadlines.next();
+        let next = self.next.next();
         (next != NEVER).then_some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use atoll_abi::plan::{Tables, empty_rows};
+
+    use super::*;
+
+    #[test]
+    fn alarms_of_many_processes_come_in_order() {
+        let mut tables = Tables {
+            processes: empty_rows(2 * MAX_CLUSTER_PROCESSES),
+            ..Tables::default()
+        };
+        for (index, process) in (0..).zip(&mut tables.processes) {
+            process.cluster = index % 2;
+            process.vcores = MAX_VCORES as u32;
+        }
+        let mut alarms = Alarms::new(&tables.encode(), 1);
+        let id = |index| ProcessId {
+            index,
+            generation: 1,
+        };
+        // Those of the other cluster have none.
+        alarms.set(id(0), 0, 1);
+        assert_eq!(alarms.next(), None);
+        let last = 2 * MAX_CLUSTER_PROCESSES as u16 - 1;
+        for (process, vcore, time) in [(last, 63, 30), (1, 0, 20), (5, 7, 10), (5, 8, 40)] {
+            alarms.set(id(process), vcore, time);
+        }
+        assert!(alarms.is_set(id(last), 63) && !alarms.is_set(id(last), 62));
+        assert_eq!(alarms.take_due(9), None);
+        assert_eq!(alarms.take_due(15), Some((5, 7)));
+        assert_eq!(alarms.next(), Some(20));
+        alarms.clear(id(1));
+        assert_eq!(alarms.take_due(100), Some((usize::from(last), 63)));
+        assert_eq!(alarms.take_due(100), Some((5, 8)));
+        assert_eq!(alarms.take_due(100), None);
     }
 }

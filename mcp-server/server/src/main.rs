@@ -61,8 +61,6 @@ fn run(cluster: usize, again: bool) -> ! {
         // What the life before had taken, and not passed on.
         passing.pass_all(kernel::signal_connection);
     }
-    // Read before what the root task has said until now is followed.
-    let mut notices = host.kernel().notices();
     for index in 0..plan.processes().len() {
         let Some(life) = host.kernel().life(index) else {
             continue;
@@ -73,6 +71,8 @@ fn run(cluster: usize, again: bool) -> ! {
             host.start(life.process);
         }
     }
+    // What was said before this life began is followed in its first turn.
+    let mut notices = None;
     let mut idle = 0;
     // Turns before the next one that also looks at what changes rarely, or is dear to look at: the clock, the wake-ups to pass
     // on, and what the root task says of processes. It is noted in memory, so a server that never sleeps sees it, too.
@@ -84,7 +84,7 @@ fn run(cluster: usize, again: bool) -> ! {
         } else {
             short_turns = SHORT_TURNS;
             let mut worked = host.turn();
-            let told = host.kernel().notices();
+            let told = Some(host.kernel().notices());
             if told != notices {
                 notices = told;
                 for (process, _) in plan.processes_of(cluster as u32) {

@@ -13,18 +13,17 @@ pub struct Amount {
     pub records: u64,
 }
 
-/// Bytes of the record of a page: two half words, in a list that was copied into one of twice its length.
-pub(super) const PAGE_RECORD: u64 = 3 * 8;
+/// Bytes of the records of pages in consecutive slots, which are made together: three half words, in a list that was copied into
+/// one of twice its length, and five words where they are set back when their component starts again, in a list for each
+/// component.
+pub(super) const RUN_RECORD: u64 = 3 * 12 + 2 * 40;
 
-/// Bytes that the record of a page takes beside that where the page is set back when its component starts again: five words,
-/// in one list for each component, of which one is copied at a time.
-pub(super) const PRIVATE_PAGE_RECORD: u64 = 2 * 40;
+/// Bytes of the record of a paging structure: two words in a tree of which each node may be half empty. Its slot may end a run
+/// of pages.
+pub(super) const STRUCTURE_RECORD: u64 = 2 * 24 + RUN_RECORD;
 
-/// Bytes of the record of a paging structure: two words in a tree of which each node may be half empty.
-pub(super) const STRUCTURE_RECORD: u64 = 2 * 24;
-
-/// Bytes of the record of a connection, in a list that was copied into one of twice its length.
-pub(super) const CONNECTION_RECORD: u64 = 3 * 224;
+/// Bytes of the record of a connection.
+pub(super) const CONNECTION_RECORD: u64 = 256;
 
 /// Bytes of the record of a component or a thread.
 pub(super) const THREAD_RECORD: u64 = 512;

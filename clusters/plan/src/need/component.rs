@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_abi::layout::{self, COMPONENT_HEAP_SIZE, PAGE_SIZE, STACK_SIZE, TLS_PAGES, slot};
 
-use super::amount::{Amount, PAGE_RECORD, PRIVATE_PAGE_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
+use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
 
 /// Pages that the program of a process may take, and that of another component beside its heap.
 pub(super) const IMAGE_PAGES: u64 = 128;
@@ -75,16 +75,10 @@ impl Component {
         self.amount.bytes += pages * PAGE;
     }
 
-    /// Fresh pages that are set back when the component starts again.
-    pub(super) fn private(&mut self, address: usize, pages: u64) {
-        self.fresh(address, pages);
-        self.amount.records += pages * PRIVATE_PAGE_RECORD;
-    }
-
     /// Further capabilities to pages that there are.
     pub(super) fn shared(&mut self, pages: u64) {
         self.amount.slots += pages;
-        self.amount.records += pages * PAGE_RECORD;
+        self.amount.records += RUN_RECORD;
     }
 
     /// Further capabilities to pages that there are, mapped.
@@ -107,9 +101,9 @@ impl Component {
         self.amount.slots += 1;
         self.amount.bytes += THREAD_SIZE;
         self.amount.records += THREAD_RECORD;
-        self.private(layout::ipc_buffer(number), 1);
-        self.private(layout::stack_base(number), (STACK_SIZE / PAGE_SIZE) as u64);
-        self.private(layout::tls(number), TLS_PAGES as u64);
+        self.fresh(layout::ipc_buffer(number), 1);
+        self.fresh(layout::stack_base(number), (STACK_SIZE / PAGE_SIZE) as u64);
+        self.fresh(layout::tls(number), TLS_PAGES as u64);
     }
 
     /// The registers of its device.
@@ -142,7 +136,7 @@ impl Components {
         component.amount.slots += 1;
         component.amount.bytes += PAGE;
         component.amount.records += THREAD_RECORD;
-        component.private(IMAGE_BASE, image_pages(image));
+        component.fresh(IMAGE_BASE, image_pages(image));
         component
     }
 
