@@ -37,6 +37,9 @@ const CLIENT_NOTIFICATIONS: u64 = 64;
 /// Slots of a driver's capability space.
 pub const OF_DRIVER: u64 = 64;
 
+const _: () = assert!(CALLERS < VCORE_NOTIFICATIONS && CALLERS < SERVER_VCORES);
+const _: () = assert!(CALLERS < CLIENT_NOTIFICATIONS && CALLERS < OF_DRIVER);
+
 /// The slot of the notification of a process's service for one of its vcores.
 pub const fn port_notification(port: usize, vcore: usize) -> u64 {
     PORT_NOTIFICATIONS + (port * MAX_VCORES + vcore) as u64
@@ -112,7 +115,5 @@ mod tests {
         assert_eq!([bits(64), bits(65), bits(256)], [6, 7, 8]);
         let last = server_vcore_notification(MAX_CLUSTER_VCORES - 1);
         assert!(last < crossing_notification(0));
-        assert!(CALLERS < VCORE_NOTIFICATIONS && CALLERS < SERVER_VCORES);
-        assert!(CALLERS < CLIENT_NOTIFICATIONS && CALLERS < OF_DRIVER);
     }
 }
