@@ -121,10 +121,12 @@ impl Supervisor<'_> {
             }
             (badge::DRIVER, request::STOPPED) => self.supervision.device_quiet(index),
             (badge::SERVER, request::EXITED) => {
-                let [process, status, vcores] = [0, 1, 2].map(sel4::get_mr);
+                let [process, generation, status, vcores] = [0, 1, 2, 3].map(sel4::get_mr);
                 let process = process as usize;
                 let own = self.plan.processes().get(process);
-                if own.is_some_and(|it| it.cluster as usize == index) {
+                let own = own.is_some_and(|it| it.cluster as usize == index);
+                // The end of a life that is over is no news.
+                if own && self.supervision.generation(process) == generation {
                     self.exited(process, status, vcores);
                 }
             }

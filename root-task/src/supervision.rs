@@ -46,6 +46,13 @@ impl<'a> Supervision<'a> {
         }
     }
 
+    /// The generation of the present life of a process.
+    pub fn generation(&self, process: usize) -> u64 {
+        let mut restarts = self.restarts.iter();
+        let own = restarts.find(|(child, _)| *child == Child::Process(process));
+        own.map_or(1, |(_, restarts)| restarts + 1)
+    }
+
     /// Whether the server of a process stays down.
     pub fn has_no_server(&self, process: usize) -> bool {
         let cluster = self.plan.processes()[process].cluster;

@@ -344,7 +344,8 @@ pub mod request {
     /// The sender has started and can be used. Registers: how often it looks for work in vain before it blocks. Answered with
     /// an empty message.
     pub const READY: u64 = 0x1001;
-    /// A process of the sender, a server, has ended. Registers: process, exit status, most vcores granted at once.
+    /// A life of a process of the sender, a server, has ended. Registers: process, generation, exit status, most vcores granted at
+    /// once.
     pub const EXITED: u64 = 0x1002;
     /// The sender cannot start; it has said why.
     pub const FAILED: u64 = 0x1004;

@@ -226,7 +226,12 @@ impl Kernel for SeL4 {
         enters();
         report(
             request::EXITED,
-            &[u64::from(process.index), status, u64::from(max_granted)],
+            &[
+                u64::from(process.index),
+                u64::from(process.generation),
+                status,
+                u64::from(max_granted),
+            ],
         );
     }
 }
