@@ -39,7 +39,7 @@ impl Alarm {
         let comparator = Comparator {
             number: plan.root_task_comparator(context.instance),
             argument: ROOT_TASK_VECTOR,
-            core: plan.instances[context.instance as usize].cores[0],
+            core: plan.instances()[context.instance as usize].cores[0],
         };
         let wakes = authority.badged(notification, badge::ALARM);
         let handler = interrupts::comparator(authority, &comparator, page, wakes);

@@ -22,8 +22,8 @@ pub struct Authority {
     memory: Vec<Memory>,
     device_memory: DeviceMemory,
     own_space: Option<AddressSpace>,
-    /// Every frame, with the place of its holder in `holders`.
-    frames: Vec<(cap::Granule, usize)>,
+    /// Every frame, by runs of slots.
+    frames: Vec<Frames>,
     holders: Vec<String>,
     ports: Vec<(u16, u16, String)>,
     rest: Vec<(u64, u64)>,
@@ -31,6 +31,14 @@ pub struct Authority {
     hpet: Option<cap::Granule>,
     /// An empty slot for a copy of the moment.
     spare: Option<Slot<cap_type::Granule>>,
+}
+
+/// Frames in consecutive slots that have one holder: what is kept of them does not grow with their number.
+struct Frames {
+    first: u32,
+    count: u32,
+    /// The place of the holder in the list of them.
+    holder: u32,
 }
 
 /// An untyped of ordinary memory, handed out from its start.
@@ -92,7 +100,17 @@ impl Authority {
             self.holders.push(holder.into());
             self.holders.len() - 1
         });
-        self.frames.push((frame, place));
+        let (slot, holder) = (frame.bits() as u32, place as u32);
+        match self.frames.last_mut() {
+            Some(last) if last.holder == holder && last.first + last.count == slot => {
+                last.count += 1;
+            }
+            _ => self.frames.push(Frames {
+                first: slot,
+                count: 1,
+                holder,
+            }),
+        }
     }
 
     /// An empty slot.
@@ -289,9 +307,13 @@ impl Authority {
                 .expect("the slot can be emptied");
         }
         let mut holdings = Holdings::default();
-        for (frame, holder) in &self.frames {
-            let address = frame.frame_get_address().expect("a frame has an address") as u64;
-            holdings.frame(&self.holders[*holder], address, PAGE_SIZE as u64);
+        for frames in &self.frames {
+            for slot in frames.first..frames.first + frames.count {
+                let frame = cap::Granule::from_bits(u64::from(slot));
+                let address = frame.frame_get_address().expect("a frame has an address") as u64;
+                let holder = &self.holders[frames.holder as usize];
+                holdings.frame(holder, address, PAGE_SIZE as u64);
+            }
         }
         for (address, size) in self.rest.drain(..) {
             let inside = address >= instance.memory_base

@@ -34,22 +34,32 @@ pub struct Component<'a> {
     image: Image<'a>,
     space: AddressSpace,
     cspace: cap::CNode,
+    cspace_bits: usize,
     /// Its writable pages that it shares with no other component, and what they hold when it starts.
-    private: Vec<(Page, Content<'a>)>,
+    private: Vec<Private<'a>>,
     threads: Vec<Thread>,
 }
 
-/// What a private page holds when its component starts; the rest of it is zero.
-#[derive(Clone, Copy)]
-enum Content<'a> {
-    Zero,
+/// Private pages, and what they hold when their component starts; the rest of them is zero.
+enum Private<'a> {
+    /// Pages in consecutive slots, from a first one on: what is kept of them does not grow with their number.
+    Zero(Page, u64),
     /// These bytes, from an offset on.
-    Bytes(usize, &'a [u8]),
+    Bytes(Page, usize, &'a [u8]),
     /// This page of a thread's thread-local storage.
     ThreadLocal {
+        held_by: Page,
         thread: usize,
         page: usize,
     },
+}
+
+/// Adds a page that is zero when its component starts.
+fn add_zero(private: &mut Vec<Private<'_>>, page: Page) {
+    match private.last_mut() {
+        Some(Private::Zero(first, count)) if first.bits() + *count == page.bits() => *count += 1,
+        _ => private.push(Private::Zero(page, 1)),
+    }
 }
 
 /// A thread, and how it begins.
@@ -61,8 +71,13 @@ struct Thread {
 }
 
 impl<'a> Component<'a> {
-    /// A child with its image mapped and nothing else.
-    pub fn new(authority: &mut Authority, holder: String, file: &'a [u8]) -> Component<'a> {
+    /// A child with its image mapped and nothing else, and a capability space of so many slots.
+    pub fn new(
+        authority: &mut Authority,
+        holder: String,
+        file: &'a [u8],
+        slots: u64,
+    ) -> Component<'a> {
         let image =
             Image::parse(file).unwrap_or_else(|error| panic!("the image of {holder}: {error:?}"));
         let mut space = AddressSpace::new(authority);
@@ -81,21 +96,25 @@ impl<'a> Component<'a> {
                     });
                 }
                 space.map(authority, page, base, rights, VmAttributes::DEFAULT);
-                if segment.writable {
-                    private.push((page, Content::Bytes(offset, bytes)));
+                match (segment.writable, bytes.is_empty()) {
+                    (true, true) => add_zero(&mut private, page),
+                    (true, false) => private.push(Private::Bytes(page, offset, bytes)),
+                    (false, _) => {}
                 }
                 Ok(())
             });
             mapped.unwrap_or(());
         }
+        let cspace_bits = child_slot::bits(slots);
         let cspace = authority.make(ObjectBlueprint::CNode {
-            size_bits: child_slot::CSPACE_BITS,
+            size_bits: cspace_bits,
         });
         Component {
             holder,
             image,
             space,
             cspace,
+            cspace_bits,
             private,
             threads: Vec::new(),
         }
@@ -112,7 +131,7 @@ impl<'a> Component<'a> {
         let source = slot::CNODE.cap().absolute_cptr(capability);
         let target = self
             .cspace
-            .absolute_cptr_from_bits_with_depth(index, child_slot::CSPACE_BITS);
+            .absolute_cptr_from_bits_with_depth(index, self.cspace_bits);
         target
             .mint(&source, rights, badge)
             .unwrap_or_else(|error| panic!("slot {index} of {}: {error}", self.holder));
@@ -140,7 +159,7 @@ impl<'a> Component<'a> {
         let source = slot::CNODE.cap().absolute_cptr(capability);
         let target = self
             .cspace
-            .absolute_cptr_from_bits_with_depth(index, child_slot::CSPACE_BITS);
+            .absolute_cptr_from_bits_with_depth(index, self.cspace_bits);
         target
             .copy(&source, CapRights::all())
             .unwrap_or_else(|error| panic!("slot {index} of {}: {error}", self.holder));
@@ -166,8 +185,9 @@ impl<'a> Component<'a> {
         count: usize,
     ) -> Vec<Page> {
         let pages = self.map_new(authority, address, count);
-        let zero = pages.iter().map(|page| (*page, Content::Zero));
-        self.private.extend(zero);
+        for page in &pages {
+            add_zero(&mut self.private, *page);
+        }
         pages
     }
 
@@ -238,18 +258,10 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// Maps `count` fresh pages that hold `bytes` and then zeros, read-only.
-    pub fn map_bytes(
-        &mut self,
-        authority: &mut Authority,
-        address: usize,
-        count: usize,
-        bytes: &[u8],
-    ) {
-        let mut chunks = bytes.chunks(PAGE_SIZE);
-        for index in 0..count {
+    /// Maps fresh pages that hold `bytes` and then zeros, read-only.
+    pub fn map_bytes(&mut self, authority: &mut Authority, address: usize, bytes: &[u8]) {
+        for (index, chunk) in bytes.chunks(PAGE_SIZE).enumerate() {
             let page = authority.page(&self.holder);
-            let chunk = chunks.next().unwrap_or(&[]);
             authority.with_page(page, VmAttributes::DEFAULT, |mapped| mapped.write(0, chunk));
             self.map(
                 authority,
@@ -259,7 +271,6 @@ impl<'a> Component<'a> {
                 VmAttributes::DEFAULT,
             );
         }
-        assert!(chunks.next().is_none(), "{count} pages hold the bytes");
     }
 
     /// Makes a thread that begins at the image's entry with two arguments; it does not run yet.
@@ -278,7 +289,7 @@ impl<'a> Component<'a> {
         tcb.tcb_configure(
             CPtr::from_bits(thread.fault_slot),
             self.cspace,
-            CNodeCapData::skip_high_bits(child_slot::CSPACE_BITS),
+            CNodeCapData::skip_high_bits(self.cspace_bits),
             self.space.vspace(),
             layout::ipc_buffer(number) as u64,
             buffer,
@@ -335,18 +346,27 @@ impl<'a> Component<'a> {
     /// entry, its own memory is as its image says. `first` is the first number with which its thread is entered.
     pub fn reset(&mut self, authority: &mut Authority, first: Option<u64>) {
         self.suspend();
-        for (page, content) in &self.private {
-            authority.with_copy(*page, |mapped| {
-                mapped.clear();
-                match *content {
-                    Content::Zero => {}
-                    Content::Bytes(offset, bytes) => mapped.write(offset, bytes),
-                    Content::ThreadLocal { thread, page } => {
-                        let (block, _) = Tls::block(self.image.tls, layout::tls(thread));
-                        mapped.write(0, part(&block, page));
+        for private in &self.private {
+            match *private {
+                Private::Zero(first, count) => {
+                    for slot in first.bits()..first.bits() + count {
+                        authority.with_copy(Page::from_bits(slot), |mapped| mapped.clear());
                     }
                 }
-            });
+                Private::Bytes(page, offset, bytes) => authority.with_copy(page, |mapped| {
+                    mapped.clear();
+                    mapped.write(offset, bytes);
+                }),
+                Private::ThreadLocal {
+                    held_by,
+                    thread,
+                    page,
+                } => authority.with_copy(held_by, |mapped| {
+                    mapped.clear();
+                    let (block, _) = Tls::block(self.image.tls, layout::tls(thread));
+                    mapped.write(0, part(&block, page));
+                }),
+            }
         }
         for thread in &mut self.threads {
             thread.arguments[0] = first.unwrap_or(thread.arguments[0]);
@@ -363,11 +383,11 @@ impl<'a> Component<'a> {
             let page = authority.page(&self.holder);
             let bytes = part(&block, index);
             authority.with_page(page, VmAttributes::DEFAULT, |mapped| mapped.write(0, bytes));
-            let content = Content::ThreadLocal {
+            self.private.push(Private::ThreadLocal {
+                held_by: page,
                 thread,
                 page: index,
-            };
-            self.private.push((page, content));
+            });
             self.map(
                 authority,
                 page,

@@ -49,9 +49,19 @@ pub fn build(
     children: &mut Children,
     wake_pages: &WakePages,
 ) -> Vec<ConnectionParts> {
-    let all = context.plan.connections();
-    all.filter_map(|connection| connect(authority, context, children, wake_pages, connection))
-        .collect()
+    let plan = context.plan;
+    let here = |connection: &Connection| {
+        context.runs(plan.client_cluster(connection.client))
+            || context.runs(plan.provider_cluster(connection.provider))
+    };
+    // As long as it has to be: there may be thousands.
+    let mut parts = Vec::with_capacity(plan.connections().filter(here).count());
+    for connection in plan.connections().filter(here) {
+        parts.extend(connect(
+            authority, context, children, wake_pages, connection,
+        ));
+    }
+    parts
 }
 
 fn connect(
@@ -129,7 +139,7 @@ fn give_notifications(children: &mut Children, connection: &Connection, sides: &
             }
             None => {
                 let server = Server::of(&mut children.servers, side.cluster as usize);
-                let slot = slot::CONNECTION_NOTIFICATIONS + connection.number as u64;
+                let slot = slot::crossing_notification(connection.number);
                 let badge = side.end.badge;
                 let rights = CapRights::write_only();
                 server.component.give(slot, notification, rights, badge);

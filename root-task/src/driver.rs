@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, DMA_PAGES, PAGE_SIZE, PLAN_PAGES, badge, entry, slot};
+use atoll_abi::layout::{self, DMA_PAGES, PAGE_SIZE, badge, entry, slot};
 use atoll_abi::plan::{DEVICE_VECTOR, DeviceKind, ECAM_BASE};
 use atoll_pci::{ConfigurationSpace, Function};
 use sel4::{CapRights, VmAttributes, cap};
@@ -42,15 +42,20 @@ impl Driver {
     /// Builds the driver of a device: everything but its connection to its client.
     pub fn build(authority: &mut Authority, context: &Context<'_>, index: usize) -> Driver {
         let plan = context.plan;
-        let device = &plan.devices[index];
+        let device = &plan.devices()[index];
         assert_eq!(
             device.kind,
             DeviceKind::VirtioBlk as u32,
             "the plan's devices are block devices"
         );
         let holder = format!("driver:{}", device.name);
-        let mut component = Component::new(authority, holder, context.image("virtio-blk"));
-        component.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
+        let mut component = Component::new(
+            authority,
+            holder,
+            context.image("virtio-blk"),
+            slot::OF_DRIVER,
+        );
+        component.map_bytes(authority, layout::PLAN, plan.as_bytes());
         map_registers(authority, context, index, &mut component);
         let (pages, dma) = authority.contiguous_pages(DMA_PAGES, &component.holder);
         for (page, offset) in pages.iter().zip((0..).step_by(PAGE_SIZE)) {
@@ -99,7 +104,7 @@ fn map_registers(
     index: usize,
     component: &mut Component<'_>,
 ) {
-    let device = &context.plan.devices[index];
+    let device = &context.plan.devices()[index];
     let configuration = ECAM_BASE + (u64::from(device.pci_address) << 12);
     let page = authority.device_page(configuration, &component.holder);
     let bars = authority.with_page(page, VmAttributes::UNCACHEABLE, |mapped| {

@@ -40,7 +40,7 @@ pub fn ends(plan: &Plan, connection: &Connection) -> Option<[End; 2]> {
         Provider::Service(_) => End {
             window,
             badge: service_badge::client(connection.slot),
-            peer_slot: slot::CONNECTION_NOTIFICATIONS + connection.slot as u64,
+            peer_slot: slot::client_notification(connection.slot),
         },
         Provider::Driver(_) => End {
             window,
@@ -53,23 +53,27 @@ pub fn ends(plan: &Plan, connection: &Connection) -> Option<[End; 2]> {
 
 #[cfg(test)]
 mod tests {
+    use atoll_abi::plan::{Tables, empty_rows};
+
     use super::*;
 
     /// Two services, each on a device of its own; a process of two vcores that may use the second one only.
-    fn plan() -> Plan {
-        let mut plan = Plan::empty();
-        plan.device_count = 2;
-        plan.service_count = 2;
-        plan.services[1].device = 1;
-        plan.process_count = 1;
-        plan.processes[0].vcores = 2;
-        plan.processes[0].services = 0b10;
-        plan
+    fn tables() -> Tables {
+        let mut tables = Tables {
+            devices: empty_rows(2),
+            services: empty_rows(2),
+            processes: empty_rows(1),
+            ..Tables::default()
+        };
+        tables.services[1].device = 1;
+        tables.processes[0].vcores = 2;
+        tables.processes[0].services = 0b10;
+        tables
     }
 
     #[test]
     fn each_side_is_where_the_layout_says() {
-        let plan = plan();
+        let plan = tables().encode();
         let found: [[End; 2]; 4] = {
             let mut all = plan.connections().map(|it| ends(&plan, &it).unwrap());
             core::array::from_fn(|_| all.next().unwrap())
@@ -89,16 +93,16 @@ mod tests {
             assert_eq!(client.peer_slot, slot::port_notification(0, vcore));
             assert_eq!(service.window, layout::client_window(vcore));
             assert_eq!(service.badge, service_badge::client(vcore));
-            let expected = slot::CONNECTION_NOTIFICATIONS + vcore as u64;
+            let expected = slot::client_notification(vcore);
             assert_eq!(service.peer_slot, expected);
         }
     }
 
     #[test]
     fn a_process_has_no_end_at_a_service_that_it_may_not_use() {
-        let mut plan = plan();
-        let connection = plan.connections().last().unwrap();
-        plan.processes[0].services = 0b01;
-        assert_eq!(ends(&plan, &connection), None);
+        let mut tables = tables();
+        let connection = tables.encode().connections().last().unwrap();
+        tables.processes[0].services = 0b01;
+        assert_eq!(ends(&tables.encode(), &connection), None);
     }
 }

@@ -21,7 +21,7 @@ pub fn find(plan: &Plan, boot_info: &sel4::BootInfo) -> Option<usize> {
 
 /// Prints the `instance` event.
 pub fn announce(plan: &Plan, index: usize, boot_info: &sel4::BootInfo) {
-    let instance = &plan.instances[index];
+    let instance = &plan.instances()[index];
     emit(&Event::Instance {
         instance: index,
         cores: boot_info.num_nodes(),

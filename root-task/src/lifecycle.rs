@@ -12,9 +12,10 @@
 //!
 //! This decides and touches nothing; the supervisor takes the [`Step`]s, in their order.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
-use atoll_abi::plan::{MAX_CLUSTERS, MAX_DEVICES, MAX_SERVICES, Plan};
+use atoll_abi::plan::Plan;
 
 use crate::starts::Starts;
 
@@ -83,9 +84,9 @@ enum Life {
 #[derive(Debug)]
 pub struct Lifecycle<'a> {
     plan: &'a Plan,
-    servers: [Life; MAX_CLUSTERS],
-    services: [Life; MAX_SERVICES],
-    devices: [Device; MAX_DEVICES],
+    servers: Vec<Life>,
+    services: Vec<Life>,
+    devices: Vec<Device>,
     starts: Starts,
 }
 
@@ -94,9 +95,9 @@ impl<'a> Lifecycle<'a> {
     pub fn new(plan: &'a Plan) -> Lifecycle<'a> {
         Lifecycle {
             plan,
-            servers: Default::default(),
-            services: Default::default(),
-            devices: Default::default(),
+            servers: vec![Life::default(); plan.clusters().len()],
+            services: vec![Life::default(); plan.services().len()],
+            devices: vec![Device::default(); plan.devices().len()],
             starts: Starts::new(plan),
         }
     }
@@ -124,7 +125,7 @@ impl<'a> Lifecycle<'a> {
             let Child::Process(process) = child else {
                 return Some(child);
             };
-            let server = Child::Server(self.plan.processes[process].cluster as usize);
+            let server = Child::Server(self.plan.processes()[process].cluster as usize);
             if self.starts.of(server).due().is_none() {
                 return Some(child);
             }
@@ -174,7 +175,7 @@ impl<'a> Lifecycle<'a> {
     pub fn process_failed(&mut self, process: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
         self.settle_start(Child::Process(process));
-        let own = &self.plan.processes[process];
+        let own = &self.plan.processes()[process];
         // A process that the plan does not start again has ended, and is not down.
         if own.restart.times > 0 {
             let child = Child::Process(process);
@@ -281,7 +282,7 @@ impl<'a> Lifecycle<'a> {
         self.services[service] = Life::Dead;
         self.settle_start(Child::Service(service));
         steps.push(Step::Suspend(Child::Service(service)));
-        let device = self.plan.services[service].device as usize;
+        let device = self.plan.services()[service].device as usize;
         if self.devices[device] == Device::InUse {
             self.devices[device] = Device::Stopping;
             self.begin_start(Child::Driver(device), now);
@@ -321,7 +322,7 @@ impl<'a> Lifecycle<'a> {
 
     /// Announces and restarts what had to wait until a device is quiet.
     fn settle(&mut self, now: u64, steps: &mut Vec<Step>) {
-        let mut waiting = [false; MAX_CLUSTERS];
+        let mut waiting = vec![false; self.servers.len()];
         for (service, own) in self.plan.services().iter().enumerate() {
             let device = own.device as usize;
             let quiet = matches!(self.devices[device], Device::Quiet | Device::Gone);
@@ -349,7 +350,7 @@ impl<'a> Lifecycle<'a> {
             return;
         }
         steps.push(Step::TellClients(service));
-        let cluster = self.plan.services[service].cluster as usize;
+        let cluster = self.plan.services()[service].cluster as usize;
         if self.servers[cluster] != Life::Alive {
             self.services[service] = Life::Down;
             return;

@@ -42,23 +42,25 @@ struct Aligned<B: ?Sized>(B);
 
 const _: () = assert!(align_of::<Aligned<[u8; 1]>>() == archive::ENTRY_ALIGN);
 
+// What a plan may make a root task keep records of is checked against its heap.
+const _: () = assert!(sel4_root_task::HEAP_SIZE == atoll_abi::layout::ROOT_TASK_HEAP_SIZE);
+
 /// The encoded plan and the programs, linked in.
 static ARCHIVE: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("ATOLL_ARCHIVE")));
 
 fn main(boot_info: &'static sel4::BootInfo) -> ! {
     let plan = archive::find(&ARCHIVE.0, archive::PLAN_ENTRY).and_then(Plan::parse);
     let plan = plan.expect("the archive holds a plan of this version");
-    let index =
-        instance::find(&plan, boot_info).expect("the plan has an instance with this memory");
+    let index = instance::find(plan, boot_info).expect("the plan has an instance with this memory");
     let mut authority = Authority::new(boot_info);
-    let port = plan.instances[index].serial_port as u16;
+    let port = plan.instances()[index].serial_port as u16;
     console::set(authority.io_ports(port, port + 7, ROOT_TASK), port);
-    instance::announce(&plan, index, boot_info);
+    instance::announce(plan, index, boot_info);
     instance::say_ready(&mut authority, index);
 
     let ticks_per_microsecond = boot_info.tsc_mhz();
     let context = Context {
-        plan: &plan,
+        plan,
         instance: index as u32,
         archive: &ARCHIVE.0,
         endpoint: authority.endpoint(),
@@ -67,7 +69,7 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
     };
     let children = Children::build(&mut authority, &context);
     let alarm = Alarm::build(&mut authority, &context);
-    let holdings = authority.drop_boot_authority(&plan.instances[index]);
+    let holdings = authority.drop_boot_authority(&plan.instances()[index]);
     holdings.report(index, console::emit);
     supervise::run(&context, children, alarm, authority)
 }

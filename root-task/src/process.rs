@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use atoll_abi::layout::{self, MAX_VCORES, PAGE_SIZE, RING_WINDOW_SIZE, badge, server_badge, slot};
+use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE, badge, server_badge, slot};
 use atoll_root_task::procinfo::procinfo;
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
@@ -23,8 +23,8 @@ pub struct Process {
     pub component: Component<'static>,
     /// The notifications on which its vcores wait.
     pub notifications: Vec<cap::Notification>,
-    /// Has its server look at its information: it is to be ended, or started again.
-    pub notice: cap::Notification,
+    /// Wakes its server on its behalf.
+    pub server: cap::Notification,
     /// Tell its vcores that the server is gone.
     pub server_notices: Vec<DeathNotice>,
     /// Tell the server that the process is gone.
@@ -41,9 +41,8 @@ pub fn build_all(
 ) -> Vec<Process> {
     let cluster = server.cluster;
     let callees = callees(authority, context, cluster);
-    let processes = context.plan.processes().iter().enumerate();
+    let processes = context.plan.processes_of(cluster as u32);
     processes
-        .filter(|(_, process)| process.cluster as usize == cluster)
         .map(|(index, _)| build(authority, context, index, server, &callees))
         .collect()
 }
@@ -54,11 +53,11 @@ fn callees(
     context: &Context<'_>,
     cluster: usize,
 ) -> Vec<(usize, cap::Endpoint)> {
-    let processes = context.plan.processes();
+    let plan = context.plan;
     let mut callees = Vec::new();
-    for (index, process) in processes.iter().enumerate() {
-        let own = process.cluster as usize == cluster;
-        if own && processes.iter().any(|caller| caller.may_call(index)) {
+    for (index, process) in plan.processes_of(cluster as u32) {
+        let mut callers = plan.processes_of(cluster as u32);
+        if callers.any(|(_, caller)| plan.may_call(caller, process)) {
             callees.push((index, authority.endpoint()));
         }
     }
@@ -72,30 +71,34 @@ fn build(
     server: &mut Server,
     callees: &[(usize, cap::Endpoint)],
 ) -> Process {
-    let plan = &context.plan.processes[index];
+    let plan = &context.plan.processes()[index];
     let holder = format!("process:{}", plan.name);
     let image = context.image(plan.image.as_str());
-    let component = Component::new(authority, holder, image);
+    let component = Component::new(authority, holder, image, slot::of_process(plan));
     let information = authority.page(&component.holder);
+    let badge = server_badge::process(plan.number);
     let mut process = Process {
         index,
         component,
         notifications: Vec::new(),
-        notice: authority.badged(server.notification, server_badge::NOTICE),
+        server: authority.badged(server.notification, badge),
         server_notices: Vec::new(),
         death_notices: Vec::new(),
         information,
     };
     let component = &mut process.component;
     // One capability both for syscalls and for wake requests: the server looks at its rings whenever it wakes.
-    wake::give_server_notification(component, server.notification);
+    wake::give_server_notification(component, server.notification, badge);
     for &(callee, callers) in callees {
         if callee == index {
             component.give(slot::CALLERS, callers, CapRights::read_only(), 0);
-        } else if plan.may_call(callee) {
+            continue;
+        }
+        let row = &context.plan.processes()[callee];
+        if context.plan.may_call(plan, row) {
             // Calling takes the right to grant, with which the kernel makes the capability to reply.
             let sender = index as u64;
-            component.give_endpoint(slot::CALLEES + callee as u64, callers, sender);
+            component.give_endpoint(slot::CALLEES + u64::from(row.number), callers, sender);
         }
     }
     map_memory(authority, context, index, component, server, information);
@@ -128,11 +131,17 @@ fn map_memory(
     server.component.map_shared(
         authority,
         &[page],
-        layout::PROCINFO + (index + 1) * PAGE_SIZE,
+        layout::server_procinfo(index),
         CapRights::read_write(),
     );
-    let process = &plan.processes[index];
-    let pool = &plan.pools[process.pool as usize];
+    component.map_shared(
+        authority,
+        &[server.information],
+        layout::SERVER_INFO,
+        CapRights::read_only(),
+    );
+    let process = &plan.processes()[index];
+    let pool = &plan.pools()[process.pool as usize];
     component.map_outside(
         authority,
         pool.base,
@@ -158,6 +167,8 @@ impl Process {
         vcore: usize,
     ) {
         let index = self.index;
+        let process = &context.plan.processes()[index];
+        let number = process.vcore_number(vcore);
         let component = &mut self.component;
         let window = component.map_new(
             authority,
@@ -167,7 +178,7 @@ impl Process {
         server.component.map_shared(
             authority,
             &window,
-            layout::server_vcore_window(index, vcore),
+            layout::server_vcore_window(number),
             CapRights::read_write(),
         );
         let notification = authority.notification();
@@ -176,24 +187,24 @@ impl Process {
         let doorbell = Doorbell::Notification(authority.badged(notification, own_slot));
         let [ring_of_vcore, ring_of_server] = RINGS;
         let notice = DeathNotice::new(authority, window[ring_of_server], doorbell);
-        let own = Doorbell::Notification(authority.badged(server.notification, 0));
+        let own = Doorbell::Notification(self.server);
         self.death_notices
             .push(DeathNotice::new(authority, window[ring_of_vcore], own));
         component.give(own_slot, notification, CapRights::read_write(), own_slot);
         server.component.give(
-            slot::server_vcore_notification(index, vcore),
+            slot::server_vcore_notification(number),
             notification,
             CapRights::write_only(),
             own_slot,
         );
         let fault_slot = slot::FAULT_ENDPOINTS + vcore as u64;
-        let sender = badge::PROCESS + (index * MAX_VCORES + vcore) as u64;
+        let sender = badge::of_vcore(index, vcore);
         component.give_endpoint(fault_slot, context.endpoint, sender);
         let thread = component.thread(
             authority,
             ThreadPlan {
                 number: vcore,
-                core: context.plan.processes[index].cores[vcore],
+                core: u32::from(process.cores[vcore]),
                 priority: priority::VCORE,
                 fault_slot,
                 arguments: [vcore as u64, 0],
@@ -201,7 +212,7 @@ impl Process {
         );
         server
             .component
-            .give_whole(slot::vcore_thread(index, vcore), thread);
+            .give_whole(slot::vcore_thread(number), thread);
         self.notifications.push(notification);
         self.server_notices.push(notice);
     }

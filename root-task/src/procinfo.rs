@@ -16,12 +16,12 @@ const NO_PORT: Port = Port {
 
 /// The information page of a process. `ticks_per_microsecond` is the rate of the time stamp counter.
 pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcInfo {
-    let process = &plan.processes[index];
-    let instance = &plan.instances[plan.instance_of(process.cluster) as usize];
+    let process = &plan.processes()[index];
+    let instance = &plan.instances()[plan.instance_of(process.cluster) as usize];
     let mut cores = [0; MAX_VCORES];
     let vcores = &process.cores[..process.vcores as usize];
     for (core, local) in cores.iter_mut().zip(vcores) {
-        *core = instance.cores[*local as usize];
+        *core = instance.cores[usize::from(*local)];
     }
     let (ports, port_count) = ports(plan, index);
     ProcInfo {
@@ -31,13 +31,11 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         process: index as u32,
         cluster: process.cluster,
         max_vcores: process.vcores,
-        pool_blocks: plan.pools[process.pool as usize].blocks,
+        pool_blocks: plan.pools()[process.pool as usize].blocks,
         heap_size: process.heap_size,
         granted: 0,
         name: process.name,
         cores,
-        server_kernel_entries: 0,
-        server_interrupts: 0,
         ticks_per_microsecond,
         ports,
         port_count,
@@ -46,14 +44,14 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         uthreads: process.uthreads,
         server_down: 0,
         condemned: 0,
-        padding: 0,
+        number: process.number,
         started: 0,
         resumes: 0,
     }
 }
 
 fn ports(plan: &Plan, index: usize) -> ([Port; MAX_SERVICES], u32) {
-    let process = &plan.processes[index];
+    let process = &plan.processes()[index];
     let own_instance = plan.instance_of(process.cluster);
     let mut ports = [NO_PORT; MAX_SERVICES];
     let mut count = 0;
@@ -80,36 +78,41 @@ fn ports(plan: &Plan, index: usize) -> ([Port; MAX_SERVICES], u32) {
 
 #[cfg(test)]
 mod tests {
-    use atoll_abi::connection::WAKE_WORDS;
-    use atoll_abi::plan::ServiceKind;
+    use atoll_abi::connection::CONNECTION_WORDS;
+    use atoll_abi::plan::{ServiceKind, Tables, empty_rows};
 
     use super::*;
 
     #[test]
     fn ports_are_those_of_the_services_that_the_process_may_use() {
-        let mut plan = Plan::empty();
-        plan.cluster_count = 2;
-        plan.instance_count = 2;
-        plan.clusters[1].instance = 1;
-        plan.instances[1].cores[3] = 7;
-        plan.service_count = 3;
-        for (service, name) in plan.services.iter_mut().zip(["a", "b", "c"]) {
+        let mut tables = Tables {
+            clusters: empty_rows(2),
+            instances: empty_rows(2),
+            processes: empty_rows(1),
+            devices: empty_rows(3),
+            pools: empty_rows(1),
+            services: empty_rows(3),
+            ..Tables::default()
+        };
+        tables.clusters[1].instance = 1;
+        tables.instances[1].cores[3] = 7;
+        for (service, name) in tables.services.iter_mut().zip(["a", "b", "c"]) {
             service.name = Name::new(name).unwrap();
             service.kind = ServiceKind::Files as u32;
         }
-        plan.services[2].cluster = 1;
-        plan.device_count = 3;
-        for (index, device) in plan.devices.iter_mut().take(3).enumerate() {
-            plan.services[index].device = index as u32;
-            device.cluster = plan.services[index].cluster;
+        tables.services[2].cluster = 1;
+        for (index, device) in tables.devices.iter_mut().enumerate() {
+            tables.services[index].device = index as u32;
+            device.cluster = tables.services[index].cluster;
         }
-        plan.process_count = 1;
-        plan.processes[0].cluster = 1;
-        plan.processes[0].vcores = 2;
-        plan.processes[0].cores[0] = 3;
-        plan.processes[0].services = 0b110;
-        plan.processes[0].uthreads = 5;
-        plan.pools[0].blocks = 9;
+        let process = &mut tables.processes[0];
+        process.cluster = 1;
+        process.vcores = 2;
+        process.cores[0] = 3;
+        process.services = 0b110;
+        process.uthreads = 5;
+        tables.pools[0].blocks = 9;
+        let plan = tables.encode();
 
         let found = procinfo(&plan, 0, 2600);
         assert_eq!(found.ticks_per_microsecond, 2600);
@@ -129,10 +132,10 @@ mod tests {
         assert_eq!(ports[0], ("b".to_owned(), Route::Remote, 3));
         assert_eq!(ports[1], ("c".to_owned(), Route::Local, 5));
         assert_eq!(found.ports[2], NO_PORT);
-        assert_eq!(found.watched, [0; WAKE_WORDS]);
+        assert_eq!(found.watched, [0; CONNECTION_WORDS]);
 
-        plan.processes[0].operator = 1;
+        tables.processes[0].operator = 1;
         // Connection 2 is that of service `c`, the only one of its cluster; then there are those of the process.
-        assert_eq!(procinfo(&plan, 0, 2600).watched[0], 0b111_1100);
+        assert_eq!(procinfo(&tables.encode(), 0, 2600).watched[0], 0b111_1100);
     }
 }

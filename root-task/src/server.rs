@@ -2,14 +2,14 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, PLAN_PAGES, badge, entry, server_badge, slot};
+use atoll_abi::layout::{self, badge, entry, server_badge, slot};
 use atoll_abi::plan::{DOORBELL_VECTOR, NONE};
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
 
 use crate::authority::Authority;
 use crate::children::Context;
-use crate::component::{Component, ThreadPlan, priority};
+use crate::component::{Component, Page, ThreadPlan, priority};
 use crate::interrupts::{self, Comparator};
 
 /// A built server.
@@ -22,15 +22,23 @@ pub struct Server {
     pub thread: cap::Tcb,
     /// The notification that wakes it.
     pub notification: cap::Notification,
+    /// The page on which it tells all its processes the same, and is told where to look.
+    pub information: Page,
 }
 
 impl Server {
     /// Builds the server of a cluster: everything but its rings, which are its processes' and channels'.
     pub fn build(authority: &mut Authority, context: &Context<'_>, cluster: usize) -> Server {
         let plan = context.plan;
-        let holder = format!("server:{}", plan.clusters[cluster].name);
-        let mut component = Component::new(authority, holder, context.image("mcp-server"));
-        component.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
+        let holder = format!("server:{}", plan.clusters()[cluster].name);
+        let mut component = Component::new(
+            authority,
+            holder,
+            context.image("mcp-server"),
+            slot::of_server(plan, cluster as u32),
+        );
+        component.map_bytes(authority, layout::PLAN, plan.as_bytes());
+        let information = component.map_new(authority, layout::SERVER_INFO, 1)[0];
         let notification = authority.notification();
         let sender = badge::SERVER + cluster as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);
@@ -39,7 +47,7 @@ impl Server {
             authority,
             ThreadPlan {
                 number: 0,
-                core: plan.clusters[cluster].first_core,
+                core: plan.clusters()[cluster].first_core,
                 priority: priority::SERVER,
                 fault_slot: slot::ROOT_TASK,
                 arguments: [entry::number(cluster, 0), 0],
@@ -50,6 +58,7 @@ impl Server {
             component,
             thread,
             notification,
+            information,
         };
         if plan.uses_hpet(cluster as u32) {
             server.give_hpet(authority, context);
@@ -60,9 +69,9 @@ impl Server {
     /// Gives it the HPET, by which it is woken and wakes.
     fn give_hpet(&mut self, authority: &mut Authority, context: &Context<'_>) {
         let page = authority.hpet_page(&self.component.holder);
-        let cluster = &context.plan.clusters[self.cluster];
+        let cluster = &context.plan.clusters()[self.cluster];
         if cluster.comparator != NONE {
-            let instance = &context.plan.instances[cluster.instance as usize];
+            let instance = &context.plan.instances()[cluster.instance as usize];
             let comparator = Comparator {
                 number: cluster.comparator,
                 argument: DOORBELL_VECTOR + self.cluster as u64,

@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, PLAN_PAGES, SERVICE_BLOCKS, badge, entry, slot};
+use atoll_abi::layout::{self, SERVICE_BLOCKS, badge, entry, slot};
 use atoll_abi::plan::ServiceKind;
 use sel4::{CapRights, cap};
 use zerocopy::IntoBytes;
@@ -27,13 +27,18 @@ impl Service {
     /// Builds a service: everything but its connections.
     pub fn build(authority: &mut Authority, context: &Context<'_>, index: usize) -> Service {
         let plan = context.plan;
-        let service = &plan.services[index];
+        let service = &plan.services()[index];
         let kind = ServiceKind::from_raw(service.kind)
             .unwrap_or_else(|| panic!("service {} is of no kind that there is", service.name));
         let holder = format!("service:{}", service.name);
-        let mut component = Component::new(authority, holder, context.image(kind.image()));
-        component.map_bytes(authority, layout::PLAN, PLAN_PAGES, plan.as_bytes());
-        let pool = &plan.pools[service.pool as usize];
+        let mut component = Component::new(
+            authority,
+            holder,
+            context.image(kind.image()),
+            slot::of_service(plan, index),
+        );
+        component.map_bytes(authority, layout::PLAN, plan.as_bytes());
+        let pool = &plan.pools()[service.pool as usize];
         assert!(pool.blocks as usize <= SERVICE_BLOCKS);
         component.map_outside(
             authority,

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use atoll_abi::event::Event;
-use atoll_abi::layout::{MAX_VCORES, badge, component, request};
+use atoll_abi::layout::{badge, component, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::process::{FAULTED, is_failure};
 use atoll_root_task::lifecycle::Child;
@@ -126,10 +126,10 @@ impl Supervisor<'_> {
             }
             (badge::SERVER, request::LOG) => println!("{}", text(info)),
             (badge::DRIVER, request::LOG) => {
-                println!("[{}] {}", self.plan.devices[index].name, text(info))
+                println!("[{}] {}", self.plan.devices()[index].name, text(info))
             }
             (badge::SERVICE, request::LOG) => {
-                println!("[{}] {}", self.plan.services[index].name, text(info))
+                println!("[{}] {}", self.plan.services()[index].name, text(info))
             }
             (badge::SERVER, request::READY) => self.measured(Child::Server(index)),
             (badge::SERVICE, request::READY) => self.measured(Child::Service(index)),
@@ -155,22 +155,25 @@ impl Supervisor<'_> {
             }
             (badge::DRIVER, request::STOPPED) => self.supervision.device_quiet(index),
             (badge::SERVER, request::EXITED) => {
-                let [process, status, vcores] = [0, 1, 2].map(sel4::get_mr);
+                let [process, generation, status, vcores] = [0, 1, 2, 3].map(sel4::get_mr);
                 let process = process as usize;
                 let own = self.plan.processes().get(process);
-                if own.is_some_and(|it| it.cluster as usize == index) {
+                let own = own.is_some_and(|it| it.cluster as usize == index);
+                // The end of a life that is over is no news.
+                if own && self.supervision.generation(process) == generation {
                     self.exited(process, status, vcores);
                 }
             }
             (badge::PROCESS, request::READY) => {
-                self.supervision.started(Child::Process(index / MAX_VCORES));
+                self.supervision
+                    .started(Child::Process(badge::process(index)));
                 return None;
             }
             (badge::PROCESS, label @ (request::STOP | request::HOLD)) => {
-                return Some(self.order(index / MAX_VCORES, label));
+                return Some(self.order(badge::process(index), label));
             }
             (badge::PROCESS, request::EXIT_WITHOUT_SERVER) => {
-                let (process, status) = (index / MAX_VCORES, sel4::get_mr(0));
+                let (process, status) = (badge::process(index), sel4::get_mr(0));
                 if self.supervision.has_no_server(process) {
                     self.end(process, status);
                 } else if self.running.contains(&process) {
@@ -198,7 +201,7 @@ impl Supervisor<'_> {
             component::PROCESS => Child::Process(index),
             _ => return REFUSED,
         };
-        let operator = self.plan.processes[process].operator != 0;
+        let operator = self.plan.processes()[process].operator != 0;
         if !operator || !self.supervision.runs(child) {
             return REFUSED;
         }
@@ -236,7 +239,7 @@ impl Supervisor<'_> {
 
     /// Ends a process of which the server is gone.
     fn end(&mut self, process: usize, status: u64) {
-        let vcores = self.plan.processes[process].vcores;
+        let vcores = self.plan.processes()[process].vcores;
         self.exited(process, status, u64::from(vcores));
     }
 
@@ -264,10 +267,10 @@ impl Supervisor<'_> {
         let instance = self.instance;
         emit(&Event::Ready { instance });
         for process in &self.running {
-            let process = &self.plan.processes[*process];
+            let process = &self.plan.processes()[*process];
             emit(&Event::Started {
                 process: format_args!("{}", process.name),
-                cluster: format_args!("{}", self.plan.clusters[process.cluster as usize].name),
+                cluster: format_args!("{}", self.plan.clusters()[process.cluster as usize].name),
                 vcores: process.vcores,
             });
         }
@@ -279,10 +282,10 @@ impl Supervisor<'_> {
             return;
         };
         let status = self.supervision.exit_status(process).unwrap_or(status);
-        let plan = &self.plan.processes[process];
+        let plan = &self.plan.processes()[process];
         emit(&Event::Process {
             process: format_args!("{}", plan.name),
-            cluster: format_args!("{}", self.plan.clusters[plan.cluster as usize].name),
+            cluster: format_args!("{}", self.plan.clusters()[plan.cluster as usize].name),
             vcores,
             status,
         });
@@ -312,7 +315,7 @@ impl Supervisor<'_> {
             badge::SERVER => Child::Server(index),
             badge::SERVICE => Child::Service(index),
             badge::DRIVER => Child::Driver(index),
-            badge::PROCESS => Child::Process(index / MAX_VCORES),
+            badge::PROCESS => Child::Process(badge::process(index)),
             // Every capability to the endpoint has a badge of these.
             _ => return,
         };

@@ -63,9 +63,16 @@ impl<'a> Supervision<'a> {
         }
     }
 
+    /// The generation of the present life of a process.
+    pub fn generation(&self, process: usize) -> u64 {
+        let mut restarts = self.restarts.iter();
+        let own = restarts.find(|(child, _)| *child == Child::Process(process));
+        own.map_or(1, |(_, restarts)| restarts + 1)
+    }
+
     /// Whether the server of a process stays down.
     pub fn has_no_server(&self, process: usize) -> bool {
-        let cluster = self.plan.processes[process].cluster;
+        let cluster = self.plan.processes()[process].cluster;
         self.lifecycle.server_is_down(cluster as usize)
     }
 
@@ -99,12 +106,14 @@ impl<'a> Supervision<'a> {
             self.to_be_ended.push((process, status));
         }
         // Noted for the life of the server that there is and for the next one, which may be the one that ends it.
-        if let Some(process) = self.process(process) {
-            let (page, notice) = (process.information, process.notice);
+        let index = process;
+        if let Some(process) = self.process(index) {
+            let (page, server) = (process.information, process.server);
             self.authority.with_copy(page, |mapped| {
                 mapped.write_u32(CONDEMNED, mapped.read_u32(GENERATION));
             });
-            notice.signal();
+            self.notice(index);
+            server.signal();
         }
     }
 
@@ -125,7 +134,7 @@ impl<'a> Supervision<'a> {
                 let [granted, resumes] = [GRANTED, RESUMES].map(|field| mapped.read_u64(field));
                 (mapped.read_u32(GENERATION), granted, resumes)
             });
-            let own = self.plan.processes[index].cluster as usize == cluster;
+            let own = self.plan.processes()[index].cluster as usize == cluster;
             // One of generation 0 has ended.
             if !own || generation == 0 {
                 continue;
@@ -236,8 +245,8 @@ impl<'a> Supervision<'a> {
             parts.announce(&mut self.authority, CLIENT);
             if let Some(counts) = parts.counts(&mut self.authority) {
                 emit(&Event::Channel {
-                    process: format_args!("{}", self.plan.processes[process].name),
-                    service: format_args!("{}", self.plan.services[service].name),
+                    process: format_args!("{}", self.plan.processes()[process].name),
+                    service: format_args!("{}", self.plan.services()[service].name),
                     vcore,
                     sent: counts.sent,
                     received: counts.received,
@@ -340,7 +349,22 @@ impl<'a> Supervision<'a> {
             mapped.write_u32(MANY_CORE, 0);
             mapped.write_u32(GENERATION, generation);
         });
-        process.notice.signal();
+        let server = process.server;
+        self.notice(index);
+        server.signal();
+    }
+
+    /// Has the server of a process look at what its information says, when it next looks at anything.
+    fn notice(&mut self, process: usize) {
+        let cluster = self.plan.processes()[process].cluster;
+        if let Some(server) = self.children.server(cluster as usize) {
+            let page = server.information;
+            self.authority.with_copy(page, |mapped| {
+                // The server compares it with what it was: the upper half is not needed.
+                let told = mapped.read_u32(NOTICES).wrapping_add(1);
+                mapped.write_u32(NOTICES, told);
+            });
+        }
     }
 
     fn process(&self, index: usize) -> Option<&crate::process::Process> {
@@ -360,14 +384,14 @@ impl<'a> Supervision<'a> {
         });
         if let Child::Server(cluster) = child {
             for process in &self.children.processes {
-                if self.plan.processes[process.index].cluster as usize == cluster {
+                if self.plan.processes()[process.index].cluster as usize == cluster {
                     self.authority.with_copy(process.information, |mapped| {
                         mapped.write_u32(SERVER_DOWN, 1);
                     });
                 }
             }
             emit(&Event::Stopped {
-                cluster: format_args!("{}", self.plan.clusters[cluster].name),
+                cluster: format_args!("{}", self.plan.clusters()[cluster].name),
             });
         }
     }
@@ -375,10 +399,10 @@ impl<'a> Supervision<'a> {
     /// A component's name in events.
     pub fn name(&self, child: Child) -> String {
         match child {
-            Child::Server(index) => format!("server:{}", self.plan.clusters[index].name),
-            Child::Service(index) => format!("service:{}", self.plan.services[index].name),
-            Child::Driver(index) => format!("driver:{}", self.plan.devices[index].name),
-            Child::Process(index) => format!("process:{}", self.plan.processes[index].name),
+            Child::Server(index) => format!("server:{}", self.plan.clusters()[index].name),
+            Child::Service(index) => format!("service:{}", self.plan.services()[index].name),
+            Child::Driver(index) => format!("driver:{}", self.plan.devices()[index].name),
+            Child::Process(index) => format!("process:{}", self.plan.processes()[index].name),
         }
     }
 
@@ -393,7 +417,7 @@ impl<'a> Supervision<'a> {
 
     fn tell_vcores(&mut self, cluster: usize) {
         for process in &self.children.processes {
-            if self.plan.processes[process.index].cluster as usize == cluster {
+            if self.plan.processes()[process.index].cluster as usize == cluster {
                 for notice in &process.server_notices {
                     notice.announce(&mut self.authority);
                 }
@@ -408,5 +432,6 @@ const CONDEMNED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, con
 const GRANTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, granted);
 const STARTED: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, started);
 const RESUMES: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, resumes);
+const NOTICES: usize = core::mem::offset_of!(atoll_abi::process::ServerInfo, notices);
 const SERVER_DOWN: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, server_down);
 const MANY_CORE: usize = core::mem::offset_of!(atoll_abi::process::ProcInfo, many_core);

@@ -57,7 +57,7 @@ impl WakePages {
         let (wake_page, end) = way.unwrap_or_else(|| {
             panic!("connection {number} crosses kernels, and the plan has no channel for it")
         });
-        let comparator = plan.clusters[to as usize].comparator;
+        let comparator = plan.clusters()[to as usize].comparator;
         Doorbell::OtherKernel {
             wake_page,
             end,
@@ -76,7 +76,7 @@ pub fn give_requests(authority: &mut Authority, plan: &Plan, children: &mut Chil
         let index = process.index;
         let own = |it: &Connection| matches!(it.client, Client::Vcore { process, .. } if process == index);
         if crosses(plan, own) {
-            let cluster = plan.processes[index].cluster as usize;
+            let cluster = plan.processes()[index].cluster as usize;
             let server = Server::of(&mut children.servers, cluster);
             share_requests(authority, &mut process.component, server, index);
         }
@@ -84,22 +84,27 @@ pub fn give_requests(authority: &mut Authority, plan: &Plan, children: &mut Chil
     for service in &mut children.services {
         let index = service.index;
         if crosses(plan, |it| it.provider == Provider::Service(index)) {
-            let cluster = plan.services[index].cluster as usize;
+            let cluster = plan.services()[index].cluster as usize;
             let server = Server::of(&mut children.servers, cluster);
             let place = MAX_PROCESSES + index;
             share_requests(authority, &mut service.component, server, place);
-            give_server_notification(&service.component, server.notification);
+            let badge = server_badge::WAKE_REQUESTED;
+            give_server_notification(&service.component, server.notification, badge);
         }
     }
 }
 
-/// Lets a component wake its server.
-pub fn give_server_notification(component: &Component<'_>, notification: cap::Notification) {
+/// Lets a component wake its server, which knows it by a badge.
+pub fn give_server_notification(
+    component: &Component<'_>,
+    notification: cap::Notification,
+    badge: u64,
+) {
     component.give(
         slot::SERVER_NOTIFICATION,
         notification,
         CapRights::write_only(),
-        server_badge::WAKE_REQUESTED,
+        badge,
     );
 }
 

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use atoll_abi::archive::{ARCHIVE_MAGIC, ArchiveEntry, ArchiveHeader, ENTRY_ALIGN};
+use atoll_abi::layout::PAGE_SIZE;
 use atoll_abi::name::Name;
+use elf::ElfBytes;
+use elf::abi::PT_LOAD;
+use elf::endian::LittleEndian;
 use zerocopy::IntoBytes;
 
 /// Writes an archive with the given images.
@@ -38,6 +42,7 @@ fn encode(images: &[(String, PathBuf)]) -> Result<Vec<u8>> {
         }
         let content =
             fs::read(path).with_context(|| format!("cannot read the image {}", path.display()))?;
+        check_size(text, &content)?;
         entries.push(ArchiveEntry {
             name,
             offset: offset as u64,
@@ -58,6 +63,31 @@ fn encode(images: &[(String, PathBuf)]) -> Result<Vec<u8>> {
         bytes[start..start + content.len()].copy_from_slice(&content);
     }
     Ok(bytes)
+}
+
+/// Refuses a program that takes more memory than a plan was checked for; what is no program has any size.
+fn check_size(name: &str, content: &[u8]) -> Result<()> {
+    let segments = match ElfBytes::<LittleEndian>::minimal_parse(content) {
+        Ok(program) => program.segments(),
+        Err(_) => None,
+    };
+    let pages: u64 = segments
+        .into_iter()
+        .flat_map(|segments| segments.iter())
+        .filter(|segment| segment.p_type == PT_LOAD)
+        .map(|segment| {
+            let page = PAGE_SIZE as u64;
+            let end = segment.p_vaddr.saturating_add(segment.p_memsz);
+            end.div_ceil(page) - segment.p_vaddr / page
+        })
+        .sum();
+    let most = atoll_plan::image_pages(name);
+    if pages > most {
+        bail!(
+            "the program {name} takes {pages} pages, but plans are checked for at most {most}; make it smaller, or raise `image_pages` in clusters/plan"
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -95,6 +125,16 @@ mod tests {
             assert_eq!(find(&aligned.0, name).unwrap(), fs::read(path).unwrap());
         }
         assert_eq!(find(&aligned.0, "other"), None);
+    }
+
+    #[test]
+    fn a_program_that_plans_were_not_checked_for_is_refused() {
+        // This test is a program of some megabytes.
+        let own = fs::read("/proc/self/exe").unwrap();
+        let text = format!("{:#}", check_size("digest", &own).unwrap_err());
+        assert!(text.contains("the program digest takes"), "{text}");
+        assert!(text.contains("at most 128"), "{text}");
+        check_size("plan", b"no program").unwrap();
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl InstanceAudit<'_> {
             "the configuration space of PCI"
         } else if PLATFORM.contains(&at) {
             "the platform's interrupt controllers and firmware"
-        } else if device_memory(plan.memory).any(|device| device.contains(&at)) {
+        } else if device_memory(plan.machine().memory).any(|device| device.contains(&at)) {
             "device memory"
         } else {
             "memory that the plan gives to no component"

@@ -5,7 +5,7 @@ use atoll_abi::plan::{KernelMode, Plan};
 
 /// The name of an instance: that of its cluster, or `shared`, as the plan crate names it.
 pub fn instance(plan: &Plan, index: usize) -> String {
-    if plan.mode == KernelMode::Shared as u32 {
+    if plan.machine().mode == KernelMode::Shared as u32 {
         return "shared".to_owned();
     }
     clusters_of(plan, index).collect()
@@ -60,8 +60,8 @@ pub fn cluster(plan: &Plan, index: u32) -> &str {
 pub mod tests {
     use atoll_abi::name::Name;
     use atoll_abi::plan::{
-        Channel, Cluster, Device, DeviceKind, DoorbellKind, Instance, KernelMode, MAX_CORES, NONE,
-        Plan, Pool, Process, Service, ServiceKind,
+        Channel, Cluster, Device, DeviceKind, DoorbellKind, EncodedPlan, Instance, KernelMode,
+        MAX_CORES, Machine, NONE, Pool, Process, Service, ServiceKind, Tables,
     };
     use zerocopy::FromZeros;
 
@@ -76,49 +76,53 @@ pub mod tests {
     ///
     /// From 0x1800_0000 on there are three windows (service to driver, then those of the vcores), a wake page, the pool of
     /// the process and that of the service.
-    pub fn example() -> Plan {
-        let mut plan = Plan::empty();
-        plan.name = name("2x2");
-        plan.memory = 512 << 20;
-        plan.cores = 4;
-        plan.cluster_count = 2;
-        plan.instance_count = 2;
-        plan.channel_count = 1;
-        plan.process_count = 1;
-        plan.device_count = 1;
-        plan.pool_count = 2;
-        plan.service_count = 1;
-        plan.shared_base = 0x1800_0000;
-        plan.shared_size = 0x10_0000;
-        for (index, text) in ["io", "compute"].into_iter().enumerate() {
+    pub fn example() -> EncodedPlan {
+        example_tables().encode()
+    }
+
+    /// The tables of [`example`], to be changed.
+    pub fn example_tables() -> Tables {
+        let machine = Machine {
+            name: name("2x2"),
+            memory: 512 << 20,
+            shared_base: 0x1800_0000,
+            shared_size: 0x10_0000,
+            mode: KernelMode::PerCluster as u32,
+            cores: 4,
+        };
+        let mut tables = Tables {
+            machine,
+            ..Tables::default()
+        };
+        for (index, text) in (0..).zip(["io", "compute"]) {
             let mut cores = [0; MAX_CORES];
-            cores[0] = 2 * index as u32;
+            cores[0] = 2 * index;
             cores[1] = cores[0] + 1;
-            plan.clusters[index] = Cluster {
+            tables.clusters.push(Cluster {
                 name: name(text),
-                instance: index as u32,
+                instance: index,
                 core_count: 2,
                 cores,
-                comparator: index as u32,
+                comparator: index,
                 ..Cluster::new_zeroed()
-            };
-            plan.instances[index] = Instance {
-                memory_base: 0x100_0000 + index as u64 * 0x800_0000,
+            });
+            tables.instances.push(Instance {
+                memory_base: 0x100_0000 + u64::from(index) * 0x800_0000,
                 memory_size: 0x800_0000,
                 core_count: 2,
                 timer_tick_ms: 2,
                 time_slice: 5,
-                serial_port: [0x3f8, 0x2f8][index],
+                serial_port: [0x3f8, 0x2f8][index as usize],
                 cores,
-            };
+            });
         }
-        plan.channels[0] = Channel {
+        tables.channels.push(Channel {
             clusters: [0, 1],
             wake_page: 0x1800_c000,
             doorbell: DoorbellKind::Hpet as u32,
             padding: 0,
-        };
-        plan.processes[0] = Process {
+        });
+        tables.processes.push(Process {
             name: name("digest"),
             image: name("digest"),
             cluster: 1,
@@ -126,16 +130,16 @@ pub mod tests {
             pool: 0,
             services: 1,
             ..Process::new_zeroed()
-        };
-        plan.devices[0] = Device {
+        });
+        tables.devices.push(Device {
             name: name("disk"),
             kind: DeviceKind::VirtioBlk as u32,
             cluster: 0,
             pci_address: 4 << 3,
             core: 0,
             ..Device::new_zeroed()
-        };
-        plan.services[0] = Service {
+        });
+        tables.services.push(Service {
             name: name("files"),
             kind: ServiceKind::Files as u32,
             cluster: 0,
@@ -143,31 +147,32 @@ pub mod tests {
             core: 0,
             pool: 1,
             ..Service::new_zeroed()
-        };
-        plan.pools[0] = Pool {
+        });
+        tables.pools.push(Pool {
             base: 0x1800_d000,
             blocks: 64,
             process: 0,
             service: NONE,
             cluster: 1,
-        };
-        plan.pools[1] = Pool {
+        });
+        tables.pools.push(Pool {
             base: 0x1804_d000,
             blocks: 4,
             process: NONE,
             service: 0,
             cluster: 0,
-        };
-        plan
+        });
+        tables
     }
 
     #[test]
     fn an_instance_is_named_by_its_cluster() {
-        let mut plan = example();
-        assert_eq!(instances(&plan), ["io", "compute"]);
-        plan.instance_count = 1;
-        plan.clusters[1].instance = 0;
-        plan.mode = KernelMode::Shared as u32;
+        assert_eq!(instances(&example()), ["io", "compute"]);
+        let mut tables = example_tables();
+        tables.instances.pop();
+        tables.clusters[1].instance = 0;
+        tables.machine.mode = KernelMode::Shared as u32;
+        let plan = tables.encode();
         assert_eq!(instances(&plan), ["shared"]);
         assert_eq!(clusters_of(&plan, 0).collect::<Vec<_>>(), ["io", "compute"]);
     }

@@ -174,10 +174,8 @@ mod tests {
         cmake("2x2", folder.path()).unwrap();
         assert_eq!(modified(), first);
         let bytes = fs::read(folder.path().join("plan.bin")).unwrap();
-        assert_eq!(
-            atoll_abi::plan::Plan::parse(&bytes).unwrap().name.as_str(),
-            "2x2"
-        );
+        let plan = atoll_abi::plan::EncodedPlan::read(&bytes).unwrap();
+        assert_eq!(plan.machine().name.as_str(), "2x2");
         cmake("4x1", folder.path()).unwrap();
         assert_ne!(fs::read(folder.path().join("plan.bin")).unwrap(), bytes);
     }

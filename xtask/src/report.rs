@@ -253,9 +253,9 @@ impl Report {
             problems,
             versions: circumstances.versions,
             plan: PlanReport {
-                name: plan.name.to_string(),
+                name: plan.machine().name.to_string(),
                 path: circumstances.plan_path,
-                mode: if plan.mode == KernelMode::Shared as u32 {
+                mode: if plan.machine().mode == KernelMode::Shared as u32 {
                     "shared"
                 } else {
                     "per-cluster"

@@ -62,7 +62,8 @@ pub fn simulate(
     let mut progress = Progress::new();
     progress.line(&format!(
         "booting {} with {input_path}, {} bytes",
-        plan.name, input.length
+        plan.machine().name,
+        input.length
     ));
     volume::write(&disk, vec![(INPUT_NAME.to_owned(), input)])?;
 

@@ -50,6 +50,9 @@ pub fn receive_for_the_root_task() -> ! {
     wrong("a message to the root task could be taken")
 }
 
+/// More slots than the capability space of any process has.
+const SLOTS: u64 = 2048;
+
 /// Sends to every slot of the capability space that the process was not told of. A send that does not block is dropped
 /// where there is no capability, so nothing may come of it.
 pub fn use_other_capabilities() {
@@ -63,7 +66,7 @@ pub fn use_other_capabilities() {
             || (0..procinfo.port_count).any(|it| (port(it)..port(it) + vcores).contains(&index))
     };
     let mut tried = 0;
-    for index in (0..1 << slot::CSPACE_BITS).filter(|index| !own(*index)) {
+    for index in (0..SLOTS).filter(|index| !own(*index)) {
         for label in [0, 1, layout::request::EXITED] {
             cap::Endpoint::from_bits(index).nb_send(MessageInfo::new(label, 0, 0, 4));
         }

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use atoll_runtime::guest::procinfo;
+use atoll_runtime::guest::server_info;
 use atoll_runtime::{File, Monitor, Reply, Status, open, println, sleep, spawn, with_timeout};
 
 use crate::{check, wrong};
@@ -72,7 +72,7 @@ pub fn probe() {
     check(file.close().wait().is_ok(), "closing the input");
     println!(
         r#"result {{"slept":{SLEEPS},"alone":{ALONE},"cancelled":{sleepers},"in_time":{done},"in_time_or_late":{late},"interrupts":{}}}"#,
-        procinfo().server_interrupts,
+        server_info().interrupts,
     );
 }
 

@@ -3,7 +3,7 @@
 use alloc::vec;
 use core::hint::spin_loop;
 
-use atoll_runtime::guest::{procinfo, timestamp};
+use atoll_runtime::guest::{server_info, timestamp};
 use atoll_runtime::{Request, Status, kernel_entries, println, submit_all, yield_now};
 
 use crate::wrong;
@@ -19,12 +19,12 @@ pub fn measure<T: Copy + PartialEq>(name: &str, request: Request<T>, expected: T
     let requests = vec![request; batch];
     let call = |_| submit_all(&requests).wait(|answer| check(answer, expected));
     (0..WARM_UP / batch).for_each(call);
-    let (own, server) = (kernel_entries(), procinfo().server_kernel_entries);
+    let (own, server) = (kernel_entries(), server_info().kernel_entries);
     let start = timestamp();
     (0..CALLS / batch).for_each(call);
     let instructions = timestamp() - start;
     let own = kernel_entries() - own;
-    let server = procinfo().server_kernel_entries - server;
+    let server = server_info().kernel_entries - server;
     println!(
         r#"result {{"kind":"asynchronous","what":"{name}","batch":{batch},"calls":{CALLS},"instructions":{instructions},"entries":{own},"server_entries":{server}}}"#
     );

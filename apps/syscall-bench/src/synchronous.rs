@@ -37,7 +37,7 @@ pub fn answer() {
 
 /// Counts what calls to one process cost, and ends it.
 pub fn measure(name: &str, callee: u64) {
-    let callee = slot::CALLEES + u64::from(procinfo().process) + callee;
+    let callee = slot::CALLEES + u64::from(procinfo().number) + callee;
     let callee = cap::Endpoint::from_bits(callee);
     let call = |number: u64| {
         let (_, [first, .., last]) = callee.call_with_mrs(MESSAGE, [number, 1, 2, !number]);

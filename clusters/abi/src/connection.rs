@@ -4,7 +4,7 @@
 //! device. Connections are numbered from 0 in the order of [`Plan::connections`], which also is the order of their windows
 //! in shared memory. The client is the first side of each.
 
-use crate::layout::RING_WINDOW_SIZE;
+use crate::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use crate::plan::{MAX_CONNECTIONS, Plan};
 
 /// Who makes the calls of a connection.
@@ -83,7 +83,7 @@ impl Plan {
                         *next - 1
                     }
                 },
-                window: self.shared_base + (number * RING_WINDOW_SIZE) as u64,
+                window: self.machine().shared_base + (number * RING_WINDOW_SIZE) as u64,
             })
     }
 
@@ -105,23 +105,23 @@ impl Plan {
     /// The cluster of a client.
     pub fn client_cluster(&self, client: Client) -> u32 {
         match client {
-            Client::Vcore { process, .. } => self.processes[process].cluster,
-            Client::Service(service) => self.services[service].cluster,
+            Client::Vcore { process, .. } => self.processes()[process].cluster,
+            Client::Service(service) => self.services()[service].cluster,
         }
     }
 
     /// The cluster of a provider.
     pub fn provider_cluster(&self, provider: Provider) -> u32 {
         match provider {
-            Provider::Service(service) => self.services[service].cluster,
-            Provider::Driver(device) => self.devices[device].cluster,
+            Provider::Service(service) => self.services()[service].cluster,
+            Provider::Driver(device) => self.devices()[device].cluster,
         }
     }
 
     /// Bitmap of the connections whose telemetry a process may read: of an operator, those that its cluster has a side of; of
     /// any other process, none.
-    pub fn watched_by(&self, process: usize) -> [u64; WAKE_WORDS] {
-        let mut watched = [0; WAKE_WORDS];
+    pub fn watched_by(&self, process: usize) -> [u64; CONNECTION_WORDS] {
+        let mut watched = [0; CONNECTION_WORDS];
         let Some(operator) = self.processes().get(process) else {
             return watched;
         };
@@ -139,14 +139,15 @@ impl Plan {
 
     /// The kernel instance that runs a cluster.
     pub fn instance_of(&self, cluster: u32) -> u32 {
-        self.clusters[cluster as usize].instance
+        self.clusters()[cluster as usize].instance
     }
 
     /// Whether the plan has a vcore on a core of a kernel instance: while a component polls there, the vcore does not run.
     pub fn vcore_runs_on(&self, instance: u32, core: u32) -> bool {
         self.processes().iter().any(|process| {
             let mut cores = process.cores.iter().take(process.vcores as usize);
-            self.instance_of(process.cluster) == instance && cores.any(|own| *own == core)
+            self.instance_of(process.cluster) == instance
+                && cores.any(|own| u32::from(*own) == core)
         })
     }
 
@@ -154,6 +155,15 @@ impl Plan {
     pub fn crosses_kernels(&self, connection: &Connection) -> bool {
         let client = self.instance_of(self.client_cluster(connection.client));
         client != self.instance_of(self.provider_cluster(connection.provider))
+    }
+
+    /// The connections that cross kernels and of which a cluster has a side.
+    pub fn crossings_of(&self, cluster: u32) -> impl Iterator<Item = Connection> + '_ {
+        self.connections().filter(move |connection| {
+            let client = self.client_cluster(connection.client);
+            let provider = self.provider_cluster(connection.provider);
+            (client == cluster || provider == cluster) && self.crosses_kernels(connection)
+        })
     }
 
     /// The channel between two clusters, with the direction from the first one to the second one: see [`wake_words`].
@@ -166,13 +176,23 @@ impl Plan {
     }
 }
 
-/// Words of one direction of a wake page, or of a component's wake requests: a bit for each connection.
-pub const WAKE_WORDS: usize = MAX_CONNECTIONS / u64::BITS as usize;
+/// Words that have a bit for each connection.
+pub const CONNECTION_WORDS: usize = MAX_CONNECTIONS / u64::BITS as usize;
 
-/// Offset, in a channel's wake page, of the words that the server of the channel's cluster of this end writes.
+/// Words of one direction of a wake page, or of a component's wake requests: a bit for each connection, then one word with a
+/// bit for each of these words.
+pub const WAKE_WORDS: usize = CONNECTION_WORDS + 1;
+
+const _: () = assert!(CONNECTION_WORDS <= u64::BITS as usize);
+const _: () = assert!(MAX_CONNECTIONS.is_multiple_of(u64::BITS as usize));
+
+/// Offset, in a channel's wake page, of the words that the server of the channel's cluster of this end writes: they share no
+/// cache line with those of the other end.
 pub const fn wake_words(end: usize) -> usize {
-    end * WAKE_WORDS * size_of::<u64>()
+    end * (WAKE_WORDS * size_of::<u64>()).next_multiple_of(64)
 }
+
+const _: () = assert!(wake_words(2) <= PAGE_SIZE);
 
 #[cfg(test)]
 mod tests {
@@ -180,30 +200,32 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::plan::Device;
+    use crate::plan::{EncodedPlan, Tables, empty_rows};
 
     /// Two services, each on a device of its own; process 0 uses the second one, process 1 both.
-    fn plan() -> Plan {
-        let mut plan = Plan::empty();
-        plan.cluster_count = 2;
-        plan.clusters[1].instance = 1;
-        plan.channel_count = 1;
-        plan.channels[0].clusters = [1, 0];
-        plan.device_count = 2;
-        plan.devices[1] = Device {
-            cluster: 0,
-            ..plan.devices[1]
+    fn tables() -> Tables {
+        let mut tables = Tables {
+            clusters: empty_rows(2),
+            channels: empty_rows(1),
+            devices: empty_rows(2),
+            services: empty_rows(2),
+            processes: empty_rows(2),
+            ..Tables::default()
         };
-        plan.service_count = 2;
-        plan.services[1].device = 1;
-        plan.process_count = 2;
-        plan.processes[0].vcores = 2;
-        plan.processes[0].services = 0b10;
-        plan.processes[1].vcores = 1;
-        plan.processes[1].services = 0b11;
-        plan.processes[1].cluster = 1;
-        plan.shared_base = 0x100_0000;
-        plan
+        tables.machine.shared_base = 0x100_0000;
+        tables.clusters[1].instance = 1;
+        tables.channels[0].clusters = [1, 0];
+        tables.services[1].device = 1;
+        tables.processes[0].vcores = 2;
+        tables.processes[0].services = 0b10;
+        tables.processes[1].vcores = 1;
+        tables.processes[1].services = 0b11;
+        tables.processes[1].cluster = 1;
+        tables
+    }
+
+    fn plan() -> EncodedPlan {
+        tables().encode()
     }
 
     #[test]
@@ -229,9 +251,9 @@ mod tests {
         assert_eq!(plan.connection(0, 0, 0), None);
         let windows: Vec<_> = plan.connections().map(|it| it.window).collect();
         assert_eq!(windows[5], 0x100_0000 + 5 * RING_WINDOW_SIZE as u64);
-        assert_eq!(plan.processes[1].port(1), Some(1));
-        assert_eq!(plan.processes[0].port(1), Some(0));
-        assert_eq!(plan.processes[0].port(0), None);
+        assert_eq!(plan.processes()[1].port(1), Some(1));
+        assert_eq!(plan.processes()[0].port(1), Some(0));
+        assert_eq!(plan.processes()[0].port(0), None);
     }
 
     #[test]
@@ -247,14 +269,15 @@ mod tests {
 
     #[test]
     fn an_operator_watches_the_connections_of_its_cluster() {
-        let mut plan = plan();
-        assert_eq!(plan.watched_by(0), [0; WAKE_WORDS]);
-        plan.processes[0].operator = 1;
-        plan.processes[1].operator = 1;
+        assert_eq!(plan().watched_by(0), [0; CONNECTION_WORDS]);
+        let mut tables = tables();
+        tables.processes[0].operator = 1;
+        tables.processes[1].operator = 1;
+        let plan = tables.encode();
         // Both services run in cluster 0, so that it has a side of every connection; cluster 1 has only its process.
         assert_eq!(plan.watched_by(0)[0], 0b11_1111);
         assert_eq!(plan.watched_by(1)[0], 0b11_0000);
-        assert_eq!(plan.watched_by(2), [0; WAKE_WORDS]);
+        assert_eq!(plan.watched_by(2), [0; CONNECTION_WORDS]);
     }
 
     #[test]
@@ -263,6 +286,6 @@ mod tests {
         assert_eq!(plan.channel_between(1, 0), Some((0, 0)));
         assert_eq!(plan.channel_between(0, 1), Some((0, 1)));
         assert_eq!(plan.channel_between(0, 0), None);
-        assert_eq!(wake_words(1), 64);
+        assert!(wake_words(1) >= WAKE_WORDS * size_of::<u64>());
     }
 }

@@ -2,9 +2,15 @@
 //!
 //! Images are linked in the low 1 GiB; everything that the root task adds lies above [`AREA_BASE`].
 
+pub mod slot;
+
 use core::ops::Range;
 
 use crate::block::BLOCK_SIZE;
+use crate::plan::{
+    MAX_CHANNELS, MAX_CLUSTER_VCORES, MAX_CONNECTIONS, MAX_PROCESSES, MAX_SERVICE_CONNECTIONS,
+    MAX_SERVICES,
+};
 
 /// Bytes of a small page.
 pub const PAGE_SIZE: usize = 4096;
@@ -12,20 +18,24 @@ pub const PAGE_SIZE: usize = 4096;
 /// Bytes of a large page.
 pub const LARGE_PAGE_SIZE: usize = 2 << 20;
 
-/// Vcores that one process may have.
-pub const MAX_VCORES: usize = 16;
+/// Vcores that one process may have: bitmaps of them are one word.
+pub const MAX_VCORES: usize = u64::BITS as usize;
 
 /// First address that the root task uses for what it adds to an image.
 pub const AREA_BASE: usize = 0x10_0000_0000;
 
-/// The read-only [`crate::process::ProcInfo`] page of a process.
+/// The read-only [`crate::process::ProcInfo`] page of a process. A server has those of its processes elsewhere: see
+/// [`server_procinfo`].
 pub const PROCINFO: usize = AREA_BASE;
 
-/// The encoded plan, read-only, [`PLAN_PAGES`] pages: in servers and drivers.
+/// The [`crate::process::ServerInfo`] page of a cluster: read-only in its processes, writable in its server.
+pub const SERVER_INFO: usize = AREA_BASE + PAGE_SIZE;
+
+/// The encoded plan, read-only, as many pages as it takes: in servers, services and drivers.
 pub const PLAN: usize = AREA_BASE + 0x10_0000;
 
-/// Pages of the encoded plan.
-pub const PLAN_PAGES: usize = 8;
+/// Pages that an encoded plan may take.
+pub const MAX_PLAN_PAGES: usize = (IPC_BUFFERS - PLAN) / PAGE_SIZE;
 
 /// IPC buffers, one page for each thread.
 pub const IPC_BUFFERS: usize = AREA_BASE + 0x20_0000;
@@ -44,7 +54,7 @@ pub const STACK_SIZE: usize = 32 * PAGE_SIZE;
 
 /// Procdata: the windows of the rings of each vcore, [`RING_WINDOW_SIZE`] bytes for each.
 ///
-/// In a process its own, by vcore; in a server those of its processes, by process and then vcore.
+/// In a process its own, by vcore; in a server those of its processes, by number of the vcore in its cluster.
 pub const PROCDATA: usize = AREA_BASE + 0x1000_0000;
 
 /// Slots of every ring of this version.
@@ -68,6 +78,9 @@ pub const WAKE_REQUESTS: usize = AREA_BASE + 0x2010_0000;
 
 /// In a server: the wake requests of its cluster's components, a page for each: see [`server_wake_requests`].
 pub const SERVER_WAKE_REQUESTS: usize = AREA_BASE + 0x2020_0000;
+
+/// In a server: the [`crate::process::ProcInfo`] pages of its processes, writable: see [`server_procinfo`].
+const SERVER_PROCINFO: usize = AREA_BASE + 0x2800_0000;
 
 /// In a service: the window of its connection to the driver of its device.
 pub const DRIVER_WINDOW: usize = AREA_BASE + 0x3000_0000;
@@ -112,8 +125,6 @@ pub const MAIN_STACK_SIZE: usize = 2 * UTHREAD_STACK_SIZE;
 /// Uthreads that a process may have at a time, beside the first.
 pub const MAX_UTHREADS: usize = 1024;
 
-const _: () = assert!(uthread_stack(MAX_UTHREADS).end <= BLOCKS);
-
 /// In a process: its pool of blocks.
 pub const BLOCKS: usize = AREA_BASE + 0x8000_0000;
 
@@ -122,6 +133,31 @@ pub const MAX_POOL_BLOCKS: usize = 4096;
 
 /// In a process: its heap.
 pub const HEAP: usize = AREA_BASE + 0x1_0000_0000;
+
+/// Bytes of the heap of a server, service or driver.
+pub const COMPONENT_HEAP_SIZE: usize = 1 << 20;
+
+/// Bytes of the heap of a root task.
+pub const ROOT_TASK_HEAP_SIZE: usize = 4 << 20;
+
+// No region reaches into the next one.
+const _: () = {
+    assert!(ipc_buffer(MAX_VCORES) <= TLS);
+    assert!(tls(MAX_VCORES) <= STACKS);
+    assert!(stack_base(MAX_VCORES) <= PROCDATA);
+    assert!(server_vcore_window(MAX_CLUSTER_VCORES) <= PORT_WINDOWS);
+    assert!(vcore_window(MAX_VCORES) <= PORT_WINDOWS);
+    assert!(port_window(MAX_SERVICES, 0) <= CLIENT_WINDOWS);
+    assert!(client_window(MAX_SERVICE_CONNECTIONS) <= WAKE_PAGES);
+    assert!(wake_page(MAX_CHANNELS) <= WAKE_REQUESTS);
+    assert!(server_wake_requests(MAX_PROCESSES + MAX_SERVICES) <= SERVER_PROCINFO);
+    assert!(server_procinfo(MAX_PROCESSES) <= DRIVER_WINDOW);
+    assert!(SERVICE_POOL + SERVICE_BLOCKS * BLOCK_SIZE <= HPET);
+    assert!(DMA + DMA_PAGES * PAGE_SIZE <= TELEMETRY);
+    assert!(telemetry(MAX_CONNECTIONS, 0) <= UTHREAD_STACKS);
+    assert!(uthread_stack(MAX_UTHREADS).end <= BLOCKS);
+    assert!(block(MAX_POOL_BLOCKS) <= HEAP);
+};
 
 /// The address of a thread's stack: lowest mapped byte.
 pub const fn stack_base(thread: usize) -> usize {
@@ -158,9 +194,14 @@ pub const fn vcore_window(vcore: usize) -> usize {
     PROCDATA + vcore * RING_WINDOW_SIZE
 }
 
-/// The address of the ring window of a vcore in its server; `process` is the index among the plan's processes.
-pub const fn server_vcore_window(process: usize, vcore: usize) -> usize {
-    PROCDATA + (process * MAX_VCORES + vcore) * RING_WINDOW_SIZE
+/// The address of the ring window of a vcore in its server; `number` is that of the vcore in its cluster.
+pub const fn server_vcore_window(number: usize) -> usize {
+    PROCDATA + number * RING_WINDOW_SIZE
+}
+
+/// The address, in a server, of the [`crate::process::ProcInfo`] page of a process, by its index in the plan.
+pub const fn server_procinfo(process: usize) -> usize {
+    SERVER_PROCINFO + process * PAGE_SIZE
 }
 
 /// The address of the window of a vcore's connection to a service in its process.
@@ -194,77 +235,32 @@ pub const fn block(index: usize) -> usize {
     BLOCKS + index * BLOCK_SIZE
 }
 
-/// Capability slots of a process, a server, a service or a driver. Zero is always empty.
-pub mod slot {
-    /// All of them: the endpoint of the root task, badged with [`super::badge`].
-    pub const ROOT_TASK: u64 = 1;
-    /// A server, service or driver: its own notification, on which it waits.
-    pub const OWN_NOTIFICATION: u64 = 2;
-    /// A process or service: the notification of its server, with the right to signal only, badged with
-    /// [`super::server_badge`].
-    pub const SERVER_NOTIFICATION: u64 = 3;
-    /// A service: the notification of the driver of its device. A driver: the notification of its client.
-    pub const PEER_NOTIFICATION: u64 = 4;
-    /// A server or driver: the handler of its interrupt.
-    pub const INTERRUPT: u64 = 5;
-    /// A process that another one may call through the kernel: its endpoint, with the right to receive only.
-    pub const CALLERS: u64 = 6;
-    /// In a process, by vcore: the notification on which the vcore waits.
-    pub const VCORE_NOTIFICATIONS: u64 = 32;
-    /// In a process, by vcore: the endpoint to which the kernel sends the vcore's faults.
-    pub const FAULT_ENDPOINTS: u64 = 64;
-    /// In a process, by process: the endpoint of a process that it may call through the kernel, with the right to call only.
-    pub const CALLEES: u64 = 96;
-    /// In a process, by port and vcore: the notification of a service of the same instance, badged with the vcore's slot there.
-    pub const PORT_NOTIFICATIONS: u64 = 128;
-    /// In a server, by process and vcore: the vcore's thread.
-    pub const VCORE_THREADS: u64 = 256;
-    /// In a server, by process and vcore: the vcore's notification.
-    pub const SERVER_VCORE_NOTIFICATIONS: u64 = 512;
-    /// In a service, by slot: the notification of a client of the same instance. In a server, by number of a connection that
-    /// crosses kernels: the notification of the side that its cluster has.
-    pub const CONNECTION_NOTIFICATIONS: u64 = 1024;
-    /// Bits of the capability space of a process, server, service or driver.
-    pub const CSPACE_BITS: usize = 11;
-
-    const _: () = assert!(
-        PORT_NOTIFICATIONS as usize + crate::plan::MAX_SERVICES * super::MAX_VCORES
-            <= VCORE_THREADS as usize
-    );
-    const _: () = assert!(
-        CONNECTION_NOTIFICATIONS as usize + crate::plan::MAX_CONNECTIONS <= 1 << CSPACE_BITS
-    );
-
-    /// The slot of the notification of a process's service for one of its vcores.
-    pub const fn port_notification(port: usize, vcore: usize) -> u64 {
-        PORT_NOTIFICATIONS + (port * super::MAX_VCORES + vcore) as u64
-    }
-
-    /// The slot of a vcore's thread in its server.
-    pub const fn vcore_thread(process: usize, vcore: usize) -> u64 {
-        VCORE_THREADS + (process * super::MAX_VCORES + vcore) as u64
-    }
-
-    /// The slot of a vcore's notification in its server.
-    pub const fn server_vcore_notification(process: usize, vcore: usize) -> u64 {
-        SERVER_VCORE_NOTIFICATIONS + (process * super::MAX_VCORES + vcore) as u64
-    }
-}
-
 /// Badges of the endpoint of the root task: who sends.
 pub mod badge {
     /// Bits of a badge that number the sender within its kind.
-    const INDEX_BITS: u64 = 12;
+    const INDEX_BITS: u64 = 20;
     /// A server; its index is its cluster.
     pub const SERVER: u64 = 1 << INDEX_BITS;
     /// A driver; its index is its device.
     pub const DRIVER: u64 = 2 << INDEX_BITS;
-    /// A thread of a process; its index is process times [`super::MAX_VCORES`] plus vcore.
+    /// A thread of a process: see [`of_vcore`].
     pub const PROCESS: u64 = 3 << INDEX_BITS;
     /// A service; its index is its index in the plan.
     pub const SERVICE: u64 = 4 << INDEX_BITS;
     /// No sender: the root task's comparator has interrupted it.
     pub const ALARM: u64 = 5 << INDEX_BITS;
+
+    const _: () = assert!(crate::plan::MAX_PROCESSES * super::MAX_VCORES <= 1 << INDEX_BITS);
+
+    /// The badge of a thread of a process, by its index in the plan.
+    pub const fn of_vcore(process: usize, vcore: usize) -> u64 {
+        PROCESS + (process * super::MAX_VCORES + vcore) as u64
+    }
+
+    /// The process of the index of a badge of [`PROCESS`].
+    pub const fn process(index: usize) -> usize {
+        index / super::MAX_VCORES
+    }
 
     /// A badge as its kind and index.
     pub const fn split(badge: u64) -> (u64, usize) {
@@ -287,15 +283,24 @@ pub mod component {
     pub const PROCESS: u64 = 3;
 }
 
-/// Badges of a server's notification: why it is woken. A vcore with something in its ring has none.
+/// Badges of a server's notification: who wakes it, and why.
 pub mod server_badge {
-    /// A component has written into its wake requests.
+    /// A service has written into its wake requests.
     pub const WAKE_REQUESTED: u64 = 1 << 62;
     /// The cluster's comparator: a server of another instance interrupts it, or its alarm is due.
     pub const INTERRUPT: u64 = 1 << 61;
 
-    /// The root task has written into the [`crate::process::ProcInfo`] of a process that it is to start, or to end.
-    pub const NOTICE: u64 = 1 << 60;
+    /// How many bits processes are divided among.
+    pub const PROCESS_BITS: usize = 60;
+
+    /// A process has something in its rings or its wake requests, has died, or is to be started or ended: the bit of its
+    /// number in the cluster. Processes whose numbers differ by a multiple of the number of bits share one.
+    pub const fn process(number: u32) -> u64 {
+        1 << (number as usize % PROCESS_BITS)
+    }
+
+    /// The bits of all processes.
+    pub const PROCESSES: u64 = (1 << PROCESS_BITS) - 1;
 }
 
 /// Badges of a service's notification: which rings have something.
@@ -341,7 +346,8 @@ pub mod request {
     /// The sender has started and can be used. Registers: how often it looks for work in vain before it blocks. Answered with
     /// an empty message. From a process, which has begun its main function: no registers, and not answered.
     pub const READY: u64 = 0x1001;
-    /// A process of the sender, a server, has ended. Registers: process, exit status, most vcores granted at once.
+    /// A life of a process of the sender, a server, has ended. Registers: process, generation, exit status, most vcores granted at
+    /// once.
     pub const EXITED: u64 = 0x1002;
     /// The sender cannot start; it has said why.
     pub const FAILED: u64 = 0x1004;

@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::connection::WAKE_WORDS;
+use crate::connection::CONNECTION_WORDS;
 use crate::layout::MAX_VCORES;
 use crate::name::Name;
 use crate::plan::MAX_SERVICES;
@@ -59,10 +59,6 @@ pub struct ProcInfo {
     pub name: Name,
     /// Physical core (APIC identifier) of each vcore.
     pub cores: [u32; MAX_VCORES],
-    /// How often the server of the process's cluster has entered the kernel since it began to serve.
-    pub server_kernel_entries: u64,
-    /// How often the server of the process's cluster was interrupted since it began to serve.
-    pub server_interrupts: u64,
     /// Ticks of the processor's time stamp counter in a microsecond, as the kernel measured them.
     pub ticks_per_microsecond: u64,
     /// The services that the process may use, by port; those from [`ProcInfo::port_count`] on are empty.
@@ -73,20 +69,33 @@ pub struct ProcInfo {
     pub many_core: u32,
     /// Bitmap of the connections whose telemetry the process can read at [`crate::layout::telemetry`]: see
     /// [`crate::plan::Plan::watched_by`].
-    pub watched: [u64; WAKE_WORDS],
+    pub watched: [u64; CONNECTION_WORDS],
     /// Uthreads that the process may have at a time, beside the first: so many stacks are mapped for them.
     pub uthreads: u32,
     /// 1 where the server of the process's cluster stays down: it is not started again.
     pub server_down: u32,
     /// Generation of the last life that cannot go on: its server ends it. 0 where there was none.
     pub condemned: u32,
-    /// Zero.
-    pub padding: u32,
+    /// The process's number among those of its cluster.
+    pub number: u32,
     /// Bitmap of the vcores that were ever granted.
     pub started: u64,
     /// Bitmap of the vcores that the next life of the server has to start: they gave themselves back until an alarm, which is
     /// lost with the server, or the server is just starting or stopping them.
     pub resumes: u64,
+}
+
+/// The page of a cluster on which its server tells all its processes the same, and its root task tells the server where to
+/// look.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ServerInfo {
+    /// How often the server has entered the kernel since it began to serve.
+    pub kernel_entries: u64,
+    /// How often the server was interrupted since it began to serve.
+    pub interrupts: u64,
+    /// How often the root task has written into the [`ProcInfo`] of a process of the cluster what the server is to do about it.
+    pub notices: u64,
 }
 
 /// A connection of a process to a service: one window for each vcore.

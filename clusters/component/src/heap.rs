@@ -8,7 +8,7 @@ use core::cell::UnsafeCell;
 use talc::{ClaimOnOom, Span, Talc, Talck};
 
 /// Bytes of a component's heap.
-pub const HEAP_SIZE: usize = 1 << 20;
+pub const HEAP_SIZE: usize = atoll_abi::layout::COMPONENT_HEAP_SIZE;
 
 #[repr(align(4096))]
 struct Arena(UnsafeCell<[u8; HEAP_SIZE]>);

@@ -12,7 +12,7 @@ mod text;
 
 use core::fmt::{self, Write};
 
-use atoll_abi::layout::{PAGE_SIZE, PLAN, PLAN_PAGES, request, slot};
+use atoll_abi::layout::{PAGE_SIZE, PLAN, request, slot};
 use atoll_abi::plan::Plan;
 use sel4::{MessageInfo, cap};
 
@@ -48,10 +48,13 @@ macro_rules! entry {
 }
 
 /// The plan; `None` where it is of another version.
-pub fn plan() -> Option<Plan> {
-    // SAFETY: the root task maps these pages in every component, read-only, and writes them only before.
-    let bytes = unsafe { core::slice::from_raw_parts(PLAN as *const u8, PLAN_PAGES * PAGE_SIZE) };
-    Plan::parse(bytes)
+pub fn plan() -> Option<&'static Plan> {
+    let pages = |bytes: usize| {
+        // SAFETY: the root task maps the encoded plan in every component, read-only, and writes it only before: its first
+        // page, and as many as its size says.
+        unsafe { core::slice::from_raw_parts(PLAN as *const u8, bytes) }
+    };
+    Plan::parse(pages(Plan::size_of(pages(PAGE_SIZE))?))
 }
 
 /// Reports to the root task, with the words of the request, and waits until it has taken them.

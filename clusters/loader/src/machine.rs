@@ -76,10 +76,11 @@ pub fn instance_memory(plan: &Plan, index: usize) -> Result<Extent, Refusal> {
 /// # Errors
 /// Where it is more than there are addresses.
 pub fn shared_memory(plan: &Plan) -> Result<Option<Extent>, Refusal> {
-    if plan.shared_size == 0 {
+    let machine = plan.machine();
+    if machine.shared_size == 0 {
         return Ok(None);
     }
-    memory(Owner::Shared, plan.shared_base, plan.shared_size).map(Some)
+    memory(Owner::Shared, machine.shared_base, machine.shared_size).map(Some)
 }
 
 fn memory(owner: Owner, base: u64, size: u64) -> Result<Extent, Refusal> {
@@ -92,14 +93,19 @@ fn memory(owner: Owner, base: u64, size: u64) -> Result<Extent, Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use atoll_abi::plan::{Tables, empty_rows};
+
     use super::*;
 
     #[test]
     fn memory_that_a_plan_cannot_have_is_refused() {
-        let mut plan = Plan::empty();
-        plan.instance_count = 2;
-        plan.instances[0].memory_base = 0x200_0000;
-        plan.instances[0].memory_size = 0x600_0000;
+        let mut tables = Tables {
+            instances: empty_rows(2),
+            ..Tables::default()
+        };
+        tables.instances[0].memory_base = 0x200_0000;
+        tables.instances[0].memory_size = 0x600_0000;
+        let plan = tables.encode();
         assert_eq!(
             instance_memory(&plan, 0).ok(),
             Extent::between(0x200_0000, 0x800_0000)
@@ -107,12 +113,13 @@ mod tests {
         assert!(instance_memory(&plan, 1).is_err());
         assert!(instance_memory(&plan, 2).is_err());
         assert_eq!(shared_memory(&plan), Ok(None));
-        plan.shared_size = 1 << 20;
-        plan.shared_base = 1 << 21;
-        assert_eq!(shared_memory(&plan), Ok(Extent::new(1 << 21, 1 << 20)));
-        plan.shared_base = u64::MAX;
+        tables.machine.shared_size = 1 << 20;
+        tables.machine.shared_base = 1 << 21;
+        let shared = shared_memory(&tables.encode());
+        assert_eq!(shared, Ok(Extent::new(1 << 21, 1 << 20)));
+        tables.machine.shared_base = u64::MAX;
         assert_eq!(
-            shared_memory(&plan),
+            shared_memory(&tables.encode()),
             Err(Refusal::NoMemory {
                 owner: Owner::Shared,
                 base: u64::MAX,

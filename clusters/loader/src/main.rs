@@ -69,11 +69,11 @@ fn boot(mut memory: PhysicalMemory) -> Result<Infallible, Refusal> {
         refuse(format_args!("the firmware's ACPI MADT is damaged"));
     };
     let hpet = hpet::Clock::start().ok_or(Refusal::NoFeature("HPET (machine device)"))?;
-    machine::check(&plan, &mut madt, hpet.message_comparators())?;
-    let regions = Regions::claim(&plan, &mut memory)?;
+    machine::check(plan, &mut madt, hpet.message_comparators())?;
+    let regions = Regions::claim(plan, &mut memory)?;
     let instances = plan.instances().len();
     stage(format_args!("machine checked for {instances} instances"));
-    start::all(&plan, &memory, regions, &mut madt, &hpet)
+    start::all(plan, &memory, regions, &mut madt, &hpet)
 }
 
 /// Says why the machine is not booted, and halts.

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use atoll_abi::plan::{
-    Cluster, Device, DeviceKind, Instance, Plan as Encoded, Service, ServiceKind,
+    Cluster, Device, DeviceKind, EncodedPlan, Instance, Plan as Encoded, Service, ServiceKind,
 };
 
 use crate::cmake;
 use crate::draw;
-use crate::options::{KERNEL_OPTIONS, OptionValues};
+use crate::options::{KERNEL_OPTIONS, OptionValue, OptionValues, ROOT_CNODE_BITS};
 
 /// HPET comparators that QEMU's machine has without being asked for more.
 const DEFAULT_HPET_TIMERS: u32 = 3;
@@ -16,19 +16,19 @@ const DEFAULT_HPET_TIMERS: u32 = 3;
 /// A plan in which nothing is wrong, laid out. Made by [`crate::Plan::load`] and [`crate::Plan::from_text`].
 #[derive(Clone)]
 pub struct CheckedPlan {
-    encoded: Box<Encoded>,
+    encoded: EncodedPlan,
     instance_names: Vec<String>,
     options: Vec<OptionValues>,
 }
 
 impl CheckedPlan {
     pub(crate) fn new(
-        encoded: Encoded,
+        encoded: EncodedPlan,
         instance_names: Vec<String>,
         options: Vec<OptionValues>,
     ) -> Self {
         CheckedPlan {
-            encoded: Box::new(encoded),
+            encoded,
             instance_names,
             options,
         }
@@ -37,8 +37,8 @@ impl CheckedPlan {
     /// The plan as the machine reads it; [`zerocopy::IntoBytes::as_bytes`] gives its bytes.
     ///
     /// [`zerocopy::IntoBytes::as_bytes`]: https://docs.rs/zerocopy/latest/zerocopy/trait.IntoBytes.html
-    pub fn encode(&self) -> Encoded {
-        *self.encoded
+    pub fn encode(&self) -> EncodedPlan {
+        self.encoded.clone()
     }
 
     /// The settings of the build, as CMake text.
@@ -53,17 +53,17 @@ impl CheckedPlan {
 
     /// The plan's name.
     pub fn name(&self) -> &str {
-        self.encoded.name.as_str()
+        self.encoded.machine().name.as_str()
     }
 
     /// Cores that the machine must have.
     pub fn machine_cores(&self) -> u32 {
-        self.encoded.cores
+        self.encoded.machine().cores
     }
 
     /// Bytes of memory that the machine must have.
     pub fn machine_memory(&self) -> u64 {
-        self.encoded.memory
+        self.encoded.machine().memory
     }
 
     /// HPET comparators that the machine must have: what QEMU's `hpet.timers` is to be.
@@ -157,6 +157,16 @@ impl CheckedPlan {
             .zip(values)
             .map(|(option, value)| (option.name, value.to_string()));
         derived.into_iter().chain(chosen).collect()
+    }
+
+    /// Bits of an instance's root CNode.
+    pub(crate) fn root_cnode_bits(&self, instance: usize) -> u32 {
+        let options = KERNEL_OPTIONS.iter().zip(&self.options[instance]);
+        let mut numbers = options.filter_map(|(option, value)| match value {
+            OptionValue::Number(bits) if option.name == ROOT_CNODE_BITS => Some(*bits),
+            _ => None,
+        });
+        numbers.next().expect("the option is a number")
     }
 
     pub(crate) fn encoded(&self) -> &Encoded {

@@ -23,7 +23,8 @@ pub(crate) fn drawing(plan: &CheckedPlan) -> String {
 
 fn write_all(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
     let plan = checked.encoded();
-    let mode = if plan.mode == KernelMode::Shared as u32 {
+    let machine = plan.machine();
+    let mode = if machine.mode == KernelMode::Shared as u32 {
         "one kernel for all clusters"
     } else {
         "one kernel for each cluster"
@@ -31,9 +32,9 @@ fn write_all(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
     writeln!(
         out,
         "plan {}: {} cores, {} of memory, {mode}",
-        plan.name,
-        plan.cores,
-        size::show(plan.memory)
+        machine.name,
+        machine.cores,
+        size::show(machine.memory)
     )?;
     cores(plan, out)?;
     clusters(checked, out)?;
@@ -47,7 +48,7 @@ fn write_all(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
 
 fn cores(plan: &Plan, out: &mut String) -> fmt::Result {
     writeln!(out, "\ncores")?;
-    for core in 0..plan.cores {
+    for core in 0..plan.machine().cores {
         let owner = plan
             .clusters()
             .iter()
@@ -75,7 +76,7 @@ fn cores(plan: &Plan, out: &mut String) -> fmt::Result {
         }
         for process in plan.processes() {
             for vcore in 0..process.vcores {
-                let within = process.cores[vcore as usize];
+                let within = u32::from(process.cores[vcore as usize]);
                 if instance_core(plan, process.cluster, within) == Some(core) {
                     runs.push(format!("{}.{vcore}", process.name));
                 }
@@ -132,6 +133,7 @@ fn clusters(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
 
 fn memory(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
     let plan = checked.encoded();
+    let machine = plan.machine();
     let mut regions = vec![(0, RESERVED_LOW, "loader and modules".to_owned())];
     for (name, instance) in checked.instances() {
         let what = format!("instance {name}");
@@ -165,10 +167,10 @@ fn memory(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
     let end = regions
         .last()
         .map_or(0, |(base, bytes, _)| base + bytes)
-        .max(plan.shared_base);
-    let shared_end = plan.shared_base + plan.shared_size;
+        .max(machine.shared_base);
+    let shared_end = machine.shared_base + machine.shared_size;
     regions.push((end, shared_end - end, "shared, unused".to_owned()));
-    let rest = plan.memory - shared_end;
+    let rest = machine.memory - shared_end;
     regions.push((shared_end, rest, "unused and firmware".to_owned()));
     writeln!(out, "\nmemory")?;
     for (base, bytes, what) in regions.iter().filter(|(_, bytes, _)| *bytes > 0) {
@@ -234,7 +236,7 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
     for process in plan.processes() {
         let cores: Vec<u32> = process.cores[..process.vcores as usize]
             .iter()
-            .filter_map(|&within| instance_core(plan, process.cluster, within))
+            .filter_map(|&within| instance_core(plan, process.cluster, u32::from(within)))
             .collect();
         writeln!(
             out,
@@ -254,8 +256,8 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
         if process.operator != 0 {
             writeln!(out, "  {:<12} operates its cluster", "")?;
         }
-        for (index, callee) in plan.processes().iter().enumerate() {
-            if process.may_call(index) {
+        for callee in plan.processes() {
+            if plan.may_call(process, callee) {
                 writeln!(out, "  {:<12} calls {} through the kernel", "", callee.name)?;
             }
         }

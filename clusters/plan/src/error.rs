@@ -112,6 +112,15 @@ errors! {
     /// Heaps, stacks and kernel together larger than their instance.
     HeapsTooLarge { instance: String, taken: String, memory: String, overhead: String, place: Place } =>
         "the heaps and the uthreads' stacks of the processes of instance `{instance}`, up to this one, take {taken}, but of its {memory} ({place}) {overhead} are the kernel's and the components'; lower `heap` or `uthreads`, or raise `memory` of the cluster";
+    /// A root task that would run out of capability slots.
+    TooManySlots { instance: String, needed: u64, slots: u64, bits: u32, place: Place, most: String } =>
+        "the root task of instance `{instance}` needs {needed} capability slots, but has {slots}, because `KernelRootCNodeSizeBits` is {bits} ({place}); {most}: lower `blocks`, `heap`, `uthreads` or `vcores`, or raise `KernelRootCNodeSizeBits`";
+    /// An instance that would run out of memory.
+    InstanceMemoryExhausted { instance: String, needed: String, memory: String, place: Place, most: String } =>
+        "instance `{instance}` needs {needed} of memory, but has {memory} ({place}); {most}: lower `heap`, `uthreads` or `vcores`, or raise `memory` of the cluster";
+    /// A root task that would run out of heap.
+    TooManyRecords { instance: String, needed: String, heap: String, most: String } =>
+        "the root task of instance `{instance}` needs {needed} for its records of pages and connections, but its heap is {heap}; {most}: lower `blocks`, `heap`, `uthreads` or `vcores`, or move processes to another instance";
     /// A quantum that no number of ticks makes.
     QuantumNotTicks { cluster: String, quantum: u32, tick: u32, place: Place } =>
         "the quantum of cluster `{cluster}` is {quantum} ms, which is no multiple of its timer tick of {tick} ms ({place}); change `quantum-ms` or `timer-tick-ms`";
@@ -205,6 +214,12 @@ errors! {
     /// A service that a process cannot be connected to.
     NoServiceChannel { process: String, cluster: String, service: String, other: String, place: Place } =>
         "process `{process}` of cluster `{cluster}` uses service `{service}`, which runs in cluster `{other}` ({place}), but no channel joins the two; add a [[channel]] between them";
+    /// More vcores than a server has rings for.
+    TooManyClusterVcores { process: String, vcores: u32, cluster: String, place: Place, count: usize, max: usize } =>
+        "process `{process}` with its {vcores} vcores makes {count} vcores of the processes of cluster `{cluster}` ({place}), but its server has rings for at most {max}; lower `vcores` or move a process to another cluster";
+    /// More connections than a service has rings for.
+    TooManyServiceConnections { process: String, vcores: u32, service: String, place: Place, count: usize, max: usize } =>
+        "process `{process}` with its {vcores} vcores makes {count} connections of service `{service}` ({place}), which has rings for at most {max}; lower `vcores` or take the service out";
     /// More connections than an encoded plan holds.
     TooManyConnections { process: String, vcores: u32, place: Place, services: usize, count: usize, max: usize } =>
         "process `{process}` connects each of its {vcores} vcores ({place}) to {services} services, which makes {count} connections with those of services and of the processes before it, but at most {max} are possible; lower `vcores` or take services out";

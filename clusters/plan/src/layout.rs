@@ -8,9 +8,11 @@ use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{LARGE_PAGE_SIZE, PAGE_SIZE, RING_WINDOW_SIZE, SERVICE_BLOCKS};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{
-    Cluster, Device, DoorbellKind, Instance, KernelMode, NONE, Plan as Encoded, Pool, Process,
-    Service,
+    Channel, Cluster, Device, DoorbellKind, Instance, KernelMode, MAX_CORES, Machine, NONE, Pool,
+    Process, Service, Tables,
 };
+
+use zerocopy::FromZeros;
 
 use crate::checked::CheckedPlan;
 use crate::table::Located;
@@ -65,26 +67,30 @@ fn between_instances(plan: &Plan, channel: &written::Channel) -> bool {
 
 /// Lays out a plan in which the checks found nothing wrong.
 pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
-    let mut encoded = Encoded::empty();
-    encoded.name = plan.name;
-    encoded.mode = plan.mode as u32;
-    encoded.memory = plan.memory.value;
-    encoded.cores = plan.cores.value;
-    clusters(plan, &mut encoded);
-    let end = instances(plan, &mut encoded);
-    encoded.shared_base = end;
-    encoded.shared_size = shared_size(plan);
-    devices(plan, &mut encoded);
-    services(plan, &mut encoded);
-    processes(plan, &mut encoded);
-    let windows_end = end + encoded.connections().count() as u64 * WINDOW;
-    let wake_pages_end = channels(plan, windows_end, &mut encoded);
-    let pools_end = pools(plan, wake_pages_end, &mut encoded);
+    let mut tables = Tables {
+        clusters: clusters(plan),
+        ..Tables::default()
+    };
+    let end = instances(plan, &mut tables);
+    tables.machine = Machine {
+        name: plan.name,
+        memory: plan.memory.value,
+        shared_base: end,
+        shared_size: shared_size(plan),
+        mode: plan.mode as u32,
+        cores: plan.cores.value,
+    };
+    devices(plan, &mut tables);
+    services(plan, &mut tables);
+    processes(plan, &mut tables);
+    let windows_end = end + tables.encode().connections().count() as u64 * WINDOW;
+    let wake_pages_end = channels(plan, windows_end, &mut tables);
+    let pools_end = pools(plan, wake_pages_end, &mut tables);
     debug_assert_eq!(
         pools_end.next_multiple_of(LARGE_PAGE),
-        end + encoded.shared_size
+        end + tables.machine.shared_size
     );
-    comparators(&mut encoded);
+    comparators(&mut tables);
     let instance_clusters = plan.instances();
     let names = instance_clusters
         .iter()
@@ -93,168 +99,184 @@ pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
         .iter()
         .filter_map(|clusters| clusters.first())
         .map(|&cluster| plan.clusters[cluster].options.value);
-    CheckedPlan::new(encoded, names.collect(), options.collect())
+    CheckedPlan::new(tables.encode(), names.collect(), options.collect())
 }
 
-fn clusters(plan: &Plan, encoded: &mut Encoded) {
+fn clusters(plan: &Plan) -> Vec<Cluster> {
     let mut first_core = 0;
-    for (index, cluster) in plan.clusters.iter().enumerate() {
+    let clusters = plan.clusters.iter().enumerate();
+    let clusters = clusters.map(|(index, cluster)| {
         let shared = plan.mode == KernelMode::Shared;
-        let target = &mut encoded.clusters[index];
-        *target = Cluster {
+        let mut cores = [0; MAX_CORES];
+        for (slot, core) in cores.iter_mut().zip(cluster.cores()) {
+            *slot = core.value;
+        }
+        let row = Cluster {
             name: name(&cluster.name.value),
             kind: cluster.kind as u32,
             instance: plan.instance_of(index) as u32,
             core_count: cluster.cores().len() as u32,
             first_core: if shared { first_core } else { 0 },
+            cores,
             comparator: NONE,
             quantum_ms: cluster.quantum_ms.value,
             masked: u32::from(cluster.masked.value),
             restart: cluster.restart,
-            ..*target
+            padding: 0,
         };
-        for (slot, core) in target.cores.iter_mut().zip(cluster.cores()) {
-            *slot = core.value;
-        }
-        first_core += target.core_count;
-    }
-    encoded.cluster_count = plan.clusters.len() as u32;
+        first_core += row.core_count;
+        row
+    });
+    clusters.collect()
 }
 
 /// Gives each instance its memory and cores; the address after the last one.
-fn instances(plan: &Plan, encoded: &mut Encoded) -> u64 {
+fn instances(plan: &Plan, tables: &mut Tables) -> u64 {
     let mut base = RESERVED_LOW;
-    let instances = plan.instances();
-    for (index, indexes) in instances.iter().enumerate() {
+    for (index, indexes) in plan.instances().iter().enumerate() {
         let members: Vec<&written::Cluster> = indexes
             .iter()
             .map(|&cluster| &plan.clusters[cluster])
             .collect();
-        let cores = members.iter().flat_map(|cluster| cluster.cores());
-        let target: &mut Instance = &mut encoded.instances[index];
-        target.memory_base = base;
-        target.memory_size = members.iter().map(|cluster| cluster.memory.value).sum();
-        target.serial_port = SERIAL_PORTS[index];
-        for (slot, core) in target.cores.iter_mut().zip(cores) {
+        let listed = members.iter().flat_map(|cluster| cluster.cores());
+        let mut cores = [0; MAX_CORES];
+        let mut core_count = 0;
+        for (slot, core) in cores.iter_mut().zip(listed) {
             *slot = core.value;
-            target.core_count += 1;
+            core_count += 1;
         }
-        if let Some(first) = members.first() {
-            target.timer_tick_ms = first.tick_ms.value;
-            target.time_slice = first.quantum_ms.value / first.tick_ms.value;
-        }
-        base += target.memory_size;
+        let first = members.first();
+        let memory_size = members.iter().map(|cluster| cluster.memory.value).sum();
+        tables.instances.push(Instance {
+            memory_base: base,
+            memory_size,
+            core_count,
+            timer_tick_ms: first.map_or(0, |first| first.tick_ms.value),
+            time_slice: first.map_or(0, |first| first.quantum_ms.value / first.tick_ms.value),
+            serial_port: SERIAL_PORTS[index],
+            cores,
+        });
+        base += memory_size;
     }
-    encoded.instance_count = instances.len() as u32;
     base
 }
 
 /// Gives each channel its kind of doorbell and, between instances, its wake page; the address after the last page.
-fn channels(plan: &Plan, base: u64, encoded: &mut Encoded) -> u64 {
+fn channels(plan: &Plan, base: u64, tables: &mut Tables) -> u64 {
     let mut next = base;
-    for (index, channel) in plan.channels.iter().enumerate() {
+    for channel in &plan.channels {
         let ends = plan.channel_ends(channel).unwrap_or_default();
-        let target = &mut encoded.channels[index];
-        target.clusters = ends.map(|end| end as u32);
-        target.doorbell = if between_instances(plan, channel) {
-            target.wake_page = next;
-            next += PAGE;
-            DoorbellKind::Hpet as u32
-        } else {
-            DoorbellKind::Notification as u32
-        };
+        let between = between_instances(plan, channel);
+        tables.channels.push(Channel {
+            clusters: ends.map(|end| end as u32),
+            wake_page: if between { next } else { 0 },
+            doorbell: match between {
+                true => DoorbellKind::Hpet as u32,
+                false => DoorbellKind::Notification as u32,
+            },
+            padding: 0,
+        });
+        next += if between { PAGE } else { 0 };
     }
-    encoded.channel_count = plan.channels.len() as u32;
     next
 }
 
 /// Gives each cluster that uses the HPET and does not poll a comparator: its doorbell between kernels, and its timer.
-fn comparators(encoded: &mut Encoded) {
-    let woken: Vec<usize> = (0..encoded.clusters().len())
-        .filter(|&cluster| {
-            encoded.clusters[cluster].masked == 0 && encoded.uses_hpet(cluster as u32)
-        })
-        .collect();
-    for (comparator, cluster) in woken.into_iter().enumerate() {
-        encoded.clusters[cluster].comparator = comparator as u32;
+fn comparators(tables: &mut Tables) {
+    let encoded = tables.encode();
+    let clusters = tables.clusters.iter_mut().enumerate();
+    let woken =
+        clusters.filter(|(index, cluster)| cluster.masked == 0 && encoded.uses_hpet(*index as u32));
+    for (comparator, (_, cluster)) in woken.enumerate() {
+        cluster.comparator = comparator as u32;
     }
 }
 
-fn devices(plan: &Plan, encoded: &mut Encoded) {
-    for (index, device) in plan.devices.iter().enumerate() {
+fn devices(plan: &Plan, tables: &mut Tables) {
+    for device in &plan.devices {
         let owner = plan
             .device_owner(&device.name.value)
             .map(|owner| owner.value);
-        encoded.devices[index] = Device {
+        tables.devices.push(Device {
             name: name(&device.name.value),
             kind: device.kind as u32,
             cluster: index_or_none(owner),
             pci_address: device.pci.map_or(NONE, |pci| pci.value),
-            core: owner.map_or(NONE, |owner| encoded.clusters[owner].first_core),
+            core: owner.map_or(NONE, |owner| tables.clusters[owner].first_core),
             restart: device.restart,
-        };
+        });
     }
-    encoded.device_count = plan.devices.len() as u32;
 }
 
 /// Services run on the first core of their cluster, beside its server and the drivers of its devices.
-fn services(plan: &Plan, encoded: &mut Encoded) {
+fn services(plan: &Plan, tables: &mut Tables) {
     for (index, service) in plan.services.iter().enumerate() {
         let cluster = plan.cluster(&service.cluster.value);
-        encoded.services[index] = Service {
+        tables.services.push(Service {
             name: name(&service.name.value),
             kind: service.kind as u32,
             cluster: index_or_none(cluster),
             device: index_or_none(plan.device(&service.device.value)),
-            core: cluster.map_or(NONE, |cluster| encoded.clusters[cluster].first_core),
+            core: cluster.map_or(NONE, |cluster| tables.clusters[cluster].first_core),
             pool: (plan.processes.len() + index) as u32,
             padding: 0,
             restart: service.restart,
-        };
+        });
     }
-    encoded.service_count = plan.services.len() as u32;
 }
 
-fn processes(plan: &Plan, encoded: &mut Encoded) {
+fn processes(plan: &Plan, tables: &mut Tables) {
     for (index, process) in plan.processes.iter().enumerate() {
         let home = plan.cluster(&process.cluster.value);
-        let target: &mut Process = &mut encoded.processes[index];
-        target.name = name(&process.name.value);
-        target.image = process.image;
-        target.cluster = index_or_none(home);
-        target.vcores = process.vcores.value;
-        target.pool = index as u32;
         let services = plan.services_of(process).into_iter();
-        target.services = services.fold(0, |services, service| services | 1 << service);
-        target.heap_size = process.heap.value;
-        target.uthreads = process.uthreads;
-        target.operator = u32::from(process.operator);
-        target.restart = process.restart;
         let callees = process.calls.iter();
-        target.calls = callees
-            .filter_map(|callee| plan.process(&callee.value))
-            .fold(0, |calls, callee| calls | 1 << callee);
-        let Some(home) = home else {
-            continue;
+        let mut row = Process {
+            name: name(&process.name.value),
+            image: process.image,
+            cluster: index_or_none(home),
+            vcores: process.vcores.value,
+            pool: index as u32,
+            services: services.fold(0, |services, service| services | 1 << service),
+            calls: callees
+                .filter_map(|callee| plan.process(&callee.value))
+                .fold(0, |calls, callee| calls | 1 << plan.number(callee)),
+            heap_size: process.heap.value,
+            uthreads: process.uthreads,
+            operator: u32::from(process.operator),
+            restart: process.restart,
+            ..Process::new_zeroed()
         };
-        let owned = plan.clusters[home].cores();
-        let first_core = encoded.clusters[home].first_core;
-        // The last cores of the cluster, so that the first one, which runs the server and services, stays free where it can.
-        let spare = owned.len().saturating_sub(process.vcores.value as usize);
-        let cores: &[Located<u32>] = match &process.cores {
-            Some(cores) => &cores.value,
-            None => &owned[spare..],
-        };
-        let within = |core: &Located<u32>| owned.iter().position(|own| own.value == core.value);
-        for (slot, position) in target.cores.iter_mut().zip(cores.iter().filter_map(within)) {
-            *slot = first_core + position as u32;
+        if let Some(home) = home {
+            let first_core = tables.clusters[home].first_core;
+            let owned = plan.clusters[home].cores();
+            place_vcores(process, owned, first_core, &mut row);
         }
+        tables.processes.push(row);
     }
-    encoded.process_count = plan.processes.len() as u32;
+}
+
+/// Gives each vcore of a process its core; `owned` are the cores of its cluster, of which the first is `first_core` of the
+/// instance.
+fn place_vcores(
+    process: &written::Process,
+    owned: &[Located<u32>],
+    first_core: u32,
+    row: &mut Process,
+) {
+    // The last cores of the cluster, so that the first one, which runs the server and services, stays free where it can.
+    let spare = owned.len().saturating_sub(process.vcores.value as usize);
+    let cores: &[Located<u32>] = match &process.cores {
+        Some(cores) => &cores.value,
+        None => &owned[spare..],
+    };
+    let within = |core: &Located<u32>| owned.iter().position(|own| own.value == core.value);
+    for (slot, position) in row.cores.iter_mut().zip(cores.iter().filter_map(within)) {
+        *slot = (first_core + position as u32) as u8;
+    }
 }
 
 /// One pool for each process, at the process's index, then one for each service; the address after the last one.
-fn pools(plan: &Plan, base: u64, encoded: &mut Encoded) -> u64 {
+fn pools(plan: &Plan, base: u64, tables: &mut Tables) -> u64 {
     let processes = plan
         .processes
         .iter()
@@ -264,9 +286,9 @@ fn pools(plan: &Plan, base: u64, encoded: &mut Encoded) -> u64 {
             blocks: process.blocks,
             process: index as u32,
             service: NONE,
-            cluster: encoded.processes[index].cluster,
+            cluster: tables.processes[index].cluster,
         });
-    let services = encoded.services().iter().enumerate();
+    let services = tables.services.iter().enumerate();
     let services = services.map(|(index, service)| Pool {
         base: 0,
         blocks: SERVICE_BLOCKS as u32,
@@ -274,16 +296,13 @@ fn pools(plan: &Plan, base: u64, encoded: &mut Encoded) -> u64 {
         service: index as u32,
         cluster: service.cluster,
     });
-    let pools: Vec<Pool> = processes.chain(services).collect();
     let mut next = base;
-    for (target, pool) in encoded.pools.iter_mut().zip(&pools) {
-        *target = Pool {
-            base: next,
-            ..*pool
-        };
+    let placed = processes.chain(services).map(|pool| {
+        let base = next;
         next += u64::from(pool.blocks) * BLOCK;
-    }
-    encoded.pool_count = pools.len() as u32;
+        Pool { base, ..pool }
+    });
+    tables.pools = placed.collect();
     next
 }
 

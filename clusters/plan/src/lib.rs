@@ -78,7 +78,9 @@
 //! HPET for this, behind those of the clusters; a cluster that masks its doorbell is not interrupted by it.
 //!
 //! A plan has one connection from each service to the driver of its device, and one from each vcore to each service that its
-//! process uses; together at most [`atoll_abi::plan::MAX_CONNECTIONS`].
+//! process uses. How many there may be of everything is in [`atoll_abi::plan`]: 16 clusters, 64 processes in a cluster, 64 vcores
+//! in a process, and what a server or service has tables for. [`Need`] says what the root task of an instance makes of a plan; one
+//! with many processes or large pools sets `kernel = { KernelRootCNodeSizeBits = 15 }` or more.
 
 #![forbid(unsafe_code)]
 
@@ -89,6 +91,7 @@ mod diagnostics;
 mod draw;
 mod error;
 mod layout;
+mod need;
 mod options;
 mod read;
 mod size;
@@ -103,5 +106,6 @@ pub use layout::{
     INSTANCE_OVERHEAD, LARGE_PAGE, MAX_INSTANCES, MAX_MACHINE_MEMORY, MIN_INSTANCE_MEMORY,
     RESERVED_HIGH, RESERVED_LOW, SERIAL_PORTS,
 };
+pub use need::{Amount, Need, image_pages};
 pub use options::{KERNEL_OPTIONS, KernelOption, OptionValue};
 pub use written::Plan;

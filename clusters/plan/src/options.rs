@@ -48,11 +48,14 @@ const fn number(name: &'static str, default: u32, low: u32, high: u32) -> Kernel
     }
 }
 
+/// The option that says how many capability slots a root task has.
+pub(crate) const ROOT_CNODE_BITS: &str = "KernelRootCNodeSizeBits";
+
 /// The options that a plan may set. The ranges are what Atoll can run with, within what seL4 accepts.
 pub const KERNEL_OPTIONS: [KernelOption; 8] = [
     flag("KernelPrinting", true),
     flag("KernelDebugBuild", false),
-    number("KernelRootCNodeSizeBits", 14, 12, 18),
+    number(ROOT_CNODE_BITS, 14, 12, 18),
     flag("KernelFastpath", true),
     number("KernelNumPriorities", 256, 16, 256),
     number("KernelRetypeFanOutLimit", 256, 16, 4096),

@@ -26,6 +26,11 @@ pub(crate) fn show(bytes: u64) -> String {
     }
 }
 
+/// Bytes in whole KiB, rounded up.
+pub(crate) fn show_rounded(bytes: u64) -> String {
+    format!("{} KiB", bytes.div_ceil(1 << 10))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -139,8 +139,13 @@ impl Plan {
         if let Some(plan) = &plan {
             check::all(plan, &mut diagnostics);
         }
-        match plan {
-            Some(plan) if diagnostics.is_empty() => Ok(layout::lay_out(&plan)),
+        let laid_out = plan.filter(|_| diagnostics.is_empty()).map(|plan| {
+            let laid_out = layout::lay_out(&plan);
+            check::need(&plan, &laid_out, &mut diagnostics);
+            laid_out
+        });
+        match laid_out {
+            Some(laid_out) if diagnostics.is_empty() => Ok(laid_out),
             _ => Err(diagnostics.take()),
         }
     }
@@ -157,6 +162,13 @@ impl Plan {
         self.processes
             .iter()
             .position(|process| process.name.value == name)
+    }
+
+    /// The number of a process among those of its cluster.
+    pub(crate) fn number(&self, process: usize) -> usize {
+        let cluster = &self.processes[process].cluster.value;
+        let earlier = self.processes[..process].iter();
+        earlier.filter(|it| it.cluster.value == *cluster).count()
     }
 
     /// Index of a device.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::fs;
 
 use atoll_abi::connection::Provider;
-use atoll_abi::plan::{MAX_CONNECTIONS, MAX_DEVICES};
+use atoll_abi::plan::{MAX_CLUSTERS, MAX_CONNECTIONS, MAX_DEVICES};
 use atoll_plan::Plan;
 use common::{SHIPPED, assert_sound, shipped};
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn the_default_plan_has_the_addresses_that_its_text_implies() {
         (0xa00_0000, 0x800_0000)
     );
     assert_eq!(
-        (plan.shared_base, plan.shared_size),
+        (plan.machine().shared_base, plan.machine().shared_size),
         (0x1200_0000, 0x20_0000)
     );
     // The service's connection to its driver, then those of two vcores to the service.
@@ -83,8 +83,8 @@ fn clusters_of_one_kernel_have_no_wake_page() {
 fn as_many_connections_as_an_encoded_plan_holds_are_good() {
     let path = shipped("bad/too-many-connections");
     let text = fs::read_to_string(path).unwrap();
-    let (most, last) = text.rsplit_once("vcores = 16").unwrap();
-    let plan = Plan::from_text("most.toml", &format!("{most}vcores = 15{last}"))
+    let (most, last) = text.rsplit_once("vcores = 64").unwrap();
+    let plan = Plan::from_text("most.toml", &format!("{most}vcores = 63{last}"))
         .unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(plan.encode().connections().count(), MAX_CONNECTIONS);
     assert_sound(&plan);
@@ -171,13 +171,15 @@ struct ClusterSketch {
     cores: u32,
     /// Pages of 2 MiB.
     pages: u64,
-    /// Blocks of its process.
+    /// Blocks of each of its processes.
     blocks: u32,
-    /// Whether its process has a vcore on each core, and which way round its channel is written.
+    /// Whether its processes have a vcore on each core, and which way round its channel is written.
     flag: bool,
     /// Disks, each with a service; the plan has 8 at most.
     disks: usize,
-    /// A bit for each service of the plan that its process uses, where a channel leads to it.
+    /// How many processes it has.
+    processes: usize,
+    /// A bit for each service of the plan that its processes use, where a channel leads to it.
     uses: u32,
 }
 
@@ -186,21 +188,26 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         .prop_flat_map(|shared| {
             let cluster = (
                 1..=(if shared { 2u32 } else { 4 }),
-                24..100u64,
+                if shared { 24..40u64 } else { 24..100 },
                 1..600u32,
                 any::<bool>(),
                 0..4usize,
+                1..4usize,
                 any::<u32>(),
             )
-                .prop_map(|(cores, pages, blocks, flag, disks, uses)| ClusterSketch {
-                    cores,
-                    pages,
-                    blocks,
-                    flag,
-                    disks,
-                    uses,
-                });
-            let clusters = prop::collection::vec(cluster, 1..=(if shared { 8 } else { 4 }));
+                .prop_map(
+                    |(cores, pages, blocks, flag, disks, processes, uses)| ClusterSketch {
+                        cores,
+                        pages,
+                        blocks,
+                        flag,
+                        disks,
+                        processes,
+                        uses,
+                    },
+                );
+            let clusters =
+                prop::collection::vec(cluster, 1..=(if shared { MAX_CLUSTERS } else { 4 }));
             (
                 Just(shared),
                 clusters,
@@ -221,7 +228,7 @@ fn text_of(sketch: &Sketch) -> String {
     } else {
         "per-cluster"
     };
-    let mut text = format!("[machine]\ncores = 64\nmemory = \"2 GiB\"\nkernel-mode = \"{mode}\"\n");
+    let mut text = format!("[machine]\ncores = 80\nmemory = \"2 GiB\"\nkernel-mode = \"{mode}\"\n");
     let mut core = 0;
     // Cluster of each disk and of its service, by number.
     let mut disks: Vec<usize> = Vec::new();
@@ -239,7 +246,7 @@ fn text_of(sketch: &Sketch) -> String {
         let claims: Vec<String> = own.clone().map(|disk| format!("d{disk}")).collect();
         writeln!(
             text,
-            "[[cluster]]\nname = \"c{index}\"\ncores = {listed:?}\nmemory = \"{memory} MiB\"\nkind = \"CG\"\nquantum-ms = 10\ndevices = {claims:?}"
+            "[[cluster]]\nname = \"c{index}\"\ncores = {listed:?}\nmemory = \"{memory} MiB\"\nkind = \"CG\"\nquantum-ms = 10\ndevices = {claims:?}\nkernel = {{ KernelRootCNodeSizeBits = 17 }}"
         )
         .unwrap();
         disks.extend(own.map(|_| index));
@@ -272,11 +279,13 @@ fn text_of(sketch: &Sketch) -> String {
             .filter(|&(disk, &home)| cluster.uses & 1 << disk != 0 && joined(home))
             .map(|(disk, _)| format!("s{disk}"))
             .collect();
-        writeln!(
+        for number in 0..cluster.processes {
+            writeln!(
             text,
-            "[[process]]\nname = \"p{index}\"\nimage = \"digest\"\ncluster = \"c{index}\"\nvcores = {vcores}\nblocks = {blocks}\nservices = {services:?}"
+            "[[process]]\nname = \"p{index}-{number}\"\nimage = \"digest\"\ncluster = \"c{index}\"\nvcores = {vcores}\nblocks = {blocks}\nheap = \"64 KiB\"\nuthreads = 4\nservices = {services:?}"
         )
         .unwrap();
+        }
     }
     text
 }

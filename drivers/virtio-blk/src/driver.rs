@@ -2,7 +2,7 @@
 
 use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE, SECTORS_PER_BLOCK};
 use atoll_abi::interface::{BlocksCall, request};
-use atoll_abi::plan::{MAX_POOLS, Pool};
+use atoll_abi::plan::Pool;
 use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 
 use crate::queue::MOST_CHAINS;
@@ -32,7 +32,8 @@ pub enum Submission {
 pub struct Driver<D> {
     device: D,
     queue: Queue,
-    pools: [Option<Pool>; MAX_POOLS],
+    /// Those of the plan, which stays mapped.
+    pools: &'static [Pool],
     capacity: u64,
     /// The completion of each chain's request, for when the device has done it.
     completions: [Completion; MOST_CHAINS],
@@ -41,15 +42,11 @@ pub struct Driver<D> {
 
 impl<D: Device> Driver<D> {
     /// A driver for a started device of `capacity` sectors that may read into `pools`.
-    pub fn new(device: D, queue: Queue, pools: &[Pool], capacity: u64) -> Self {
-        let mut own = [None; MAX_POOLS];
-        for (place, pool) in own.iter_mut().zip(pools) {
-            *place = Some(*pool);
-        }
+    pub fn new(device: D, queue: Queue, pools: &'static [Pool], capacity: u64) -> Self {
         Driver {
             device,
             queue,
-            pools: own,
+            pools,
             capacity,
             completions: [Completion::of(&Syscall::EMPTY, Status::Done, [0; 2]); MOST_CHAINS],
             failure: None,
@@ -168,7 +165,7 @@ impl<D: Device> Driver<D> {
         }) = BlocksCall::decode(syscall)?;
         let pool = usize::try_from(pool)
             .ok()
-            .and_then(|pool| *self.pools.get(pool)?)
+            .and_then(|pool| self.pools.get(pool))
             .filter(|pool| syscall.block < pool.blocks)
             .ok_or(Status::BadBlock)?;
         let count = u64::from(sectors);

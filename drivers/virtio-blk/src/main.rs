@@ -61,7 +61,7 @@ fn set_up(
 ) -> Result<Driver<Transport>, DriverError> {
     let lost = DriverError::NotInPlan { device };
     let plan = atoll_component::plan().ok_or(lost)?;
-    let message = interrupt_message(&plan, device).ok_or(lost)??;
+    let message = interrupt_message(plan, device).ok_or(lost)??;
     start(
         edge.configuration,
         edge.bars,

@@ -130,7 +130,7 @@ pub fn start<C: ConfigurationSpace, R: Registers>(
     registers: impl FnOnce([u32; BARS]) -> R,
     dma: Dma,
     message: InterruptMessage,
-    pools: &[Pool],
+    pools: &'static [Pool],
 ) -> Result<Driver<Transport<C, R>>, DriverError> {
     let mut transport = Transport::find(space, registers)?;
     match transport.bring_up(dma, message) {

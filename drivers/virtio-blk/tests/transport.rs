@@ -19,7 +19,7 @@ fn bring_up(function: &Function, memory: &Memory) -> Result<Started, DriverError
         function.0.borrow_mut().reach = reach;
         function.clone()
     };
-    start(function.clone(), registers, memory.dma(), message, &pools())
+    start(function.clone(), registers, memory.dma(), message, pools())
 }
 
 #[test]

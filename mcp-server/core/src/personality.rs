@@ -1,5 +1,7 @@
 //! The personality of one cluster: its parts, put together, and what it does about each event.
 
+use alloc::vec::Vec;
+
 use atoll_abi::interface::ProcessCall;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::plan::Plan;
@@ -99,7 +101,7 @@ pub struct Personality {
     parts: Parts,
     counters: Counters,
     /// Processes that are dying.
-    dying: usize,
+    dying: Vec<ProcessId>,
     /// The completions of the calls that are being answered.
     completions: [Completion; BATCH],
 }
@@ -110,11 +112,11 @@ impl Personality {
         Personality {
             parts: Parts {
                 processes: ProcessTable::new(plan, cluster),
-                alarms: Alarms::new(),
+                alarms: Alarms::new(plan, cluster),
                 rights: Rights::new(plan),
             },
             counters: Counters::default(),
-            dying: 0,
+            dying: Vec::new(),
             completions: [Completion::new_zeroed(); BATCH],
         }
     }
@@ -163,10 +165,10 @@ impl Personality {
                 }
             }
             Event::Drained { process } => {
-                if let Some(process) = self.parts.processes.get_mut(process)
-                    && process.end(actions)
+                if let Some(own) = self.parts.processes.get_mut(process)
+                    && own.end(actions)
                 {
-                    self.dying -= 1;
+                    self.dying.retain(|dying| *dying != process);
                 }
             }
             Event::Time => self.ring_alarms(now, actions),
@@ -214,7 +216,7 @@ impl Personality {
             .get_mut(id)
             .is_some_and(|process| process.stop(status, actions));
         if stopped {
-            self.dying += 1;
+            self.dying.push(id);
             self.parts.alarms.clear(id);
         }
         stopped
@@ -275,7 +277,12 @@ impl Personality {
     /// How many processes are [dying](Personality::is_dying).
     #[inline]
     pub fn dying(&self) -> usize {
-        self.dying
+        self.dying.len()
+    }
+
+    /// One of them, by its place among them.
+    pub fn dying_process(&self, place: usize) -> Option<ProcessId> {
+        self.dying.get(place).copied()
     }
 
     /// The state of a process; `None` where that life of it is over.

@@ -3,23 +3,26 @@
 use alloc::boxed::Box;
 
 use atoll_abi::name::Name;
-use atoll_abi::plan::{Plan, Service};
+use atoll_abi::plan::{Plan, port};
 use atoll_abi::syscall::Status;
 
 use crate::calls::Served;
 
 /// The names of services, and the right to each. The plan seeds them.
 pub(crate) struct Rights {
-    services: Box<[Service]>,
-    /// The plan's processes, of which only the rights are looked at.
-    processes: Box<[atoll_abi::plan::Process]>,
+    /// Name and kind of each service.
+    services: Box<[(Name, u32)]>,
+    /// For each process of the plan, a bitmap of the services that it may use.
+    processes: Box<[u32]>,
 }
 
 impl Rights {
     pub(crate) fn new(plan: &Plan) -> Rights {
+        let services = plan.services().iter();
+        let processes = plan.processes().iter();
         Rights {
-            services: plan.services().into(),
-            processes: plan.processes().into(),
+            services: services.map(|it| (it.name, it.kind)).collect(),
+            processes: processes.map(|it| it.services).collect(),
         }
     }
 
@@ -30,11 +33,11 @@ impl Rights {
     #[inline(never)]
     pub(crate) fn connect(&self, process: usize, name: Name) -> Served {
         let mut services = self.services.iter().enumerate();
-        let (index, service) = services
-            .find(|(_, service)| service.name == name)
+        let (index, (_, kind)) = services
+            .find(|(_, service)| service.0 == name)
             .ok_or(Status::NotFound)?;
         let rights = self.processes.get(process).ok_or(Status::NotAllowed)?;
-        let port = rights.port(index).ok_or(Status::NotAllowed)?;
-        Ok((port as u64, u64::from(service.kind)))
+        let port = port(*rights, index).ok_or(Status::NotAllowed)?;
+        Ok((port as u64, u64::from(*kind)))
     }
 }

@@ -10,7 +10,7 @@ use crate::state::State;
 
 /// The processes of the plan, by index; those of other clusters are absent.
 pub(crate) struct ProcessTable {
-    processes: Box<[Option<Process>]>,
+    processes: Box<[Option<Box<Process>>]>,
 }
 
 impl ProcessTable {
@@ -18,7 +18,7 @@ impl ProcessTable {
         let processes = plan.processes().iter().enumerate();
         let processes = processes.map(|(index, process)| {
             let own = process.cluster == cluster;
-            own.then(|| Process::new(index as u16, process.vcores as usize))
+            own.then(|| Box::new(Process::new(index as u16, process.vcores as usize)))
         });
         ProcessTable {
             processes: processes.collect(),
@@ -27,11 +27,11 @@ impl ProcessTable {
 
     /// The process of an index.
     pub(crate) fn at(&self, index: usize) -> Option<&Process> {
-        self.processes.get(index)?.as_ref()
+        self.processes.get(index)?.as_deref()
     }
 
     pub(crate) fn at_mut(&mut self, index: usize) -> Option<&mut Process> {
-        self.processes.get_mut(index)?.as_mut()
+        self.processes.get_mut(index)?.as_deref_mut()
     }
 
     /// The process of an identity; `None` where that life of it is over.

@@ -30,7 +30,7 @@ pub fn max_vcores() -> usize {
 pub fn vcores_granted() -> usize {
     let runtime = Runtime::current();
     runtime.note_own_answer();
-    runtime.procinfo().granted.count_ones() as usize
+    runtime.granted().count_ones() as usize
 }
 
 /// The process's name.

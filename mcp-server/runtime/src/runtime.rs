@@ -179,6 +179,11 @@ impl Runtime {
         self.world.procinfo()
     }
 
+    /// Bitmap of the vcores that are granted now.
+    pub(crate) fn granted(&self) -> u64 {
+        self.world.granted()
+    }
+
     /// The first port to a service of a kind.
     pub(crate) fn port_of_kind(&self, kind: ServiceKind) -> Option<usize> {
         self.ports.iter().position(|port| port.kind == Some(kind))
@@ -213,7 +218,7 @@ impl Runtime {
 
     /// Vcores that are granted and are not being given back.
     pub(crate) fn staying(&self) -> usize {
-        let granted = self.procinfo().granted;
+        let granted = self.granted();
         let stays = |(vcore, own): &(usize, &Vcore)| granted & 1 << vcore != 0 && own.stays();
         self.vcores.iter().enumerate().filter(stays).count()
     }

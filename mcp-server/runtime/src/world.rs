@@ -34,6 +34,11 @@ pub trait World: Sync {
     /// What the server tells the process, as it is now.
     fn procinfo(&self) -> ProcInfo;
 
+    /// Bitmap of the vcores that are granted now: of [`World::procinfo`], which is dearer to read as a whole.
+    fn granted(&self) -> u64 {
+        self.procinfo().granted
+    }
+
     /// Asks the root task to end the process, whose server is gone. May return before the process has ended.
     fn exit_without_server(&self, vcore: usize, status: u64);
 }

@@ -1,10 +1,9 @@
 //! The personality among the rings of its processes.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use atoll_abi::interface::Call;
+use atoll_abi::layout::server_badge;
 use atoll_abi::message::Payload;
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Completion, Syscall};
@@ -13,6 +12,8 @@ use atoll_core::state::State;
 use atoll_core::vcore::VcoreSets;
 use atoll_core::{Actions, BATCH, Event, Personality};
 use zerocopy::FromZeros;
+
+use crate::row::Row;
 
 /// What the personality has done to the world, beside what goes through rings.
 pub trait Kernel {
@@ -48,42 +49,16 @@ pub struct Host<L, K> {
     calls: [Syscall; BATCH],
 }
 
-/// The link to a vcore.
-struct Vcore<L> {
-    link: L,
-    process: usize,
-    vcore: usize,
-    /// The process broke the ring while the personality acted, and is to be told.
-    broken: bool,
-}
-
 struct World<L, K> {
-    /// By process of the plan and vcore, in one row, so that a turn is one walk along it; of other clusters' processes there
-    /// are none.
-    vcores: Box<[Vcore<L>]>,
-    /// For each process of the plan, where its vcores are in the row.
-    places: Box<[Range<usize>]>,
+    row: Row<L>,
     kernel: K,
-    /// Vcores in the row whose `broken` is set: there is room for each one once.
-    broken: Vec<usize>,
-}
-
-impl<L, K> World<L, K> {
-    fn of_process(&mut self, process: usize) -> &mut [Vcore<L>] {
-        let place = self.places.get(process).cloned().unwrap_or(0..0);
-        self.vcores.get_mut(place).unwrap_or_default()
-    }
-
-    fn note_broken(&mut self, process: ProcessId, vcore: usize) {
-        if let Some(place) = self.places.get(usize::from(process.index)) {
-            self.broken.push(place.start + vcore);
-        }
-    }
+    /// Process and vcore of the links whose `broken` is set: there is room for each one once.
+    broken: Vec<(usize, usize)>,
 }
 
 impl<L: Link, K: Kernel> Actions for World<L, K> {
     fn complete(&mut self, process: ProcessId, vcore: usize, completions: &[Completion]) {
-        let Some(own) = self.of_process(usize::from(process.index)).get_mut(vcore) else {
+        let Some(own) = self.row.of(usize::from(process.index), vcore) else {
             return;
         };
         match own.link.send(Completion::as_messages(completions)) {
@@ -91,7 +66,7 @@ impl<L: Link, K: Kernel> Actions for World<L, K> {
             // There was room when the calls were taken.
             Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
                 if !core::mem::replace(&mut own.broken, true) {
-                    self.note_broken(process, vcore);
+                    self.broken.push((usize::from(process.index), vcore));
                 }
             }
         }
@@ -137,24 +112,12 @@ impl<L: Link, K: Kernel> Host<L, K> {
     where
         V: IntoIterator<Item = L>,
     {
-        let mut row = Vec::new();
-        let mut places = Vec::new();
-        for (process, links) in processes.into_iter().enumerate() {
-            let first = row.len();
-            row.extend(links.into_iter().enumerate().map(|(vcore, link)| Vcore {
-                link,
-                process,
-                vcore,
-                broken: false,
-            }));
-            places.push(first..row.len());
-        }
+        let row = Row::new(processes);
         Host {
             personality,
             world: World {
                 broken: Vec::with_capacity(row.len()),
-                vcores: row.into_boxed_slice(),
-                places: places.into_boxed_slice(),
+                row,
                 kernel,
             },
             calls: [Syscall::new_zeroed(); BATCH],
@@ -173,9 +136,7 @@ impl<L: Link, K: Kernel> Host<L, K> {
 
     /// The links of a process, by vcore.
     pub fn links(&self, process: usize) -> impl Iterator<Item = &L> {
-        let place = self.world.places.get(process).cloned().unwrap_or(0..0);
-        let vcores = self.world.vcores.get(place).unwrap_or_default();
-        vcores.iter().map(|vcore| &vcore.link)
+        self.world.row.links(process)
     }
 
     /// Starts a process of the cluster, for the first time or again.
@@ -212,7 +173,7 @@ impl<L: Link, K: Kernel> Host<L, K> {
         if self.follow(process, condemned) {
             return;
         }
-        for vcore in 0..self.links(usize::from(process.index)).count() {
+        for vcore in 0..self.world.row.count(usize::from(process.index)) {
             let vcores = self.personality.vcores(process);
             if vcores.is_some_and(|vcores| vcores.is_granted(vcore)) {
                 // It learns that the server is back.
@@ -223,8 +184,12 @@ impl<L: Link, K: Kernel> Host<L, K> {
 
     /// Begins the channels to a process anew, where the process is another one than before.
     fn connect(&mut self, process: ProcessId) {
-        for own in self.world.of_process(usize::from(process.index)) {
-            if own.link.peer_changed() {
+        let index = usize::from(process.index);
+        for vcore in 0..self.world.row.count(index) {
+            self.world.row.poll(index, vcore);
+            if let Some(own) = self.world.row.of(index, vcore)
+                && own.link.peer_changed()
+            {
                 own.link.reattach();
             }
         }
@@ -233,7 +198,7 @@ impl<L: Link, K: Kernel> Host<L, K> {
     /// Begins the channels anew on which another life of a process has begun: it comes back to them only after it was
     /// started.
     fn meet(&mut self) {
-        for own in &mut self.world.vcores {
+        for own in self.world.row.iter_polled() {
             if own.link.peer_changed() && !own.link.peer_dead() {
                 own.link.reattach();
             }
@@ -275,22 +240,23 @@ impl<L: Link, K: Kernel> Host<L, K> {
     }
 
     fn tell_of_broken_rings(&mut self, now: u64) {
-        while let Some(place) = self.world.broken.pop() {
-            let Some(own) = self.world.vcores.get_mut(place) else {
-                continue;
-            };
-            own.broken = false;
-            if let Some(process) = self.personality.process(own.process) {
+        while let Some((process, vcore)) = self.world.broken.pop() {
+            if let Some(own) = self.world.row.of(process, vcore) {
+                own.broken = false;
+            }
+            if let Some(process) = self.personality.process(process) {
                 let event = Event::BrokenRing { process };
                 self.personality.handle(now, event, &mut self.world);
             }
         }
     }
 
-    /// Does bounded work: alarms that are due, processes that have come back, and what each vcore sent. Tells whether there
-    /// was anything.
+    /// Does bounded work: alarms that are due, processes that have come back, and what each vcore sent whose ring is polled.
+    /// Tells whether there was anything.
     pub fn turn(&mut self) -> bool {
         let mut worked = false;
+        self.world.row.rest_quiet();
+        self.world.row.look_at_resting();
         self.meet();
         if let Some(alarm) = self.personality.next_alarm() {
             let now = self.world.kernel.now();
@@ -307,7 +273,7 @@ impl<L: Link, K: Kernel> Host<L, K> {
     #[inline]
     pub fn take_calls(&mut self) -> bool {
         let mut worked = false;
-        for place in 0..self.world.vcores.len() {
+        for place in 0..self.world.row.polled() {
             worked |= self.look_at(place);
         }
         if self.personality.dying() > 0 {
@@ -320,21 +286,21 @@ impl<L: Link, K: Kernel> Host<L, K> {
     #[cold]
     fn end_drained(&mut self) -> bool {
         let mut worked = false;
-        for index in 0..self.world.places.len() {
-            let process = self.personality.process(index);
-            let dying = |process: &ProcessId| self.personality.is_dying(*process);
-            let Some(process) = process.filter(dying) else {
-                continue;
-            };
-            let place = self.world.places.get(index).cloned().unwrap_or(0..0);
+        let mut next = 0;
+        while let Some(process) = self.personality.dying_process(next) {
+            let index = usize::from(process.index);
             let mut any = false;
-            for place in place {
-                any |= self.look_at(place);
+            for vcore in 0..self.world.row.count(index) {
+                if let Some(place) = self.world.row.place(index, vcore) {
+                    any |= self.look_at(place);
+                }
             }
             if !any {
                 self.tell(0, Event::Drained { process });
             }
             worked = true;
+            // One that has ended is not dying any more, and another one has its place.
+            next += usize::from(self.personality.is_dying(process));
         }
         worked
     }
@@ -342,16 +308,17 @@ impl<L: Link, K: Kernel> Host<L, K> {
     /// Takes what a vcore sent. Tells whether there was anything.
     #[inline]
     fn look_at(&mut self, place: usize) -> bool {
-        let own = self.world.vcores.get_mut(place);
+        let own = self.world.row.at(place);
         own.is_some_and(|own| own.link.waiting()) && self.take_from(place)
     }
 
     /// Not inlined, so that a look at a ring in which nothing is stays short.
     #[inline(never)]
     fn take_from(&mut self, place: usize) -> bool {
-        let Some(own) = self.world.vcores.get_mut(place) else {
+        let Some(own) = self.world.row.at(place) else {
             return false;
         };
+        own.quiet = 0;
         let vcore = own.vcore;
         let Some(process) = self.personality.process(own.process) else {
             return false;
@@ -392,11 +359,11 @@ impl<L: Link, K: Kernel> Host<L, K> {
         }
     }
 
-    /// Arms every ring from which the personality would take something; whether the server may sleep until it is woken.
+    /// Arms every ring that is polled and from which the personality would take something; whether the server may sleep until it is woken.
     /// Then call [`Host::awake`].
     pub fn may_sleep(&mut self) -> bool {
         let mut may = true;
-        for own in &mut self.world.vcores {
+        for own in self.world.row.iter_polled() {
             let Some(process) = self.personality.process(own.process) else {
                 continue;
             };
@@ -411,13 +378,22 @@ impl<L: Link, K: Kernel> Host<L, K> {
                 may &= self.personality.room(process, own.vcore, free) == 0;
             }
         }
+        if may {
+            self.world.row.rest_all();
+        }
         may
     }
 
-    /// The server is awake.
+    /// The server is awake, and any process may have woken it.
     pub fn awake(&mut self) {
-        for own in &mut self.world.vcores {
+        self.awake_by(server_badge::PROCESSES);
+    }
+
+    /// The server is awake, woken by those whose [badges](server_badge) are given.
+    pub fn awake_by(&mut self, badges: u64) {
+        for own in self.world.row.iter_polled() {
             own.link.disarm();
         }
+        self.world.row.wake(badges);
     }
 }

@@ -1,10 +1,9 @@
 //! The capabilities of the server, and what the personality has done with them.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use atoll_abi::layout::{request, slot};
-use atoll_abi::name::Name;
 use atoll_abi::plan::Plan;
 use atoll_abi::process::ProcessId;
 use atoll_channel::Doorbell;
@@ -43,32 +42,31 @@ pub fn like_blocking() {
 
 /// Wakes a vcore that has something in its ring.
 pub struct VcoreBell {
-    process: usize,
-    vcore: usize,
+    number: usize,
 }
 
 impl VcoreBell {
-    /// The doorbell of a vcore of a process of the plan.
-    pub fn new(process: usize, vcore: usize) -> VcoreBell {
-        VcoreBell { process, vcore }
+    /// The doorbell of a vcore, by its number in the cluster.
+    pub fn new(number: usize) -> VcoreBell {
+        VcoreBell { number }
     }
 }
 
 impl Doorbell for VcoreBell {
     fn ring(&mut self) {
-        signal_vcore(self.process, self.vcore);
+        signal_vcore(self.number);
     }
 }
 
-fn signal_vcore(process: usize, vcore: usize) {
+fn signal_vcore(number: usize) {
     enters();
-    cap::Notification::from_bits(slot::server_vcore_notification(process, vcore)).signal();
+    cap::Notification::from_bits(slot::server_vcore_notification(number)).signal();
 }
 
 /// Wakes the component of this cluster that has a side of a connection to another kernel instance.
 pub fn signal_connection(connection: usize) {
     enters();
-    cap::Notification::from_bits(slot::CONNECTION_NOTIFICATIONS + connection as u64).signal();
+    cap::Notification::from_bits(slot::crossing_notification(connection)).signal();
 }
 
 /// Waits for whatever wakes the server; the badges of all that did.
@@ -97,7 +95,9 @@ pub struct Life {
 
 /// What the personality has done, on seL4.
 pub struct SeL4 {
-    names: Vec<Name>,
+    plan: &'static Plan,
+    /// For each process of the plan, the number of its vcore 0 in its cluster.
+    first_vcores: Box<[u32]>,
     doorbells: Doorbells,
     procinfo: ProcInfoPages,
     /// Entries into the kernel that the processes were told of.
@@ -106,9 +106,15 @@ pub struct SeL4 {
 
 impl SeL4 {
     /// The kernel of a cluster's server.
-    pub fn new(plan: &Plan, cluster: usize, hpet: Option<Hpet>, procinfo: ProcInfoPages) -> SeL4 {
+    pub fn new(
+        plan: &'static Plan,
+        cluster: usize,
+        hpet: Option<Hpet>,
+        procinfo: ProcInfoPages,
+    ) -> SeL4 {
         SeL4 {
-            names: plan.processes().iter().map(|it| it.name).collect(),
+            plan,
+            first_vcores: plan.processes().iter().map(|it| it.first_vcore).collect(),
             doorbells: Doorbells::new(plan, cluster, hpet),
             procinfo,
             entries: 0,
@@ -142,6 +148,18 @@ impl SeL4 {
         Some((process, condemned))
     }
 
+    /// How often the root task has said something of a process.
+    #[inline]
+    pub fn notices(&self) -> u64 {
+        self.procinfo.notices()
+    }
+
+    /// The number of a vcore in the cluster.
+    fn number(&self, process: ProcessId, vcore: usize) -> usize {
+        let first = self.first_vcores.get(usize::from(process.index));
+        first.map_or(0, |first| *first as usize) + vcore
+    }
+
     /// The server's doorbells.
     pub fn doorbells(&mut self) -> &mut Doorbells {
         &mut self.doorbells
@@ -169,19 +187,19 @@ impl Kernel for SeL4 {
     /// vcores are woken with the slot of their own notification as the badge (the root task sees to that); and as the first
     /// end took the wake-up, there is another one here. A spurious one does no harm.
     fn start_vcore(&mut self, process: ProcessId, vcore: usize) {
-        let index = usize::from(process.index);
-        let thread = cap::Tcb::from_bits(slot::vcore_thread(index, vcore));
+        let number = self.number(process, vcore);
+        let thread = cap::Tcb::from_bits(slot::vcore_thread(number));
         enters();
         if let Err(error) = thread.tcb_resume() {
             log(format_args!(
                 "server: vcore {vcore} does not start: {error}"
             ));
         }
-        signal_vcore(index, vcore);
+        signal_vcore(number);
     }
 
     fn stop_vcore(&mut self, process: ProcessId, vcore: usize) {
-        let thread = cap::Tcb::from_bits(slot::vcore_thread(usize::from(process.index), vcore));
+        let thread = cap::Tcb::from_bits(slot::vcore_thread(self.number(process, vcore)));
         enters();
         if let Err(error) = thread.tcb_suspend() {
             log(format_args!("server: vcore {vcore} does not stop: {error}"));
@@ -189,7 +207,7 @@ impl Kernel for SeL4 {
     }
 
     fn wake_vcore(&mut self, process: ProcessId, vcore: usize) {
-        signal_vcore(usize::from(process.index), vcore);
+        signal_vcore(self.number(process, vcore));
     }
 
     fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
@@ -202,8 +220,8 @@ impl Kernel for SeL4 {
     }
 
     fn print_line(&mut self, process: ProcessId, line: &str) {
-        let name = self.names.get(usize::from(process.index));
-        let name = name.map_or("?", |name| name.as_str());
+        let own = self.plan.processes().get(usize::from(process.index));
+        let name = own.map_or("?", |own| own.name.as_str());
         enters();
         log(format_args!("[{name}] {line}"));
     }
@@ -212,7 +230,12 @@ impl Kernel for SeL4 {
         enters();
         report(
             request::EXITED,
-            &[u64::from(process.index), status, u64::from(max_granted)],
+            &[
+                u64::from(process.index),
+                u64::from(process.generation),
+                status,
+                u64::from(max_granted),
+            ],
         );
     }
 }

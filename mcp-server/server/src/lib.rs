@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod host;
 mod passing;
+mod row;
 
 pub use host::{Host, Kernel};
 pub use passing::{Place, WakePassing};

@@ -13,8 +13,6 @@ mod doorbells;
 mod kernel;
 mod windows;
 
-use alloc::vec::Vec;
-
 use atoll_abi::layout::{entry, server_badge};
 use atoll_abi::plan::Plan;
 use atoll_channel::budget;
@@ -47,12 +45,12 @@ const SHORT_TURNS: u32 = 7;
 /// The whole life of the server; `again` where one of its cluster died before.
 fn run(cluster: usize, again: bool) -> ! {
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
-    let windows = windows::take(&plan, cluster);
-    let mut passing = WakePassing::new(&plan, cluster as u32, windows.wake_words);
-    let personality = Personality::new(&plan, cluster as u32);
-    let kernel = SeL4::new(&plan, cluster, windows.hpet, windows.procinfo);
+    let windows = windows::take(plan, cluster);
+    let mut passing = WakePassing::new(plan, cluster as u32, windows.wake_words);
+    let personality = Personality::new(plan, cluster as u32);
+    let kernel = SeL4::new(plan, cluster, windows.hpet, windows.procinfo);
     let mut host = Host::new(personality, windows.vcores, kernel);
-    let budget = if shares_core(&plan, cluster) {
+    let budget = if shares_core(plan, cluster) {
         0
     } else {
         // Turns without work before it arms its rings and blocks.
@@ -73,9 +71,8 @@ fn run(cluster: usize, again: bool) -> ! {
             host.start(life.process);
         }
     }
-    let processes = plan.processes().iter().enumerate();
-    let own = processes.filter(|(_, it)| it.cluster as usize == cluster);
-    let own: Vec<usize> = own.map(|(index, _)| index).collect();
+    // What was said before this life began is followed in its first turn.
+    let mut notices = None;
     let mut idle = 0;
     // Turns before the next one that also looks at what changes rarely, or is dear to look at: the clock, the wake-ups to pass
     // on, and what the root task says of processes. It is noted in memory, so a server that never sleeps sees it, too.
@@ -87,9 +84,13 @@ fn run(cluster: usize, again: bool) -> ! {
         } else {
             short_turns = SHORT_TURNS;
             let mut worked = host.turn();
-            for &process in &own {
-                if let Some((process, condemned)) = host.kernel().standing(process) {
-                    worked |= host.follow(process, condemned);
+            let told = Some(host.kernel().notices());
+            if told != notices {
+                notices = told;
+                for (process, _) in plan.processes_of(cluster as u32) {
+                    if let Some((process, condemned)) = host.kernel().standing(process) {
+                        worked |= host.follow(process, condemned);
+                    }
                 }
             }
             let doorbells = host.kernel().doorbells();
@@ -112,10 +113,12 @@ fn run(cluster: usize, again: bool) -> ! {
         let alarm = host.personality().next_alarm();
         let may_sleep =
             host.kernel().doorbells().set_alarm(alarm) && host.may_sleep() && !passing.pending();
-        if may_sleep && kernel::wait() & server_badge::INTERRUPT != 0 {
+        let badges = if may_sleep { kernel::wait() } else { 0 };
+        if badges & server_badge::INTERRUPT != 0 {
             host.kernel().doorbells().acknowledge();
         }
-        host.awake();
+        host.awake_by(badges);
+        passing.awake_by(badges);
         idle = 0;
         // Whatever woke it, or kept it from sleeping, is looked for at once.
         short_turns = 0;

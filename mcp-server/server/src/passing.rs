@@ -11,6 +11,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use atoll_abi::layout::server_badge;
+
 use atoll_abi::connection::{Client, Provider};
 use atoll_abi::plan::{DoorbellKind, MAX_PROCESSES, NONE, Plan};
 use atoll_channel::WakeWords;
@@ -49,11 +51,27 @@ struct Crossing {
     component: usize,
 }
 
+/// The wake requests of a component of this cluster.
+struct Requests {
+    component: usize,
+    words: WakeWords,
+    /// The badge by which the component wakes the server.
+    badge: u64,
+}
+
+/// Wake requests that are looked at each time, in rotation; of more components, also those of the ones that woke the server.
+const WINDOW: usize = 8;
+
 /// The wake-ups that a server passes on.
 pub struct WakePassing {
     neighbours: Box<[Neighbour]>,
-    /// The wake requests of components, and whose they are.
-    requests: Box<[(usize, WakeWords)]>,
+    requests: Box<[Requests]>,
+    /// Those that are looked at next.
+    cursor: usize,
+    /// By bit of a badge: the components that wake the server by it.
+    by_bit: Box<[Vec<usize>]>,
+    /// Badges of components that have woken the server, and whose requests were not looked at since.
+    woken: u64,
     /// By number of the connection.
     crossings: Box<[Option<Crossing>]>,
 }
@@ -85,20 +103,24 @@ impl WakePassing {
                 due: false,
             });
         }
-        let mut requests: Vec<(usize, WakeWords)> = Vec::new();
+        let mut requests: Vec<Requests> = Vec::new();
         let mut crossings = Vec::new();
         for connection in plan.connections() {
             let client = plan.client_cluster(connection.client);
             let provider = plan.provider_cluster(connection.provider);
             let own = match (client == cluster, provider == cluster) {
-                (true, false) => Some((client_component(connection.client), provider)),
-                (false, true) => Some((provider_component(connection.provider), client)),
+                (true, false) => Some((of_client(plan, connection.client), provider)),
+                (false, true) => Some((of_provider(connection.provider), client)),
                 _ => None,
             };
             let crossing = own.filter(|_| plan.crosses_kernels(&connection));
-            crossings.push(crossing.and_then(|(component, peer)| {
-                if !requests.iter().any(|(known, _)| *known == component) {
-                    requests.push((component, words(Place::Requests(component))));
+            crossings.push(crossing.and_then(|((component, badge), peer)| {
+                if !requests.iter().any(|known| known.component == component) {
+                    requests.push(Requests {
+                        component,
+                        words: words(Place::Requests(component)),
+                        badge,
+                    });
                 }
                 let neighbour = neighbours.iter().position(|it| it.cluster == peer)?;
                 Some(Crossing {
@@ -107,9 +129,17 @@ impl WakePassing {
                 })
             }));
         }
+        let by_bit = (0..u64::BITS).map(|bit| {
+            let requests = requests.iter().enumerate();
+            let woken = requests.filter(|(_, own)| own.badge & 1 << bit != 0);
+            woken.map(|(place, _)| place).collect()
+        });
         WakePassing {
             neighbours: neighbours.into_boxed_slice(),
+            by_bit: by_bit.collect(),
             requests: requests.into_boxed_slice(),
+            cursor: 0,
+            woken: 0,
             crossings: crossings.into_boxed_slice(),
         }
     }
@@ -118,18 +148,13 @@ impl WakePassing {
     /// connection whose own side has something. Tells whether there was anything.
     pub fn pass(&mut self, mut interrupt: impl FnMut(u32), mut signal: impl FnMut(usize)) -> bool {
         let mut any = false;
-        for (component, requests) in &self.requests {
-            let (crossings, neighbours) = (&self.crossings, &mut self.neighbours);
-            requests.take(|connection| {
-                if let Some(Some(crossing)) = crossings.get(connection)
-                    && crossing.component == *component
-                    && let Some(neighbour) = neighbours.get_mut(crossing.neighbour)
-                {
-                    neighbour.outgoing.set(connection);
-                    neighbour.due = true;
-                    any = true;
-                }
-            });
+        for _ in 0..WINDOW.min(self.requests.len()) {
+            any |= self.take_requests(self.cursor);
+            let next = self.cursor + 1;
+            self.cursor = if next < self.requests.len() { next } else { 0 };
+        }
+        if self.requests.len() > WINDOW {
+            any |= self.take_requests_of_woken();
         }
         for (index, neighbour) in self.neighbours.iter_mut().enumerate() {
             if core::mem::take(&mut neighbour.due) && neighbour.comparator != NONE {
@@ -147,6 +172,46 @@ impl WakePassing {
         any
     }
 
+    /// Sets what a component requests in the wake pages of the clusters that it is for. Tells whether there was anything.
+    #[inline]
+    fn take_requests(&mut self, place: usize) -> bool {
+        let Some(requests) = self.requests.get(place) else {
+            return false;
+        };
+        let (crossings, neighbours) = (&self.crossings, &mut self.neighbours);
+        let mut any = false;
+        requests.words.take(|connection| {
+            if let Some(Some(crossing)) = crossings.get(connection)
+                && crossing.component == requests.component
+                && let Some(neighbour) = neighbours.get_mut(crossing.neighbour)
+            {
+                neighbour.outgoing.set(connection);
+                neighbour.due = true;
+                any = true;
+            }
+        });
+        any
+    }
+
+    fn take_requests_of_woken(&mut self) -> bool {
+        let mut any = false;
+        let mut bits = core::mem::take(&mut self.woken);
+        while bits != 0 {
+            let bit = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            for place in 0..self.by_bit[bit].len() {
+                any |= self.take_requests(self.by_bit[bit][place]);
+            }
+        }
+        any
+    }
+
+    /// The server is awake, woken by those whose [badges](server_badge) are given: what they request is looked at with the
+    /// next [`WakePassing::pass`].
+    pub fn awake_by(&mut self, badges: u64) {
+        self.woken |= badges;
+    }
+
     /// Has each component with a side of a connection to another kernel woken, on both sides: the ones here by `signal`, those
     /// there with the next [`WakePassing::pass`]. Where a server dies between the look at a wake word and the wake-up, its
     /// next life does not know whom it was for. A component that is woken for nothing sleeps again.
@@ -162,25 +227,33 @@ impl WakePassing {
         }
     }
 
-    /// Whether there is something to pass on.
+    /// Whether there is something to pass on: of other clusters, or of the components that are looked at next. Of one that is
+    /// not, the server is woken, because it signals after it has written its request.
     pub fn pending(&self) -> bool {
-        let requests = self.requests.iter().any(|(_, words)| words.any());
-        requests || self.neighbours.iter().any(|it| it.incoming.any())
+        let next = self.requests.iter().cycle().skip(self.cursor);
+        let mut next = next.take(WINDOW.min(self.requests.len()));
+        let requests = next.any(|own| own.words.any());
+        let woken = self.woken != 0 && self.requests.len() > WINDOW;
+        requests || woken || self.neighbours.iter().any(|it| it.incoming.any())
     }
 }
 
-/// The number under which a component's wake requests are mapped in its server.
-fn client_component(client: Client) -> usize {
+/// The number under which a component's wake requests are mapped in its server, and the badge by which it wakes it.
+fn of_client(plan: &Plan, client: Client) -> (usize, u64) {
     match client {
-        Client::Vcore { process, .. } => process,
-        Client::Service(service) => MAX_PROCESSES + service,
+        Client::Vcore { process, .. } => {
+            let own = plan.processes().get(process);
+            let badge = own.map_or(0, |own| server_badge::process(own.number));
+            (process, badge)
+        }
+        Client::Service(service) => (MAX_PROCESSES + service, server_badge::WAKE_REQUESTED),
     }
 }
 
-fn provider_component(provider: Provider) -> usize {
+fn of_provider(provider: Provider) -> (usize, u64) {
     match provider {
-        Provider::Service(service) => MAX_PROCESSES + service,
+        Provider::Service(service) => (MAX_PROCESSES + service, server_badge::WAKE_REQUESTED),
         // A driver and its client are in one cluster.
-        Provider::Driver(_) => NONE as usize,
+        Provider::Driver(_) => (NONE as usize, 0),
     }
 }

@@ -7,9 +7,9 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use atoll_abi::connection::wake_words;
-use atoll_abi::layout::{self, PAGE_SIZE};
+use atoll_abi::layout;
 use atoll_abi::plan::Plan;
-use atoll_abi::process::ProcInfo;
+use atoll_abi::process::{ProcInfo, ServerInfo};
 use atoll_channel::{Endpoint, EndpointLink, Side, WakeWords};
 use atoll_core::vcore::VcoreSets;
 use atoll_hpet::Hpet;
@@ -49,15 +49,16 @@ pub fn take(plan: &Plan, cluster: usize) -> Windows {
         "a server has one set of windows"
     );
     let own = |process: &atoll_abi::plan::Process| process.cluster as usize == cluster;
-    let vcores = plan.processes().iter().enumerate().map(|(index, process)| {
+    let vcores = plan.processes().iter().map(|process| {
         let vcores = if own(process) { process.vcores } else { 0 };
         (0..vcores as usize)
             .map(|vcore| {
-                let window = layout::server_vcore_window(index, vcore) as *mut u8;
+                let number = process.vcore_number(vcore);
+                let window = layout::server_vcore_window(number) as *mut u8;
                 // SAFETY: the root task mapped a zeroed window there for each vcore of each process of this cluster, and
                 // leaves it. It is attached here only, and this runs once.
                 let endpoint = unsafe { Endpoint::attach_next(window, Side::Second) };
-                Link::new(endpoint, VcoreBell::new(index, vcore))
+                Link::new(endpoint, VcoreBell::new(number))
             })
             .collect()
     });
@@ -129,16 +130,25 @@ impl ProcInfoPages {
     /// The address of a process's page, where it is one of the cluster's.
     fn page(&self, process: usize) -> Option<usize> {
         let own = self.own.get(process).copied().unwrap_or(false);
-        own.then_some(layout::PROCINFO + (process + 1) * PAGE_SIZE)
+        own.then_some(layout::server_procinfo(process))
     }
 
     /// Tells the cluster's processes how often the server has entered the kernel, and was interrupted.
     pub fn publish_entries(&self, entries: u64, interrupts: u64) {
-        for process in 0..self.own.len() {
-            let offset = offset_of!(ProcInfo, server_kernel_entries);
-            self.write(process, offset, entries);
-            self.write(process, offset_of!(ProcInfo, server_interrupts), interrupts);
+        let page = layout::SERVER_INFO as *mut ServerInfo;
+        // SAFETY: the root task mapped the page there, writable; the processes read each word with one load.
+        unsafe {
+            (&raw mut (*page).kernel_entries).write_volatile(entries);
+            (&raw mut (*page).interrupts).write_volatile(interrupts);
         }
+    }
+
+    /// How often the root task has written something for the server into the information of a process.
+    #[inline]
+    pub fn notices(&self) -> u64 {
+        let page = layout::SERVER_INFO as *const ServerInfo;
+        // SAFETY: as in `publish_entries`; the root task alone writes this word, with one store.
+        unsafe { (&raw const (*page).notices).read_volatile() }
     }
 
     fn write(&self, process: usize, offset: usize, value: u64) {

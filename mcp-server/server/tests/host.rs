@@ -1,14 +1,18 @@
 //! The loop of a server over fake links.
 
+mod common;
+
 use atoll_abi::interface::{Request, request};
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::{Tables, empty_rows};
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_channel::CAPACITY;
 use atoll_core::vcore::VcoreSets;
 use atoll_core::{FAULT_STATUS, Personality};
-use atoll_server::{Host, Kernel};
+use atoll_server::Host;
 use atoll_test_support::link::FakeLink;
+
+use common::Events;
 
 /// A vcore makes a call.
 fn call(ring: &FakeLink, call: Syscall) {
@@ -24,53 +28,15 @@ fn take(ring: &FakeLink) -> Option<Status> {
     Some(Status::from_raw(completion.status))
 }
 
-#[derive(Default)]
-struct Events {
-    now: u64,
-    lines: Vec<String>,
-    woken: Vec<usize>,
-    ended: Vec<(u16, u64)>,
-    started: Vec<usize>,
-    noted: VcoreSets,
-}
-
-impl Kernel for Events {
-    fn now(&mut self) -> u64 {
-        self.now
-    }
-
-    fn start_vcore(&mut self, _: ProcessId, vcore: usize) {
-        self.started.push(vcore);
-    }
-
-    fn stop_vcore(&mut self, _: ProcessId, _: usize) {}
-
-    fn wake_vcore(&mut self, _: ProcessId, vcore: usize) {
-        self.woken.push(vcore);
-    }
-
-    fn publish_vcores(&mut self, _: ProcessId, vcores: VcoreSets) {
-        self.noted = vcores;
-    }
-
-    fn publish_many_core(&mut self, _: ProcessId) {}
-
-    fn print_line(&mut self, _: ProcessId, line: &str) {
-        self.lines.push(line.to_owned());
-    }
-
-    fn process_ended(&mut self, process: ProcessId, status: u64, _: u32) {
-        self.ended.push((process.index, status));
-    }
-}
-
 /// A life of the server of one process with two vcores, of which it has taken none over, and the vcores' rings.
 fn new_server() -> (Host<FakeLink, Events>, [FakeLink; 2]) {
-    let mut plan = Plan::empty();
-    plan.process_count = 1;
-    plan.processes[0].vcores = 2;
+    let mut tables = Tables {
+        processes: empty_rows(1),
+        ..Tables::default()
+    };
+    tables.processes[0].vcores = 2;
     let rings = [FakeLink::default(), FakeLink::default()];
-    let personality = Personality::new(&plan, 0);
+    let personality = Personality::new(&tables.encode(), 0);
     let host = Host::new(personality, [rings.clone()], Events::default());
     (host, rings)
 }

@@ -5,9 +5,14 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
 use atoll_abi::connection::WAKE_WORDS;
-use atoll_abi::plan::{Channel, Device, DoorbellKind, MAX_PROCESSES, NONE, Plan};
+use atoll_abi::layout::server_badge;
+use atoll_abi::plan::{
+    Channel, Cluster, DoorbellKind, EncodedPlan, MAX_CONNECTIONS, MAX_PROCESSES, NONE, Plan,
+    Process, Tables, empty_rows,
+};
 use atoll_channel::WakeWords;
 use atoll_server::{Place, WakePassing};
+use zerocopy::FromZeros;
 
 type Words = &'static [AtomicU64; WAKE_WORDS];
 
@@ -34,35 +39,37 @@ impl Memory {
 }
 
 /// Cluster 0 has a service on a device, and processes 0 and 1 of clusters 1 and 2 use it. All run on kernels of their own.
-fn plan() -> Plan {
-    let mut plan = Plan::empty();
-    plan.cluster_count = 3;
-    for (index, cluster) in plan.clusters.iter_mut().take(3).enumerate() {
-        cluster.instance = index as u32;
-        cluster.comparator = 10 + index as u32;
-    }
-    plan.clusters[2].comparator = NONE;
-    plan.device_count = 1;
-    plan.devices[0] = Device {
-        cluster: 0,
-        ..plan.devices[0]
+fn plan() -> EncodedPlan {
+    plan_with(&[1, 2])
+}
+
+/// The same with processes in these clusters.
+fn plan_with(homes: &[u32]) -> EncodedPlan {
+    let cluster = |(instance, comparator)| Cluster {
+        instance,
+        comparator,
+        ..Cluster::new_zeroed()
     };
-    plan.service_count = 1;
-    plan.process_count = 2;
-    for (index, process) in plan.processes.iter_mut().take(2).enumerate() {
-        process.cluster = index as u32 + 1;
-        process.vcores = 2;
-        process.services = 1;
-    }
-    plan.channel_count = 2;
-    for (index, channel) in plan.channels.iter_mut().take(2).enumerate() {
-        *channel = Channel {
-            clusters: [index as u32 + 1, 0],
-            doorbell: DoorbellKind::Hpet as u32,
-            ..*channel
-        };
-    }
-    plan
+    let process = |cluster| Process {
+        cluster,
+        vcores: 2,
+        services: 1,
+        ..Process::new_zeroed()
+    };
+    let channel = |cluster| Channel {
+        clusters: [cluster, 0],
+        doorbell: DoorbellKind::Hpet as u32,
+        ..Channel::new_zeroed()
+    };
+    let tables = Tables {
+        clusters: [(0, 10), (1, 11), (2, NONE)].map(cluster).into(),
+        channels: [1, 2].map(channel).into(),
+        processes: homes.iter().copied().map(process).collect(),
+        devices: empty_rows(1),
+        services: empty_rows(1),
+        ..Tables::default()
+    };
+    tables.encode()
 }
 
 struct Machine {
@@ -72,10 +79,13 @@ struct Machine {
 
 impl Machine {
     fn new() -> Machine {
+        Machine::of(&plan())
+    }
+
+    fn of(plan: &Plan) -> Machine {
         let memory = Memory::default();
-        let plan = plan();
         let passing = (0..3)
-            .map(|cluster| WakePassing::new(&plan, cluster, |place| memory.words(cluster, place)))
+            .map(|cluster| WakePassing::new(plan, cluster, |place| memory.words(cluster, place)))
             .collect();
         Machine { memory, passing }
     }
@@ -128,7 +138,7 @@ fn a_request_of_the_service_wakes_vcores_of_both_other_kernels() {
 fn bits_of_connections_that_are_none_of_the_writers_are_ignored() {
     let mut machine = Machine::new();
     // A process asks for the connection to the driver, one of another process, and one that does not exist.
-    for connection in [0, 3, 5, 511] {
+    for connection in [0, 3, 5, MAX_CONNECTIONS - 1] {
         machine.request(1, 0, connection);
     }
     assert_eq!(machine.pass(1), (false, vec![], vec![]));
@@ -149,4 +159,27 @@ fn a_new_life_of_a_server_wakes_both_sides_of_each_connection() {
     assert_eq!(signals, [1, 2]);
     assert_eq!(machine.pass(1).1, [10]);
     assert_eq!(machine.pass(0), (true, vec![], vec![1, 2]));
+}
+
+#[test]
+fn of_many_processes_those_are_looked_at_that_woke_the_server_and_the_others_in_turn() {
+    let mut machine = Machine::of(&plan_with(&[1; 30]));
+    let connection = |process: usize| 1 + 2 * process;
+    // Nothing tells the server of this one, which would not sleep for ever: its process signals.
+    machine.request(1, 20, connection(20));
+    assert!(!machine.passing[1].pending());
+    machine.passing[1].awake_by(server_badge::process(20));
+    assert!(machine.passing[1].pending());
+    assert_eq!(machine.pass(1), (true, vec![10], vec![]));
+    assert_eq!(machine.pass(0).2, [connection(20)]);
+    // A server that never sleeps finds all of them.
+    (0..30).for_each(|process| machine.request(1, process, connection(process)));
+    let mut found = Vec::new();
+    for _ in 0..4 {
+        machine.pass(1);
+        found.extend(machine.pass(0).2);
+    }
+    found.sort_unstable();
+    assert_eq!(found, (0..30).map(connection).collect::<Vec<_>>());
+    assert_eq!(machine.pass(1), (false, vec![], vec![]));
 }

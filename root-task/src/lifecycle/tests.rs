@@ -1,4 +1,4 @@
-use atoll_abi::plan::Restart;
+use atoll_abi::plan::{EncodedPlan, Restart, Tables, empty_rows};
 
 use super::Child::*;
 use super::Step::*;
@@ -15,31 +15,37 @@ const START_WITHIN: u32 = 100;
 
 /// Cluster 0 with the services 0 and 1 on the devices 0 and 1, cluster 1 with service 2 on device 2, cluster 2 with nothing.
 /// Everything but process 1 is started again once.
-fn plan() -> Plan {
-    let mut plan = Plan::empty();
-    plan.cluster_count = 3;
-    plan.device_count = 3;
-    plan.service_count = 3;
-    plan.process_count = 2;
-    for (index, service) in plan.services.iter_mut().take(3).enumerate() {
+fn tables() -> Tables {
+    let mut tables = Tables {
+        clusters: empty_rows(3),
+        devices: empty_rows(3),
+        services: empty_rows(3),
+        processes: empty_rows(2),
+        ..Tables::default()
+    };
+    for (index, service) in tables.services.iter_mut().enumerate() {
         service.device = index as u32;
         service.restart = ONCE;
     }
-    plan.services[2].cluster = 1;
-    plan.clusters.iter_mut().for_each(|it| it.restart = ONCE);
-    plan.devices.iter_mut().for_each(|it| it.restart = ONCE);
-    plan.processes[0].restart = ONCE;
-    plan
+    tables.services[2].cluster = 1;
+    tables.clusters.iter_mut().for_each(|it| it.restart = ONCE);
+    tables.devices.iter_mut().for_each(|it| it.restart = ONCE);
+    tables.processes[0].restart = ONCE;
+    tables
+}
+
+fn plan() -> EncodedPlan {
+    tables().encode()
 }
 
 /// The same, and nothing is started again.
-fn final_plan() -> Plan {
-    let mut plan = plan();
+fn final_plan() -> EncodedPlan {
+    let mut tables = tables();
     let never = Restart::default();
-    plan.services.iter_mut().for_each(|it| it.restart = never);
-    plan.clusters.iter_mut().for_each(|it| it.restart = never);
-    plan.devices.iter_mut().for_each(|it| it.restart = never);
-    plan
+    tables.services.iter_mut().for_each(|it| it.restart = never);
+    tables.clusters.iter_mut().for_each(|it| it.restart = never);
+    tables.devices.iter_mut().for_each(|it| it.restart = never);
+    tables.encode()
 }
 
 #[test]
@@ -313,8 +319,9 @@ fn the_time_of_a_process_begins_when_its_server_has_started() {
 
 #[test]
 fn a_process_without_server_is_not_started_again() {
-    let mut plan = plan();
-    plan.clusters[0].restart = Restart::default();
+    let mut tables = tables();
+    tables.clusters[0].restart = Restart::default();
+    let plan = tables.encode();
     let mut life = Lifecycle::new(&plan);
     let _ = life.lost(Server(0), 0);
     assert_eq!(life.process_failed(0, 0), [Down(Process(0), 0)]);

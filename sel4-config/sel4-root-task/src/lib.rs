@@ -23,7 +23,7 @@ use atoll_freestanding as _;
 pub const STACK_SIZE: usize = 256 << 10;
 
 /// Bytes of a root task's heap.
-pub const HEAP_SIZE: usize = 2 << 20;
+pub const HEAP_SIZE: usize = 4 << 20;
 
 /// Names the function that a root task begins with.
 #[macro_export]

@@ -76,7 +76,7 @@ impl Machine {
 
         let mut servers = Vec::new();
         let mut server_lines: [Vec<Line>; 2] = Default::default();
-        for cluster in 0..plan.cluster_count {
+        for cluster in 0..plan.clusters().len() as u32 {
             let deaths = wired
                 .iter()
                 .filter(|it| plan.client_cluster(it.connection.client) == cluster)

@@ -2,8 +2,10 @@
 
 use atoll_abi::name::Name;
 use atoll_abi::plan::{
-    Channel, Cluster, DoorbellKind, NONE, Plan, Pool, Process, Service, ServiceKind,
+    Channel, Cluster, DoorbellKind, EncodedPlan, NONE, Pool, Process, Service, ServiceKind, Tables,
+    empty_rows,
 };
+use zerocopy::FromZeros;
 
 /// Blocks of each process's pool.
 pub const BLOCKS: u32 = 8;
@@ -22,59 +24,57 @@ pub fn name_of(text: &str) -> Name {
 /// Two clusters, each with a kernel instance, and a channel between them. Cluster 0 has the device and the service for its
 /// files, which every process may use. Each process is given by its cluster and how many vcores it may have; its pool has
 /// its own index, that of the service the next one.
-pub fn plan(processes: &[(u32, u32)]) -> Plan {
-    let mut plan = Plan::empty();
+pub fn plan(processes: &[(u32, u32)]) -> EncodedPlan {
     let count = processes.len() as u32;
-    plan.cluster_count = 2;
-    plan.instance_count = 2;
-    plan.channel_count = 1;
-    plan.device_count = 1;
-    plan.service_count = 1;
-    plan.process_count = count;
-    plan.pool_count = count + 1;
-    for (index, cluster) in (0..2).zip(&mut plan.clusters) {
-        *cluster = Cluster {
-            name: name_of("cluster"),
-            instance: index,
-            core_count: 1,
-            comparator: index,
-            quantum_ms: 1,
-            ..*cluster
-        };
-    }
-    plan.channels[0] = Channel {
+    let cluster = |index| Cluster {
+        name: name_of("cluster"),
+        instance: index,
+        core_count: 1,
+        comparator: index,
+        quantum_ms: 1,
+        ..Cluster::new_zeroed()
+    };
+    let channel = Channel {
         clusters: [0, 1],
         doorbell: DoorbellKind::Hpet as u32,
-        ..plan.channels[0]
+        ..Channel::new_zeroed()
     };
-    plan.services[0] = Service {
+    let service = Service {
         name: name_of(SERVICE),
         kind: ServiceKind::Files as u32,
         pool: count,
-        ..plan.services[0]
+        ..Service::new_zeroed()
     };
-    plan.pools[processes.len()] = Pool {
-        blocks: atoll_abi::layout::SERVICE_BLOCKS as u32,
-        process: NONE,
-        ..plan.pools[processes.len()]
+    let mut tables = Tables {
+        clusters: [0, 1].map(cluster).into(),
+        instances: empty_rows(2),
+        channels: vec![channel],
+        devices: empty_rows(1),
+        services: vec![service],
+        ..Tables::default()
     };
-    for (index, &(cluster, vcores)) in processes.iter().enumerate() {
-        plan.processes[index] = Process {
+    for (index, &(cluster, vcores)) in (0..).zip(processes) {
+        tables.processes.push(Process {
             name: name_of("process"),
             image: name_of("image"),
             cluster,
             vcores,
-            pool: index as u32,
+            pool: index,
             services: 1,
-            ..plan.processes[index]
-        };
-        plan.pools[index] = Pool {
+            ..Process::new_zeroed()
+        });
+        tables.pools.push(Pool {
             blocks: BLOCKS,
-            process: index as u32,
+            process: index,
             service: NONE,
             cluster,
-            ..plan.pools[index]
-        };
+            ..Pool::new_zeroed()
+        });
     }
-    plan
+    tables.pools.push(Pool {
+        blocks: atoll_abi::layout::SERVICE_BLOCKS as u32,
+        process: NONE,
+        ..Pool::new_zeroed()
+    });
+    tables.encode()
 }

@@ -27,7 +27,7 @@ impl Notifications {
         let notifications = |count: u32| (0..count).map(|_| Notification::default()).collect();
         let processes = plan.processes().iter();
         Notifications {
-            servers: notifications(plan.cluster_count),
+            servers: notifications(plan.clusters().len() as u32),
             service: Notification::default(),
             driver: Notification::default(),
             vcores: processes

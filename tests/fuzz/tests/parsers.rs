@@ -11,7 +11,7 @@ use atoll_abi::handle::Handle;
 use atoll_abi::interface::{BlocksCall, FilesCall, ProcessCall, Request};
 use atoll_abi::message::Payload;
 use atoll_abi::name::{NAME_SIZE, Name};
-use atoll_abi::plan::{Plan, ServiceKind, VECTOR_BASE};
+use atoll_abi::plan::{EncodedPlan, Plan, ServiceKind, VECTOR_BASE};
 use atoll_abi::syscall::{Call, Route, Status, Syscall};
 use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
 use atoll_component_tests::plan::name_of;
@@ -178,7 +178,7 @@ fn encoded_plan(bytes: &[u8], seen: &Seen) {
         0 => bytes.to_vec(),
         _ => spoil(good[script.below(good.len())].clone(), &mut script),
     };
-    let Some(plan) = Plan::parse(&raw) else {
+    let Some(plan) = EncodedPlan::read(&raw) else {
         seen.note("refused");
         return;
     };
@@ -325,9 +325,10 @@ fn written_plan(bytes: &[u8], seen: &Seen) {
         Ok(plan) => {
             seen.note("accepted");
             assert!(!plan.draw().is_empty() && !plan.cmake().is_empty());
-            let encoded = Plan::parse(plan.encode().as_bytes()).expect("a checked plan is one");
-            for cluster in 0..encoded.cluster_count {
-                let _ = Box::new(Personality::new(&encoded, cluster));
+            let bytes = plan.encode();
+            let encoded = Plan::parse(bytes.as_bytes()).expect("a checked plan is one");
+            for cluster in 0..encoded.clusters().len() as u32 {
+                let _ = Box::new(Personality::new(encoded, cluster));
             }
         }
         Err(errors) => {

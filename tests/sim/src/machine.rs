@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE, SECTORS_PER_BLOCK};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{
-    Channel, Cluster, DoorbellKind, NONE, Plan, Pool, Process, Service, ServiceKind,
+    Channel, Cluster, DoorbellKind, EncodedPlan, NONE, Pool, Process, Service, ServiceKind, Tables,
+    empty_rows,
 };
 use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
 use atoll_scenarios::script;
-use zerocopy::IntoBytes;
+use zerocopy::{FromZeros, IntoBytes};
 
 use crate::scenario::Scenario;
 
@@ -22,59 +23,56 @@ pub const DEVICE_SECTORS: u64 = VOLUME_BLOCKS * SECTORS_PER_BLOCK;
 
 impl Scenario {
     /// The plan of its machine: each cluster is a kernel instance.
-    pub fn plan(&self) -> Plan {
-        let mut plan = Plan::empty();
-        let processes = self.all_processes();
-        plan.cluster_count = self.clusters as u32;
-        plan.instance_count = self.clusters as u32;
-        plan.channel_count = self.channels() as u32;
-        plan.process_count = processes as u32;
-        plan.device_count = 1;
-        plan.service_count = 1;
-        plan.pool_count = processes as u32 + 1;
+    pub fn plan(&self) -> EncodedPlan {
+        let processes = self.all_processes() as u32;
         let name = Name::new("simulated").expect("a short word");
-        for (index, cluster) in (0u32..).zip(&mut plan.clusters[..self.clusters]) {
-            *cluster = Cluster {
-                name,
-                instance: index,
-                core_count: 1,
-                comparator: index,
-                quantum_ms: 1,
-                ..*cluster
-            };
-        }
-        for (index, channel) in (1u32..).zip(&mut plan.channels[..self.clusters - 1]) {
-            *channel = Channel {
-                clusters: [0, index],
-                doorbell: DoorbellKind::Hpet as u32,
-                ..*channel
-            };
-        }
-        for index in 0..processes {
-            let cluster = self.cluster_of(index) as u32;
-            plan.processes[index] = Process {
-                name,
-                image: name,
-                cluster,
-                vcores: self.vcores as u32,
-                pool: index as u32,
-                services: 1,
-                ..plan.processes[index]
-            };
-            plan.pools[index] = Pool {
-                process: index as u32,
-                cluster,
-                ..POOL
-            };
-        }
-        plan.pools[processes] = Pool { service: 0, ..POOL };
-        plan.services[0] = Service {
+        let cluster = |index| Cluster {
+            name,
+            instance: index,
+            core_count: 1,
+            comparator: index,
+            quantum_ms: 1,
+            ..Cluster::new_zeroed()
+        };
+        let channel = |index| Channel {
+            clusters: [0, index],
+            doorbell: DoorbellKind::Hpet as u32,
+            ..Channel::new_zeroed()
+        };
+        let process = |index| Process {
+            name,
+            image: name,
+            cluster: self.cluster_of(index as usize) as u32,
+            vcores: self.vcores as u32,
+            pool: index,
+            services: 1,
+            ..Process::new_zeroed()
+        };
+        let pool = |index| Pool {
+            process: index,
+            cluster: self.cluster_of(index as usize) as u32,
+            ..POOL
+        };
+        let service = Service {
             name: Name::new(script::SERVICE).expect("a short word"),
             kind: ServiceKind::Files as u32,
-            pool: processes as u32,
-            ..plan.services[0]
+            pool: processes,
+            ..Service::new_zeroed()
         };
-        plan
+        let mut pools: Vec<Pool> = (0..processes).map(pool).collect();
+        pools.push(Pool { service: 0, ..POOL });
+        let clusters = self.clusters as u32;
+        let tables = Tables {
+            clusters: (0..clusters).map(cluster).collect(),
+            instances: empty_rows(self.clusters),
+            channels: (1..clusters).map(channel).collect(),
+            processes: (0..processes).map(process).collect(),
+            devices: empty_rows(1),
+            services: vec![service],
+            pools,
+            ..Tables::default()
+        };
+        tables.encode()
     }
 }
 

@@ -11,7 +11,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::connection::WAKE_WORDS;
+use atoll_abi::connection::{CONNECTION_WORDS, WAKE_WORDS};
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_channel::{Endpoint, Side, WakeWords, announce_lost};
 use atoll_runtime::window::PoolMemory;
@@ -205,7 +205,7 @@ impl WakeMemory {
 
     /// Whether the bit of a connection is set.
     pub fn is_set(&self, connection: usize) -> bool {
-        assert!(connection < WAKE_WORDS * 64);
+        assert!(connection < CONNECTION_WORDS * 64);
         // SAFETY: inside the words, aligned, and all accesses are atomic.
         let word = unsafe { AtomicU64::from_ptr(self.0.add(connection / 64 * 8).cast()) };
         word.load(Ordering::Relaxed) & 1 << (connection % 64) != 0

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 
 use atoll_abi::connection::{Client, Connection};
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::EncodedPlan;
 
 use crate::driver::Driver;
 use crate::event::{Event, Signal};
@@ -41,7 +41,7 @@ pub struct Simulation {
     /// Itself: rings and kernels reach the others through it.
     pub(crate) me: Weak<Simulation>,
     pub(crate) scenario: &'static Scenario,
-    pub(crate) plan: Plan,
+    pub(crate) plan: EncodedPlan,
     pub(crate) connections: Vec<Connection>,
     pub(crate) state: RefCell<State>,
     pub(crate) roles: Vec<RefCell<Role>>,

@@ -22,6 +22,8 @@ pub struct Rings {
     pub dead: bool,
     /// The link's side is about to sleep.
     pub armed: bool,
+    /// How often was looked whether something is to be received.
+    pub looks: usize,
     /// The link's side gave the channel up.
     pub closed: bool,
 }
@@ -79,7 +81,8 @@ impl Link for FakeLink {
     }
 
     fn waiting(&mut self) -> bool {
-        let rings = self.rings();
+        let mut rings = self.rings();
+        rings.looks += 1;
         rings.broken || !rings.incoming.is_empty()
     }
 

@@ -11,6 +11,7 @@ mod inputs;
 mod leftovers;
 mod limits;
 mod machines;
+mod many;
 mod misuse;
 mod plans;
 mod probes;
@@ -126,6 +127,7 @@ pub fn all() -> Vec<Test> {
     tests.extend(plans::shipped_plans());
     tests.extend(digest::tests());
     tests.extend(machines::tests());
+    tests.extend(many::tests());
     tests.extend(probes::tests());
     tests.extend(restart::tests());
     tests.extend(limits::tests());

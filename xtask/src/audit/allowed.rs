@@ -70,7 +70,7 @@ impl InstanceAudit<'_> {
                 let index =
                     devices.position(|d| d.name.as_str() == name && self.runs(d.cluster))?;
                 allowed.push(configuration(plan.devices()[index].pci_address));
-                allowed.extend(device_memory(plan.memory));
+                allowed.extend(device_memory(plan.machine().memory));
                 let own = plan.clients_of(Provider::Driver(index));
                 allowed.extend(own.map(|it| window(&it)));
             }

@@ -1,7 +1,7 @@
 use atoll_abi::plan::{DoorbellKind, HPET_BASE, NONE};
 
 use super::*;
-use crate::names::tests::example;
+use crate::names::tests::{example, example_tables};
 
 fn frames(first: u64, end: u64, holder: &str) -> Holdings {
     Holdings {
@@ -83,15 +83,15 @@ fn a_root_task_holds_what_it_announces_deaths_with() {
 
 #[test]
 fn an_operator_may_watch_the_connections_of_its_cluster() {
-    let mut plan = example();
-    plan.process_count = 2;
-    plan.processes[1] = atoll_abi::plan::Process {
+    let mut tables = example_tables();
+    tables.processes.push(atoll_abi::plan::Process {
         name: atoll_abi::name::Name::new("operator").unwrap(),
         operator: 1,
         services: 0,
         pool: NONE,
-        ..plan.processes[0]
-    };
+        ..tables.processes[0]
+    });
+    let plan = tables.encode();
     let held = |plan: &Plan, first, end| {
         let operator = frames(first, end, "process:operator");
         check(plan, [Holdings::default(), operator].iter()).violations
@@ -103,7 +103,8 @@ fn an_operator_may_watch_the_connections_of_its_cluster() {
         let first = WINDOWS[0] + page * 0x1000;
         assert_eq!(held(&plan, first, first + 0x1000).len(), 1);
     }
-    plan.processes[1].operator = 0;
+    tables.processes[1].operator = 0;
+    let plan = tables.encode();
     assert_eq!(held(&plan, WINDOWS[2], WINDOWS[2] + 0x1000).len(), 1);
 }
 
@@ -114,8 +115,9 @@ fn a_wake_page_is_for_the_servers_of_its_channel() {
         assert_eq!(found.len(), 1, "{holder}");
         assert!(found[0].ends_with("the wake page between io and compute"));
     }
-    let mut plan = example();
-    plan.channels[0].wake_page = 0;
+    let mut tables = example_tables();
+    tables.channels[0].wake_page = 0;
+    let plan = tables.encode();
     let io = [frames(WAKE_PAGE, WAKE_PAGE + 0x1000, "server:io")];
     assert_eq!(check(&plan, io.iter()).violations.len(), 1);
 }
@@ -231,15 +233,17 @@ fn devices_are_for_their_driver_alone() {
 
 #[test]
 fn a_server_has_the_hpet_to_ring_others_or_as_a_clock_and_else_not() {
-    let mut plan = example();
-    plan.channels[0].doorbell = DoorbellKind::Notification as u32;
+    let mut tables = example_tables();
+    tables.channels[0].doorbell = DoorbellKind::Notification as u32;
+    let plan = tables.encode();
     let holds = |holder| frames(HPET_BASE, HPET_BASE + 0x1000, holder);
     let io = [holds("server:io"), Holdings::default()];
     assert_eq!(check(&plan, io.iter()).violations.len(), 1);
     // `compute` has a process.
     let compute = [Holdings::default(), holds("server:compute")];
     assert_eq!(check(&plan, compute.iter()).violations.len(), 0);
-    plan.processes[0].cluster = 0;
+    tables.processes[0].cluster = 0;
+    let plan = tables.encode();
     assert_eq!(check(&plan, io.iter()).violations.len(), 0);
     assert_eq!(check(&plan, compute.iter()).violations.len(), 1);
 }

@@ -1,5 +1,7 @@
+use atoll_abi::plan::EncodedPlan;
+
 use super::*;
-use crate::names::tests::example;
+use crate::names::tests::{example, example_tables};
 
 /// What a good run of the example plan prints: instance, and line.
 pub const GOOD_RUN: &[(usize, &str)] = &[
@@ -161,16 +163,16 @@ const FAULT: &str = r#"@atoll {"event":"fault","who":"service:files","reason":"p
 const RESTARTED: &str = r#"@atoll {"event":"restarted","who":"service:files","generation":2}"#;
 
 /// The example plan, in which the service and the process may be started again.
-pub fn restarting() -> Plan {
-    let mut plan = example();
+pub fn restarting() -> EncodedPlan {
+    let mut tables = example_tables();
     let restart = Restart {
         times: 3,
         within_ms: 1000,
         ..Restart::default()
     };
-    plan.services[0].restart = restart;
-    plan.processes[0].restart = restart;
-    plan
+    tables.services[0].restart = restart;
+    tables.processes[0].restart = restart;
+    tables.encode()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::monitor::tests::{GOOD_RUN, after, restarting};
-use crate::names::tests::example;
+use crate::names::tests::{example, example_tables};
 
 fn circumstances() -> Circumstances {
     Circumstances {
@@ -87,11 +87,13 @@ fn no_digest_fails() {
 
 #[test]
 fn processes_that_disagree_fail() {
-    let mut plan = example();
-    plan.process_count = 2;
-    plan.processes[1] = plan.processes[0];
-    plan.processes[1].name = atoll_abi::name::Name::new("digest-aux").unwrap();
-    plan.processes[1].services = 0;
+    let mut tables = example_tables();
+    tables.processes.push(atoll_abi::plan::Process {
+        name: atoll_abi::name::Name::new("digest-aux").unwrap(),
+        services: 0,
+        ..tables.processes[0]
+    });
+    let plan = tables.encode();
     let mut lines = GOOD_RUN.to_vec();
     lines.push((
         1,

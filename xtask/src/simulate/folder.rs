@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::EncodedPlan;
 use serde::Deserialize;
 
 /// A build folder in which everything is there.
 pub struct BuildFolder {
     /// The plan that was built.
-    pub plan: Plan,
+    pub plan: EncodedPlan,
     /// The copy of the plan's file that was built.
     pub plan_path: String,
     /// Folder of the images; the other names are relative to it.
@@ -47,7 +47,7 @@ impl BuildFolder {
             )
         };
         let bytes = fs::read(build.join("plan.bin")).with_context(rebuild)?;
-        let plan = Plan::parse(&bytes)
+        let plan = EncodedPlan::read(&bytes)
             .ok_or_else(|| anyhow!("its plan.bin is of another version"))
             .with_context(rebuild)?;
         let images = build.join("images");

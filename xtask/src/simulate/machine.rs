@@ -78,7 +78,7 @@ fn arguments(
     if serial.len() > SERIAL_PORTS {
         bail!(
             "plan {} has {} kernel instances, and the machine {SERIAL_PORTS} serial ports, one for each; merge clusters",
-            plan.name,
+            plan.machine().name,
             serial.len()
         );
     }
@@ -107,9 +107,9 @@ fn arguments(
         "-global",
         &format!("hpet.timers={}", timers(plan)),
         "-smp",
-        &plan.cores.to_string(),
+        &plan.machine().cores.to_string(),
         "-m",
-        &(plan.memory >> 20).to_string(),
+        &(plan.machine().memory >> 20).to_string(),
         "-kernel",
         &folder.loader,
         "-initrd",
@@ -209,13 +209,16 @@ mod tests {
     use atoll_abi::plan::NONE;
 
     use super::*;
-    use crate::names::tests::example;
+    use atoll_abi::plan::EncodedPlan;
 
-    fn words(plan: Plan) -> Result<String> {
+    use crate::names::tests::{example, example_tables};
+
+    fn words(plan: EncodedPlan) -> Result<String> {
         words_of(plan, false)
     }
 
-    fn words_of(plan: Plan, counted: bool) -> Result<String> {
+    fn words_of(plan: EncodedPlan, counted: bool) -> Result<String> {
+        let serial = vec![PathBuf::from("/a,b/serial0"); plan.instances().len()];
         let folder = BuildFolder {
             plan,
             plan_path: String::new(),
@@ -224,7 +227,6 @@ mod tests {
             modules: vec!["plan.bin".to_owned(), "a,b".to_owned()],
             info: Default::default(),
         };
-        let serial = vec![PathBuf::from("/a,b/serial0"); plan.instances().len()];
         let kernels = vec![PathBuf::from("/kernel"); serial.len()];
         let arguments = arguments(&folder, &serial, &kernels, Path::new("/tmp/x,y"), counted)?;
         let words: Vec<_> = arguments
@@ -236,9 +238,9 @@ mod tests {
 
     #[test]
     fn the_machine_has_what_the_plan_needs() {
-        let mut plan = example();
-        plan.clusters[1].comparator = 4;
-        let text = words(plan).unwrap();
+        let mut tables = example_tables();
+        tables.clusters[1].comparator = 4;
+        let text = words(tables.encode()).unwrap();
         for part in [
             "-smp 4 -m 512",
             "-global hpet.timers=7",
@@ -263,19 +265,19 @@ mod tests {
 
     #[test]
     fn a_plan_without_doorbells_gets_the_usual_timers() {
-        let mut plan = example();
-        plan.clusters[0].comparator = NONE;
-        plan.clusters[1].comparator = NONE;
-        assert!(words(plan).unwrap().contains("hpet.timers=3"));
+        let mut tables = example_tables();
+        tables.clusters[0].comparator = NONE;
+        tables.clusters[1].comparator = NONE;
+        assert!(words(tables.encode()).unwrap().contains("hpet.timers=3"));
     }
 
     #[test]
     fn what_the_machine_cannot_have_is_refused() {
-        let mut plan = example();
-        plan.instance_count = 5;
-        assert!(words(plan).is_err());
-        let mut plan = example();
-        plan.devices[0].pci_address = 1 << 8;
-        assert!(words(plan).is_err());
+        let mut tables = example_tables();
+        tables.instances.resize(5, tables.instances[0]);
+        assert!(words(tables.encode()).is_err());
+        let mut tables = example_tables();
+        tables.devices[0].pci_address = 1 << 8;
+        assert!(words(tables.encode()).is_err());
     }
 }

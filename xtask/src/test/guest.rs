@@ -11,12 +11,17 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::build;
-use crate::cli::DEFAULT_PLAN;
 use crate::plan;
 use crate::step::Log;
 use crate::test::host::{LIMIT, cargo};
 use crate::test::packages::Program;
 use crate::tools::Tools;
+
+/// A shipped plan that has a kernel of each configuration: the sources are the same for both, and the bindings differ.
+const PLAN: &str = "three";
+
+/// The kernel configurations.
+const VARIANTS: usize = 2;
 
 /// What CMake writes as `cargo-VARIANT.json` for each configuration of the kernel.
 #[derive(Deserialize)]
@@ -25,11 +30,11 @@ struct Settings {
     arguments: Vec<String>,
 }
 
-/// Lints each program for each kernel configuration of the default plan. Returns how many runs there were, and a line
+/// Lints each program for each kernel configuration. Returns how many runs there were, and a line
 /// about each that failed.
 ///
 /// # Errors
-/// Where the default plan cannot be configured.
+/// Where the plan cannot be configured.
 pub fn lint(
     programs: &[Program],
     tools: &Tools,
@@ -62,9 +67,9 @@ pub fn lint(
     Ok((runs, failures))
 }
 
-/// The settings for each kernel configuration of the default plan.
+/// The settings for each kernel configuration.
 fn settings(tools: &Tools) -> Result<Vec<(String, Settings)>> {
-    let plan = plan::load(DEFAULT_PLAN)?;
+    let plan = plan::load(PLAN)?;
     let (folder, _) = build::configure(&plan, tools)?;
     let mut found = Vec::new();
     for variant in plan.plan.variants() {
@@ -74,6 +79,10 @@ fn settings(tools: &Tools) -> Result<Vec<(String, Settings)>> {
             .with_context(|| format!("{} is not what CMake writes", path.display()))?;
         found.push((variant.to_owned(), settings));
     }
-    ensure!(!found.is_empty(), "{DEFAULT_PLAN} has no kernel");
+    ensure!(
+        found.len() == VARIANTS,
+        "{PLAN} has kernels of {} configurations, and there are {VARIANTS}",
+        found.len()
+    );
     Ok(found)
 }

@@ -5,15 +5,18 @@ mod devices;
 mod doorbells;
 mod kernels;
 mod memory;
+mod need;
 mod processes;
 mod services;
 
-use atoll_abi::plan::{MAX_CHANNELS, MAX_CLUSTERS, MAX_DEVICES, MAX_PROCESSES, MAX_SERVICES};
+use atoll_abi::plan::{MAX_CLUSTERS, MAX_DEVICES, MAX_SERVICES};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::suggest;
 use crate::written::{Plan, Text, UNNAMED};
+
+pub(crate) use need::check as need;
 
 /// Reports everything that is wrong.
 pub(crate) fn all(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
@@ -36,19 +39,16 @@ pub(crate) fn all(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     memory::check(plan, diagnostics);
 }
 
-/// No more of anything than an encoded plan holds; the first one too many is named.
+/// No more of anything than an encoded plan holds; the first one too many is named. Channels are fewer than there may be where
+/// clusters are, because no two join the same ones; processes are counted by cluster.
 fn counts(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     let clusters = plan.clusters.get(MAX_CLUSTERS).map(|it| it.name.at);
     let devices = plan.devices.get(MAX_DEVICES).map(|it| it.name.at);
     let services = plan.services.get(MAX_SERVICES).map(|it| it.name.at);
-    let channels = plan.channels.get(MAX_CHANNELS).map(|it| it.at);
-    let processes = plan.processes.get(MAX_PROCESSES).map(|it| it.name.at);
     for (what, excess, count, max) in [
         ("clusters", clusters, plan.clusters.len(), MAX_CLUSTERS),
         ("devices", devices, plan.devices.len(), MAX_DEVICES),
         ("services", services, plan.services.len(), MAX_SERVICES),
-        ("channels", channels, plan.channels.len(), MAX_CHANNELS),
-        ("processes", processes, plan.processes.len(), MAX_PROCESSES),
     ] {
         if let Some(at) = excess {
             let what = what.to_owned();

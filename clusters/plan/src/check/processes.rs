@@ -1,5 +1,7 @@
 //! Every process has the cores that it names, and calls processes of its own cluster.
 
+use atoll_abi::plan::{MAX_CLUSTER_PROCESSES, MAX_CLUSTER_VCORES};
+
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::suggest;
@@ -7,6 +9,9 @@ use crate::table::Located;
 use crate::written::{Cluster, Plan, Process, Text, UNNAMED};
 
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    for cluster in &plan.clusters {
+        count(plan, cluster, diagnostics);
+    }
     for process in &plan.processes {
         let user = format!("process `{}`", process.name.value);
         let cluster = super::cluster(plan, &process.cluster, &user, diagnostics);
@@ -15,6 +20,46 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
         };
         vcores(process, &plan.clusters[index], diagnostics);
         calls(plan, process, index, diagnostics);
+    }
+}
+
+/// A cluster has no more processes than its server has bits for, and these no more vcores than it has rings for. The first
+/// process that is too many, or has too many, is named.
+fn count(plan: &Plan, cluster: &Cluster, diagnostics: &mut Diagnostics<'_>) {
+    let name = &cluster.name;
+    let processes = plan.processes.iter();
+    let own: Vec<&Process> = processes
+        .filter(|process| process.cluster.value == name.value)
+        .collect();
+    if let Some(excess) = own.get(MAX_CLUSTER_PROCESSES) {
+        diagnostics.report(
+            excess.name.at,
+            ErrorKind::TooMany {
+                what: format!("processes of cluster `{}`", name.value),
+                count: own.len(),
+                max: MAX_CLUSTER_PROCESSES,
+            },
+        );
+    }
+    let mut count = 0;
+    for process in own {
+        let vcores = process.vcores;
+        count += vcores.value as usize;
+        if count > MAX_CLUSTER_VCORES {
+            let place = diagnostics.place(name.at);
+            diagnostics.report(
+                vcores.at,
+                ErrorKind::TooManyClusterVcores {
+                    process: process.name.value.clone(),
+                    vcores: vcores.value,
+                    cluster: name.value.clone(),
+                    place,
+                    count,
+                    max: MAX_CLUSTER_VCORES,
+                },
+            );
+            return;
+        }
     }
 }
 

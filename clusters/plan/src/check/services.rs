@@ -1,6 +1,6 @@
 //! Every service has a device of its own in its cluster, and every process can be connected to the services that it uses.
 
-use atoll_abi::plan::MAX_CONNECTIONS;
+use atoll_abi::plan::{MAX_CONNECTIONS, MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -11,6 +11,9 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     devices(plan, diagnostics);
     for process in &plan.processes {
         uses(plan, process, diagnostics);
+    }
+    for index in 0..plan.services.len() {
+        clients(plan, index, diagnostics);
     }
     connections(plan, diagnostics);
 }
@@ -135,6 +138,50 @@ fn unknown(plan: &Plan, process: &Process, used: &Text, diagnostics: &mut Diagno
             hint: suggest::hint(&used.value, known),
         },
     );
+}
+
+/// No more clients of one service than it has tables for, and no more connections than it has rings for. The first process
+/// that is one too many, or has one too many, is named.
+fn clients(plan: &Plan, index: usize, diagnostics: &mut Diagnostics<'_>) {
+    let service = &plan.services[index];
+    let users: Vec<(&Process, &Text)> = plan
+        .processes
+        .iter()
+        .filter_map(|process| {
+            let mut used = process.services.iter();
+            let used = used.find(|it| plan.service(&it.value) == Some(index))?;
+            Some((process, used))
+        })
+        .collect();
+    if let Some((_, excess)) = users.get(MAX_SERVICE_CLIENTS) {
+        diagnostics.report(
+            excess.at,
+            ErrorKind::TooMany {
+                what: format!("clients of service `{}`", service.name.value),
+                count: users.len(),
+                max: MAX_SERVICE_CLIENTS,
+            },
+        );
+    }
+    let mut count = 0;
+    for (process, used) in users {
+        count += process.vcores.value as usize;
+        if count > MAX_SERVICE_CONNECTIONS {
+            let place = diagnostics.place(service.name.at);
+            diagnostics.report(
+                used.at,
+                ErrorKind::TooManyServiceConnections {
+                    process: process.name.value.clone(),
+                    vcores: process.vcores.value,
+                    service: service.name.value.clone(),
+                    place,
+                    count,
+                    max: MAX_SERVICE_CONNECTIONS,
+                },
+            );
+            return;
+        }
+    }
 }
 
 /// No more connections than an encoded plan holds: one from each service to its driver, one from each vcore to each service

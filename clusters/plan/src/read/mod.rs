@@ -23,8 +23,10 @@ use crate::layout::{MAX_INSTANCES, MAX_MACHINE_MEMORY};
 use crate::table::{Located, Table, array, bytes, choice, integer, text, wrong_type};
 use crate::written::{Plan, Text, UNNAMED};
 
-/// Most cores of a machine: those that its instances can hold.
-const MAX_MACHINE_CORES: u32 = (MAX_INSTANCES * MAX_CORES) as u32;
+/// Most cores of a machine: one for each APIC identifier that a message-signalled interrupt can name, of which 255 means all.
+const MAX_MACHINE_CORES: u32 = 255;
+
+const _: () = assert!(MAX_MACHINE_CORES as usize <= MAX_INSTANCES * MAX_CORES);
 
 /// Reads a plan; `None` where the text is not TOML.
 pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Plan> {

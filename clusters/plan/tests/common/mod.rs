@@ -1,5 +1,7 @@
 //! What every laid-out plan must satisfy, checked on the encoded plan alone.
 
+mod addresses;
+
 use std::path::{Path, PathBuf};
 
 use atoll_abi::block::BLOCK_SIZE;
@@ -24,13 +26,14 @@ pub fn shipped(name: &str) -> PathBuf {
 /// Asserts everything.
 pub fn assert_sound(checked: &CheckedPlan) {
     let plan = checked.encode();
-    assert_eq!(Encoded::parse(plan.as_bytes()), Some(plan));
+    assert_eq!(Encoded::parse(plan.as_bytes()), Some(&*plan));
     assert_memory(&plan);
     assert_cores(&plan);
     assert_doorbells(&plan);
     assert_pools(&plan);
     assert_services(&plan);
     assert_connections(&plan);
+    addresses::assert_sound(&plan);
     assert_drawing(checked);
 }
 
@@ -41,9 +44,9 @@ fn assert_memory(plan: &Encoded) {
         assert_eq!(instance.memory_size % LARGE_PAGE, 0);
         regions.push((instance.memory_base, instance.memory_size));
     }
-    let shared_end = plan.shared_base + plan.shared_size;
-    assert_eq!(plan.shared_base % LARGE_PAGE, 0);
-    assert_eq!(plan.shared_size % LARGE_PAGE, 0);
+    let shared_end = plan.machine().shared_base + plan.machine().shared_size;
+    assert_eq!(plan.machine().shared_base % LARGE_PAGE, 0);
+    assert_eq!(plan.machine().shared_size % LARGE_PAGE, 0);
     let mut shared: Vec<(u64, u64)> = plan
         .connections()
         .map(|connection| (connection.window, RING_WINDOW_SIZE as u64))
@@ -58,7 +61,7 @@ fn assert_memory(plan: &Encoded) {
         shared.push((pool.base, u64::from(pool.blocks) * BLOCK_SIZE as u64));
     }
     // In the order of the layout and without gaps: windows, wake pages, pools.
-    let mut next = plan.shared_base;
+    let mut next = plan.machine().shared_base;
     for &(base, bytes) in &shared {
         assert_eq!(base, next);
         next = base + bytes;
@@ -66,16 +69,16 @@ fn assert_memory(plan: &Encoded) {
     assert_eq!(next.next_multiple_of(LARGE_PAGE), shared_end);
     for &(base, bytes) in &shared {
         assert_eq!(base % BLOCK_SIZE as u64, 0);
-        assert!(bytes > 0 && base >= plan.shared_base && base + bytes <= shared_end);
+        assert!(bytes > 0 && base >= plan.machine().shared_base && base + bytes <= shared_end);
     }
     regions.extend(shared);
-    regions.push((plan.memory - RESERVED_HIGH, RESERVED_HIGH));
+    regions.push((plan.machine().memory - RESERVED_HIGH, RESERVED_HIGH));
     regions.sort_unstable();
     for pair in regions.windows(2) {
         let (base, bytes) = pair[0];
         assert!(base + bytes <= pair[1].0, "{pair:x?} overlap");
     }
-    assert!(shared_end <= plan.memory - RESERVED_HIGH);
+    assert!(shared_end <= plan.machine().memory - RESERVED_HIGH);
 }
 
 fn assert_cores(plan: &Encoded) {
@@ -87,7 +90,7 @@ fn assert_cores(plan: &Encoded) {
     cores.sort_unstable();
     assert!(cores.windows(2).all(|pair| pair[0] < pair[1]), "{cores:?}");
     assert_eq!(cores.first(), Some(&0));
-    assert!(cores.iter().all(|&core| core < plan.cores));
+    assert!(cores.iter().all(|&core| core < plan.machine().cores));
     for (instance, port) in plan.instances().iter().zip(SERIAL_PORTS) {
         assert!(instance.cores().is_sorted() && instance.core_count > 0);
         assert_eq!(instance.serial_port, port);
@@ -105,7 +108,7 @@ fn assert_cores(plan: &Encoded) {
         let cluster = &plan.clusters()[process.cluster as usize];
         let owned = cluster.first_core..cluster.first_core + cluster.core_count;
         let mut used = process.cores[..process.vcores as usize].to_vec();
-        assert!(used.iter().all(|core| owned.contains(core)));
+        assert!(used.iter().all(|core| owned.contains(&u32::from(*core))));
         used.sort_unstable();
         used.dedup();
         assert_eq!(used.len(), process.vcores as usize);
@@ -138,10 +141,10 @@ fn assert_doorbells(plan: &Encoded) {
         assert_eq!(between, first != second);
         assert_eq!(between, channel.wake_page != 0);
     }
-    let shared = plan.mode == KernelMode::Shared as u32;
+    let shared = plan.machine().mode == KernelMode::Shared as u32;
     assert_eq!(
         shared && plan.clusters().len() > 1,
-        plan.instance_count < plan.cluster_count
+        plan.instances().len() < plan.clusters().len()
     );
 }
 
@@ -170,7 +173,7 @@ fn assert_pools(plan: &Encoded) {
 fn assert_services(plan: &Encoded) {
     let mut used: Vec<u32> = plan.services().iter().map(|it| it.device).collect();
     used.sort_unstable();
-    let devices: Vec<u32> = (0..plan.device_count).collect();
+    let devices: Vec<u32> = (0..plan.devices().len() as u32).collect();
     assert_eq!(used, devices, "each device has one service");
     for service in plan.services() {
         let cluster = &plan.clusters()[service.cluster as usize];
@@ -189,7 +192,7 @@ fn assert_connections(plan: &Encoded) {
     let mut connections = plan.services().len();
     for process in plan.processes() {
         connections += process.vcores as usize * process.services.count_ones() as usize;
-        assert_eq!(u64::from(process.services) >> plan.service_count, 0);
+        assert_eq!(u64::from(process.services) >> plan.services().len(), 0);
     }
     assert_eq!(plan.connections().count(), connections);
     assert!(connections <= MAX_CONNECTIONS);

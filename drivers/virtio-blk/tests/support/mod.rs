@@ -203,22 +203,22 @@ pub struct Bench {
     pub memory: Memory,
 }
 
-pub fn pools() -> [Pool; 2] {
-    let pool = Pool {
+pub fn pools() -> &'static [Pool] {
+    const FIRST: Pool = Pool {
         base: POOL_PHYSICAL,
         blocks: POOL_BLOCKS,
         process: 0,
         service: NONE,
         cluster: 0,
     };
-    let second = Pool {
+    const SECOND: Pool = Pool {
         base: POOL_PHYSICAL + 40 * BLOCK_SIZE as u64,
         blocks: 4,
         process: NONE,
         service: 0,
-        ..pool
+        ..FIRST
     };
-    [pool, second]
+    &[FIRST, SECOND]
 }
 
 pub fn bench(limit: u16) -> Bench {
@@ -232,7 +232,7 @@ pub fn bench(limit: u16) -> Bench {
         ..Line::default()
     };
     Bench {
-        driver: Driver::new(line.clone(), queue, &pools(), CAPACITY),
+        driver: Driver::new(line.clone(), queue, pools(), CAPACITY),
         device: Rc::new(RefCell::new(device)),
         line,
         pool,

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use atoll_abi::interface::{Request, request};
 use atoll_abi::name::Name;
-use atoll_abi::plan::{Plan, Process, Service, ServiceKind};
+use atoll_abi::plan::{EncodedPlan, Process, Service, ServiceKind, Tables, empty_rows};
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_core::vcore::VcoreSets;
 use atoll_core::{Actions, Event, Personality};
+use zerocopy::FromZeros;
 
 /// Vcores of each process.
 pub const VCORES: usize = 4;
@@ -84,27 +85,25 @@ pub struct Cluster {
 }
 
 /// Two processes in cluster 0, one in cluster 1; two services, of which process 0 may use the second one.
-pub fn plan() -> Plan {
-    let mut plan = Plan::empty();
-    plan.cluster_count = 2;
-    plan.process_count = 3;
-    for (index, process) in plan.processes.iter_mut().take(3).enumerate() {
-        *process = Process {
-            cluster: u32::from(index == 2),
-            vcores: VCORES as u32,
-            services: if index == 0 { 0b10 } else { 0 },
-            ..*process
-        };
-    }
-    plan.service_count = 2;
-    for (service, name) in plan.services.iter_mut().zip(["logs", "files"]) {
-        *service = Service {
-            name: Name::new(name).unwrap(),
-            kind: ServiceKind::Files as u32,
-            ..*service
-        };
-    }
-    plan
+pub fn plan() -> EncodedPlan {
+    let process = |index: u32| Process {
+        cluster: u32::from(index == 2),
+        vcores: VCORES as u32,
+        services: if index == 0 { 0b10 } else { 0 },
+        ..Process::new_zeroed()
+    };
+    let service = |name| Service {
+        name: Name::new(name).unwrap(),
+        kind: ServiceKind::Files as u32,
+        ..Service::new_zeroed()
+    };
+    let tables = Tables {
+        clusters: empty_rows(2),
+        processes: [0, 1, 2].map(process).into(),
+        services: ["logs", "files"].map(service).into(),
+        ..Tables::default()
+    };
+    tables.encode()
 }
 
 impl Cluster {

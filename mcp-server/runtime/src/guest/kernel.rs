@@ -4,7 +4,7 @@ use core::ptr;
 
 use atoll_abi::layout::{self, request, slot};
 use atoll_abi::plan::MAX_SERVICES;
-use atoll_abi::process::ProcInfo;
+use atoll_abi::process::{ProcInfo, ServerInfo};
 use atoll_abi::syscall::Route;
 use atoll_channel::WakeWords;
 use sel4::{MessageInfo, cap};
@@ -92,6 +92,12 @@ impl World for Kernel {
         procinfo()
     }
 
+    fn granted(&self) -> u64 {
+        let page = ptr::with_exposed_provenance::<ProcInfo>(layout::PROCINFO);
+        // SAFETY: as in `procinfo`, of one word of the page.
+        unsafe { (&raw const (*page).granted).read_volatile() }
+    }
+
     fn exit_without_server(&self, vcore: usize, status: u64) {
         sel4::set_mr(0, status);
         root_task(vcore).send(MessageInfo::new(request::EXIT_WITHOUT_SERVER, 0, 0, 1));
@@ -117,4 +123,10 @@ pub fn procinfo() -> ProcInfo {
     // SAFETY: the root task mapped the page there; every bit pattern is a value of the type. Volatile, because the server
     // writes it.
     unsafe { ptr::with_exposed_provenance::<ProcInfo>(layout::PROCINFO).read_volatile() }
+}
+
+/// What the server tells all processes of its cluster, as it is now.
+pub fn server_info() -> ServerInfo {
+    // SAFETY: as in `procinfo`.
+    unsafe { ptr::with_exposed_provenance::<ServerInfo>(layout::SERVER_INFO).read_volatile() }
 }

@@ -8,7 +8,7 @@ mod panic;
 pub(crate) mod stacks;
 mod time;
 
-pub use kernel::{procinfo, started};
+pub use kernel::{procinfo, server_info, started};
 pub use time::timestamp;
 
 /// Says which function, without arguments, a process begins with: its first uthread, on vcore 0. When it returns, the

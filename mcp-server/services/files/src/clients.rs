@@ -155,3 +155,18 @@ pub(crate) fn clients_of(plan: &Plan, service: usize) -> (Box<[Client]>, Box<[us
     }
     (clients, owners.into_boxed_slice())
 }
+
+#[cfg(test)]
+mod tests {
+    use atoll_abi::layout::{COMPONENT_HEAP_SIZE, MAX_POOL_BLOCKS};
+    use atoll_abi::plan::MAX_SERVICE_CLIENTS;
+
+    use super::*;
+
+    #[test]
+    fn the_tables_of_all_clients_leave_half_of_the_heap() {
+        let blocks = MAX_POOL_BLOCKS / BITS as usize * size_of::<u64>();
+        let bytes = MAX_SERVICE_CLIENTS * (size_of::<Client>() + blocks);
+        assert!(bytes <= COMPONENT_HEAP_SIZE / 2, "{bytes}");
+    }
+}

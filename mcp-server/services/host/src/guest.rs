@@ -67,7 +67,7 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
     };
     let doorbell = |connection: &Connection| {
         if !plan.crosses_kernels(connection) {
-            let slot = slot::CONNECTION_NOTIFICATIONS + connection.slot as u64;
+            let slot = slot::client_notification(connection.slot);
             return PeerDoorbell::Notification(cap::Notification::from_bits(slot));
         }
         // SAFETY: the root task mapped a page there for a service with a connection that crosses kernels; nothing else
@@ -75,13 +75,13 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
         let requests = unsafe { WakeWords::attach(layout::WAKE_REQUESTS as *mut u8) };
         PeerDoorbell::Server(requests, connection.number)
     };
-    let clients = plan
-        .clients_of(Provider::Service(service))
-        .map(|connection| {
-            let window = layout::client_window(connection.slot);
-            Link::new(attach(window, Side::Second), doorbell(&connection))
-        })
-        .collect();
+    let connections = || plan.clients_of(Provider::Service(service));
+    // As long as it has to be: the heap has room for one such list, and not for a longer one.
+    let mut clients = Vec::with_capacity(connections().count());
+    clients.extend(connections().map(|connection| {
+        let window = layout::client_window(connection.slot);
+        Link::new(attach(window, Side::Second), doorbell(&connection))
+    }));
     let driver = PeerDoorbell::Notification(cap::Notification::from_bits(slot::PEER_NOTIFICATION));
     let driver = Link::new(attach(layout::DRIVER_WINDOW, Side::First), driver);
     (clients, driver)
@@ -94,12 +94,12 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
 pub fn run<S: Service>(number: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
     let (index, again) = (entry::index(number), entry::restarts(number) > 0);
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
-    let (mut clients, mut driver) = links(&plan, index);
+    let (mut clients, mut driver) = links(plan, index);
     if again {
         clients.iter_mut().for_each(Link::ring);
         driver.ring();
     }
-    let service = make(&plan, index);
+    let service = make(plan, index);
     let own = &plan.services()[index];
     let polls = !plan.vcore_runs_on(plan.instance_of(own.cluster), own.core);
     // They grow with each life of this service, so that handles of an earlier one are not valid.

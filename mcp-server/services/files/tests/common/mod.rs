@@ -9,11 +9,12 @@ use atoll_abi::handle::Handle;
 use atoll_abi::interface::{BlocksCall, Request, request};
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::name::Name;
-use atoll_abi::plan::{NONE, Plan, Pool, Process, Service as PlanService};
+use atoll_abi::plan::{EncodedPlan, NONE, Pool, Process, Service as PlanService, Tables};
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, Event, Service};
 use atoll_files::FileService;
 use atoll_test_support::volume::header_block;
+use zerocopy::FromZeros;
 
 /// Sectors of the fake device.
 pub const CAPACITY: u64 = 16 * 8;
@@ -61,38 +62,34 @@ pub fn header() -> [u8; BLOCK_SIZE] {
 }
 
 /// Process 0 with two vcores, process 1 with one, a service that both may use, and one that has no client.
-fn plan() -> Plan {
-    let mut plan = Plan::empty();
-    plan.process_count = 2;
-    plan.service_count = 2;
-    plan.pool_count = 4;
-    for (index, process) in plan.processes.iter_mut().take(2).enumerate() {
-        *process = Process {
-            vcores: 2 - index as u32,
-            services: 0b10,
-            pool: index as u32,
-            ..*process
-        };
-    }
-    for (index, pool) in plan.pools.iter_mut().take(4).enumerate() {
+fn plan() -> EncodedPlan {
+    let process = |pool: u32| Process {
+        vcores: 2 - pool,
+        services: 0b10,
+        pool,
+        ..Process::new_zeroed()
+    };
+    let pool = |index: u32| {
         let process = index < 2;
-        *pool = Pool {
+        Pool {
             base: 0,
             blocks: if process { BLOCKS } else { 4 },
-            process: if process { index as u32 } else { NONE },
-            service: if process { NONE } else { index as u32 - 2 },
+            process: if process { index } else { NONE },
+            service: if process { NONE } else { index - 2 },
             cluster: 0,
-        };
-    }
-    plan.services[0] = PlanService {
-        pool: 2,
-        ..plan.services[0]
+        }
     };
-    plan.services[1] = PlanService {
-        pool: 3,
-        ..plan.services[1]
+    let service = |pool| PlanService {
+        pool,
+        ..PlanService::new_zeroed()
     };
-    plan
+    let tables = Tables {
+        processes: [0, 1].map(process).into(),
+        pools: [0, 1, 2, 3].map(pool).into(),
+        services: [2, 3].map(service).into(),
+        ..Tables::default()
+    };
+    tables.encode()
 }
 
 impl Bench {

@@ -1,0 +1,86 @@
+//! What the root task of an instance makes, worked out from the plan alone: capability slots, memory, and the records that it
+//! keeps. It follows `root-task/src/children.rs` step by step; where a number is not known before the programs are built
+//! ([`image_pages`]) or the machine is there (the registers of a device), the most is taken.
+
+mod amount;
+mod build;
+mod component;
+mod device_memory;
+
+use std::collections::BTreeSet;
+
+use atoll_abi::layout::{PAGE_SIZE, ROOT_TASK_HEAP_SIZE};
+use atoll_abi::plan::Plan;
+
+pub use amount::Amount;
+pub use component::image_pages;
+
+use self::amount::RUN_RECORD;
+use self::build::Build;
+use self::component::{COMPONENT_PROGRAMS, Holder, IMAGE_PAGES};
+
+/// Slots that a kernel fills before its root task runs, beside those of the root task's image: its initial capabilities, and
+/// its untypeds (`MAX_NUM_BOOTINFO_UNTYPED_CAPS` in `sel4-config/cmake/kernel.cmake`).
+const BOOT_SLOTS: u64 = 16 + 167;
+/// Pages of the root task's program and stack, without heap and archive.
+const ROOT_TASK_PAGES: u64 = 192;
+/// Slots that the root task fills for itself: its console, endpoint, scratch page and copies of the moment.
+const OWN_SLOTS: u64 = 32;
+/// Bytes of memory that a kernel keeps for itself, without the root CNode.
+const KERNEL_MEMORY: u64 = 4 << 20;
+/// Bytes of a capability.
+const SLOT_SIZE: u64 = 32;
+/// Bytes of the root task's heap that have nothing to do with how much it makes.
+const OTHER_RECORDS: u64 = 256 << 10;
+
+/// What an instance needs.
+pub struct Need {
+    /// In all, with the root task itself.
+    pub total: Amount,
+    /// Of each process that it runs, by its index in the plan.
+    pub processes: Vec<(usize, Amount)>,
+}
+
+impl Need {
+    /// That of an instance whose root CNode has slots for so many bits.
+    pub fn of(plan: &Plan, instance: usize, root_cnode_bits: u32) -> Need {
+        let components = Build::of(plan, instance);
+        // The archive holds every program that some instance runs.
+        let programs: BTreeSet<&str> = plan
+            .processes()
+            .iter()
+            .map(|it| it.image.as_str())
+            .collect();
+        let archive = (programs.len() + COMPONENT_PROGRAMS.len()) as u64 * IMAGE_PAGES;
+        let heap = (ROOT_TASK_HEAP_SIZE / PAGE_SIZE) as u64;
+        let image = ROOT_TASK_PAGES + heap + archive;
+        let page = PAGE_SIZE as u64;
+        let own = Amount {
+            slots: BOOT_SLOTS + image + image / 512 + OWN_SLOTS,
+            // The root CNode lies at a multiple of its size; the kernel is told of the root task as a module.
+            bytes: KERNEL_MEMORY
+                + 2 * (SLOT_SIZE << root_cnode_bits)
+                + (image + ROOT_TASK_PAGES + archive) * page,
+            records: RUN_RECORD + OTHER_RECORDS,
+        };
+        let mut total = own;
+        let mut processes = Vec::new();
+        for (holder, amount) in components.amounts() {
+            total = total + amount;
+            if let Holder::Process(index) = holder {
+                processes.push((index, amount));
+            }
+        }
+        Need { total, processes }
+    }
+
+    /// The process that needs the most of something, and how much.
+    pub fn largest(&self, what: impl Fn(&Amount) -> u64) -> Option<(usize, u64)> {
+        let needs = self
+            .processes
+            .iter()
+            .map(|(index, own)| (*index, what(own)));
+        // The first one of those that need as much.
+        needs.rev().max_by_key(|(_, own)| *own)
+    }
+}

@@ -1,0 +1,148 @@
+//! What a component takes: an address space, a capability space, threads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use atoll_abi::layout::{self, COMPONENT_HEAP_SIZE, PAGE_SIZE, STACK_SIZE, TLS_PAGES, slot};
+
+use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
+
+/// Pages that the program of a process may take, and that of another component beside its heap.
+pub(super) const IMAGE_PAGES: u64 = 128;
+/// The programs of components that are no processes, and whether they have a heap.
+pub(super) const COMPONENT_PROGRAMS: [(&str, bool); 3] =
+    [("mcp-server", true), ("files", true), ("virtio-blk", false)];
+/// Where programs are linked.
+const IMAGE_BASE: usize = 0x40_0000;
+/// Address bits below the entries of each level of an address space.
+const LEVELS: [u32; 3] = [39, 30, 21];
+/// Bytes of a thread's object.
+const THREAD_SIZE: u64 = 2048;
+/// Bytes of a capability.
+const SLOT_SIZE: u64 = 32;
+/// Most pages of a device's registers: its configuration, and six areas of 16 pages.
+const REGISTER_PAGES: u64 = 1 + 6 * 16;
+/// Most untypeds on the way to one of the areas of a device's registers.
+const WAY_TO_REGISTERS: u64 = 64;
+const PAGE: u64 = PAGE_SIZE as u64;
+
+/// Pages that the program of a name may take at most; the build refuses larger ones.
+pub fn image_pages(image: &str) -> u64 {
+    let heap = COMPONENT_PROGRAMS.contains(&(image, true));
+    let heap_pages = if heap {
+        COMPONENT_HEAP_SIZE as u64 / PAGE
+    } else {
+        0
+    };
+    IMAGE_PAGES + heap_pages
+}
+
+/// Whose something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holder {
+    RootTask,
+    Server(usize),
+    Service(usize),
+    Driver(usize),
+    Process(usize),
+}
+
+/// What one component takes.
+#[derive(Default)]
+pub(super) struct Component {
+    pub(super) amount: Amount,
+    structures: BTreeSet<(u32, usize)>,
+}
+
+impl Component {
+    /// Pages are mapped from an address on: the paging structures that this takes.
+    pub(super) fn touch(&mut self, address: usize, pages: u64) {
+        let end = address + (pages * PAGE) as usize;
+        for level in LEVELS {
+            let entries = address >> level..=(end - 1) >> level;
+            for entry in entries.filter(|_| pages > 0) {
+                if self.structures.insert((level, entry)) {
+                    self.amount.slots += 1;
+                    self.amount.bytes += PAGE;
+                    self.amount.records += STRUCTURE_RECORD;
+                }
+            }
+        }
+    }
+
+    /// Fresh pages.
+    pub(super) fn fresh(&mut self, address: usize, pages: u64) {
+        self.share(address, pages);
+        self.amount.bytes += pages * PAGE;
+    }
+
+    /// Further capabilities to pages that there are.
+    pub(super) fn shared(&mut self, pages: u64) {
+        self.amount.slots += pages;
+        self.amount.records += RUN_RECORD;
+    }
+
+    /// Further capabilities to pages that there are, mapped.
+    pub(super) fn share(&mut self, address: usize, pages: u64) {
+        self.shared(pages);
+        self.touch(address, pages);
+    }
+
+    pub(super) fn cspace(&mut self, slots: u64) {
+        self.amount.slots += 1;
+        self.amount.bytes += SLOT_SIZE << slot::bits(slots);
+    }
+
+    pub(super) fn notification(&mut self) {
+        self.amount.slots += 1;
+        self.amount.bytes += SLOT_SIZE;
+    }
+
+    pub(super) fn thread(&mut self, number: usize) {
+        self.amount.slots += 1;
+        self.amount.bytes += THREAD_SIZE;
+        self.amount.records += THREAD_RECORD;
+        self.fresh(layout::ipc_buffer(number), 1);
+        self.fresh(layout::stack_base(number), (STACK_SIZE / PAGE_SIZE) as u64);
+        self.fresh(layout::tls(number), TLS_PAGES as u64);
+    }
+
+    /// The registers of its device.
+    pub(super) fn registers(&mut self) {
+        self.amount.slots += 7 * WAY_TO_REGISTERS;
+        self.share(layout::DEVICE_CONFIGURATION, 1);
+        for bar in 0..6 {
+            let address = layout::DEVICE_BARS + bar * layout::DEVICE_BAR_STRIDE;
+            self.share(address, REGISTER_PAGES / 6);
+        }
+    }
+}
+
+/// What all components of an instance take.
+#[derive(Default)]
+pub(super) struct Components {
+    components: BTreeMap<Holder, Component>,
+}
+
+impl Components {
+    /// What a component has taken.
+    pub(super) fn of(&mut self, holder: Holder) -> &mut Component {
+        self.components.entry(holder).or_default()
+    }
+
+    /// A component with its program and nothing else.
+    pub(super) fn start(&mut self, holder: Holder, image: &str) -> &mut Component {
+        let component = self.of(holder);
+        // The root of its address space.
+        component.amount.slots += 1;
+        component.amount.bytes += PAGE;
+        component.amount.records += THREAD_RECORD;
+        component.fresh(IMAGE_BASE, image_pages(image));
+        component
+    }
+
+    /// How much each component takes.
+    pub(super) fn amounts(&self) -> impl Iterator<Item = (Holder, Amount)> {
+        let components = self.components.iter();
+        components.map(|(holder, component)| (*holder, component.amount))
+    }
+}
