@@ -78,7 +78,6 @@ impl Write for CommandLine {
 
 #[cfg(test)]
 mod tests {
-    use atoll_abi::plan::MAX_CLUSTERS;
     use zerocopy::FromBytes;
 
     use super::*;
