@@ -3,46 +3,34 @@
 use core::fmt;
 
 use atoll_abi::layout::request::LOG_SIZE;
+use heapless::Vec;
 
-/// A line of bounded length.
-pub struct Line {
-    bytes: [u8; LOG_SIZE],
-    length: usize,
-}
-
-impl Default for Line {
-    fn default() -> Line {
-        Line {
-            bytes: [0; LOG_SIZE],
-            length: 0,
-        }
-    }
-}
+/// A line of bounded length; what does not fit is cut off.
+#[derive(Default)]
+pub struct Line(Vec<u8, LOG_SIZE>);
 
 impl Line {
     /// Its bytes.
     pub fn length(&self) -> usize {
-        self.length
+        self.0.len()
     }
 
     /// Its bytes as words, the last one filled up with zeros.
     pub fn words(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
         const { assert!(LOG_SIZE.is_multiple_of(8)) };
-        let (words, _) = self.bytes.as_chunks::<8>();
-        words
-            .iter()
-            .take(self.length.div_ceil(8))
-            .map(|bytes| u64::from_le_bytes(*bytes))
+        self.0.chunks(8).map(|bytes| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u64::from_le_bytes(word)
+        })
     }
 }
 
 impl fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = &mut self.bytes[self.length..];
-        let most = text.len().min(room.len());
-        room[..most].copy_from_slice(&text.as_bytes()[..most]);
-        self.length += most;
-        Ok(())
+        let room = self.0.capacity() - self.0.len();
+        let text = &text.as_bytes()[..text.len().min(room)];
+        self.0.extend_from_slice(text).map_err(|_| fmt::Error)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The page of memory with what a kernel is told when it is entered.
 
-use core::fmt::{self, Write};
+use core::fmt::Write;
 
 use atoll_abi::plan::kernel_port;
+use heapless::String;
 use zerocopy::IntoBytes;
 
 use crate::extent::Extent;
@@ -13,6 +14,8 @@ pub const USED: usize = 0x400 + size_of::<MemoryRegion>();
 
 const COMMAND_LINE_AT: usize = 0x200;
 const COMMAND_LINE_SIZE: usize = 0x80;
+/// A command line, which at least one zero of the page ends.
+type CommandLine = String<{ COMMAND_LINE_SIZE - 1 }>;
 const MODULE_AT: usize = 0x300;
 const MEMORY_MAP_AT: usize = 0x400;
 
@@ -33,13 +36,13 @@ pub fn build(index: usize, address: u32, memory: Extent, root_task: Extent) -> [
         name: command_line,
         reserved: 0,
     };
-    let mut line = CommandLine::default();
+    let mut line = CommandLine::new();
     let port = kernel_port(index);
     // It fits: the test has the largest port.
     let _ = write!(line, "console_port={port:#x} debug_port={port:#x}");
     let map = MemoryRegion::usable(memory.start(), memory.size());
     put(&mut page, 0, information.as_bytes());
-    put(&mut page, COMMAND_LINE_AT, &line.bytes);
+    put(&mut page, COMMAND_LINE_AT, line.as_bytes());
     put(&mut page, MODULE_AT, module.as_bytes());
     put(&mut page, MEMORY_MAP_AT, map.as_bytes());
     page
@@ -47,33 +50,6 @@ pub fn build(index: usize, address: u32, memory: Extent, root_task: Extent) -> [
 
 fn put(page: &mut [u8; USED], at: usize, bytes: &[u8]) {
     page[at..at + bytes.len()].copy_from_slice(bytes);
-}
-
-/// Text of bounded length, ended by at least one zero.
-struct CommandLine {
-    bytes: [u8; COMMAND_LINE_SIZE],
-    length: usize,
-}
-
-impl Default for CommandLine {
-    fn default() -> CommandLine {
-        CommandLine {
-            bytes: [0; COMMAND_LINE_SIZE],
-            length: 0,
-        }
-    }
-}
-
-impl Write for CommandLine {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.length + text.len();
-        if end >= self.bytes.len() {
-            return Err(fmt::Error);
-        }
-        self.bytes[self.length..end].copy_from_slice(text.as_bytes());
-        self.length = end;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -108,7 +84,7 @@ mod tests {
         let line = &page[COMMAND_LINE_AT..COMMAND_LINE_AT + COMMAND_LINE_SIZE];
         let expected = b"console_port=0x318 debug_port=0x318\0";
         assert_eq!(&line[..expected.len()], expected);
-        let mut short = CommandLine::default();
+        let mut short = CommandLine::new();
         assert!(short.write_str("x").is_ok());
         let long = [b'x'; COMMAND_LINE_SIZE - 1];
         assert!(

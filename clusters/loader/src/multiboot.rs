@@ -1,6 +1,7 @@
 //! The Multiboot 0.6.96 structures that the loader reads from the firmware's side and writes for each kernel.
 
 use atoll_abi::plan::MAX_CLUSTERS;
+use bitflags::bitflags;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::extent::Extent;
@@ -12,14 +13,21 @@ pub const BOOTLOADER_MAGIC: u32 = 0x2BAD_B002;
 /// Most modules: the plan, and a kernel and a root task for each instance.
 pub const MAX_MODULES: usize = 1 + 2 * MAX_CLUSTERS;
 
-/// `flags`: the fields `mem_lower` and `mem_upper` are valid.
-const FLAG_MEMORY: u32 = 1 << 0;
-/// `flags`: the field `cmdline` is valid.
-const FLAG_COMMAND_LINE: u32 = 1 << 2;
-/// `flags`: the fields `mods_*` are valid.
-const FLAG_MODULES: u32 = 1 << 3;
-/// `flags`: the fields `mmap_*` are valid.
-const FLAG_MEMORY_MAP: u32 = 1 << 6;
+bitflags! {
+    /// Which fields of an [`Information`] are valid.
+    #[derive(Clone, Copy)]
+    struct Valid: u32 {
+        /// `mem_lower` and `mem_upper`.
+        const MEMORY = 1 << 0;
+        /// `cmdline`.
+        const COMMAND_LINE = 1 << 2;
+        /// `mods_*`.
+        const MODULES = 1 << 3;
+        /// `mmap_*`.
+        const MEMORY_MAP = 1 << 6;
+        const _ = !0;
+    }
+}
 
 /// Kind of a [`MemoryRegion`] that is ordinary memory.
 pub(crate) const USABLE: u32 = 1;
@@ -62,13 +70,17 @@ impl Information {
         readable(Table::Information, address, size_of::<Information>() as u64)
     }
 
+    fn has(&self, fields: Valid) -> bool {
+        Valid::from_bits_retain(self.flags).contains(fields)
+    }
+
     /// Where the list of [`Module`]s lies: one at least, [`MAX_MODULES`] at most.
     ///
     /// # Errors
     /// Where there are none or too many, the flags do not say that there are any, or the loader cannot read the list.
     pub fn modules(&self) -> Result<Extent, Refusal> {
         let count = self.module_count;
-        if self.flags & FLAG_MODULES == 0 || count == 0 {
+        if !self.has(Valid::MODULES) || count == 0 {
             return Err(Refusal::NoModules);
         }
         if count as usize > MAX_MODULES {
@@ -83,7 +95,7 @@ impl Information {
     /// # Errors
     /// Where it is empty, the flags do not say that there is one, or the loader cannot read it.
     pub fn memory_map(&self) -> Result<Extent, Refusal> {
-        if self.flags & FLAG_MEMORY_MAP == 0 || self.memory_map_length == 0 {
+        if !self.has(Valid::MEMORY_MAP) || self.memory_map_length == 0 {
             return Err(Refusal::NoMemoryMap);
         }
         let size = u64::from(self.memory_map_length);
@@ -97,8 +109,9 @@ impl Information {
         module: u32,
         memory_map: u32,
     ) -> Information {
+        let valid = Valid::MEMORY | Valid::COMMAND_LINE | Valid::MODULES | Valid::MEMORY_MAP;
         Information {
-            flags: FLAG_MEMORY | FLAG_COMMAND_LINE | FLAG_MODULES | FLAG_MEMORY_MAP,
+            flags: valid.bits(),
             memory_lower: 640,
             memory_upper: (memory.size() >> 10) as u32,
             command_line,
@@ -175,7 +188,7 @@ mod tests {
     /// As a Multiboot loader passes it.
     fn information() -> Information {
         Information {
-            flags: FLAG_MODULES | FLAG_MEMORY_MAP,
+            flags: (Valid::MODULES | Valid::MEMORY_MAP).bits(),
             module_count: 3,
             modules: 0x10_0000,
             memory_map_length: 72,
@@ -194,11 +207,11 @@ mod tests {
         assert_eq!(good.modules(), Ok(extent(0x10_0000, 48)));
         assert_eq!(good.memory_map(), Ok(extent(0x9000, 72)));
         let mut without_modules = good;
-        without_modules.flags = !FLAG_MODULES;
+        without_modules.flags = (!Valid::MODULES).bits();
         assert_eq!(without_modules.modules(), Err(Refusal::NoModules));
         assert_eq!(without_modules.memory_map(), good.memory_map());
         let mut without_map = good;
-        without_map.flags = !FLAG_MEMORY_MAP;
+        without_map.flags = (!Valid::MEMORY_MAP).bits();
         assert_eq!(without_map.memory_map(), Err(Refusal::NoMemoryMap));
         assert_eq!(without_map.modules(), good.modules());
     }

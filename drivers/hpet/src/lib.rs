@@ -11,6 +11,8 @@
 
 use core::sync::atomic::{Ordering, fence};
 
+use bitflags::bitflags;
+
 mod clock;
 mod registers;
 
@@ -24,23 +26,35 @@ const CONFIGURATION: usize = 0x010;
 /// Low half of the main counter, section 2.3.7.
 const COUNTER: usize = 0x0F0;
 
-/// General configuration: the main counter runs and interrupts are allowed.
-const ENABLE: u32 = 1 << 0;
-/// General configuration: comparators 0 and 1 replace the legacy timers, whatever their own routing says.
-const LEGACY_REPLACEMENT: u32 = 1 << 1;
+bitflags! {
+    /// General configuration, section 2.3.5. Bits without a name keep what they are.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    struct General: u32 {
+        /// The main counter runs and interrupts are allowed.
+        const ENABLE = 1 << 0;
+        /// Comparators 0 and 1 replace the legacy timers, whatever their own routing says.
+        const LEGACY_REPLACEMENT = 1 << 1;
+        const _ = !0;
+    }
 
-/// Comparator configuration, section 2.3.8: level-triggered.
-const LEVEL: u32 = 1 << 1;
-/// Comparator configuration: may interrupt.
-const INTERRUPT_ENABLE: u32 = 1 << 2;
-/// Comparator configuration: periodic.
-const PERIODIC: u32 = 1 << 3;
-/// Comparator configuration: compares the low 32 bits only.
-const NARROW: u32 = 1 << 8;
-/// Comparator configuration: interrupts are messages.
-const MESSAGE_ENABLE: u32 = 1 << 14;
-/// Comparator configuration, read-only: interrupts can be messages.
-const MESSAGE_CAPABLE: u32 = 1 << 15;
+    /// Configuration of a comparator, section 2.3.8. Bits without a name keep what they are.
+    #[derive(Clone, Copy)]
+    struct Comparator: u32 {
+        /// It is level-triggered.
+        const LEVEL = 1 << 1;
+        /// It may interrupt.
+        const INTERRUPT_ENABLE = 1 << 2;
+        /// It is periodic.
+        const PERIODIC = 1 << 3;
+        /// It compares the low 32 bits only.
+        const NARROW = 1 << 8;
+        /// Its interrupts are messages.
+        const MESSAGE_ENABLE = 1 << 14;
+        /// Read-only: its interrupts can be messages.
+        const MESSAGE_CAPABLE = 1 << 15;
+        const _ = !0;
+    }
+}
 
 /// Where a write becomes an interrupt of the core whose APIC identifier is in bits 12 to 19.
 const MESSAGE_BASE: u32 = 0xFEE0_0000;
@@ -152,10 +166,10 @@ impl<R: Registers> Hpet<R> {
 
     /// Lets the main counter run. Any cluster may do so, before or after the others: it never resets the counter.
     pub fn enable(&self) {
-        let old = self.registers.read(CONFIGURATION);
-        let new = (old | ENABLE) & !LEGACY_REPLACEMENT;
+        let old = General::from_bits_retain(self.registers.read(CONFIGURATION));
+        let new = (old | General::ENABLE) - General::LEGACY_REPLACEMENT;
         if new != old {
-            self.registers.write(CONFIGURATION, new);
+            self.registers.write(CONFIGURATION, new.bits());
         }
     }
 
@@ -169,35 +183,35 @@ impl<R: Registers> Hpet<R> {
         if apic_id > 0xFF {
             return Err(HpetError::UnreachableCore { apic_id });
         }
-        let configuration = self.registers.read(base);
-        if configuration & MESSAGE_CAPABLE == 0 {
+        let configuration = self.configuration(base);
+        if !configuration.contains(Comparator::MESSAGE_CAPABLE) {
             return Err(HpetError::NoMessageSignalling { comparator });
         }
         // Silent while its route is half written.
-        let quiet = configuration & !(INTERRUPT_ENABLE | LEVEL | PERIODIC);
-        self.registers.write(base, quiet);
+        let quiet = configuration
+            - (Comparator::INTERRUPT_ENABLE | Comparator::LEVEL | Comparator::PERIODIC);
+        self.configure(base, quiet);
         self.registers.write(base + 0x10, u32::from(vector));
         self.registers
             .write(base + 0x14, MESSAGE_BASE | apic_id << 12);
-        self.registers
-            .write(base, quiet | NARROW | MESSAGE_ENABLE | INTERRUPT_ENABLE);
+        let rings = Comparator::MESSAGE_ENABLE | Comparator::INTERRUPT_ENABLE;
+        self.configure(base, quiet | Comparator::NARROW | rings);
         Ok(())
     }
 
     /// Allows the interrupts of `comparator` again, which was made to [listen](Hpet::listen), after [`Hpet::ignore`].
     pub fn let_interrupt(&self, comparator: u32) -> Result<(), HpetError> {
         let base = self.comparator(comparator)?;
-        let configuration = self.registers.read(base);
-        self.registers.write(base, configuration | INTERRUPT_ENABLE);
+        let configuration = self.configuration(base);
+        self.configure(base, configuration | Comparator::INTERRUPT_ENABLE);
         Ok(())
     }
 
     /// Stops the interrupts of `comparator`.
     pub fn ignore(&self, comparator: u32) -> Result<(), HpetError> {
         let base = self.comparator(comparator)?;
-        let configuration = self.registers.read(base);
-        self.registers
-            .write(base, configuration & !INTERRUPT_ENABLE);
+        let configuration = self.configuration(base);
+        self.configure(base, configuration - Comparator::INTERRUPT_ENABLE);
         Ok(())
     }
 
@@ -234,6 +248,15 @@ impl<R: Registers> Hpet<R> {
             core::hint::spin_loop();
         }
         Err(HpetError::Overtaken)
+    }
+
+    /// What a comparator is configured as whose registers are at an offset.
+    fn configuration(&self, base: usize) -> Comparator {
+        Comparator::from_bits_retain(self.registers.read(base))
+    }
+
+    fn configure(&self, base: usize, configuration: Comparator) {
+        self.registers.write(base, configuration.bits());
     }
 
     /// Offset of the registers of a comparator.

@@ -1,6 +1,6 @@
 //! Base address registers, section 6.2.5.
 
-use crate::{ConfigurationSpace, Function, PciError, command};
+use crate::{Command, ConfigurationSpace, Function, PciError};
 
 /// Base address registers of a device.
 pub const BARS: usize = 6;
@@ -53,7 +53,7 @@ impl<C: ConfigurationSpace> Function<C> {
     /// command register and the addresses are put back.
     pub fn bars(&mut self) -> Result<[Option<Bar>; BARS], PciError> {
         let enabled = self.command();
-        self.set_command(enabled & !(command::IO | command::MEMORY | command::BUS_MASTER));
+        self.set_command(enabled - (Command::IO | Command::MEMORY | Command::BUS_MASTER));
         let bars = self.probe();
         self.set_command(enabled);
         bars

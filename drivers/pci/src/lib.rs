@@ -8,6 +8,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+use bitflags::bitflags;
+
 mod bar;
 mod capability;
 mod virtio;
@@ -43,16 +45,20 @@ const CLASS: u16 = 0x08;
 /// Cache line size, latency timer, header type, self-test.
 const HEADER: u16 = 0x0C;
 
-/// Bits of the command register, section 6.2.2.
-pub mod command {
-    /// The function answers at its I/O BARs.
-    pub const IO: u16 = 1 << 0;
-    /// The function answers at its memory BARs.
-    pub const MEMORY: u16 = 1 << 1;
-    /// The function may write and read memory, and send interrupts as messages.
-    pub const BUS_MASTER: u16 = 1 << 2;
-    /// The function does not use its interrupt pin.
-    pub const NO_PIN_INTERRUPT: u16 = 1 << 10;
+bitflags! {
+    /// The command register, section 6.2.2. Bits without a name keep what they are.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Command: u16 {
+        /// The function answers at its I/O BARs.
+        const IO = 1 << 0;
+        /// The function answers at its memory BARs.
+        const MEMORY = 1 << 1;
+        /// The function may write and read memory, and send interrupts as messages.
+        const BUS_MASTER = 1 << 2;
+        /// The function does not use its interrupt pin.
+        const NO_PIN_INTERRUPT = 1 << 10;
+        const _ = !0;
+    }
 }
 
 /// Why a function cannot be used.
@@ -128,15 +134,15 @@ impl<C: ConfigurationSpace> Function<C> {
         ((word >> 24) as u8, (word >> 16) as u8, (word >> 8) as u8)
     }
 
-    /// The command register; see [`command`].
-    pub fn command(&self) -> u16 {
-        self.space.read32(COMMAND) as u16
+    /// The command register.
+    pub fn command(&self) -> Command {
+        Command::from_bits_retain(self.space.read32(COMMAND) as u16)
     }
 
     /// Sets the command register.
-    pub fn set_command(&mut self, value: u16) {
+    pub fn set_command(&mut self, value: Command) {
         // The upper half is the status register, where ones would clear bits.
-        self.space.write32(COMMAND, u32::from(value));
+        self.space.write32(COMMAND, u32::from(value.bits()));
     }
 
     /// The configuration space itself.

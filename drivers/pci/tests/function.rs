@@ -1,7 +1,7 @@
 //! Functions with an ordinary, an odd and a hostile configuration space.
 
 use atoll_pci::{
-    BARS, BarKind, Capability, ConfigurationSpace, Function, MSI_X, PciError, VirtioKind, command,
+    BARS, BarKind, Capability, Command, ConfigurationSpace, Function, MSI_X, PciError, VirtioKind,
 };
 
 /// A configuration space of 64 words; `masks` are the writable bits of each BAR.
@@ -81,8 +81,8 @@ fn identity_and_command() {
     let mut function = Function::new(fake).unwrap();
     assert_eq!(function.identity(), (0x1AF4, 0x1042));
     assert_eq!(function.class(), (1, 0, 0));
-    function.set_command(command::MEMORY | command::NO_PIN_INTERRUPT);
-    assert_eq!(function.command(), 0x402);
+    function.set_command(Command::MEMORY | Command::NO_PIN_INTERRUPT);
+    assert_eq!(function.command().bits(), 0x402);
     assert_eq!(
         function.space().words[1],
         0xF000_0402,
@@ -163,7 +163,7 @@ fn broken_bars_are_errors() {
         let mut function = Function::new(fake).unwrap();
         let bar = index as u8;
         assert_eq!(function.bars().unwrap_err(), PciError::BrokenBar { bar });
-        assert_eq!(function.command(), 6);
+        assert_eq!(function.command().bits(), 6);
         assert_eq!(function.space().words[4 + index], value);
     }
 }

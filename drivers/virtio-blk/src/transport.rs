@@ -2,7 +2,7 @@
 
 use atoll_abi::plan::Pool;
 use atoll_pci::{
-    BARS, Bar, ConfigurationSpace, Function, MessageTable, VirtioKind, VirtioStructure, command,
+    BARS, Bar, Command, ConfigurationSpace, Function, MessageTable, VirtioKind, VirtioStructure,
 };
 
 use crate::driver::{Device, Driver};
@@ -153,8 +153,8 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         if vendor != VENDOR || ![BLOCK, BLOCK_TRANSITIONAL].contains(&device) {
             return Err(DriverError::NotVirtioBlock { vendor, device });
         }
-        let command = function.command() & !command::BUS_MASTER;
-        function.set_command(command | command::MEMORY | command::NO_PIN_INTERRUPT);
+        let command = function.command() - Command::BUS_MASTER;
+        function.set_command(command | Command::MEMORY | Command::NO_PIN_INTERRUPT);
         let reach = reachable(&function.bars()?);
         let structure = |kind, needed| {
             let found = function
@@ -197,7 +197,7 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         self.negotiate()?;
         self.set_message(message);
         let command = self.function.command();
-        self.function.set_command(command | command::BUS_MASTER);
+        self.function.set_command(command | Command::BUS_MASTER);
 
         self.write16(common::CONFIGURATION_VECTOR, NO_VECTOR);
         self.write16(common::QUEUE_SELECT, QUEUE);
@@ -351,7 +351,7 @@ impl<C: ConfigurationSpace, R: Registers> Device for Transport<C, R> {
         // Even where the reset fails, a function that is no bus master writes no memory.
         let result = self.reset();
         let command = self.function.command();
-        self.function.set_command(command & !command::BUS_MASTER);
+        self.function.set_command(command - Command::BUS_MASTER);
         self.function.set_messages(&self.messages, false, false);
         result
     }

@@ -75,9 +75,9 @@ impl Timers {
 
 /// An alarm that is early by less than one part in so many of its time is still expected; from then on it may have rung.
 ///
-/// The server measures it by another clock, and the rate of this one was measured when the machine started, which a busy host
-/// disturbs: with one part in sixty-four here, vcores were seen to wait for ever for alarms that had rung. A vcore that is
-/// woken in the second half of its alarm's time sets it again.
+/// The server measures it by another clock, and the rate of this one was measured by the kernel when the machine started, which a
+/// busy host disturbs: it was seen to be a fifth too high. With one part in sixty-four here, vcores then waited for ever for
+/// alarms that had rung. A vcore that is woken in the second half of its alarm's time sets it again.
 const PRECISION: u64 = 2;
 
 /// What a vcore knows of the alarm that its server has for it.

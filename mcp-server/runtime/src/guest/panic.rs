@@ -5,42 +5,35 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
 use atoll_abi::process::PANICKED;
+use heapless::Vec;
 
 use super::kernel::KERNEL;
 use crate::tls;
 use crate::world::World;
 
-/// Text in a buffer, cut where it does not fit: a panic allocates nothing.
-struct LastWords {
-    bytes: [u8; 512],
-    length: usize,
-}
+/// Text, cut where it does not fit: a panic allocates nothing.
+struct LastWords(Vec<u8, 512>);
 
 impl Write for LastWords {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let rest = &mut self.bytes[self.length..];
-        let count = text.len().min(rest.len());
-        rest[..count].copy_from_slice(&text.as_bytes()[..count]);
-        self.length += count;
-        Ok(())
+        // One byte is left for the end of the line.
+        let room = self.0.capacity() - 1 - self.0.len();
+        let text = &text.as_bytes()[..text.len().min(room)];
+        self.0.extend_from_slice(text).map_err(|_| fmt::Error)
     }
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let mut words = LastWords {
-        bytes: [0; 512],
-        length: 0,
-    };
+    let mut words = LastWords(Vec::new());
     let place = info.location();
     let _ = match place {
         Some(place) => write!(words, "panicked: {} at {place}", info.message()),
         None => write!(words, "panicked: {}", info.message()),
     };
-    let length = words.length.min(words.bytes.len() - 1);
-    words.bytes[length] = b'\n';
+    let _ = words.0.push(b'\n');
     if let Some((runtime, vcore)) = tls::current()
-        && runtime.last_words(vcore, &words.bytes[..=length], PANICKED)
+        && runtime.last_words(vcore, &words.0, PANICKED)
     {
         loop {
             KERNEL.wait(vcore);
