@@ -6,99 +6,21 @@ use atoll_abi::interface::Call;
 use atoll_abi::layout::server_badge;
 use atoll_abi::message::Payload;
 use atoll_abi::process::{FAULTED, ProcessId};
-use atoll_abi::syscall::{Completion, Syscall};
-use atoll_channel::{CAPACITY, Link, LinkError};
+use atoll_abi::syscall::Syscall;
+use atoll_channel::{CAPACITY, Link};
 use atoll_core::state::State;
 use atoll_core::vcore::VcoreSets;
-use atoll_core::{Actions, BATCH, Event, Personality};
+use atoll_core::{BATCH, Event, Personality};
 use zerocopy::FromZeros;
 
 use crate::row::Row;
-
-/// What the personality has done to the world, beside what goes through rings.
-pub trait Kernel {
-    /// Nanoseconds on a clock that never goes backwards.
-    fn now(&mut self) -> u64;
-
-    /// See [`Actions::start_vcore`].
-    fn start_vcore(&mut self, process: ProcessId, vcore: usize);
-
-    /// See [`Actions::stop_vcore`].
-    fn stop_vcore(&mut self, process: ProcessId, vcore: usize);
-
-    /// See [`Actions::wake_vcore`].
-    fn wake_vcore(&mut self, process: ProcessId, vcore: usize);
-
-    /// See [`Actions::publish_vcores`].
-    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets);
-
-    /// See [`Actions::publish_many_core`].
-    fn publish_many_core(&mut self, process: ProcessId);
-
-    /// See [`Actions::print_line`].
-    fn print_line(&mut self, process: ProcessId, line: &str);
-
-    /// See [`Actions::process_ended`].
-    fn process_ended(&mut self, process: ProcessId, status: u64, max_granted: u32);
-}
+use crate::world::{Kernel, World};
 
 /// The personality, its rings, and the kernel.
 pub struct Host<L, K> {
     personality: Personality,
     world: World<L, K>,
     calls: [Syscall; BATCH],
-}
-
-struct World<L, K> {
-    row: Row<L>,
-    kernel: K,
-    /// Process and vcore of the links whose `broken` is set: there is room for each one once.
-    broken: Vec<(usize, usize)>,
-}
-
-impl<L: Link, K: Kernel> Actions for World<L, K> {
-    fn complete(&mut self, process: ProcessId, vcore: usize, completions: &[Completion]) {
-        let Some(own) = self.row.of(usize::from(process.index), vcore) else {
-            return;
-        };
-        match own.link.send(Completion::as_messages(completions)) {
-            Ok(sent) if sent == completions.len() => {}
-            // There was room when the calls were taken.
-            Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
-                if !core::mem::replace(&mut own.broken, true) {
-                    self.broken.push((usize::from(process.index), vcore));
-                }
-            }
-        }
-    }
-
-    fn start_vcore(&mut self, process: ProcessId, vcore: usize) {
-        self.kernel.start_vcore(process, vcore);
-    }
-
-    fn stop_vcore(&mut self, process: ProcessId, vcore: usize) {
-        self.kernel.stop_vcore(process, vcore);
-    }
-
-    fn wake_vcore(&mut self, process: ProcessId, vcore: usize) {
-        self.kernel.wake_vcore(process, vcore);
-    }
-
-    fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
-        self.kernel.publish_vcores(process, vcores);
-    }
-
-    fn publish_many_core(&mut self, process: ProcessId) {
-        self.kernel.publish_many_core(process);
-    }
-
-    fn print_line(&mut self, process: ProcessId, line: &str) {
-        self.kernel.print_line(process, line);
-    }
-
-    fn process_ended(&mut self, process: ProcessId, status: u64, max_granted: u32) {
-        self.kernel.process_ended(process, status, max_granted);
-    }
 }
 
 impl<L: Link, K: Kernel> Host<L, K> {

@@ -11,6 +11,8 @@ extern crate alloc;
 mod host;
 mod passing;
 mod row;
+mod world;
 
-pub use host::{Host, Kernel};
+pub use host::Host;
 pub use passing::{Place, WakePassing};
+pub use world::Kernel;

@@ -14,7 +14,8 @@ use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
 use atoll_component::{like_blocking, report, ticks, wait};
 use sel4::cap;
 
-use crate::host::{Host, Memory};
+use crate::host::Host;
+use crate::links::Memory;
 
 /// How the other side of a connection is woken.
 pub enum PeerDoorbell {

@@ -3,19 +3,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::service_badge;
-use atoll_abi::message::{Message, Payload};
+use atoll_abi::message::Payload;
 use atoll_abi::syscall::{Completion, Syscall};
-use atoll_call::{Actions, Attention, BATCH, Event, Loss, Service};
-use atoll_channel::{Link, LinkError};
+use atoll_call::{Attention, BATCH, Event, Loss, Service};
+use atoll_channel::Link;
 use zerocopy::FromZeros;
 
-/// Memory of a service that a device writes.
-pub trait Memory {
-    /// Copies a block of the service's own pool.
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]);
-}
+use crate::links::{Client, Connection, Links, Memory, Upstream};
 
 /// A service and its rings.
 pub struct Host<S, L, M> {
@@ -24,71 +19,6 @@ pub struct Host<S, L, M> {
     attention: Attention,
     calls: [Syscall; BATCH],
     completions: [Completion; BATCH],
-}
-
-/// What the service acts on.
-struct Links<L, M> {
-    clients: Box<[Client<L>]>,
-    upstream: Option<Upstream<L>>,
-    memory: M,
-    /// Rings that are [`Connection::Broken`]: there is room for each one once.
-    broken: Vec<usize>,
-}
-
-struct Client<L> {
-    link: L,
-    state: Connection,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Connection {
-    Open,
-    /// The peer broke the ring, which the service has to be told.
-    Broken,
-    /// The peer broke the ring, and is to learn that it is closed when nothing of its calls is under way any more: it takes its
-    /// blocks back then, into which a device writes until then.
-    Closing,
-    /// The peer is dead, or broke the ring, until it comes back.
-    Lost,
-}
-
-struct Upstream<L> {
-    link: L,
-    state: Connection,
-    /// It broke the protocol, and may still write to the blocks that it has.
-    faulty: bool,
-}
-
-impl<L: Link, M: Memory> Actions for Links<L, M> {
-    fn complete(&mut self, ring: usize, completions: &[Completion]) {
-        let Some(client) = self.clients.get_mut(ring) else {
-            return;
-        };
-        if client.state != Connection::Open {
-            return;
-        }
-        match client.link.send(Completion::as_messages(completions)) {
-            Ok(sent) if sent == completions.len() => {}
-            // There was room when the calls were taken.
-            Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
-                client.state = Connection::Broken;
-                self.broken.push(ring);
-            }
-        }
-    }
-
-    fn call(&mut self, calls: &[Message]) {
-        let Some(upstream) = &mut self.upstream else {
-            return;
-        };
-        if upstream.state == Connection::Open && upstream.link.send(calls) != Ok(calls.len()) {
-            upstream.state = Connection::Broken;
-        }
-    }
-
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        self.memory.read_block(index, into);
-    }
 }
 
 impl<S: Service, L: Link, M: Memory> Host<S, L, M> {

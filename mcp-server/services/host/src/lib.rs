@@ -15,5 +15,7 @@ extern crate alloc;
 #[cfg(feature = "guest")]
 pub mod guest;
 mod host;
+mod links;
 
-pub use host::{Host, Memory};
+pub use host::Host;
+pub use links::Memory;

@@ -1,0 +1,134 @@
+use super::*;
+use crate::message::Payload;
+
+/// Numbers as they are on the wire. Written out by hand: a row that changes its number must not change this list.
+const NUMBERS: [(u16, &str); 12] = [
+    (1, "Open"),
+    (2, "Stat"),
+    (3, "Read"),
+    (4, "Close"),
+    (5, "Print"),
+    (6, "Exit"),
+    (7, "BecomeMcp"),
+    (8, "RequestVcores"),
+    (9, "YieldVcore"),
+    (10, "SetAlarm"),
+    (11, "Connect"),
+    (32, "ReadSectors"),
+];
+
+#[test]
+fn numbers_are_frozen() {
+    extern crate std;
+    use std::format;
+    for raw in 0..=u16::MAX {
+        let expected = NUMBERS.iter().find(|(number, _)| *number == raw);
+        let found = Call::from_raw(raw).map(|call| format!("{call:?}"));
+        assert_eq!(found.as_deref(), expected.map(|(_, name)| *name), "{raw}");
+    }
+    assert_eq!(Call::ALL.len(), NUMBERS.len());
+}
+
+fn handle(raw: u32) -> Handle {
+    Handle::from_raw(raw).unwrap()
+}
+
+/// The words of a message, written out by hand: tag, `call | count << 16 | handle << 32`, the arguments, and
+/// `block | generation << 32`.
+fn words(first: u64, arguments: [u64; 4]) -> [u64; 7] {
+    let [a, b, c, d] = arguments;
+    [0, first, a, b, c, d, 0xffff_ffff]
+}
+
+#[test]
+fn bytes_are_frozen() {
+    let name = Name::new("input").unwrap();
+    let input = [0x74_7570_6e69, 0, 0, 0];
+    let found = |request: Syscall| request.to_message();
+    let open = request::Open { name }.encode();
+    assert_eq!(found(open), words(1, input));
+    let file = handle(0x0003_0002);
+    let stat = request::Stat { file }.encode();
+    assert_eq!(found(stat), words(0x0003_0002 << 32 | 2, [0; 4]));
+    let read = request::Read {
+        file,
+        offset: 0x1000,
+        length: 7,
+    };
+    let expected = words(0x0003_0002 << 32 | 3, [0x1000, 7, 0, 0]);
+    assert_eq!(found(read.encode()), expected);
+    let close = request::Close { file }.encode();
+    assert_eq!(found(close), words(0x0003_0002 << 32 | 4, [0; 4]));
+    let text = [0x6968, 0, 0, 0];
+    let print = request::Print { text, length: 2 }.encode();
+    assert_eq!(found(print), words(2 << 16 | 5, text));
+    let exit = request::Exit { status: 9 }.encode();
+    assert_eq!(found(exit), words(6, [9, 0, 0, 0]));
+    assert_eq!(found(request::BecomeMcp {}.encode()), words(7, [0; 4]));
+    let more = request::RequestVcores { count: 3 }.encode();
+    assert_eq!(found(more), words(8, [3, 0, 0, 0]));
+    assert_eq!(found(request::YieldVcore {}.encode()), words(9, [0; 4]));
+    let alarm = request::SetAlarm { nanoseconds: 5 }.encode();
+    assert_eq!(found(alarm), words(10, [5, 0, 0, 0]));
+    let connect = request::Connect { service: name }.encode();
+    assert_eq!(found(connect), words(11, input));
+    let sectors = request::ReadSectors {
+        sector: 1 << 40,
+        sectors: 8,
+        pool: 2,
+    };
+    assert_eq!(found(sectors.encode()), words(32, [1 << 40, 8, 2, 0]));
+}
+
+#[test]
+fn what_was_encoded_is_decoded() {
+    let read = request::Read {
+        file: handle(1 << 16),
+        offset: 4096,
+        length: 1,
+    };
+    assert_eq!(FilesCall::decode(&read.encode()), Ok(FilesCall::Read(read)));
+    assert_eq!(ProcessCall::decode(&read.encode()), Err(Status::NotAllowed));
+}
+
+#[test]
+fn fields_that_make_no_sense_are_refused() {
+    let mut stat = request::Stat {
+        file: handle(1 << 16),
+    }
+    .encode();
+    stat.handle = 7;
+    assert_eq!(FilesCall::decode(&stat), Err(Status::BadHandle));
+    let nameless = Syscall {
+        call: Call::Open as u16,
+        ..Syscall::EMPTY
+    };
+    assert_eq!(FilesCall::decode(&nameless), Err(Status::InvalidArgument));
+    let wide = Syscall {
+        call: Call::ReadSectors as u16,
+        arguments: [0, 1 << 32, 0, 0],
+        ..Syscall::EMPTY
+    };
+    assert_eq!(BlocksCall::decode(&wide), Err(Status::InvalidArgument));
+    assert_eq!(FilesCall::decode(&Syscall::EMPTY), Err(Status::UnknownCall));
+}
+
+#[test]
+fn only_reads_are_given_a_block() {
+    for &call in Call::ALL {
+        let reads = matches!(call, Call::Read | Call::ReadSectors);
+        assert_eq!(call.block_use() == BlockUse::Written, reads, "{call:?}");
+    }
+}
+
+#[test]
+fn triage_is_by_interface() {
+    for &call in Call::ALL {
+        let expected = match call as u16 {
+            1..=4 => Interface::Files,
+            5..=11 => Interface::Process,
+            _ => Interface::Blocks,
+        };
+        assert_eq!(call.interface(), expected, "{call:?}");
+    }
+}

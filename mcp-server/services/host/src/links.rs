@@ -1,0 +1,84 @@
+//! What a service acts on: its rings, and memory that a device writes.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::message::{Message, Payload};
+use atoll_abi::syscall::Completion;
+use atoll_call::Actions;
+use atoll_channel::{Link, LinkError};
+
+/// Memory of a service that a device writes.
+pub trait Memory {
+    /// Copies a block of the service's own pool.
+    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]);
+}
+
+/// What the service acts on.
+pub(crate) struct Links<L, M> {
+    pub(crate) clients: Box<[Client<L>]>,
+    pub(crate) upstream: Option<Upstream<L>>,
+    pub(crate) memory: M,
+    /// Rings that are [`Connection::Broken`]: there is room for each one once.
+    pub(crate) broken: Vec<usize>,
+}
+
+/// A client's ring, and how it is.
+pub(crate) struct Client<L> {
+    pub(crate) link: L,
+    pub(crate) state: Connection,
+}
+
+/// How the connection to a client or to the upstream is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connection {
+    Open,
+    /// The peer broke the ring, which the service has to be told.
+    Broken,
+    /// The peer broke the ring, and is to learn that it is closed when nothing of its calls is under way any more: it takes its
+    /// blocks back then, into which a device writes until then.
+    Closing,
+    /// The peer is dead, or broke the ring, until it comes back.
+    Lost,
+}
+
+/// The component that the service uses.
+pub(crate) struct Upstream<L> {
+    pub(crate) link: L,
+    pub(crate) state: Connection,
+    /// It broke the protocol, and may still write to the blocks that it has.
+    pub(crate) faulty: bool,
+}
+
+impl<L: Link, M: Memory> Actions for Links<L, M> {
+    fn complete(&mut self, ring: usize, completions: &[Completion]) {
+        let Some(client) = self.clients.get_mut(ring) else {
+            return;
+        };
+        if client.state != Connection::Open {
+            return;
+        }
+        match client.link.send(Completion::as_messages(completions)) {
+            Ok(sent) if sent == completions.len() => {}
+            // There was room when the calls were taken.
+            Ok(_) | Err(LinkError::Full | LinkError::Broken) => {
+                client.state = Connection::Broken;
+                self.broken.push(ring);
+            }
+        }
+    }
+
+    fn call(&mut self, calls: &[Message]) {
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        if upstream.state == Connection::Open && upstream.link.send(calls) != Ok(calls.len()) {
+            upstream.state = Connection::Broken;
+        }
+    }
+
+    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        self.memory.read_block(index, into);
+    }
+}
