@@ -129,7 +129,6 @@ pub fn yield_vcore() -> Result<(), Status> {
 /// Where the caller is not a uthread.
 pub fn exit(status: u64) -> ! {
     Runtime::publish_counts();
-    Runtime::begin_exit(status);
     let syscall = request::Exit { status }.encode();
     let ended = Submission::with_timeout(Target::SERVER, syscall, NEVER);
     let ended = Reply::new(ended, |_, _| Ok(())).wait();

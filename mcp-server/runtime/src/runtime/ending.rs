@@ -1,7 +1,7 @@
 //! How calls, channels and the process end.
 
 use core::mem;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use atoll_abi::syscall::{Route, Status};
 use atoll_call::Loss;
@@ -18,9 +18,6 @@ use crate::waiter::Effects;
 pub(super) struct Ending {
     ended: AtomicBool,
     server_dead: AtomicBool,
-    /// The process exits, with `exit_status`.
-    exits: AtomicBool,
-    exit_status: AtomicU64,
 }
 
 impl Runtime {
@@ -47,13 +44,6 @@ impl Runtime {
         let (runtime, _) = Runtime::current_vcore();
         let channels = runtime.vcores.iter().flat_map(|vcore| &vcore.channels);
         channels.for_each(Channel::publish_counts);
-    }
-
-    /// Notes that the process is about to exit: a server that dies may have taken the call and not have ended the process.
-    pub(crate) fn begin_exit(status: u64) {
-        let ending = &Runtime::current().ending;
-        ending.exit_status.store(status, Ordering::SeqCst);
-        ending.exits.store(true, Ordering::SeqCst);
     }
 
     /// Has the root task end the process, because its exit did not reach the server.
@@ -131,14 +121,8 @@ impl Runtime {
         // The alarm went with the server.
         *self.vcores[vcore].alarm.lock() = Alarm::new();
         self.settle(vcore, SERVER, &mut effects);
-        if self.ending.exits.load(Ordering::SeqCst) {
-            // The one that made the call may be on a vcore that the dead server has stopped.
-            let status = self.ending.exit_status.load(Ordering::SeqCst);
-            self.enter_kernel().exit_without_server(vcore, status);
-        }
         if connected {
             self.ending.server_dead.store(false, Ordering::SeqCst);
-            self.bring_back(vcore);
         } else if self.procinfo().server_down != 0 {
             self.on_server_lost(vcore, Loss::Death);
         }

@@ -7,7 +7,7 @@ use atoll_abi::syscall::Status;
 use atoll_call::NEVER;
 
 use super::Runtime;
-use super::vcore::{GIVEN_BACK, LEAVES, STAYS, Vcore};
+use super::vcore::{GIVEN_BACK, LEAVES, STAYS};
 use crate::channel::Received;
 use crate::target::SERVER;
 use crate::waiter::Effects;
@@ -60,19 +60,6 @@ impl Runtime {
     #[cfg(feature = "simulated")]
     pub(crate) fn listens(&self, vcore: usize, channel: usize) -> bool {
         channel == SERVER || self.vcores[vcore].leaving.load(Ordering::SeqCst) != GIVEN_BACK
-    }
-
-    /// Asks the next life of the server for the vcores that were given back until a deadline: their alarms died with the life
-    /// before.
-    pub(super) fn bring_back(&self, vcore: usize) {
-        let waits = |own: &Vcore| {
-            own.leaving.load(Ordering::SeqCst) == GIVEN_BACK
-                && own.earliest_deadline.load(Ordering::Relaxed) != NEVER
-        };
-        if self.vcores.iter().any(waits) {
-            let count = self.vcores.len() as u64;
-            self.submit_own(vcore, &[request::RequestVcores { count }.encode()]);
-        }
     }
 
     /// Whether every call of a vcore is answered.
