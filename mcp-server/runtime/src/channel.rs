@@ -140,11 +140,17 @@ impl Channel {
     {
         if hold || !calls.staged().is_empty() {
             let group = calls.stage_group(syscalls, waiter, deadline, now);
-            let wake = match hold {
-                true => Wake::NOT_NEEDED,
-                false => self.publish(calls)?,
+            if hold {
+                return Ok((group, Wake::NOT_NEEDED));
+            }
+            // The caller never gets to know a group of a ring that turns out to be broken, so its answers are for nobody.
+            return match self.publish(calls) {
+                Ok(wake) => Ok((group, wake)),
+                Err(loss) => {
+                    calls.abandon_group(group);
+                    Err(loss)
+                }
             };
-            return Ok((group, wake));
         }
         let count = syscalls.len();
         let mut writing = calls.write_group(syscalls, waiter, deadline, now);

@@ -224,13 +224,16 @@ fn a_process_that_says_of_a_ring_that_it_is_dead_keeps_no_server_awake() {
     assert_eq!(take(&other), Some(Status::Done));
 }
 
+/// A process that the server before this one has left.
+const OF_THE_LIFE_BEFORE: ProcessId = ProcessId {
+    index: 0,
+    generation: 2,
+};
+
 #[test]
 fn vcores_that_run_are_woken_when_the_server_is_back() {
     let (mut host, _) = new_server();
-    let process = ProcessId {
-        index: 0,
-        generation: 2,
-    };
+    let process = OF_THE_LIFE_BEFORE;
     let vcores = VcoreSets {
         granted: 0b10,
         started: 0b11,
@@ -248,10 +251,7 @@ fn a_process_that_was_to_be_ended_when_the_server_died_ends_and_is_not_started()
     host.faulted(0);
     while host.turn() {}
     host.kernel().started.clear();
-    let process = ProcessId {
-        index: 0,
-        generation: 2,
-    };
+    let process = OF_THE_LIFE_BEFORE;
     let vcores = VcoreSets {
         granted: 0b10,
         started: 0b11,

@@ -14,8 +14,8 @@ impl<T: Waiter> ClientEnd<T> {
     }
 
     /// Takes a completion in, where keeping the answer is all that is to be done, as `only_keep` says of what waits for it:
-    /// the way of most calls, on which nothing is moved but the answer. What it said so of is forgotten, and not dropped. Tells the time that the call was staged at; `None`
-    /// where [`ClientEnd::complete`] has to take the completion.
+    /// the way of most calls, on which nothing is moved but the answer. What it said so of is forgotten, and not dropped.
+    /// Tells the time that the call was staged at; `None` where [`ClientEnd::complete`] has to take the completion.
     #[inline(always)]
     pub fn keep(
         &mut self,
@@ -74,7 +74,7 @@ impl<T: Waiter> ClientEnd<T> {
     }
 
     #[inline]
-    pub(super) fn release_if_over(&mut self, index: usize) {
+    fn release_if_over(&mut self, index: usize) {
         if let Some(entry) = self.entries.get_mut(index)
             && entry.release_if_over()
         {
