@@ -61,8 +61,8 @@ pub trait Service {
     /// How many calls may be taken from a ring now, where its ring of completions has so many free slots.
     fn room(&self, ring: usize, free: usize) -> usize;
 
-    /// Whether nothing is under way any more of the calls of a ring whose client was lost: only then may the next client on
-    /// the ring begin, because until then a device may still write the blocks of the one before.
+    /// Whether nothing is under way any more of the calls of the client that was lost on a ring, on none of its rings: only then
+    /// may the next client on the ring begin, because until then a device may still write the blocks of the one before.
     fn is_quiet(&self, ring: usize) -> bool;
 
     /// Decides about an event.

@@ -41,9 +41,11 @@ impl Endpoint {
         let own = incarnation(&outgoing.header);
         let peer = incarnation(&incoming.header);
         let generation = Generation::of(own, peer);
+        let receiver = Receiver::new(incoming.clone(), generation, peer);
+        receiver.begin();
         Endpoint {
             sender: Sender::new(outgoing.clone(), generation),
-            receiver: Receiver::new(incoming.clone(), generation, peer),
+            receiver,
             outgoing,
             incoming,
         }
@@ -126,6 +128,11 @@ impl Endpoint {
         self.sender.reattach(generation);
         self.receiver.reattach(generation, peer);
         generation::alive(own) && generation::alive(peer)
+    }
+
+    /// Whether the peer has begun the channel's present generation: everything that it did before was for an earlier one.
+    pub fn peer_has_begun(&self) -> bool {
+        self.sender.peer_has_begun()
     }
 
     /// Where this side has closed the channel and the peer is another one than then, begins another incarnation of this side;

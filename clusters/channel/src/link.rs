@@ -51,7 +51,7 @@ pub trait Link {
     fn peer_dead(&self) -> bool;
 
     /// Begins anew with the peer as it is now, where the channel was given up only if the peer is another one than then. Gives
-    /// the generation, where both sides are alive.
+    /// the generation, where both sides are alive, and wakes the peer, which may wait for that.
     fn reattach(&mut self) -> Option<u32>;
 
     /// Gives the channel up, because the peer broke its protocol, and tells the peer.
@@ -125,11 +125,12 @@ impl<D: Doorbell> Link for EndpointLink<D> {
     }
 
     fn reattach(&mut self) -> Option<u32> {
-        if self.endpoint.reopen() {
-            self.doorbell.ring();
+        self.endpoint.reopen();
+        if !self.endpoint.reattach() {
+            return None;
         }
-        let alive = self.endpoint.reattach();
-        alive.then(|| self.endpoint.generation())
+        self.doorbell.ring();
+        Some(self.endpoint.generation())
     }
 
     fn close(&mut self) {

@@ -75,6 +75,18 @@ impl Receiver {
         self.fault = None;
         self.armed = false;
         self.peeked = false;
+        self.begin();
+    }
+
+    /// Tells the producer that this side has begun its generation, and has consumed nothing of it.
+    pub(crate) fn begin(&self) {
+        let consumed = self.generation.stamp(0);
+        // Release: what this side did for an earlier generation was before.
+        self.ring
+            .header
+            .consumed
+            .0
+            .store(consumed, Ordering::Release);
     }
 
     /// As if so many messages had been consumed.

@@ -104,6 +104,13 @@ impl Sender {
         self.generation
     }
 
+    /// Whether the consumer has begun this generation.
+    pub(crate) fn peer_has_begun(&self) -> bool {
+        // Acquire: with the store in `Receiver::begin`.
+        let found = self.ring.header.consumed.0.load(Ordering::Acquire);
+        self.generation.issued(found)
+    }
+
     pub(crate) fn reattach(&mut self, generation: Generation) {
         self.generation = generation;
         self.earlier = self.sent();

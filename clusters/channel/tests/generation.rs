@@ -3,7 +3,11 @@
 
 mod common;
 
-use atoll_channel::{CAPACITY, Endpoint, Latencies, SendError, Side, window};
+use std::cell::Cell;
+
+use atoll_channel::{
+    CAPACITY, Doorbell, Endpoint, EndpointLink, Latencies, Link, SendError, Side, window,
+};
 use common::Window;
 
 fn message(number: u64) -> [u64; 7] {
@@ -241,4 +245,36 @@ fn each_death_is_seen_even_of_a_side_that_never_came_back() {
     assert!(second.receiver.peer_changed() && second.reattach());
     let _ = first.sender.send(&message(1)).unwrap();
     assert_eq!(second.receiver.receive(), Ok(Some(message(1))));
+}
+
+/// A doorbell that counts.
+struct Counted<'a>(&'a Cell<usize>);
+
+impl Doorbell for Counted<'_> {
+    fn ring(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+#[test]
+fn a_side_that_comes_back_learns_when_its_peer_has_begun_anew() {
+    let window = Window::new();
+    let (first, second) = window.attach();
+    assert!(first.peer_has_begun() && second.peer_has_begun());
+    window.announce_lost(Side::First);
+    let rung = Cell::new(0);
+    let mut peer = EndpointLink::new(second, Counted(&rung));
+    assert_eq!(peer.reattach(), None);
+    assert_eq!(rung.get(), 0, "the dead do not wait");
+    let first = window.attach_again(Side::First);
+    assert!(!first.peer_has_begun(), "it knows the dead one only");
+    assert_eq!(peer.reattach(), Some(first.generation()));
+    assert!(first.peer_has_begun());
+    assert_eq!(rung.get(), 1);
+    // Where the peer comes back too, it begins with what it finds.
+    window.announce_lost(Side::Second);
+    let mut first = first;
+    assert!(!first.reattach());
+    let _second = window.attach_again(Side::Second);
+    assert!(first.reattach() && first.peer_has_begun());
 }

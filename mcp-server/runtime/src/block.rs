@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
-use core::sync::atomic::{AtomicIsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 
 use atoll_abi::syscall::Status;
 use atoll_call::Answer;
@@ -19,18 +19,35 @@ use crate::window::PoolMemory;
 pub(crate) struct BlockPool {
     memory: PoolMemory,
     free: Monitor<Vec<u32>>,
+    /// No block is free yet, because devices may still write what an earlier life of the process had lent.
+    held_back: AtomicBool,
     /// Blocks in flight: those of calls that ended for their caller without the block. Signed, because a late completion may
     /// bring a block back before the caller has settled its end of the call.
     in_flight: AtomicIsize,
 }
 
 impl BlockPool {
-    pub(crate) fn new(memory: PoolMemory) -> BlockPool {
-        let free = (0..memory.blocks()).rev().collect();
+    /// A pool without free blocks: see [`BlockPool::release`].
+    pub(crate) fn held_back(memory: PoolMemory) -> BlockPool {
         BlockPool {
+            free: Monitor::new(Vec::with_capacity(memory.blocks() as usize)),
             memory,
-            free: Monitor::new(free),
+            held_back: AtomicBool::new(true),
             in_flight: AtomicIsize::new(0),
+        }
+    }
+
+    /// Whether the blocks have still to be [released](BlockPool::release).
+    #[inline]
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.held_back.load(Ordering::Relaxed)
+    }
+
+    /// Makes all blocks free, once. No service or device has any, or writes to one.
+    pub(crate) fn release(&self) {
+        if self.held_back.swap(false, Ordering::Relaxed) {
+            let blocks = 0..self.memory.blocks();
+            self.free.with_notify(|free| free.extend(blocks.rev()));
         }
     }
 

@@ -280,6 +280,13 @@ impl Channel {
         })
     }
 
+    /// Whether no device writes any more what an earlier life of the process had lent to the peer: the peer has begun the
+    /// channel's generation, or its supervisor has announced its death since.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let rings = self.rings.lock();
+        rings.peer_has_begun() || rings.receiver.peer_changed() || rings.receiver.peer_dead()
+    }
+
     /// Says that the vcore is about to block. Tells whether it may.
     ///
     /// # Errors

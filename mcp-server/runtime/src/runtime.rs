@@ -40,6 +40,9 @@ use wake::Sleepers;
 
 pub(crate) use submission::{Submitted, SubmittedGroup};
 
+/// Generation of the first life of a process.
+const FIRST_GENERATION: u32 = 1;
+
 /// A service that the process may use.
 struct Port {
     service: Name,
@@ -90,6 +93,10 @@ impl Runtime {
             let services = endpoints.iter_mut().filter_map(Iterator::next);
             Vcore::new(server, services, parts.generation)
         });
+        let pool = BlockPool::held_back(parts.pool);
+        if parts.generation <= FIRST_GENERATION {
+            pool.release();
+        }
         Box::leak(Box::new(Runtime {
             world: parts.world,
             ticks_per_microsecond: parts.world.ticks_per_microsecond().max(1),
@@ -97,7 +104,7 @@ impl Runtime {
             generation: parts.generation,
             vcores: vcores.collect(),
             ports,
-            pool: BlockPool::new(parts.pool),
+            pool,
             sleepers: Sleepers::default(),
             ending: Ending::default(),
             many_core: AtomicBool::new(false),

@@ -19,9 +19,10 @@ impl PoolMemory {
     ///
     /// # Safety
     /// `base` points to `blocks` blocks that stay mapped for good. A block is written only for a syscall that the process
-    /// sent with it, and only until one of these:
+    /// sent with it, in this life or an earlier one, and only until one of these:
     /// - the service answers the syscall with a completion that names the block;
-    /// - the service is announced dead, which its supervisor does after the service's devices have stopped writing.
+    /// - the service is announced dead, which its supervisor does after the service's devices have stopped writing;
+    /// - the service begins the channel's next generation, after the life that sent the syscall.
     pub const unsafe fn new(base: *mut u8, blocks: u32) -> PoolMemory {
         PoolMemory { base, blocks }
     }
@@ -42,6 +43,8 @@ impl PoolMemory {
         // either only after a completion that names the block, or after the death of the service (`Loss::Death`): the two
         // cases in which `new`'s caller promised that writing has ended. After a service broke the protocol, or after a
         // connection is given up whose service lives (`Loss::Fault`), it says neither, and the block is not used again.
+        // What earlier lives had lent is not written any more either: the pool gives its first block when each service has
+        // begun the generation of this life's channel, or has been announced dead.
         unsafe { core::slice::from_raw_parts(self.base.add(block as usize * BLOCK_SIZE), length) }
     }
 }

@@ -287,9 +287,13 @@ impl Link for Port {
 
     fn reattach(&mut self) -> Option<u32> {
         let world = self.enter()?;
-        let alive = self.end.reattach();
-        drop(world);
-        alive.then(|| self.end.generation())
+        if !self.end.reattach() {
+            return None;
+        }
+        if world.point(self.me) {
+            self.ring(&world);
+        }
+        Some(self.end.generation())
     }
 
     fn close(&mut self) {

@@ -96,7 +96,7 @@ fn start() -> &'static Runtime {
     });
     // SAFETY: the root task mapped the pool there. A service and its device write a block only for a read that the process
     // sent with it, until the completion; where a service has died, the root task announces that after the device has
-    // stopped.
+    // stopped. A service begins the channel with the next life of the process when its device writes nothing of the life before.
     let pool = unsafe { PoolMemory::new(layout::BLOCKS as *mut u8, blocks as u32) };
     if procinfo.generation > 1 {
         // Those at the other sides learn that another life has begun, whether or not they sleep.

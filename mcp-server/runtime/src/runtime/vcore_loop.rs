@@ -26,6 +26,9 @@ impl Runtime {
             self.calibrate(vcore);
         }
         while !self.ended() {
+            if self.pool.is_held_back() {
+                self.release_blocks(vcore);
+            }
             match self.next(vcore) {
                 Some(uthread) => self.execute(vcore, uthread),
                 // It has looked.
@@ -40,6 +43,16 @@ impl Runtime {
             self.leave(vcore);
         }
         tls::leave();
+    }
+
+    /// Releases the process's blocks, where no service has any of an earlier life. Each service tells that on its channel to each
+    /// vcore, and wakes the vcore, so that each vcore finds it out by itself.
+    #[cold]
+    fn release_blocks(&self, vcore: usize) {
+        let mut services = self.vcores[vcore].channels.iter().skip(SERVER + 1);
+        if services.all(Channel::is_quiet) {
+            self.pool.release();
+        }
     }
 
     /// Whether the scheduler has nothing that this vcore may run.
@@ -220,8 +233,9 @@ impl Runtime {
 
     fn sleep(&self, vcore: usize) {
         let own = &self.vcores[vcore];
-        if !self.set_alarm(vcore) {
-            // Nothing would wake the vcore in time.
+        let waits_for_blocks = self.pool.is_held_back() && own.channels[SERVER].is_lost();
+        if waits_for_blocks || !self.set_alarm(vcore) {
+            // Nothing would wake the vcore in time: a server also passes on what services of other kernel instances tell.
             spin_loop();
             return;
         }

@@ -16,6 +16,8 @@ pub enum Command {
     Kill(usize),
     /// It comes back.
     Revive(usize),
+    /// The service of a port notices that the process is in another life.
+    Meet(usize),
     /// The server dies, and is to be started again.
     StopServer,
     /// The server dies, before its next life attached where it is dead, and stays down.

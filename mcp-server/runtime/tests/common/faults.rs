@@ -49,6 +49,15 @@ impl Server {
         }
     }
 
+    /// The server or a service begins its channels anew with the life of the process that there is now.
+    pub fn meet(&mut self, channel: usize) {
+        for (vcore, line) in self.lines[channel].iter_mut().enumerate() {
+            let endpoint = line.endpoint.as_mut().expect("it lives");
+            assert!(endpoint.reattach(), "the process lives");
+            self.host.wake_vcore(vcore);
+        }
+    }
+
     /// Writes garbage where the next completion's sequence number belongs.
     pub fn corrupt(&mut self, channel: usize, vcore: usize) {
         let sequence = window::RING + window::SLOTS;

@@ -21,7 +21,7 @@ use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
 use atoll_abi::process::{PROCINFO_MAGIC, ProcInfo};
 use atoll_abi::syscall::Route;
-use atoll_channel::{Endpoint, Side};
+use atoll_channel::{Endpoint, Side, announce_lost};
 use atoll_runtime::Runtime;
 use atoll_runtime::scheduler::{Fifo, Scheduler};
 use atoll_runtime::uthread::Uthread;
@@ -77,6 +77,8 @@ pub struct Setup {
     pub files: Vec<Vec<u8>>,
     pub manners: Manners,
     pub route: Route,
+    /// Generation of the process. From the second one on, its services have not [noticed](Command::Meet) that it is back.
+    pub generation: u32,
     /// Time passes only when the test says so.
     pub manual_clock: bool,
 }
@@ -89,6 +91,7 @@ impl Setup {
             files: vec![file],
             manners,
             route: Route::Local,
+            generation: 1,
             manual_clock: false,
         }
     }
@@ -180,7 +183,7 @@ fn procinfo(setup: &Setup) -> ProcInfo {
     ProcInfo {
         magic: PROCINFO_MAGIC,
         version: atoll_abi::ABI_VERSION,
-        generation: 1,
+        generation: setup.generation,
         max_vcores: setup.vcores as u32,
         pool_blocks: setup.blocks,
         granted: 1,
@@ -188,6 +191,25 @@ fn procinfo(setup: &Setup) -> ProcInfo {
         cores: core::array::from_fn(|vcore| 40 + vcore as u32),
         ..ProcInfo::new_zeroed()
     }
+}
+
+/// Both sides of a channel of a process of a generation.
+fn attach(generation: u32) -> (Endpoint, Line) {
+    let window = leak(RING_WINDOW_SIZE);
+    // SAFETY: a zeroed, aligned window that lives for good; this side is attached here only.
+    let peer = unsafe { Endpoint::attach(window, Side::Second) };
+    if generation > 1 {
+        // SAFETY: a whole window; nothing uses this side.
+        unsafe { announce_lost(window, Side::First) };
+    }
+    // SAFETY: as above.
+    let own = unsafe { Endpoint::attach_next(window, Side::First) };
+    let line = Line {
+        window: Memory(window),
+        endpoint: Some(peer),
+        outstanding: 0,
+    };
+    (own, line)
 }
 
 /// Runs a process to its end. Its first uthread is given what it needs to have things happen.
@@ -205,23 +227,13 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         ended_alone: Mutex::new(None),
     }));
     let control: &'static Control = Box::leak(Box::new(Control::new(host)));
-    let mut lines = Vec::new();
+    let mut lines: Vec<Vec<Line>> = Vec::new();
     let mut channels = Vec::new();
     for _ in 0..=setup.files.len() {
-        let windows: Vec<_> = (0..vcores).map(|_| leak(RING_WINDOW_SIZE)).collect();
-        let attach = |side| {
-            // SAFETY: a zeroed, aligned window that lives for good; each side is attached once.
-            let attach = move |&window: &*mut u8| unsafe { Endpoint::attach(window, side) };
-            windows.iter().map(attach)
-        };
-        channels.push(attach(Side::First).collect::<Vec<_>>());
-        let sides = windows.iter().zip(attach(Side::Second));
-        let sides = sides.map(|(&window, endpoint)| Line {
-            window: Memory(window),
-            endpoint: Some(endpoint),
-            outstanding: 0,
-        });
-        lines.push(sides.collect());
+        let sides = (0..vcores).map(|_| attach(setup.generation));
+        let (own, peers) = sides.unzip();
+        channels.push(own);
+        lines.push(peers);
     }
     let pool = leak(setup.blocks as usize * BLOCK_SIZE);
     let mut channels = channels.into_iter();
@@ -239,7 +251,7 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
             .collect(),
         // SAFETY: the pool lives for good; the services below write a block only for a read of it.
         pool: unsafe { PoolMemory::new(pool, setup.blocks) },
-        generation: 1,
+        generation: setup.generation,
     };
     let scheduler = Counting::default();
     let readied = scheduler.readied.clone();
@@ -276,6 +288,7 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
             ..Report::default()
         },
     };
+    server.meet(0);
     server.serve();
     for thread in mem::take(&mut server.threads) {
         thread.join().unwrap();

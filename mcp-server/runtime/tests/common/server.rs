@@ -161,6 +161,7 @@ impl Server {
                 Command::ReleaseAll => self.release(|_| true),
                 Command::Kill(port) => self.die(port + 1),
                 Command::Revive(port) => self.revive(port + 1),
+                Command::Meet(port) => self.meet(port + 1),
                 Command::StopServer => self.die(0),
                 Command::KillServer => self.die_for_good(),
                 Command::RestartServer => {
@@ -247,7 +248,8 @@ impl Server {
     }
 
     fn take(&mut self, channel: usize, vcore: usize, syscall: Syscall) {
-        assert_eq!(syscall.generation, 1);
+        let generation = self.host.procinfo.lock().unwrap().generation;
+        assert_eq!(syscall.generation, generation);
         let line = &mut self.lines[channel][vcore];
         line.outstanding += 1;
         let outstanding = line.outstanding;
