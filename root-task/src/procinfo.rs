@@ -47,6 +47,7 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         number: process.number,
         started: 0,
         resumes: 0,
+        alarms: 0,
     }
 }
 

@@ -83,6 +83,9 @@ pub struct ProcInfo {
     /// Bitmap of the vcores that the next life of the server has to start: they gave themselves back until an alarm, which is
     /// lost with the server, or the server is just starting or stopping them.
     pub resumes: u64,
+    /// Bitmap of the vcores whose alarm is set and has not rung. What it says of a vcore counts from the answer to the call that
+    /// set the alarm on.
+    pub alarms: u64,
 }
 
 /// The page of a cluster on which its server tells all its processes the same, and its root task tells the server where to

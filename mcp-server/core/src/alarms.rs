@@ -22,9 +22,19 @@ struct Own {
     /// Its index in the plan.
     index: u16,
     vcores: Deadlines<MAX_VCORES>,
+    /// The vcores that have an alarm.
+    pending: u64,
     /// The vcores whose alarm rang while they were granted, and that have not set another one or tried to give themselves back
     /// since.
     rang: u64,
+}
+
+impl Own {
+    /// Notes whether a vcore has an alarm.
+    fn note_pending(&mut self, vcore: usize) {
+        self.pending &= !(1 << vcore);
+        self.pending |= u64::from(self.vcores.is_set(vcore)) << vcore;
+    }
 }
 
 impl Alarms {
@@ -35,6 +45,7 @@ impl Alarms {
             .map(|(index, _)| Own {
                 index: index as u16,
                 vcores: Deadlines::new(),
+                pending: 0,
                 rang: 0,
             })
             .collect();
@@ -62,17 +73,20 @@ impl Alarms {
     }
 
     /// Has the alarms of a process changed, and notes which of them is the next one.
-    fn change(&mut self, number: usize, change: impl FnOnce(&mut Deadlines<MAX_VCORES>)) {
+    fn change(&mut self, number: usize, change: impl FnOnce(&mut Own)) {
         if let Some(own) = self.processes.get_mut(number) {
-            change(&mut own.vcores);
+            change(own);
             self.next.set(number, own.vcores.next());
         }
     }
 
-    /// Sets the alarm of a vcore, in place of the one that it had.
+    /// Sets the alarm of a vcore, in place of the one that it had; [`NEVER`] removes that.
     pub(crate) fn set(&mut self, process: ProcessId, vcore: usize, time: u64) {
         if let Some(number) = self.number(process) {
-            self.change(number, |vcores| vcores.set(vcore, time));
+            self.change(number, |own| {
+                own.vcores.set(vcore, time);
+                own.note_pending(vcore);
+            });
             self.take_rang(process, vcore);
         }
     }
@@ -94,20 +108,25 @@ impl Alarms {
         before != own.rang
     }
 
-    /// Whether a vcore has an alarm.
-    pub(crate) fn is_set(&self, process: ProcessId, vcore: usize) -> bool {
+    /// Bitmap of the vcores of a process that have an alarm.
+    pub(crate) fn pending(&self, process: ProcessId) -> u64 {
         let number = self.number(process);
         let own = number.and_then(|number| self.processes.get(number));
-        own.is_some_and(|own| own.vcores.is_set(vcore))
+        own.map_or(0, |own| own.pending)
+    }
+
+    /// Whether a vcore has an alarm.
+    pub(crate) fn is_set(&self, process: ProcessId, vcore: usize) -> bool {
+        self.pending(process) & 1 << vcore != 0
     }
 
     /// Removes the alarms of a process.
     pub(crate) fn clear(&mut self, process: ProcessId) {
         if let Some(number) = self.number(process) {
-            self.change(number, |vcores| *vcores = Deadlines::new());
-        }
-        if let Some(own) = self.own_mut(process) {
-            own.rang = 0;
+            self.change(number, |own| {
+                own.vcores = Deadlines::new();
+                (own.pending, own.rang) = (0, 0);
+            });
         }
     }
 
@@ -119,7 +138,10 @@ impl Alarms {
         }
         let own = self.processes.get(number)?;
         let (index, (vcore, _)) = (own.index, own.vcores.first()?);
-        self.change(number, |vcores| vcores.remove(vcore));
+        self.change(number, |own| {
+            own.vcores.remove(vcore);
+            own.note_pending(vcore);
+        });
         Some((usize::from(index), vcore))
     }
 
@@ -161,10 +183,16 @@ mod tests {
             alarms.set(id(process), vcore, time);
         }
         assert!(alarms.is_set(id(last), 63) && !alarms.is_set(id(last), 62));
+        assert_eq!(alarms.pending(id(5)), 1 << 7 | 1 << 8);
         assert_eq!(alarms.take_due(9), None);
         assert_eq!(alarms.take_due(15), Some((5, 7)));
+        assert_eq!(alarms.pending(id(5)), 1 << 8);
         assert_eq!(alarms.next(), Some(20));
         alarms.clear(id(1));
+        assert_eq!(alarms.pending(id(1)), 0);
+        alarms.set(id(5), 9, 50);
+        alarms.set(id(5), 9, NEVER);
+        assert_eq!(alarms.pending(id(5)), 1 << 8);
         assert_eq!(alarms.take_due(100), Some((usize::from(last), 63)));
         assert_eq!(alarms.take_due(100), Some((5, 8)));
         assert_eq!(alarms.take_due(100), None);

@@ -74,7 +74,7 @@ impl Serving<'_> {
                 return Ok((self.granted(), 0));
             }
             ProcessCall::YieldVcore(_) => self.yield_vcore(caller, actions)?,
-            ProcessCall::SetAlarm(alarm) => self.set_alarm(caller, alarm),
+            ProcessCall::SetAlarm(alarm) => self.set_alarm(caller, alarm, actions),
             ProcessCall::Connect(connect) => {
                 let process = usize::from(caller.process.index);
                 let (port, kind) = self.rights.connect(process, connect.service)?;
@@ -169,8 +169,9 @@ impl Serving<'_> {
     }
 
     #[inline(never)]
-    fn set_alarm(&mut self, caller: Caller, alarm: request::SetAlarm) {
+    fn set_alarm(&mut self, caller: Caller, alarm: request::SetAlarm, actions: &mut impl Actions) {
         let time = caller.now.saturating_add(alarm.nanoseconds);
         self.alarms.set(caller.process, caller.vcore, time);
+        actions.publish_alarms(caller.process, self.alarms.pending(caller.process));
     }
 }

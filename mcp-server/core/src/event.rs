@@ -73,6 +73,10 @@ pub trait Actions {
     /// started or stopped, and after it.
     fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets);
 
+    /// Tells a process which of its vcores have an alarm that has not rung: before the call that sets one is answered, and before a
+    /// vcore is woken by one that rings.
+    fn publish_alarms(&mut self, process: ProcessId, vcores: u64);
+
     /// Notes where it outlives the server that a process has become a many-core process.
     fn publish_many_core(&mut self, process: ProcessId);
 

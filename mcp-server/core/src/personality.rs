@@ -229,6 +229,8 @@ impl Personality {
                 continue;
             };
             self.counters.alarms += 1;
+            let pending = self.parts.alarms.pending(process.id());
+            actions.publish_alarms(process.id(), pending);
             if process.may_return(vcore) {
                 process.grant(Some(vcore), actions);
             } else {

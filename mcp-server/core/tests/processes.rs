@@ -165,11 +165,13 @@ fn a_later_alarm_replaces_the_earlier_one() {
     cluster.ask_on(0, 1, alarm(10));
     cluster.ask_on(0, 1, alarm(30));
     cluster.ask_on(0, 2, alarm(20));
+    assert_eq!(cluster.record.alarms[&0], 0b110);
     cluster.ask(1, alarm(u64::MAX));
     cluster.done();
     cluster.now = 25;
     cluster.event(Event::Time);
     assert_eq!(cluster.done(), [Done::Wake(0, 2)]);
+    assert_eq!(cluster.record.alarms[&0], 0b010);
     assert_eq!(cluster.personality.next_alarm(), Some(30));
 }
 

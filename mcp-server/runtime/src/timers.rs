@@ -73,19 +73,14 @@ impl Timers {
     }
 }
 
-/// An alarm that is early by less than one part in so many of its time is still expected; from then on it may have rung.
+/// What a vcore knows of the alarm that its server has for it.
 ///
 /// The server measures it by another clock, and the rate of this one was measured by the kernel when the machine started, which a
-/// busy host disturbs: it was seen to be a fifth too high. With one part in sixty-four here, vcores then waited for ever for
-/// alarms that had rung. A vcore that is woken in the second half of its alarm's time sets it again.
-const PRECISION: u64 = 2;
-
-/// What a vcore knows of the alarm that its server has for it.
+/// busy host disturbs: it was seen to be a fifth too high. So an alarm may ring long before its time on this clock. A ring
+/// carries no message: the server tells by [`alarms`](atoll_abi::process::ProcInfo::alarms) which ones have not rung.
 pub(crate) struct Alarm {
     /// When it rings, or [`NEVER`].
     time: u64,
-    /// From when on it may have rung. A ring carries no message, so the vcore cannot know that it has.
-    may_have_rung: u64,
     /// The server has not answered the call that set it.
     pub(crate) unanswered: bool,
 }
@@ -95,21 +90,20 @@ impl Alarm {
     pub(crate) const fn new() -> Alarm {
         Alarm {
             time: NEVER,
-            may_have_rung: NEVER,
             unanswered: false,
         }
     }
 
-    /// Whether the alarm will wake the vcore in time for a deadline.
-    pub(crate) fn covers(&self, deadline: u64, now: u64) -> bool {
-        self.time <= deadline && now < self.may_have_rung
+    /// Whether the alarm will wake the vcore in time for a deadline, where it has not rung. Before its server has answered the
+    /// vcore is awake soon in any case.
+    pub(crate) fn covers(&self, deadline: u64, has_not_rung: impl FnOnce() -> bool) -> bool {
+        self.unanswered || self.time <= deadline && has_not_rung()
     }
 
     /// Notes that it is set for a deadline. Gives how long that is from now on, in nanoseconds, rounded up.
     pub(crate) fn set(&mut self, deadline: u64, now: u64, ticks_per_microsecond: u64) -> u64 {
         let ticks = deadline.saturating_sub(now);
         self.time = deadline;
-        self.may_have_rung = deadline - ticks / PRECISION;
         self.unanswered = true;
         let nanoseconds = (u128::from(ticks) * 1000).div_ceil(u128::from(ticks_per_microsecond));
         u64::try_from(nanoseconds).unwrap_or(u64::MAX)
@@ -140,13 +134,13 @@ mod tests {
     #[test]
     fn an_alarm_covers_what_it_rings_in_time_for() {
         let mut alarm = Alarm::new();
-        assert!(!alarm.covers(u64::MAX - 1, 0));
+        assert!(!alarm.covers(u64::MAX - 1, || true));
         assert_eq!(alarm.set(6400, 0, 3), 2_133_334);
-        assert!(alarm.covers(6400, 0) && alarm.covers(7000, 3199));
-        assert!(!alarm.covers(6399, 0), "it rings too late");
-        assert!(!alarm.covers(7000, 3200), "it may have rung");
-        // What is close is set again at most a few times.
+        assert!(alarm.covers(6399, || false), "the answer wakes the vcore");
+        alarm.unanswered = false;
+        assert!(alarm.covers(6400, || true) && alarm.covers(7000, || true));
+        assert!(!alarm.covers(6399, || true), "it rings too late");
+        assert!(!alarm.covers(7000, || false), "it has rung");
         assert_eq!(alarm.set(6400, 6399, 3), 334);
-        assert!(alarm.covers(6400, 6399) && !alarm.covers(6400, 6400));
     }
 }

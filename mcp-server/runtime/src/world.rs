@@ -39,6 +39,11 @@ pub trait World: Sync {
         self.procinfo().granted
     }
 
+    /// Bitmap of the vcores whose alarm has not rung: of [`World::procinfo`], as for [`World::granted`].
+    fn alarms(&self) -> u64 {
+        self.procinfo().alarms
+    }
+
     /// Asks the root task to end the process, whose server is gone. May return before the process has ended.
     fn exit_without_server(&self, vcore: usize, status: u64);
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use atoll_abi::layout::RING_SLOTS;
+use atoll_runtime::world::World;
 use atoll_runtime::{
     Block, EventQueue, Monitor, Runtime, Status, become_mcp, open, request_vcores, sleep, spawn,
     vcores_request, with_timeout, yield_now,
@@ -233,6 +234,26 @@ fn a_vcore_that_blocks_is_woken_for_its_deadlines() {
     });
     report.ended_well(1);
     assert!(report.alarms >= 1, "the vcore only polled");
+}
+
+#[test]
+fn an_alarm_that_rings_too_early_is_set_again() {
+    const EARLY: usize = 5;
+    let report = held_back(|control| {
+        let asleep = spawn(|| sleep(Duration::from_micros(100)).wait());
+        std::thread::spawn(move || {
+            for _ in 0..EARLY {
+                while control.host.procinfo().alarms == 0 {
+                    std::thread::yield_now();
+                }
+                control.order(Command::RingAlarms);
+            }
+            let_time_pass_while_blocked(control);
+        });
+        assert_eq!(asleep.join(), Ok(()));
+    });
+    report.ended_well(1);
+    assert!(report.alarms > EARLY);
 }
 
 #[test]

@@ -215,6 +215,11 @@ impl Kernel for SeL4 {
             .publish_vcores(usize::from(process.index), vcores);
     }
 
+    fn publish_alarms(&mut self, process: ProcessId, vcores: u64) {
+        self.procinfo
+            .publish_alarms(usize::from(process.index), vcores);
+    }
+
     fn publish_many_core(&mut self, process: ProcessId) {
         self.procinfo.publish_many_core(usize::from(process.index));
     }

@@ -96,6 +96,11 @@ impl ProcInfoPages {
         self.write(process, offset_of!(ProcInfo, resumes), vcores.resumes);
     }
 
+    /// Tells a process which of its vcores have an alarm.
+    pub fn publish_alarms(&self, process: usize, vcores: u64) {
+        self.write(process, offset_of!(ProcInfo, alarms), vcores);
+    }
+
     /// Notes that a process has become a many-core process.
     pub fn publish_many_core(&self, process: usize) {
         if let Some(page) = self.page(process) {

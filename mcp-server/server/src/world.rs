@@ -28,6 +28,9 @@ pub trait Kernel {
     /// See [`Actions::publish_vcores`].
     fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets);
 
+    /// See [`Actions::publish_alarms`].
+    fn publish_alarms(&mut self, process: ProcessId, vcores: u64);
+
     /// See [`Actions::publish_many_core`].
     fn publish_many_core(&mut self, process: ProcessId);
 
@@ -76,6 +79,10 @@ impl<L: Link, K: Kernel> Actions for World<L, K> {
 
     fn publish_vcores(&mut self, process: ProcessId, vcores: VcoreSets) {
         self.kernel.publish_vcores(process, vcores);
+    }
+
+    fn publish_alarms(&mut self, process: ProcessId, vcores: u64) {
+        self.kernel.publish_alarms(process, vcores);
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {

@@ -40,6 +40,8 @@ impl Kernel for Events {
 
     fn publish_vcores(&mut self, _: ProcessId, _: VcoreSets) {}
 
+    fn publish_alarms(&mut self, _: ProcessId, _: u64) {}
+
     fn publish_many_core(&mut self, _: ProcessId) {}
 
     fn print_line(&mut self, process: ProcessId, line: &str) {

@@ -30,6 +30,7 @@ pub struct Life {
     published: Option<u64>,
     many_core: bool,
     alarms: [Option<u64>; MAX_VCORES],
+    published_alarms: u64,
     /// An alarm was set in the name of a vcore that did not run: the process may have taken away what brings it back.
     alarm_changed_asleep: bool,
 }
@@ -47,6 +48,7 @@ impl Life {
             published: None,
             many_core: false,
             alarms: [None; MAX_VCORES],
+            published_alarms: 0,
             alarm_changed_asleep: false,
         }
     }
@@ -253,7 +255,7 @@ impl Actions for Cluster {
         assert_eq!(Some((process, vcore)), self.caller);
         let life = self.life(usize::from(process.index));
         let current = life.id == process;
-        let (mut exit, mut runs) = (None, self.caller_ran);
+        let (mut exit, mut runs, mut set_alarm) = (None, self.caller_ran, false);
         for completion in completions {
             let asked = self.asked.pop_front().expect("a call is answered once");
             assert_eq!(completion.tag, asked.tag);
@@ -269,6 +271,7 @@ impl Actions for Cluster {
                     let alarm = Some(time).filter(|time| *time != NEVER);
                     let life = self.of(process);
                     life.alarms[vcore] = alarm;
+                    set_alarm = true;
                     life.alarm_changed_asleep |= !runs;
                 }
                 Some(Call::YieldVcore) => runs = false,
@@ -277,6 +280,11 @@ impl Actions for Cluster {
             }
         }
         self.answers.extend(completions);
+        if set_alarm && exit.is_none() {
+            let life = self.of(process);
+            let told = life.published_alarms & 1 << vcore != 0;
+            assert_eq!(told, life.alarms[vcore].is_some(), "it was told otherwise");
+        }
         if let Some(status) = exit {
             self.ends(process, status);
         }
@@ -301,6 +309,8 @@ impl Actions for Cluster {
         let due = (usize::from(process.index), vcore);
         let place = self.due.iter().position(|it| *it == due);
         self.due.swap_remove(place.expect("its alarm is due"));
+        let told = self.of(process).published_alarms;
+        assert_eq!(told & 1 << vcore, 0, "it waits on for an alarm that rings");
         self.alarms += 1;
     }
 
@@ -312,6 +322,10 @@ impl Actions for Cluster {
         let known = vcores.granted & !vcores.resumes;
         assert_eq!(known & !life.running, 0, "{vcores:?}");
         life.published = Some(vcores.granted);
+    }
+
+    fn publish_alarms(&mut self, process: ProcessId, vcores: u64) {
+        self.of(process).published_alarms = vcores;
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {

@@ -260,6 +260,13 @@ impl Kernel for SimulatedKernel {
         }
     }
 
+    fn publish_alarms(&mut self, process: ProcessId, vcores: u64) {
+        if let Some((world, _)) = self.enter() {
+            let mut process = world.processes[usize::from(process.index)].borrow_mut();
+            process.procinfo.alarms = vcores;
+        }
+    }
+
     fn publish_many_core(&mut self, process: ProcessId) {
         if let Some((world, _)) = self.enter() {
             let mut process = world.processes[usize::from(process.index)].borrow_mut();

@@ -36,6 +36,8 @@ pub struct Record {
     pub completions: Vec<Completion>,
     /// The vcores of each process, as they were noted last.
     pub noted: BTreeMap<u16, VcoreSets>,
+    /// The vcores of each process that have an alarm, as was told last.
+    pub alarms: BTreeMap<u16, u64>,
 }
 
 impl Actions for Record {
@@ -54,6 +56,8 @@ impl Actions for Record {
     }
 
     fn wake_vcore(&mut self, process: ProcessId, vcore: usize) {
+        let pending = self.alarms.get(&process.index).copied().unwrap_or(0);
+        assert_eq!(pending & 1 << vcore, 0, "its alarm rings");
         self.done.push(Done::Wake(process.index, vcore));
     }
 
@@ -62,6 +66,10 @@ impl Actions for Record {
         if before.is_none_or(|before| before.granted != vcores.granted) {
             self.done.push(Done::Granted(process.index, vcores.granted));
         }
+    }
+
+    fn publish_alarms(&mut self, process: ProcessId, vcores: u64) {
+        self.alarms.insert(process.index, vcores);
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {

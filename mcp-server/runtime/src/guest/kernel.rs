@@ -98,6 +98,12 @@ impl World for Kernel {
         unsafe { (&raw const (*page).granted).read_volatile() }
     }
 
+    fn alarms(&self) -> u64 {
+        let page = ptr::with_exposed_provenance::<ProcInfo>(layout::PROCINFO);
+        // SAFETY: as in `procinfo`, of one word of the page.
+        unsafe { (&raw const (*page).alarms).read_volatile() }
+    }
+
     fn exit_without_server(&self, vcore: usize, status: u64) {
         sel4::set_mr(0, status);
         root_task(vcore).send(MessageInfo::new(request::EXIT_WITHOUT_SERVER, 0, 0, 1));

@@ -279,7 +279,7 @@ impl Runtime {
             if deadline <= now || self.channel(vcore, SERVER).is_lost() {
                 return false;
             }
-            if alarm.unanswered || alarm.covers(deadline, now) {
+            if alarm.covers(deadline, || self.world.alarms() & 1 << vcore != 0) {
                 return true;
             }
             alarm.set(deadline, now, self.ticks_per_microsecond)

@@ -56,6 +56,7 @@ impl Server {
                 self.last_alarms[vcore] = syscall.tag;
                 let time = self.host.nanoseconds().saturating_add(arguments[0]);
                 self.alarms[vcore] = Some(time);
+                self.host.procinfo.lock().unwrap().alarms |= 1 << vcore;
                 (Status::Done, [0; 2])
             }
             Call::Connect => self.connect(arguments),

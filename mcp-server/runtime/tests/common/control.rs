@@ -18,6 +18,8 @@ pub enum Command {
     Revive(usize),
     /// The service of a port notices that the process is in another life.
     Meet(usize),
+    /// Every alarm rings, whatever its time is.
+    RingAlarms,
     /// The server dies, and is to be started again.
     StopServer,
     /// The server dies, before its next life attached where it is dead, and stays down.

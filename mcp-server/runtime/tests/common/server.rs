@@ -96,7 +96,7 @@ impl Server {
                 }
                 _ => {}
             }
-            self.ring_alarms();
+            self.ring_alarms(self.host.nanoseconds());
             if !self.answers.is_empty() {
                 for _ in 0..=self.random(self.answers.len()) {
                     let index = self.random(self.answers.len());
@@ -162,6 +162,7 @@ impl Server {
                 Command::Kill(port) => self.die(port + 1),
                 Command::Revive(port) => self.revive(port + 1),
                 Command::Meet(port) => self.meet(port + 1),
+                Command::RingAlarms => self.ring_alarms(u64::MAX),
                 Command::StopServer => self.die(0),
                 Command::KillServer => self.die_for_good(),
                 Command::RestartServer => {
@@ -186,12 +187,12 @@ impl Server {
         }
     }
 
-    /// Wakes vcores whose alarm is due; one that gave itself back is granted again.
-    fn ring_alarms(&mut self) {
-        let now = self.host.nanoseconds();
+    /// Wakes vcores whose alarm is due by this time; one that gave itself back is granted again.
+    fn ring_alarms(&mut self, now: u64) {
         for vcore in 0..self.alarms.len() {
             if self.alarms[vcore].is_some_and(|time| time <= now) {
                 self.alarms[vcore] = None;
+                self.host.procinfo.lock().unwrap().alarms &= !(1 << vcore);
                 self.grant_again(vcore);
                 self.host.wake_vcore(vcore);
             }

@@ -13,6 +13,7 @@ pub struct Events {
     pub ended: Vec<(u16, u64)>,
     pub started: Vec<usize>,
     pub noted: VcoreSets,
+    pub alarms: u64,
 }
 
 impl Kernel for Events {
@@ -32,6 +33,10 @@ impl Kernel for Events {
 
     fn publish_vcores(&mut self, _: ProcessId, vcores: VcoreSets) {
         self.noted = vcores;
+    }
+
+    fn publish_alarms(&mut self, _: ProcessId, vcores: u64) {
+        self.alarms = vcores;
     }
 
     fn publish_many_core(&mut self, _: ProcessId) {}
