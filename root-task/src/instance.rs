@@ -19,9 +19,14 @@ pub fn find(plan: &Plan, boot_info: &sel4::BootInfo) -> Option<usize> {
     })
 }
 
-/// Prints the `instance` event.
+/// Prints the events `plan` and `instance`.
 pub fn announce(plan: &Plan, index: usize, boot_info: &sel4::BootInfo) {
-    let instance = &plan.instances()[index];
+    let (machine, instance) = (plan.machine(), &plan.instances()[index]);
+    emit(&Event::Plan {
+        who: format_args!("root-task {index}"),
+        plan: format_args!("{}", machine.name),
+        fingerprint: format_args!("{:016x}", machine.fingerprint),
+    });
     emit(&Event::Instance {
         instance: index,
         cores: boot_info.num_nodes(),

@@ -43,6 +43,37 @@ function(atoll_cargo result target_dir config package binary script)
         PARENT_SCOPE)
 endfunction()
 
+# atoll_exclusive_target(name lock file comment COMMAND ...): a target that runs commands, one after the other, while nothing
+# else holds the lock. `file` becomes a script of the commands.
+#
+# Every build of this checkout has Cargo write its programs to the same target folder, so that what a build does between
+# the start of Cargo and the copy of what it made has to be one step.
+function(atoll_exclusive_target name lock file comment)
+    set(text "function(run)
+    execute_process(COMMAND \${ARGV} RESULT_VARIABLE failed)
+    if(failed)
+        message(FATAL_ERROR \"a command failed (\${failed}); see the messages above\")
+    endif()
+endfunction()
+")
+    set(end "")
+    foreach(word IN LISTS ARGN)
+        if(word STREQUAL "COMMAND")
+            string(APPEND text "${end}run(")
+            set(end ")\n")
+        else()
+            string(APPEND text " [==[${word}]==]")
+        endif()
+    endforeach()
+    file(CONFIGURE OUTPUT ${file} CONTENT "${text}${end}" @ONLY)
+    add_custom_target(${name} ALL
+        COMMAND ${ATOLL_XTASK} exclusively --lock ${lock} -- ${CMAKE_COMMAND} -P ${file}
+        WORKING_DIRECTORY ${ATOLL_ROOT}
+        USES_TERMINAL
+        COMMENT "${comment}"
+        VERBATIM)
+endfunction()
+
 function(atoll_guest_images variant config)
     set(target_dir "${ATOLL_ROOT}/target/guest-${variant}")
     set(out "${target_dir}/${ATOLL_TRIPLE}/guest")
@@ -67,29 +98,23 @@ function(atoll_guest_images variant config)
     endforeach()
     atoll_cargo(root_task "${target_dir}" "${config}" atoll-root-task root-task
         "${CMAKE_SOURCE_DIR}/linker/root-task.ld" ATOLL_ARCHIVE=${images}/archive.bin)
-    add_custom_target(images-${variant} ALL
+    atoll_exclusive_target(images-${variant}
+        ${target_dir}/atoll.lock ${CMAKE_BINARY_DIR}/images-${variant}.cmake "Programs for ${variant} instances"
         COMMAND ${CMAKE_COMMAND} -E make_directory ${images}
         ${commands}
         COMMAND ${ATOLL_XTASK} archive --out ${images}/archive.bin ${entries}
         COMMAND ${root_task}
-        COMMAND ${CMAKE_OBJCOPY} --strip-all ${out}/root-task ${CMAKE_BINARY_DIR}/images/root-task-${variant}.elf
-        WORKING_DIRECTORY ${ATOLL_ROOT}
-        USES_TERMINAL
-        COMMENT "Programs for ${variant} instances"
-        VERBATIM)
+        COMMAND ${CMAKE_OBJCOPY} --strip-all ${out}/root-task ${CMAKE_BINARY_DIR}/images/root-task-${variant}.elf)
 endfunction()
 
 function(atoll_loader_image)
     set(target_dir "${ATOLL_ROOT}/target/guest-loader")
     atoll_cargo(build "${target_dir}" "" atoll-loader loader "${CMAKE_SOURCE_DIR}/linker/loader.ld")
-    add_custom_target(loader ALL
+    # QEMU's Multiboot loader takes 32-bit images only.
+    atoll_exclusive_target(loader
+        ${target_dir}/atoll.lock ${CMAKE_BINARY_DIR}/loader.cmake "Loader"
         COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/images
         COMMAND ${build}
-        # QEMU's Multiboot loader takes 32-bit images only.
         COMMAND ${CMAKE_OBJCOPY} --strip-all -O elf32-i386 ${target_dir}/${ATOLL_TRIPLE}/guest/loader
-            ${CMAKE_BINARY_DIR}/images/loader.elf
-        WORKING_DIRECTORY ${ATOLL_ROOT}
-        USES_TERMINAL
-        COMMENT "Loader"
-        VERBATIM)
+            ${CMAKE_BINARY_DIR}/images/loader.elf)
 endfunction()

@@ -1,13 +1,16 @@
 //! The commands and their options.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 
+use crate::child::{OnDeath, Running};
+use crate::lock::Lock;
 use crate::{
-    archive, bench, build, child, input, locate, plan, setup, sim, simulate, test, volume,
+    archive, bench, build, child, input, locate, plan, setup, sim, simulate, step, test, volume,
 };
 
 /// Seconds that all serial lines may stay silent where nothing else is said.
@@ -40,8 +43,8 @@ enum Command {
     Plan(PlanCommand),
     /// Build the kernels and images of a plan.
     ///
-    /// Configures and builds the CMake project `sel4-config` in `target/atoll/PLAN/build`. The tools' output is kept
-    /// in `target/atoll/PLAN/build.log`.
+    /// Configures and builds the CMake project `sel4-config` in a folder of `target/atoll` that is named after the plan and
+    /// its fingerprint: two plans that differ have two folders. The tools' output is kept in its `build.log`.
     Build(PlanOption),
     /// Set up, build, boot in QEMU, and report.
     ///
@@ -68,6 +71,9 @@ enum Command {
     /// Write an archive of images (called by the build).
     #[command(hide = true)]
     Archive(FilesOption),
+    /// Run a program while nothing else holds a lock (called by the build).
+    #[command(hide = true)]
+    Exclusively(ExclusiveOptions),
     /// Write a volume image.
     #[command(hide = true)]
     Volume(FilesOption),
@@ -165,6 +171,36 @@ impl Default for BootOptions {
 }
 
 #[derive(Args)]
+struct ExclusiveOptions {
+    /// The file to lock.
+    #[arg(long, value_name = "FILE")]
+    lock: PathBuf,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+impl ExclusiveOptions {
+    fn run(&self) -> Result<ExitCode> {
+        let _lock = Lock::exclusive(
+            &self.lock,
+            &locate::folder_of(&self.lock).display().to_string(),
+        )?;
+        let [program, arguments @ ..] = &self.command[..] else {
+            bail!("name a program to run");
+        };
+        let mut command = step::command(Path::new(program));
+        command.args(arguments);
+        let status =
+            Running::start(command, &program.to_string_lossy(), OnDeath::Terminate)?.wait()?;
+        Ok(match status.success() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
+    }
+}
+
+#[derive(Args)]
 struct FilesOption {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
@@ -220,6 +256,7 @@ impl Cli {
             Command::Test(options) => return test::run(&options),
             Command::Bench(bench) => return bench.run(),
             Command::Sim(options) => return sim::run(&options),
+            Command::Exclusively(options) => return options.run(),
             Command::Archive(FilesOption { out, files }) => archive::write(&out, &files)?,
             Command::Volume(FilesOption { out, files }) => {
                 let files: Vec<_> = files

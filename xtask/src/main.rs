@@ -11,6 +11,7 @@ mod cli;
 mod event;
 mod input;
 mod locate;
+mod lock;
 mod monitor;
 mod names;
 mod plan;

@@ -1,5 +1,6 @@
 //! Follows a booted system by its serial lines: what it said so far, and whether it is finished or has failed.
 
+mod booted;
 mod state;
 
 use atoll_abi::connection::{Client, Provider};
@@ -10,6 +11,7 @@ use crate::event::{Event, Line};
 use crate::names;
 use crate::report::Verdict;
 
+pub use booted::{Booted, fingerprint};
 pub use state::{
     ChannelCounts, Ended, Failure, FaultSeen, Holdings, InstanceState, PollBudget, Restarted,
     Started,
@@ -39,6 +41,8 @@ pub enum Shown {
 /// Everything that was learnt so far.
 pub struct Monitor<'a> {
     plan: &'a Plan,
+    /// Which plan the machine runs.
+    pub booted: Booted,
     /// By instance.
     pub instances: Vec<InstanceState>,
     /// By process.
@@ -68,6 +72,7 @@ impl<'a> Monitor<'a> {
     pub fn new(plan: &'a Plan) -> Monitor<'a> {
         Monitor {
             plan,
+            booted: Booted::default(),
             instances: vec![InstanceState::default(); plan.instances().len()],
             processes: vec![None; plan.processes().len()],
             channels: Vec::new(),
@@ -98,7 +103,10 @@ impl<'a> Monitor<'a> {
 
     /// What is still owed when the run is complete; empty when nothing more will come.
     pub fn owed(&self) -> Vec<String> {
-        let mut owed = Vec::new();
+        let silent = self.booted.silent(self.plan).into_iter();
+        let mut owed: Vec<_> = silent
+            .map(|who| format!("{who} did not say which plan it runs"))
+            .collect();
         for (index, instance) in self.instances.iter().enumerate() {
             if !instance.done {
                 owed.push(format!(
@@ -194,6 +202,14 @@ impl<'a> Monitor<'a> {
     fn event(&mut self, event: Event) -> Result<Shown, &'static str> {
         match event {
             Event::Loader { stage } => return Ok(Shown::Note(format!("loader: {stage}"))),
+            Event::Plan {
+                who,
+                plan,
+                fingerprint,
+            } => {
+                let told = self.booted.tell(self.plan, who, &plan, &fingerprint);
+                told.unwrap_or_else(|problem| self.fail(Verdict::WrongPlan, problem));
+            }
             Event::Refused { reason } => {
                 self.fail(Verdict::Refused, format!("the loader refused: {reason}"));
             }

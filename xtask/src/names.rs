@@ -84,6 +84,7 @@ pub mod tests {
     pub fn example_tables() -> Tables {
         let machine = Machine {
             name: name("2x2"),
+            fingerprint: 0x2a,
             memory: 512 << 20,
             shared_base: 0x1800_0000,
             shared_size: 0x10_0000,

@@ -14,10 +14,10 @@ use crate::locate;
 /// Folder of the shipped plans.
 const SHIPPED: &str = "clusters/plans";
 
-/// A plan in which nothing is wrong, and its file.
+/// A plan in which nothing is wrong.
 pub struct LoadedPlan {
-    /// Where it was read, independent of the working folder.
-    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
     /// What it says.
     pub plan: CheckedPlan,
 }
@@ -28,11 +28,14 @@ pub struct LoadedPlan {
 /// Every error of the plan, one a line.
 pub fn load(named: &str) -> Result<LoadedPlan> {
     let path = find(named)?;
-    let plan = Plan::load(&path).map_err(|errors| {
+    let label = path.display().to_string();
+    let loaded = atoll_plan::read_source(&path, &label).and_then(|text| {
+        let plan = Plan::from_text(&label, &text)?;
+        Ok(LoadedPlan { text, plan })
+    });
+    loaded.map_err(|errors| {
         anyhow!("{named} is not a plan that can be built; mend it and try again\n{errors}")
-    })?;
-    let path = locate::absolute(&path)?;
-    Ok(LoadedPlan { path, plan })
+    })
 }
 
 /// The file of a plan: a path as it is, a bare name as a shipped plan.
@@ -122,7 +125,10 @@ pub fn cmake(named: &str, out: &Path) -> Result<ExitCode> {
 }
 
 /// Writes a file unless it has that content already, so that what depends on it is not built again.
-fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// Where it can be neither read nor written.
+pub fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     match fs::read(path) {
         Ok(old) if old == content => return Ok(()),
         Ok(_) => {}

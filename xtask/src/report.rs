@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit::{self, Audit};
-use crate::monitor::{Monitor, PollBudget, Restarted};
+use crate::monitor::{self, Monitor, PollBudget, Restarted};
 
 /// The image whose processes say what the report's `digest` is.
 const DIGEST: &str = "digest";
@@ -26,6 +26,8 @@ pub enum Verdict {
     Silent,
     /// The run took too long.
     TimeLimit,
+    /// The machine runs another plan than the one that was to be booted.
+    WrongPlan,
     /// The loader refused the machine.
     Refused,
     /// A component or process took a fault and was not started again.
@@ -66,6 +68,10 @@ pub struct PlanReport {
     pub name: String,
     /// Its file.
     pub path: String,
+    /// What tells it from every other plan, whatever their names are: 16 hexadecimal digits.
+    pub fingerprint: String,
+    /// The fingerprint that the machine told, where its loader and all its root tasks did.
+    pub booted: Option<String>,
     /// `per-cluster` or `shared`.
     pub mode: &'static str,
 }
@@ -255,6 +261,8 @@ impl Report {
             plan: PlanReport {
                 name: plan.machine().name.to_string(),
                 path: circumstances.plan_path,
+                fingerprint: monitor::fingerprint(plan),
+                booted: monitor.booted.fingerprint(plan),
                 mode: if plan.machine().mode == KernelMode::Shared as u32 {
                     "shared"
                 } else {

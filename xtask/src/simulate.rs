@@ -49,13 +49,13 @@ pub fn simulate(
     options: &BootOptions,
     tools: &Tools,
 ) -> Result<ExitCode> {
-    let folder = BuildFolder::open(build)?;
+    let scratch = scratch()?;
+    let folder = BuildFolder::copy(build, scratch.path().join("images"))?;
     let plan = &folder.plan;
     let names = names::instances(plan);
     let mut report_file = ReportFile::claim(&report_path(options)?)?;
     let mut logs = Logs::create(report_file.folder(), &names)?;
 
-    let scratch = scratch()?;
     let input_path = locate::absolute(&input.path)?.display().to_string();
     let limits = limits(options, input.length);
     let disk = scratch.path().join("volume");

@@ -15,8 +15,13 @@ pub fn table(report: &Report) -> String {
 fn write_table(text: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         text,
-        "plan      {} ({})",
-        report.plan.name, report.plan.mode
+        "plan      {} ({}), {}",
+        report.plan.name,
+        report.plan.mode,
+        match &report.plan.booted {
+            Some(fingerprint) => format!("fingerprint {fingerprint}, as the machine told"),
+            None => "which the machine did not tell".to_owned(),
+        }
     )?;
     for instance in &report.instances {
         let cores: Vec<_> = instance.cores.iter().map(u32::to_string).collect();

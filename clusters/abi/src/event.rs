@@ -35,6 +35,15 @@ pub enum Event<Text, HeldList, UntypedList> {
         /// What it did or is about to do.
         stage: Text,
     },
+    /// The loader or a root task has read its plan.
+    Plan {
+        /// `loader`, or `root-task` and the index of its instance.
+        who: Text,
+        /// The plan's name.
+        plan: Text,
+        /// [`Machine::fingerprint`](crate::plan::Machine::fingerprint), as sixteen hexadecimal digits.
+        fingerprint: Text,
+    },
     /// The loader stopped.
     Refused {
         /// What the machine lacks, or what failed.

@@ -28,4 +28,4 @@ pub mod time;
 pub mod volume;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;

@@ -23,6 +23,14 @@ fn the_text_of_the_loaders_events_is_frozen() {
         r#""event":"loader","stage":"entered""#,
     );
     frozen(
+        Event::Plan {
+            who: format_args!("root-task 1"),
+            plan: format_args!("2x2"),
+            fingerprint: format_args!("{:016x}", 0x12ab),
+        },
+        r#""event":"plan","who":"root-task 1","plan":"2x2","fingerprint":"00000000000012ab""#,
+    );
+    frozen(
         Event::Refused {
             reason: format_args!("no {}", "HPET"),
         },

@@ -55,6 +55,12 @@ fn boot(mut memory: PhysicalMemory) -> Result<Infallible, Refusal> {
             "the first module is no encoded plan of this version; rebuild all images together"
         ));
     };
+    let machine = plan.machine();
+    emit(&Event::Plan {
+        who: format_args!("loader"),
+        plan: format_args!("{}", machine.name),
+        fingerprint: format_args!("{:016x}", machine.fingerprint),
+    });
     let images = memory.image_count();
     if images != 2 * plan.instances().len() {
         refuse(format_args!(

@@ -56,6 +56,11 @@ impl CheckedPlan {
         self.encoded.machine().name.as_str()
     }
 
+    /// What tells this plan from every other one: see [`atoll_abi::plan::Machine::fingerprint`].
+    pub fn fingerprint(&self) -> u64 {
+        self.encoded.machine().fingerprint
+    }
+
     /// Cores that the machine must have.
     pub fn machine_cores(&self) -> u32 {
         self.encoded.machine().cores

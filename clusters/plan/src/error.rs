@@ -43,6 +43,12 @@ errors! {
     /// The path is a directory.
     Directory {} =>
         "this is a directory, not a plan; name a TOML file in it";
+    /// The path is that of a pipe or device.
+    NotAFile {} =>
+        "this is not a regular file; write the plan into one and name that";
+    /// The file has more bytes than a plan.
+    TooLong { most: u64 } =>
+        "the file has more than {most} bytes, the most that a plan may have; name the TOML file of a plan";
     /// The file is not text.
     NotUtf8 { offset: usize } =>
         "the byte at offset {offset} of the plan is not UTF-8; save the plan as UTF-8 text";

@@ -15,6 +15,7 @@ use atoll_abi::plan::{
 use zerocopy::FromZeros;
 
 use crate::checked::CheckedPlan;
+use crate::fingerprint;
 use crate::table::Located;
 use crate::written::{self, Plan};
 
@@ -74,6 +75,7 @@ pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
     let end = instances(plan, &mut tables);
     tables.machine = Machine {
         name: plan.name,
+        fingerprint: 0,
         memory: plan.memory.value,
         shared_base: end,
         shared_size: shared_size(plan),
@@ -99,7 +101,10 @@ pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
         .iter()
         .filter_map(|clusters| clusters.first())
         .map(|&cluster| plan.clusters[cluster].options.value);
-    CheckedPlan::new(tables.encode(), names.collect(), options.collect())
+    let (names, options): (Vec<_>, Vec<_>) = (names.collect(), options.collect());
+    let laid_out = CheckedPlan::new(tables.encode(), names.clone(), options.clone());
+    tables.machine.fingerprint = fingerprint::of(&laid_out);
+    CheckedPlan::new(tables.encode(), names, options)
 }
 
 fn clusters(plan: &Plan) -> Vec<Cluster> {

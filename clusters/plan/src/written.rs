@@ -1,8 +1,6 @@
 //! A plan as it was written, with the place of everything that a message may point to.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 
 use atoll_abi::name::Name;
@@ -11,10 +9,10 @@ use atoll_abi::plan::{ClusterKind, DeviceKind, KernelMode, Restart, ServiceKind}
 use crate::check;
 use crate::checked::CheckedPlan;
 use crate::diagnostics::{Diagnostics, PlanErrors};
-use crate::error::ErrorKind;
 use crate::layout;
 use crate::options::OptionValues;
 use crate::read;
+use crate::source;
 use crate::table::Located;
 
 /// A plan as it was written. Values that were missing or wrong, which has been reported by then, are replaced by ones
@@ -105,30 +103,7 @@ impl Plan {
 
     /// As [`Plan::load`], with a name of the file for messages.
     pub fn load_as(path: impl AsRef<Path>, label: &str) -> Result<CheckedPlan, PlanErrors> {
-        let failure = |kind| {
-            let mut diagnostics = Diagnostics::new(label, "");
-            diagnostics.report(0, kind);
-            diagnostics
-        };
-        let mut diagnostics = match fs::read(path) {
-            Ok(bytes) => match std::str::from_utf8(&bytes) {
-                Ok(text) => return Self::from_text(label, text),
-                Err(error) => {
-                    let offset = error.valid_up_to();
-                    let readable = String::from_utf8_lossy(&bytes[..offset]);
-                    let mut diagnostics = Diagnostics::new(label, &readable);
-                    diagnostics.report(offset, ErrorKind::NotUtf8 { offset });
-                    return Err(diagnostics.take());
-                }
-            },
-            Err(error) if error.kind() == IoErrorKind::IsADirectory => {
-                failure(ErrorKind::Directory {})
-            }
-            Err(error) => failure(ErrorKind::Unreadable {
-                reason: error.to_string(),
-            }),
-        };
-        Err(diagnostics.take())
+        Self::from_text(label, &source::read(path, label)?)
     }
 
     /// Checks and lays out a plan from its text. `label` names it in messages, and its file stem is the plan's name where

@@ -50,11 +50,30 @@ fn every_bad_plan_is_refused_with_exactly_its_text() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The refusal of a file that is longer than any plan.
+fn too_long() -> PlanErrors {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(atoll_plan::MAX_BYTES + 1).unwrap();
+    Plan::load_as(file.path(), "long.toml").unwrap_err()
+}
+
+#[test]
+fn a_file_that_is_no_plan_is_not_read_to_its_end() {
+    assert_eq!(
+        too_long().to_string(),
+        "long.toml:1:1: the file has more than 1048576 bytes, the most that a plan may have; name the TOML file of a plan"
+    );
+    // It never ends.
+    let refused = Plan::load_as("/dev/zero", "zero.toml").unwrap_err();
+    assert!(refused.to_string().contains("is not a regular file"));
+}
+
 #[test]
 fn every_kind_of_error_is_in_a_bad_plan() {
     let seen: BTreeSet<&str> = stems()
         .iter()
         .flat_map(|stem| refusal(stem).errors().to_vec())
+        .chain(too_long().errors().to_vec())
         .map(|error| error.kind.variant())
         .collect();
     let all: BTreeSet<&str> = ErrorKind::VARIANTS.iter().copied().collect();

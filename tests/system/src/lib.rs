@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod concurrent;
 mod context;
 mod digest;
 mod inputs;
@@ -132,6 +133,7 @@ pub fn all() -> Vec<Test> {
     tests.extend(restart::tests());
     tests.extend(limits::tests());
     tests.extend(workflow::tests());
+    tests.extend(concurrent::tests());
     tests
 }
 

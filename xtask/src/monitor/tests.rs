@@ -5,10 +5,22 @@ use crate::names::tests::{example, example_tables};
 
 /// What a good run of the example plan prints: instance, and line.
 pub const GOOD_RUN: &[(usize, &str)] = &[
+    (
+        0,
+        r#"@atoll {"event":"plan","who":"loader","plan":"2x2","fingerprint":"000000000000002a"}"#,
+    ),
     (0, r#"@atoll {"event":"loader","stage":"instance 1"}"#),
     (
         1,
+        r#"@atoll {"event":"plan","who":"root-task 1","plan":"2x2","fingerprint":"000000000000002a"}"#,
+    ),
+    (
+        1,
         r#"@atoll {"event":"instance","instance":1,"cores":2,"smp":true,"tick_ms":2,"memory":[150994944,285212672]}"#,
+    ),
+    (
+        0,
+        r#"@atoll {"event":"plan","who":"root-task 0","plan":"2x2","fingerprint":"000000000000002a"}"#,
     ),
     (
         0,
@@ -234,4 +246,33 @@ fn events_that_the_plan_does_not_know_are_problems() {
     ] {
         assert_eq!(after(&plan, &[(0, line)]).problems.len(), 1, "{line}");
     }
+}
+
+#[test]
+fn a_machine_that_runs_another_plan_fails_at_once() {
+    let plan = example();
+    let told = |who: &str, name: &str, fingerprint: &str| {
+        format!(
+            r#"@atoll {{"event":"plan","who":"{who}","plan":"{name}","fingerprint":"{fingerprint}"}}"#
+        )
+    };
+    let own = "000000000000002a";
+    for other in [
+        told("loader", "2x2", "000000000000002b"),
+        told("root-task 1", "4x1", own),
+    ] {
+        let failure = after(&plan, &[(0, &other)]).failure.unwrap();
+        assert_eq!(failure.verdict, Verdict::WrongPlan);
+        assert!(
+            failure.reason.ends_with("build it again"),
+            "{}",
+            failure.reason
+        );
+    }
+    let monitor = after(&plan, &[(0, &told("loader", "2x2", own))]);
+    assert!(monitor.failure.is_none());
+    assert_eq!(monitor.booted.fingerprint(&plan), None);
+    assert!(monitor.owed()[0].starts_with("root-task 0 did not say which plan"));
+    let all = after(&plan, GOOD_RUN);
+    assert_eq!(all.booted.fingerprint(&plan).as_deref(), Some(own));
 }

@@ -7,6 +7,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use atoll_abi::plan::EncodedPlan;
 use serde::Deserialize;
 
+use crate::build;
+use crate::lock::Lock;
+
 /// A build folder in which everything is there.
 pub struct BuildFolder {
     /// The plan that was built.
@@ -35,11 +38,31 @@ pub struct BuildInfo {
 }
 
 impl BuildFolder {
+    /// Copies what a machine boots out of a build folder, which may then be built again while the machine runs. `images` is made.
+    ///
+    /// # Errors
+    /// Names what is missing, or cannot be copied.
+    pub fn copy(build: &Path, images: PathBuf) -> Result<BuildFolder> {
+        let _lock = Lock::shared(&build::lock_of(build), &build.display().to_string())?;
+        let found = BuildFolder::open(build)?;
+        let full = || {
+            format!(
+                "cannot copy the images to {}; is the disk full?",
+                images.display()
+            )
+        };
+        fs::create_dir_all(&images).with_context(full)?;
+        for name in found.modules.iter().chain([&found.loader]) {
+            fs::copy(found.images.join(name), images.join(name)).with_context(full)?;
+        }
+        Ok(BuildFolder { images, ..found })
+    }
+
     /// Opens a build folder.
     ///
     /// # Errors
     /// Names what is missing.
-    pub fn open(build: &Path) -> Result<BuildFolder> {
+    fn open(build: &Path) -> Result<BuildFolder> {
         let rebuild = || {
             format!(
                 "{} is no finished build folder; build it with `ninja -C {0}` or `cargo xtask build`",

@@ -158,7 +158,7 @@ fn a_machine_that_ends_early_is_told_with_its_last_words() {
         "{}",
         outcome.report
     );
-    let outcome = run(&(print(&GOOD_RUN[..3]) + "\nexit 0"), &[]);
+    let outcome = run(&(print(&GOOD_RUN[..6]) + "\nexit 0"), &[]);
     assert_eq!(outcome.verdict(), "exited");
     assert_eq!(outcome.report["instances"][0]["name"], "io");
 }
@@ -193,7 +193,9 @@ fn what_is_owed_is_waited_for_and_then_named() {
 #[test]
 fn a_folder_that_is_not_built_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let error = BuildFolder::open(folder.path()).err().unwrap();
+    let error = BuildFolder::copy(folder.path(), folder.path().join("copy"))
+        .err()
+        .unwrap();
     let text = format!("{error:#}");
     assert!(text.contains("is no finished build folder"), "{text}");
 }

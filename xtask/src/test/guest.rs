@@ -70,7 +70,7 @@ pub fn lint(
 /// The settings for each kernel configuration.
 fn settings(tools: &Tools) -> Result<Vec<(String, Settings)>> {
     let plan = plan::load(PLAN)?;
-    let (folder, _) = build::configure(&plan, tools)?;
+    let folder = build::configure(&plan, tools)?.build;
     let mut found = Vec::new();
     for variant in plan.plan.variants() {
         let path = folder.join(format!("cargo-{variant}.json"));

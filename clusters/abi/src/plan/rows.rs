@@ -15,6 +15,8 @@ use crate::name::Name;
 pub struct Machine {
     /// The plan's name.
     pub name: Name,
+    /// Tells this plan from every other one, of any name: what is built of two plans with one fingerprint is the same.
+    pub fingerprint: u64,
     /// Bytes of memory that it must have.
     pub memory: u64,
     /// First byte of the memory that is shared between components: the windows of connections in the order of

@@ -1,0 +1,50 @@
+//! The file of a plan: read once, and no more of it than a plan has.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::diagnostics::{Diagnostics, PlanErrors};
+use crate::error::ErrorKind;
+
+/// Most bytes of a plan's text.
+pub const MAX_BYTES: u64 = 1 << 20;
+
+/// Reads the text of a plan. Messages name the file by `label`.
+///
+/// # Errors
+/// Where it is no file that can be read, is too long, or is not UTF-8.
+pub fn read(path: impl AsRef<Path>, label: &str) -> Result<String, PlanErrors> {
+    let failed = |text: &str, at, kind| {
+        let mut diagnostics = Diagnostics::new(label, text);
+        diagnostics.report(at, kind);
+        diagnostics.take()
+    };
+    let bytes = bytes(path.as_ref()).map_err(|kind| failed("", 0, kind))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let readable = String::from_utf8_lossy(&error.as_bytes()[..offset]).into_owned();
+        failed(&readable, offset, ErrorKind::NotUtf8 { offset })
+    })
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, ErrorKind> {
+    let unreadable = |error: io::Error| ErrorKind::Unreadable {
+        reason: error.to_string(),
+    };
+    // Asked before the file is opened: to open a pipe that has no writer would never end.
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(ErrorKind::Directory {});
+    }
+    if !metadata.is_file() {
+        return Err(ErrorKind::NotAFile {});
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    match read.map_err(unreadable)? as u64 {
+        0..=MAX_BYTES => Ok(bytes),
+        _ => Err(ErrorKind::TooLong { most: MAX_BYTES }),
+    }
+}

@@ -1,0 +1,106 @@
+//! Files that one run at a time may use.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::child;
+use crate::locate;
+use crate::progress::Progress;
+
+/// Time after which a user is told what is waited for.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// A lock of a file, held until this is dropped.
+pub struct Lock {
+    _file: Option<File>,
+}
+
+impl Lock {
+    /// Waits until nothing else holds a lock of the file, which is made where there is none. `what` is said to be in use
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// Where there can be no such file, or the user asked to stop.
+    pub fn exclusive(path: &Path, what: &str) -> Result<Lock> {
+        let shown = path.display();
+        let folder = locate::folder_of(path);
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let file = open(path)
+            .with_context(|| format!("cannot write {shown}; may you write to its folder?"))?;
+        wait(&file, path, what, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Lock { _file: Some(file) })
+    }
+
+    /// As [`Lock::exclusive`], beside others that hold a shared lock. Where the file cannot be written, nothing else that
+    /// would lock it can be, and it is not locked.
+    ///
+    /// # Errors
+    /// Where the user asked to stop.
+    pub fn shared(path: &Path, what: &str) -> Result<Lock> {
+        let Ok(file) = open(path) else {
+            return Ok(Lock { _file: None });
+        };
+        wait(&file, path, what, FlockOperation::NonBlockingLockShared)?;
+        Ok(Lock { _file: Some(file) })
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).open(path)
+}
+
+fn wait(file: &File, path: &Path, what: &str, operation: FlockOperation) -> Result<()> {
+    let started = Instant::now();
+    let mut told = false;
+    loop {
+        match flock(file, operation) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        if child::interrupted() {
+            bail!("interrupted");
+        }
+        if started.elapsed() > SILENT && !std::mem::replace(&mut told, true) {
+            Progress::new().line(&format!("waiting: another run uses {what}"));
+        }
+        thread::sleep(child::POLL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn one_waits_for_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/lock");
+        drop(Lock::exclusive(&path, "it").unwrap());
+        let first = Lock::shared(&path, "it").unwrap();
+        let second = Lock::shared(&path, "it").unwrap();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _lock = Lock::exclusive(&path, "it").unwrap();
+                assert!(over.load(Ordering::SeqCst), "the others hold it");
+            });
+            drop(first);
+            thread::sleep(5 * child::POLL);
+            over.store(true, Ordering::SeqCst);
+            drop(second);
+        });
+    }
+}
