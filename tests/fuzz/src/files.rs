@@ -1,32 +1,25 @@
 //! A model of a file service's clients and its driver. It is put between a real service and its host: every event and every
 //! action goes through it and is checked.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+mod answers;
+mod checked;
 
-use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
+use std::collections::{BTreeMap, BTreeSet};
+
+use atoll_abi::block::SECTORS_PER_BLOCK;
 use atoll_abi::connection::{Client, Provider};
 use atoll_abi::interface::{BlocksCall, Call, Request, request};
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::plan::Plan;
-use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
-use atoll_call::{Actions, Event, Loss, Service};
+use atoll_abi::syscall::Syscall;
+use atoll_call::{Event, Loss};
 use atoll_component_tests::plan::BLOCKS;
-use atoll_files::FileService;
+
+pub use checked::Checked;
 
 /// A block: its pool and its number.
 type Block = (u32, u32);
-
-/// How a call ends that was refused: the service did not take its block, which the client may have lent with another
-/// call.
-const REFUSALS: [Status; 4] = [
-    Status::InvalidArgument,
-    Status::BadHandle,
-    Status::BadBlock,
-    Status::NotAllowed,
-];
 
 /// A ring of a client.
 struct Ring {
@@ -225,159 +218,5 @@ impl Model {
         assert!(!same, "a tag is used twice at a time");
         self.at_driver.push(call);
         assert!(self.at_driver.len() <= RING_SLOTS, "beyond the credits");
-    }
-
-    /// Calls were taken, of which some are answered at once. Each is served when those before it have been, and one of a later
-    /// life of the client closes what the life before had open.
-    fn in_order(&mut self, ring: usize, calls: &[Syscall], mut answers: Vec<(usize, Completion)>) {
-        for call in calls {
-            let client = self.client(ring);
-            if call.generation > client.generation {
-                client.generation = call.generation;
-                client.open.clear();
-            }
-            let mut of_call = answers.iter();
-            if let Some(place) = of_call.position(|(_, answer)| answer.tag == call.tag) {
-                let (of, answer) = answers.remove(place);
-                assert_eq!(of, ring, "another ring is answered");
-                self.answered(ring, &answer, true);
-            }
-        }
-        assert!(answers.is_empty(), "{answers:?} answer other calls");
-    }
-
-    /// Calls that waited are answered, ring by ring, so that an answer may come before that of the call that opened its file.
-    fn together(&mut self, answers: Vec<(usize, Completion)>) {
-        let opens = |(ring, answer): &(usize, Completion)| {
-            let mut open = self.rings[*ring].open.iter();
-            open.any(|it| it.tag == answer.tag && it.call == Call::Open as u16)
-        };
-        let (opened, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(opens);
-        for (ring, answer) in opened.iter().chain(&others) {
-            self.answered(*ring, answer, false);
-        }
-    }
-
-    /// A client is answered. Where calls are served together with others that waited, `in_order` is false: then a handle may
-    /// be closed by the time of the answer.
-    fn answered(&mut self, ring: usize, completion: &Completion, in_order: bool) {
-        let own = &mut self.rings[ring];
-        assert!(!own.lost, "a client that is gone is answered");
-        let place = own.open.iter().position(|call| call.tag == completion.tag);
-        let place = place.unwrap_or_else(|| panic!("{completion:?} answers no open call"));
-        let call = own.open.remove(place);
-        assert_eq!(completion.generation, call.generation);
-        assert!([call.block, NO_BLOCK].contains(&completion.block));
-        let block = (own.process as u32, call.block);
-        let status = Status::from_raw(completion.status);
-        // Where nothing is read, the device was never asked.
-        let at_end = status == Status::Done && completion.result[0] == 0;
-        let read = call.call == Call::Read as u16 && !REFUSALS.contains(&status) && !at_end;
-        if read && completion.block != NO_BLOCK {
-            assert!(!self.busy(block), "{block:?} is given back and written");
-        }
-        if status != Status::Done {
-            return;
-        }
-        let handle = call.handle;
-        let client = self.client(ring);
-        let given = client.given.get(&handle);
-        let [first, second] = completion.result;
-        match Call::from_raw(call.call) {
-            Some(Call::Open) => {
-                let handle = first as u32;
-                let before = client.open.insert(handle, second);
-                assert!(before.is_none(), "a handle is given twice");
-                client.given.entry(handle).or_default().insert(second);
-            }
-            Some(Call::Stat) if in_order => {
-                assert_eq!(client.open.get(&handle), Some(&first), "not its open file");
-            }
-            Some(Call::Stat) => {
-                let known = given.is_some_and(|lengths| lengths.contains(&first));
-                assert!(known, "another client's file");
-            }
-            Some(Call::Close) => assert!(client.open.remove(&handle).is_some(), "not open"),
-            Some(Call::Read) => {
-                let wanted = call.arguments[1].min(BLOCK_SIZE as u64);
-                let read = |length: &u64| length.saturating_sub(call.arguments[0]).min(wanted);
-                let known = given.is_some_and(|lengths| lengths.iter().any(|it| read(it) == first));
-                assert!(known, "another client's file");
-            }
-            other => panic!("{other:?} is done by a file service"),
-        }
-    }
-}
-
-/// What a service did about one event.
-enum Done {
-    Completed(usize, Vec<Completion>),
-    Called(Vec<Message>),
-}
-
-struct Recorder<'a, A> {
-    actions: &'a mut A,
-    done: Vec<Done>,
-}
-
-impl<A: Actions> Actions for Recorder<'_, A> {
-    fn complete(&mut self, ring: usize, completions: &[Completion]) {
-        self.done.push(Done::Completed(ring, completions.to_vec()));
-        self.actions.complete(ring, completions);
-    }
-
-    fn call(&mut self, calls: &[Message]) {
-        self.done.push(Done::Called(calls.to_vec()));
-        self.actions.call(calls);
-    }
-
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        self.actions.read_block(index, into);
-    }
-}
-
-/// A file service with its model.
-pub struct Checked {
-    /// The service.
-    pub service: FileService,
-    /// The model.
-    pub model: Rc<RefCell<Model>>,
-}
-
-impl Service for Checked {
-    fn room(&self, ring: usize, free: usize) -> usize {
-        let room = self.service.room(ring, free);
-        assert!(room <= free);
-        room
-    }
-
-    fn is_quiet(&self, ring: usize) -> bool {
-        self.service.is_quiet(ring)
-    }
-
-    fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
-        let mut model = self.model.borrow_mut();
-        model.before(&event);
-        let mut recorder = Recorder {
-            actions,
-            done: Vec::new(),
-        };
-        self.service.handle(event, &mut recorder);
-        let mut answers = Vec::new();
-        for done in recorder.done {
-            match done {
-                Done::Called(calls) => calls.iter().for_each(|call| model.asked(call)),
-                Done::Completed(ring, completions) => {
-                    answers.extend(completions.into_iter().map(|it| (ring, it)));
-                }
-            }
-        }
-        match event {
-            Event::Calls { ring, calls } => model.in_order(ring, calls, answers),
-            _ => model.together(answers),
-        }
-        assert_eq!(self.service.open_files(), model.open_files());
-        assert_eq!(self.service.device_calls(), model.at_driver.len());
-        assert!(self.service.blocks_in_use() >= model.withheld.len());
     }
 }

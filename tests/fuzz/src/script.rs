@@ -94,6 +94,33 @@ impl<'a> Script<'a> {
     }
 }
 
+/// Changes some bytes of something right: a word mostly, to a value that may mean something; or cuts it short.
+pub fn spoil(mut bytes: Vec<u8>, script: &mut Script) -> Vec<u8> {
+    for _ in 0..script.below(4) {
+        let length = bytes.len() as u64;
+        let likely = [
+            0,
+            1,
+            64,
+            65,
+            length,
+            length / 2,
+            u64::MAX,
+            u64::from(u32::MAX),
+        ];
+        let width = [1, 4, 8][script.below(3)];
+        let value = script.word(&likely).to_le_bytes();
+        let place = script.raw() as usize % bytes.len().max(1) / width * width;
+        if let Some(place) = bytes.get_mut(place..place + width) {
+            place.copy_from_slice(&value[..width]);
+        }
+    }
+    if script.once_in(8) {
+        bytes.truncate(script.raw() as usize % (bytes.len() + 1));
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
