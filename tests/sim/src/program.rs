@@ -4,6 +4,7 @@
 //! make in this run; then it looks whether everything has come back, and exits.
 
 mod actions;
+mod files;
 mod reads;
 mod verdict;
 
