@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::error::ErrorKind;
+use crate::shown::shown;
 
 /// A place in a plan: `file:line:column`, both counted from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,8 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+        let Place { file, line, column } = self;
+        write!(formatter, "{}:{line}:{column}", shown(file))
     }
 }
 
@@ -68,6 +70,8 @@ impl Error for PlanErrors {}
 pub(crate) struct Diagnostics<'t> {
     label: &'t str,
     text: &'t str,
+    /// Where each line begins.
+    lines: Vec<usize>,
     found: Vec<(usize, ErrorKind)>,
 }
 
@@ -76,6 +80,7 @@ impl<'t> Diagnostics<'t> {
         Diagnostics {
             label,
             text,
+            lines: line_starts(text),
             found: Vec::new(),
         }
     }
@@ -87,12 +92,13 @@ impl<'t> Diagnostics<'t> {
 
     /// The place of a byte offset.
     pub(crate) fn place(&self, at: usize) -> Place {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.lines.partition_point(|start| *start <= at);
+        let start = self.lines[line - 1];
+        let before = self.text.get(start..at).unwrap_or(&self.text[start..]);
         Place {
             file: self.label.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column: before.chars().count() + 1,
         }
     }
 
@@ -111,4 +117,10 @@ impl<'t> Diagnostics<'t> {
         });
         PlanErrors(located.collect())
     }
+}
+
+/// Where each line of a text begins; the first one at 0.
+fn line_starts(text: &str) -> Vec<usize> {
+    let newlines = text.match_indices('\n').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(newlines).collect()
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::diagnostics::Place;
+use crate::shown::Field;
 
 /// Defines the errors once: variant, fields, message.
 macro_rules! errors {
@@ -29,7 +30,10 @@ macro_rules! errors {
         impl fmt::Display for ErrorKind {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
-                    $(ErrorKind::$variant { $($field),* } => write!(formatter, $message),)*
+                    $(ErrorKind::$variant { $($field),* } => {
+                        $(let $field = $field.field();)*
+                        write!(formatter, $message)
+                    })*
                 }
             }
         }

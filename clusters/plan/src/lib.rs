@@ -95,6 +95,7 @@ mod layout;
 mod need;
 mod options;
 mod read;
+mod shown;
 mod size;
 mod source;
 mod suggest;
@@ -110,5 +111,6 @@ pub use layout::{
 };
 pub use need::{Amount, Need, image_pages};
 pub use options::{KERNEL_OPTIONS, KernelOption, OptionValue};
+pub use shown::{Shown, shown};
 pub use source::{MAX_BYTES, read as read_source};
 pub use written::Plan;
