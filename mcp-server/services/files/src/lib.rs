@@ -11,7 +11,7 @@
 //! | `volume` | the table of files |
 //! | `clients` | what each client has open, and which of its blocks are being read into |
 //! | `device` | the calls that the driver has, and those that wait for it |
-//! | `service` | what each call does |
+//! | `service` | what each call does, the calls that wait, and what ends with a client or the driver |
 
 #![no_std]
 #![forbid(unsafe_code)]

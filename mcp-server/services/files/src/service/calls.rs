@@ -1,0 +1,92 @@
+//! What each call does, as far as it can be done at once.
+
+use atoll_abi::interface::{FilesCall, request};
+use atoll_abi::syscall::{Status, Syscall};
+
+use super::FileService;
+use crate::volume::{ReadPlan, Volume};
+
+/// How a call goes on.
+pub(super) enum Progress {
+    Answered([u64; 2]),
+    /// It waits for the volume.
+    Waits,
+    /// The driver is asked for these sectors, of which so many bytes are the file's.
+    Reads(request::ReadSectors, u32),
+}
+
+impl FileService {
+    /// Serves a call of a client that was admitted.
+    #[inline]
+    pub(super) fn serve(&mut self, client: usize, syscall: &Syscall) -> Result<Progress, Status> {
+        let call = FilesCall::decode(syscall)?;
+        if matches!(self.volume, Volume::Loading) {
+            return Ok(Progress::Waits);
+        }
+        match call {
+            FilesCall::Stat(stat) => {
+                let client = self.clients.get(client).ok_or(Status::NotAllowed)?;
+                Ok(Progress::Answered([client.file(stat.file)?.length, 0]))
+            }
+            FilesCall::Open(open) => self.open(client, open),
+            FilesCall::Close(close) => self.close(client, close),
+            FilesCall::Read(read) => self.begin_read(client, read, syscall.block),
+        }
+    }
+
+    // These do more than a look at a table. They are not inlined, so that what is only that is not slowed by them.
+
+    #[inline(never)]
+    fn open(&mut self, client: usize, open: request::Open) -> Result<Progress, Status> {
+        let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+        let file = self.volume.find(open.name)?;
+        let handle = client.open(file)?;
+        Ok(Progress::Answered([
+            u64::from(handle.to_raw()),
+            file.length,
+        ]))
+    }
+
+    #[inline(never)]
+    fn close(&mut self, client: usize, close: request::Close) -> Result<Progress, Status> {
+        let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+        if cfg!(feature = "planted-read-for-close") {
+            client.file(close.file)?;
+        } else {
+            client.close(close.file)?;
+        }
+        Ok(Progress::Answered([0; 2]))
+    }
+
+    #[inline(never)]
+    fn begin_read(
+        &mut self,
+        client: usize,
+        read: request::Read,
+        block: u32,
+    ) -> Result<Progress, Status> {
+        let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+        let file = client.file(read.file)?;
+        let plan = ReadPlan::of(&file, read.offset, read.length)?;
+        client.take_block(block)?;
+        let progress = match plan {
+            ReadPlan::Nothing => Ok(Progress::Answered([0; 2])),
+            ReadPlan::Transfer { .. } if self.device.is_lost() => Err(Status::PeerLost),
+            ReadPlan::Transfer {
+                sector,
+                sectors,
+                bytes,
+            } => {
+                let pool = client.pool();
+                let sectors = request::ReadSectors {
+                    sector,
+                    sectors,
+                    pool,
+                };
+                return Ok(Progress::Reads(sectors, bytes));
+            }
+        };
+        client.give_back_block(block);
+        progress
+    }
+}

@@ -1,0 +1,57 @@
+//! What ends with a client, and what with the driver.
+
+use atoll_abi::syscall::Status;
+use atoll_call::Loss;
+
+use super::FileService;
+use super::parked::{Stage, end};
+use crate::clients::Client;
+use crate::device::Reader;
+use crate::volume::Volume;
+
+impl FileService {
+    /// A ring of a client is lost: forgets its calls, but for those that the driver has. With the last ring goes what the client
+    /// has open.
+    pub(super) fn on_client_lost(&mut self, ring: usize) {
+        let channel = self.channels.get_mut(ring);
+        if channel.and_then(Option::take).is_some()
+            && let Some(client) = self.client_of(ring)
+        {
+            client.on_ring_lost();
+        }
+        let calls = &mut self.calls;
+        self.waiting.retain(|id| calls.ring_of(*id) != Some(ring));
+        let mut next = self.calls.next_parked(ring, None);
+        while let Some(id) = next {
+            next = self.calls.next_parked(ring, Some(id));
+            let waits = self
+                .calls
+                .parked(id)
+                .is_some_and(|it| matches!(it.stage, Stage::ForVolume));
+            if waits || self.device.withdraw(id) {
+                self.end(id, Status::PeerLost, [0; 2], true);
+            }
+        }
+        self.calls.on_ring_lost(ring);
+    }
+
+    pub(super) fn on_driver_lost(&mut self, loss: Loss) {
+        let mut header = false;
+        let (calls, clients) = (&mut self.calls, &mut self.clients);
+        self.device
+            .lose(loss, |reader, block_returned| match reader {
+                Reader::Header => header = true,
+                Reader::Call(id) => {
+                    end(calls, clients, id, Status::PeerLost, [0; 2], block_returned);
+                }
+            });
+        if loss == Loss::Death {
+            // Nor does the device write to blocks any more that the driver had when it broke the protocol.
+            self.clients.iter_mut().for_each(Client::take_blocks_back);
+        }
+        if header {
+            self.volume = Volume::Failed(Status::PeerLost);
+            self.serve_waiting();
+        }
+    }
+}
