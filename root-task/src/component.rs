@@ -1,18 +1,21 @@
 //! A child: an address space, a capability space, threads.
 
+mod memory;
+mod threads;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use atoll_abi::layout::{self, PAGE_SIZE, STACK_SIZE, TLS_PAGES, slot as child_slot};
+use atoll_abi::layout::{self, slot as child_slot};
 use atoll_root_task::image::{Image, Tls};
 use sel4::init_thread::slot;
-use sel4::{
-    CNodeCapData, CPtr, CapRights, CapRightsBuilder, ObjectBlueprint, UserContext, VmAttributes,
-    cap, cap_type,
-};
+use sel4::{CapRights, CapRightsBuilder, ObjectBlueprint, VmAttributes, cap, cap_type};
 
 use crate::address_space::AddressSpace;
 use crate::authority::Authority;
+use threads::{Thread, part};
+
+pub use threads::ThreadPlan;
 
 /// Priorities, above which the root task runs: a driver answers before a server, a server before a service, and a service
 /// before a process.
@@ -60,14 +63,6 @@ fn add_zero(private: &mut Vec<Private<'_>>, page: Page) {
         Some(Private::Zero(first, count)) if first.bits() + *count == page.bits() => *count += 1,
         _ => private.push(Private::Zero(page, 1)),
     }
-}
-
-/// A thread, and how it begins.
-struct Thread {
-    tcb: cap::Tcb,
-    number: usize,
-    pointer: usize,
-    arguments: [u64; 2],
 }
 
 impl<'a> Component<'a> {
@@ -165,183 +160,6 @@ impl<'a> Component<'a> {
             .unwrap_or_else(|error| panic!("slot {index} of {}: {error}", self.holder));
     }
 
-    /// Maps a page that was made for it.
-    pub fn map(
-        &mut self,
-        authority: &mut Authority,
-        page: Page,
-        address: usize,
-        rights: CapRights,
-        attributes: VmAttributes,
-    ) {
-        self.space.map(authority, page, address, rights, attributes);
-    }
-
-    /// Maps fresh pages that are the component's own: they are zero whenever it starts. Those pages.
-    pub fn map_private(
-        &mut self,
-        authority: &mut Authority,
-        address: usize,
-        count: usize,
-    ) -> Vec<Page> {
-        let pages = self.map_new(authority, address, count);
-        for page in &pages {
-            add_zero(&mut self.private, *page);
-        }
-        pages
-    }
-
-    /// Maps fresh pages that others will share: they are zero at first, and outlive the component. Those pages.
-    pub fn map_new(
-        &mut self,
-        authority: &mut Authority,
-        address: usize,
-        count: usize,
-    ) -> Vec<Page> {
-        (0..count)
-            .map(|index| {
-                let page = authority.page(&self.holder);
-                self.map(
-                    authority,
-                    page,
-                    address + index * PAGE_SIZE,
-                    CapRights::read_write(),
-                    VmAttributes::DEFAULT,
-                );
-                page
-            })
-            .collect()
-    }
-
-    /// Maps memory that belongs to no instance, from a physical address on; its pages.
-    pub fn map_outside(
-        &mut self,
-        authority: &mut Authority,
-        physical: u64,
-        address: usize,
-        count: usize,
-        rights: CapRights,
-    ) -> Vec<Page> {
-        (0..count)
-            .map(|index| index * PAGE_SIZE)
-            .map(|offset| {
-                let page = authority.device_page(physical + offset as u64, &self.holder);
-                self.map(
-                    authority,
-                    page,
-                    address + offset,
-                    rights,
-                    VmAttributes::DEFAULT,
-                );
-                page
-            })
-            .collect()
-    }
-
-    /// Maps pages that another component or the root task also has.
-    pub fn map_shared(
-        &mut self,
-        authority: &mut Authority,
-        pages: &[Page],
-        address: usize,
-        rights: CapRights,
-    ) {
-        for (index, page) in pages.iter().enumerate() {
-            let page = authority.share(*page, &self.holder);
-            self.map(
-                authority,
-                page,
-                address + index * PAGE_SIZE,
-                rights,
-                VmAttributes::DEFAULT,
-            );
-        }
-    }
-
-    /// Maps fresh pages that hold `bytes` and then zeros, read-only.
-    pub fn map_bytes(&mut self, authority: &mut Authority, address: usize, bytes: &[u8]) {
-        for (index, chunk) in bytes.chunks(PAGE_SIZE).enumerate() {
-            let page = authority.page(&self.holder);
-            authority.with_page(page, VmAttributes::DEFAULT, |mapped| mapped.write(0, chunk));
-            self.map(
-                authority,
-                page,
-                address + index * PAGE_SIZE,
-                CapRights::read_only(),
-                VmAttributes::DEFAULT,
-            );
-        }
-    }
-
-    /// Makes a thread that begins at the image's entry with two arguments; it does not run yet.
-    ///
-    /// `fault_slot` is where the component has the endpoint to which its faults go.
-    pub fn thread(&mut self, authority: &mut Authority, thread: ThreadPlan) -> cap::Tcb {
-        let number = thread.number;
-        let tcb: cap::Tcb = authority.make(ObjectBlueprint::Tcb);
-        let buffer = self.map_private(authority, layout::ipc_buffer(number), 1)[0];
-        self.map_private(
-            authority,
-            layout::stack_base(number),
-            STACK_SIZE / PAGE_SIZE,
-        );
-        let thread_pointer = self.thread_local_storage(authority, number);
-        tcb.tcb_configure(
-            CPtr::from_bits(thread.fault_slot),
-            self.cspace,
-            CNodeCapData::skip_high_bits(self.cspace_bits),
-            self.space.vspace(),
-            layout::ipc_buffer(number) as u64,
-            buffer,
-        )
-        .unwrap_or_else(|error| panic!("a thread of {}: {error}", self.holder));
-        tcb.tcb_set_sched_params(slot::TCB.cap(), 0, thread.priority)
-            .expect("the root task may set any priority");
-        tcb.tcb_set_affinity(u64::from(thread.core))
-            .expect("the plan names cores of this instance");
-        let thread = Thread {
-            tcb,
-            number,
-            pointer: thread_pointer,
-            arguments: thread.arguments,
-        };
-        self.set_registers(&thread);
-        self.threads.push(thread);
-        tcb
-    }
-
-    /// Has a thread begin at the image's entry.
-    fn set_registers(&self, thread: &Thread) {
-        let mut context = UserContext::default();
-        *context.pc_mut() = self.image.entry as u64;
-        *context.sp_mut() = layout::stack_top(thread.number) as u64;
-        *context.c_param_mut(0) = thread.arguments[0];
-        *context.c_param_mut(1) = thread.arguments[1];
-        *context.tls_base_mut() = thread.pointer as u64;
-        thread
-            .tcb
-            .tcb_write_all_registers(false, &context)
-            .expect("the thread does not run");
-    }
-
-    /// Stops its threads.
-    pub fn suspend(&self) {
-        for thread in &self.threads {
-            // A thread that does not run can be suspended too.
-            let _ = thread.tcb.tcb_suspend();
-        }
-    }
-
-    /// Lets those of its threads run whose bits are set, also those that run already.
-    pub fn resume(&self, threads: u64) {
-        for (number, thread) in self.threads.iter().enumerate() {
-            if threads & 1 << number != 0 {
-                // It was set up when the instance started.
-                let _ = thread.tcb.tcb_resume();
-            }
-        }
-    }
-
     /// Makes it as it was before it first ran, but for what it shares with others: its threads stop and will begin at the
     /// entry, its own memory is as its image says. `first` is the first number with which its thread is entered.
     pub fn reset(&mut self, authority: &mut Authority, first: Option<u64>) {
@@ -375,49 +193,6 @@ impl<'a> Component<'a> {
             self.set_registers(thread);
         }
     }
-
-    fn thread_local_storage(&mut self, authority: &mut Authority, thread: usize) -> usize {
-        let base = layout::tls(thread);
-        let (block, pointer) = Tls::block(self.image.tls, base);
-        for index in 0..TLS_PAGES {
-            let page = authority.page(&self.holder);
-            let bytes = part(&block, index);
-            authority.with_page(page, VmAttributes::DEFAULT, |mapped| mapped.write(0, bytes));
-            self.private.push(Private::ThreadLocal {
-                held_by: page,
-                thread,
-                page: index,
-            });
-            self.map(
-                authority,
-                page,
-                base + index * PAGE_SIZE,
-                CapRights::read_write(),
-                VmAttributes::DEFAULT,
-            );
-        }
-        pointer
-    }
-}
-
-/// What of a block of bytes is in one of its pages.
-fn part(block: &[u8], page: usize) -> &[u8] {
-    let bytes = block.get(page * PAGE_SIZE..).unwrap_or(&[]);
-    &bytes[..bytes.len().min(PAGE_SIZE)]
-}
-
-/// How a thread is set up.
-pub struct ThreadPlan {
-    /// Its number in its component: which stack, IPC buffer and thread-local storage it has.
-    pub number: usize,
-    /// Core, as an index within the instance.
-    pub core: u32,
-    /// Priority.
-    pub priority: u8,
-    /// Slot of its fault endpoint.
-    pub fault_slot: u64,
-    /// What it is passed in `rdi` and `rsi`.
-    pub arguments: [u64; 2],
 }
 
 /// The type of the capability to a page.
