@@ -1,5 +1,7 @@
 //! What the root task does once everything runs: prints what its children say, and handles their ends and their faults.
 
+mod start;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -9,7 +11,7 @@ use atoll_abi::plan::Plan;
 use atoll_abi::process::{FAULTED, is_failure};
 use atoll_root_task::lifecycle::Child;
 use atoll_root_task::readiness::Readiness;
-use sel4::{Fault, MessageInfo, cap};
+use sel4::{Fault, MessageInfo};
 use sel4_root_task::console::emit;
 use sel4_root_task::println;
 
@@ -62,37 +64,6 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
 }
 
 impl Supervisor<'_> {
-    /// Starts the drivers, and the others when the drivers are done with setting up their devices: a device that appears in
-    /// the machine's memory map changes the map, and under QEMU a register of another device that is read at that moment
-    /// can read as zero.
-    fn start(&mut self) {
-        for device in self.starting.clone() {
-            self.supervision.begin_start(Child::Driver(device));
-        }
-        for driver in &self.supervision.children.drivers {
-            resume(driver.thread);
-        }
-        if self.starting.is_empty() {
-            self.start_others();
-        }
-    }
-
-    fn start_others(&mut self) {
-        let components = self.readiness.awaited();
-        let others = components.filter(|child| !matches!(child, Child::Driver(_)));
-        let processes = self.running.iter().map(|process| Child::Process(*process));
-        for child in others.chain(processes) {
-            self.supervision.begin_start(child);
-        }
-        let children = &self.supervision.children;
-        for server in &children.servers {
-            resume(server.thread);
-        }
-        for service in &children.services {
-            resume(service.thread);
-        }
-    }
-
     /// Stops the components that should have started by now and have not, and sets the alarm for the next one.
     fn keep_time(&mut self) {
         loop {
@@ -103,15 +74,6 @@ impl Supervisor<'_> {
             if self.supervision.set_alarm() {
                 return;
             }
-        }
-    }
-
-    /// The driver of a device has said whether it can be used, or never will.
-    fn driver_started(&mut self, device: usize) {
-        let before = self.starting.len();
-        self.starting.retain(|starting| *starting != device);
-        if self.starting.is_empty() && before > 0 {
-            self.start_others();
         }
     }
 
@@ -243,40 +205,6 @@ impl Supervisor<'_> {
         self.exited(process, status, u64::from(vcores));
     }
 
-    /// A component that has measured its poll budget is ready.
-    fn measured(&mut self, child: Child) {
-        let looks = sel4::get_mr(0);
-        let who = self.supervision.name(child);
-        emit(&Event::Budget {
-            who: format_args!("{who}"),
-            looks,
-        });
-        self.supervision.started(child);
-        self.readiness.ready(child);
-    }
-
-    /// Reports the instance as ready when every component can be used or stays down.
-    fn report_ready(&mut self) {
-        let supervision = &self.supervision;
-        if !self
-            .readiness
-            .reached(|child| supervision.stays_down(child))
-        {
-            return;
-        }
-        let instance = self.instance;
-        emit(&Event::Ready { instance });
-        for process in &self.running {
-            let process = &self.plan.processes()[*process];
-            emit(&Event::Started {
-                process: format_args!("{}", process.name),
-                cluster: format_args!("{}", self.plan.clusters()[process.cluster as usize].name),
-                vcores: process.vcores,
-            });
-        }
-        self.report_done();
-    }
-
     fn exited(&mut self, process: usize, status: u64, vcores: u64) {
         let Some(position) = self.running.iter().position(|running| *running == process) else {
             return;
@@ -322,10 +250,6 @@ impl Supervisor<'_> {
         self.report_fault(child, &alloc::format!("{:x?}", Fault::new(info)));
         self.stop(child);
     }
-}
-
-fn resume(thread: cap::Tcb) {
-    thread.tcb_resume().expect("the thread was set up");
 }
 
 /// The text of a `LOG` message; nothing in it can pass for an event.
