@@ -2,6 +2,8 @@
 //!
 //! Images are linked in the low 1 GiB; everything that the root task adds lies above [`AREA_BASE`].
 
+mod badges;
+mod messages;
 pub mod slot;
 
 use core::ops::Range;
@@ -11,6 +13,9 @@ use crate::plan::{
     MAX_CHANNELS, MAX_CLUSTER_VCORES, MAX_CONNECTIONS, MAX_PROCESSES, MAX_SERVICE_CONNECTIONS,
     MAX_SERVICES,
 };
+
+pub use badges::{badge, server_badge, service_badge};
+pub use messages::{component, entry, request};
 
 /// Bytes of a small page.
 pub const PAGE_SIZE: usize = 4096;
@@ -233,137 +238,6 @@ pub const fn telemetry(connection: usize, ring: usize) -> usize {
 /// The address of a block of a process's pool.
 pub const fn block(index: usize) -> usize {
     BLOCKS + index * BLOCK_SIZE
-}
-
-/// Badges of the endpoint of the root task: who sends.
-pub mod badge {
-    /// Bits of a badge that number the sender within its kind.
-    const INDEX_BITS: u64 = 20;
-    /// A server; its index is its cluster.
-    pub const SERVER: u64 = 1 << INDEX_BITS;
-    /// A driver; its index is its device.
-    pub const DRIVER: u64 = 2 << INDEX_BITS;
-    /// A thread of a process: see [`of_vcore`].
-    pub const PROCESS: u64 = 3 << INDEX_BITS;
-    /// A service; its index is its index in the plan.
-    pub const SERVICE: u64 = 4 << INDEX_BITS;
-    /// No sender: the root task's comparator has interrupted it.
-    pub const ALARM: u64 = 5 << INDEX_BITS;
-
-    const _: () = assert!(crate::plan::MAX_PROCESSES * super::MAX_VCORES <= 1 << INDEX_BITS);
-
-    /// The badge of a thread of a process, by its index in the plan.
-    pub const fn of_vcore(process: usize, vcore: usize) -> u64 {
-        PROCESS + (process * super::MAX_VCORES + vcore) as u64
-    }
-
-    /// The process of the index of a badge of [`PROCESS`].
-    pub const fn process(index: usize) -> usize {
-        index / super::MAX_VCORES
-    }
-
-    /// A badge as its kind and index.
-    pub const fn split(badge: u64) -> (u64, usize) {
-        (
-            badge & !((1 << INDEX_BITS) - 1),
-            (badge & ((1 << INDEX_BITS) - 1)) as usize,
-        )
-    }
-}
-
-/// Kinds of component that an operator may stop.
-pub mod component {
-    /// The server of a cluster.
-    pub const SERVER: u64 = 0;
-    /// A service.
-    pub const SERVICE: u64 = 1;
-    /// The driver of a device.
-    pub const DRIVER: u64 = 2;
-    /// A process.
-    pub const PROCESS: u64 = 3;
-}
-
-/// Badges of a server's notification: who wakes it, and why.
-pub mod server_badge {
-    /// A service has written into its wake requests.
-    pub const WAKE_REQUESTED: u64 = 1 << 62;
-    /// The cluster's comparator: a server of another instance interrupts it, or its alarm is due.
-    pub const INTERRUPT: u64 = 1 << 61;
-
-    /// How many bits processes are divided among.
-    pub const PROCESS_BITS: usize = 60;
-
-    /// A process has something in its rings or its wake requests, has died, or is to be started or ended: the bit of its
-    /// number in the cluster. Processes whose numbers differ by a multiple of the number of bits share one.
-    pub const fn process(number: u32) -> u64 {
-        1 << (number as usize % PROCESS_BITS)
-    }
-
-    /// The bits of all processes.
-    pub const PROCESSES: u64 = (1 << PROCESS_BITS) - 1;
-}
-
-/// Badges of a service's notification: which rings have something.
-pub mod service_badge {
-    /// The ring of the driver.
-    pub const DRIVER: u64 = 1 << 62;
-    /// How many bits clients are divided among.
-    pub const CLIENT_BITS: usize = 62;
-
-    /// The bit of the client of a slot; clients whose slots differ by a multiple of [`CLIENT_BITS`] share one.
-    pub const fn client(slot: usize) -> u64 {
-        1 << (slot % CLIENT_BITS)
-    }
-}
-
-/// The first number that a component is entered with: its index in the plan, and its life.
-pub mod entry {
-    const INDEX_BITS: u64 = 16;
-    const RESTARTS: u64 = (1 << INDEX_BITS) - 1;
-    /// For a driver: it only has its device write nothing any more, says [`super::request::STOPPED`], and does nothing more.
-    pub const QUIESCE: u64 = 1 << 63;
-
-    /// The number of a component that was started so many times before.
-    pub const fn number(index: usize, restarts: u64) -> u64 {
-        index as u64 | (restarts & RESTARTS) << INDEX_BITS
-    }
-
-    /// The component's index in the plan.
-    pub const fn index(number: u64) -> usize {
-        (number & ((1 << INDEX_BITS) - 1)) as usize
-    }
-
-    /// How often it was started before.
-    pub const fn restarts(number: u64) -> u64 {
-        number >> INDEX_BITS & RESTARTS
-    }
-}
-
-/// Labels of the messages that a component sends to its root task.
-pub mod request {
-    /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.
-    pub const LOG: u64 = 0x1000;
-    /// The sender has started and can be used. Registers: how often it looks for work in vain before it blocks. Answered with
-    /// an empty message. From a process, which has begun its main function: no registers, and not answered.
-    pub const READY: u64 = 0x1001;
-    /// A life of a process of the sender, a server, has ended. Registers: process, generation, exit status, most vcores granted at
-    /// once.
-    pub const EXITED: u64 = 0x1002;
-    /// The sender cannot start; it has said why.
-    pub const FAILED: u64 = 0x1004;
-    /// A process whose server is gone ends. Registers: exit status. Not answered.
-    pub const EXIT_WITHOUT_SERVER: u64 = 0x1005;
-    /// An operator has a component of its kernel instance stopped, as if it had taken a fault. Registers: a kind of
-    /// [`super::component`], its index in the plan, and how many of the lives that follow stand still from their start on, as
-    /// if they hung (none of a process). Answered with a message whose label is 0 where that was begun.
-    pub const STOP: u64 = 0x1006;
-    /// An operator has a component of its kernel instance stand still, as if it hung. Registers: the first two of [`STOP`],
-    /// and answered as that.
-    pub const HOLD: u64 = 0x1008;
-    /// The sender, a driver, has stopped its device, which writes nothing any more, because its client is gone.
-    pub const STOPPED: u64 = 0x1007;
-    /// Bytes of text that one [`LOG`] message carries.
-    pub const LOG_SIZE: usize = 512;
 }
 
 #[cfg(test)]
