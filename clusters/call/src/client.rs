@@ -280,5 +280,4 @@ impl<T: Waiter> ClientEnd<T> {
 }
 
 #[cfg(test)]
-#[path = "client/tests.rs"]
 mod tests;
