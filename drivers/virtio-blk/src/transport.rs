@@ -1,18 +1,20 @@
 //! A modern virtio block device on PCI (section 4.1): finding, starting and stopping it.
 
+mod registers;
+
 use atoll_abi::plan::Pool;
 use atoll_pci::{
-    BARS, Bar, Command, ConfigurationSpace, Function, MessageTable, VirtioKind, VirtioStructure,
+    BARS, Command, ConfigurationSpace, Function, MessageTable, VirtioKind, VirtioStructure,
 };
 
 use crate::driver::{Device, Driver};
 use crate::{Dma, DriverError, Queue, QueueAddresses};
+use registers::{common, fits, status};
+
+pub use registers::{MAPPED_SIZE, Registers, reachable};
 
 /// Most descriptors that the driver gives its queue.
 pub const QUEUE_SIZE: u16 = 128;
-
-/// Bytes of each memory BAR that are mapped, at most.
-pub const MAPPED_SIZE: u32 = 0x1_0000;
 
 /// How often a register is read while waiting for the device. A QEMU device answers the first time.
 const PATIENCE: u32 = 1_000_000;
@@ -24,37 +26,6 @@ const VENDOR: u16 = 0x1AF4;
 const BLOCK: u16 = 0x1042;
 const BLOCK_TRANSITIONAL: u16 = 0x1001;
 
-/// Common configuration, section 4.1.4.3.
-mod common {
-    pub const DEVICE_FEATURE_SELECT: u32 = 0;
-    pub const DEVICE_FEATURE: u32 = 4;
-    pub const DRIVER_FEATURE_SELECT: u32 = 8;
-    pub const DRIVER_FEATURE: u32 = 12;
-    pub const CONFIGURATION_VECTOR: u32 = 16;
-    pub const DEVICE_STATUS: u32 = 20;
-    pub const GENERATION: u32 = 21;
-    pub const QUEUE_SELECT: u32 = 22;
-    pub const QUEUE_SIZE: u32 = 24;
-    pub const QUEUE_VECTOR: u32 = 26;
-    pub const QUEUE_ENABLE: u32 = 28;
-    pub const QUEUE_NOTIFY_OFFSET: u32 = 30;
-    pub const QUEUE_DESCRIPTORS: u32 = 32;
-    pub const QUEUE_DRIVER: u32 = 40;
-    pub const QUEUE_DEVICE: u32 = 48;
-    /// Bytes of the structure up to the fields that this driver uses.
-    pub const SIZE: u32 = 56;
-}
-
-/// Device status, section 2.1.
-mod status {
-    pub const ACKNOWLEDGE: u8 = 1;
-    pub const DRIVER: u8 = 2;
-    pub const DRIVER_OK: u8 = 4;
-    pub const FEATURES_OK: u8 = 8;
-    pub const NEEDS_RESET: u8 = 64;
-    pub const FAILED: u8 = 128;
-}
-
 /// VIRTIO_F_VERSION_1 (section 6), in the second word of features.
 const VERSION_1: u32 = 1 << 0;
 /// No vector (section 4.1.5.1.2.1).
@@ -62,30 +33,6 @@ const NO_VECTOR: u16 = 0xFFFF;
 /// The one queue, and its entry in the MSI-X table.
 const QUEUE: u16 = 0;
 const ENTRY: u16 = 0;
-
-/// The memory BARs of a function.
-pub trait Registers {
-    /// Reads a byte.
-    fn read8(&self, bar: u8, offset: u32) -> u8;
-    /// Reads two bytes.
-    fn read16(&self, bar: u8, offset: u32) -> u16;
-    /// Reads four bytes.
-    fn read32(&self, bar: u8, offset: u32) -> u32;
-    /// Writes a byte.
-    fn write8(&mut self, bar: u8, offset: u32, value: u8);
-    /// Writes two bytes.
-    fn write16(&mut self, bar: u8, offset: u32, value: u16);
-    /// Writes four bytes.
-    fn write32(&mut self, bar: u8, offset: u32, value: u32);
-}
-
-/// How many bytes of each BAR can be reached: none where it is not memory.
-pub fn reachable(bars: &[Option<Bar>; BARS]) -> [u32; BARS] {
-    bars.map(|bar| match bar {
-        Some(bar) if bar.is_memory() => bar.size.min(MAPPED_SIZE.into()) as u32,
-        _ => 0,
-    })
-}
 
 /// A message-signalled interrupt: what the device writes, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,51 +240,6 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         }
         Err(DriverError::ConfigurationUnstable)
     }
-
-    fn status(&self) -> u8 {
-        self.read8(common::DEVICE_STATUS)
-    }
-
-    fn write_status(&mut self, value: u8) {
-        let VirtioStructure { bar, offset, .. } = self.common;
-        self.registers
-            .write8(bar, offset + common::DEVICE_STATUS, value);
-    }
-
-    fn add_status(&mut self, bit: u8) {
-        self.write_status(self.status() | bit);
-    }
-
-    fn read8(&self, field: u32) -> u8 {
-        self.registers
-            .read8(self.common.bar, self.common.offset + field)
-    }
-
-    fn read16(&self, field: u32) -> u16 {
-        self.registers
-            .read16(self.common.bar, self.common.offset + field)
-    }
-
-    fn read32(&self, field: u32) -> u32 {
-        self.registers
-            .read32(self.common.bar, self.common.offset + field)
-    }
-
-    fn write16(&mut self, field: u32, value: u16) {
-        self.registers
-            .write16(self.common.bar, self.common.offset + field, value);
-    }
-
-    fn write32(&mut self, field: u32, value: u32) {
-        self.registers
-            .write32(self.common.bar, self.common.offset + field, value);
-    }
-
-    /// Two words, low half first (section 4.1.3.1).
-    fn write64(&mut self, field: u32, value: u64) {
-        self.write32(field, value as u32);
-        self.write32(field + 4, (value >> 32) as u32);
-    }
 }
 
 impl<C: ConfigurationSpace, R: Registers> Device for Transport<C, R> {
@@ -355,12 +257,4 @@ impl<C: ConfigurationSpace, R: Registers> Device for Transport<C, R> {
         self.function.set_messages(&self.messages, false, false);
         result
     }
-}
-
-/// Whether `length` bytes from `offset` lie in what can be reached of a BAR.
-fn fits(reach: &[u32; BARS], bar: u8, offset: u32, length: u32) -> bool {
-    let end = u64::from(offset) + u64::from(length);
-    reach
-        .get(usize::from(bar))
-        .is_some_and(|&reach| end <= reach.into())
 }
