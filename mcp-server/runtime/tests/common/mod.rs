@@ -5,7 +5,9 @@ mod calls;
 mod control;
 mod faults;
 mod host;
+mod report;
 mod server;
+mod setup;
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::collections::BTreeSet;
@@ -20,7 +22,6 @@ use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
 use atoll_abi::process::{PROCINFO_MAGIC, ProcInfo};
-use atoll_abi::syscall::Route;
 use atoll_channel::{Endpoint, Side, announce_lost};
 use atoll_runtime::Runtime;
 use atoll_runtime::scheduler::{Fifo, Scheduler};
@@ -31,109 +32,13 @@ use zerocopy::FromZeros;
 
 pub use control::{Command, Control};
 use host::{Clock, Host, Notification};
+pub use report::Report;
+use report::finish;
 use server::{Line, Server};
+pub use setup::{Manners, Setup};
 
 /// Names of the services that a process may have, by port.
 pub const SERVICES: [&str; 2] = ["files", "more"];
-
-/// How the server and the services treat their process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manners {
-    Honest,
-    /// Answers calls twice, and calls that were never made.
-    Unmatched,
-    /// Answers the first read with another block than it was given.
-    WrongBlock,
-    /// Fails every read that is not of the first block.
-    BadDevice,
-    /// Holds reads back until the test [releases](Command::Release) them.
-    Slow,
-    /// As `Slow`, and answers each of them twice.
-    SlowTwice,
-    /// Answers reads with any block.
-    Liar,
-    /// Dies, with all services, when this many reads have arrived, and answers none.
-    Dies(usize),
-    /// As `Dies`, and the services live on; they hang.
-    ServerDies(usize),
-    /// A service breaks the ring of completions, once a read arrives.
-    Corrupt,
-    /// The server does so with its first answer.
-    CorruptServer,
-}
-
-impl Manners {
-    pub fn holds_reads(self) -> bool {
-        use Manners::{Dies, ServerDies, Slow, SlowTwice};
-        matches!(self, Slow | SlowTwice | Dies(_) | ServerDies(_))
-    }
-}
-
-/// A process and what is around it.
-pub struct Setup {
-    pub vcores: usize,
-    pub blocks: u32,
-    /// The file `input` of each service.
-    pub files: Vec<Vec<u8>>,
-    pub manners: Manners,
-    pub route: Route,
-    /// Generation of the process. From the second one on, its services have not [noticed](Command::Meet) that it is back.
-    pub generation: u32,
-    /// Time passes only when the test says so.
-    pub manual_clock: bool,
-}
-
-impl Setup {
-    pub fn new(vcores: usize, blocks: u32, file: Vec<u8>, manners: Manners) -> Setup {
-        Setup {
-            vcores,
-            blocks,
-            files: vec![file],
-            manners,
-            route: Route::Local,
-            generation: 1,
-            manual_clock: false,
-        }
-    }
-}
-
-/// What became of a process.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    pub status: u64,
-    pub lines: Vec<String>,
-    /// Calls by channel: to the server, then to the service of each port.
-    pub calls: [usize; 3],
-    pub most_outstanding: usize,
-    pub granted: usize,
-    pub given_back: usize,
-    pub alarms: usize,
-    /// Calls with a handle that the service does not know.
-    pub bad_handles: usize,
-    pub unmatched: u64,
-    pub free_blocks: usize,
-    pub blocks_in_flight: usize,
-    /// How often calls were made visible.
-    pub publications: u64,
-    /// Answers in the histograms of latencies.
-    pub latencies: u64,
-    pub routes: [u64; Route::COUNT],
-    pub poll_budget: u32,
-    /// Calls that were submitted and never ended.
-    pub outstanding_calls: usize,
-    /// How often a uthread became ready.
-    pub readied: usize,
-}
-
-impl Report {
-    /// The process ended with status 0, and everything that it used came back.
-    pub fn ended_well(&self, blocks: usize) {
-        assert_eq!((self.status, self.unmatched), (0, 0), "{self:?}");
-        assert_eq!(self.outstanding_calls, 0, "{self:?}");
-        let found = (self.free_blocks, self.blocks_in_flight);
-        assert_eq!(found, (blocks, 0), "{self:?}");
-    }
-}
 
 /// First come, first served, and counts.
 #[derive(Default)]
@@ -298,24 +203,4 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         readied,
         ..finish(server)
     }
-}
-
-fn finish(server: Server) -> Report {
-    let (runtime, mut report) = (server.runtime, server.report);
-    report.unmatched = runtime.unmatched_completions();
-    report.free_blocks = runtime.free_blocks();
-    report.blocks_in_flight = runtime.blocks_in_flight();
-    report.routes = runtime.routes();
-    report.poll_budget = runtime.poll_budget();
-    report.outstanding_calls = runtime.outstanding();
-    if let Some(status) = *server.host.ended_alone.lock().unwrap() {
-        assert_eq!(report.status, u64::MAX, "the process ended twice");
-        report.status = status;
-    }
-    let lines = server.lines.iter().flatten();
-    for endpoint in lines.filter_map(|line| line.endpoint.as_ref()) {
-        report.publications += endpoint.receiver.telemetry().batches;
-        report.latencies += endpoint.sender.telemetry().latency.iter().sum::<u64>();
-    }
-    report
 }
