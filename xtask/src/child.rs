@@ -4,32 +4,19 @@ use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use crate::tools::SearchPath;
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+use crate::{interruption, leftovers, scratch};
 
 /// Pause between two looks at a child.
 pub const POLL: Duration = Duration::from_millis(10);
 
-/// Makes SIGINT, SIGTERM and SIGHUP set a flag instead of ending the program, so that children are ended first.
-///
-/// # Errors
-/// Where the handler cannot be set.
-pub fn watch_for_interruption() -> Result<()> {
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
-        .context("cannot watch for interruption")
-}
-
-/// Whether the user asked to stop.
-pub fn interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
-}
+/// Time that a child and its children get to end when they are asked to.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a child gets when this program dies without a chance to end it.
 #[derive(Clone, Copy)]
@@ -40,7 +27,8 @@ pub enum OnDeath {
     Kill,
 }
 
-/// A command whose process gets a signal when this program dies, as far as util-linux is there to arrange that.
+/// A command whose process gets a signal when this program dies, as far as util-linux is there to arrange that, and whose
+/// temporary files go where this program's do.
 pub fn command(program: &Path, on_death: OnDeath) -> Command {
     let signal = match on_death {
         OnDeath::Terminate => "TERM",
@@ -55,6 +43,9 @@ pub fn command(program: &Path, on_death: OnDeath) -> Command {
         None => Command::new(program),
     };
     command.stdin(Stdio::null());
+    if let Some(folder) = scratch::existing() {
+        command.env(leftovers::VARIABLE, folder);
+    }
     command
 }
 
@@ -101,7 +92,7 @@ impl Running {
             if let Some(status) = self.ended()? {
                 return Ok(status);
             }
-            if interrupted() {
+            if interruption::interrupted() {
                 self.end();
                 bail!("interrupted");
             }
@@ -122,11 +113,12 @@ impl Running {
         let _ = self.child.wait();
     }
 
-    /// Asks the child and its children to end, gives them two seconds, and ends what is left.
+    /// Asks the child and its children to end, gives them some time, and ends what is left.
     fn end_group(&mut self) {
         let group = Pid::from_child(&self.child);
         let _ = kill_process_group(group, Signal::TERM);
-        for _ in 0..200 {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
             if test_kill_process_group(group).is_err() {
                 return;
             }
@@ -146,9 +138,8 @@ impl Drop for Running {
 
 /// The first line that a program prints, on either stream; `None` where it cannot be run or fails.
 pub fn first_line<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> Option<String> {
-    let output = Command::new(program)
+    let output = command(program, OnDeath::Kill)
         .args(arguments)
-        .stdin(Stdio::null())
         .output()
         .ok()?;
     if !output.status.success() {

@@ -4,17 +4,23 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use atoll_plan::shown;
 use clap::{Args, Parser, Subcommand};
 
 use crate::child::{OnDeath, Running};
 use crate::lock::Lock;
+use crate::progress::Progress;
 use crate::{
-    archive, bench, build, child, input, locate, plan, setup, sim, simulate, step, test, volume,
+    archive, bench, build, input, interruption, locate, output, plan, scratch, setup, sim,
+    simulate, step, test, volume,
 };
 
 /// Seconds that all serial lines may stay silent where nothing else is said.
 const SILENCE_LIMIT: u64 = 60;
+
+/// Exit status where the command line cannot be read, as clap has it.
+const MISUSED: u8 = 2;
 
 /// Plan that is built and run where none is named.
 pub const DEFAULT_PLAN: &str = "2x2";
@@ -219,17 +225,41 @@ fn parse_named_file(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Says what to do about it.
+pub fn run() -> Result<ExitCode> {
+    interruption::watch()?;
+    match Cli::try_parse() {
+        Ok(cli) => cli.run(),
+        Err(error) if error.use_stderr() => {
+            // Its text has the words as they were written, and a word may be anything.
+            let words = std::env::args_os();
+            let words = words.map(|word| shown(&word.to_string_lossy()).to_string());
+            let shown = Cli::try_parse_from(words).err().unwrap_or(error);
+            let _ = shown.print();
+            Ok(ExitCode::from(MISUSED))
+        }
+        // What was asked for: help, or the version.
+        Err(text) => {
+            text.print()
+                .context("cannot write to the standard output")?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
 impl Cli {
-    /// Does what was asked.
-    ///
-    /// # Errors
-    /// Says what to do about it.
-    pub fn run(self) -> Result<ExitCode> {
-        child::watch_for_interruption()?;
+    fn run(self) -> Result<ExitCode> {
+        // Programs that are started put their temporary files there.
+        if !matches!(self.command, Command::Plan(_)) {
+            scratch::make()?;
+        }
         match self.command {
             Command::Setup => {
                 let tools = setup::complete()?;
-                print!("{}", tools.describe());
+                output::print(&tools.describe())?;
             }
             Command::Plan(PlanCommand::Check { plan }) => return plan::check(&plan),
             Command::Plan(PlanCommand::Show { plan }) => return plan::show(&plan),
@@ -238,20 +268,20 @@ impl Cli {
                 let plan = plan::load(&plan)?;
                 let tools = setup::complete()?;
                 let folder = build::build(&plan, &tools)?;
-                println!("built {}", folder.display());
+                output::print(&format!("built {}\n", folder.display()))?;
             }
             Command::Run(options) => {
-                let input = input::Input::open(options.boot.input.as_deref())?;
+                let files = simulate::Files::open(&options.boot)?;
                 let plan = plan::load(&options.plan.plan)?;
                 let tools = setup::complete()?;
                 let folder = build::build(&plan, &tools)?;
-                return simulate::simulate(&folder, input, &options.boot, &tools);
+                return simulate::simulate(&folder, files, &options.boot, &tools);
             }
             Command::Simulate(options) => {
-                let input = input::Input::open(options.boot.input.as_deref())?;
+                let files = simulate::Files::open(&options.boot)?;
                 let tools = setup::complete()?;
                 let folder = locate::absolute(&options.build)?;
-                return simulate::simulate(&folder, input, &options.boot, &tools);
+                return simulate::simulate(&folder, files, &options.boot, &tools);
             }
             Command::Test(options) => return test::run(&options),
             Command::Bench(bench) => return bench.run(),
@@ -263,7 +293,7 @@ impl Cli {
                     .iter()
                     .map(|(name, path)| Ok((name.clone(), input::Input::open(Some(path))?)))
                     .collect::<Result<_>>()?;
-                volume::write(&out, files)?;
+                volume::write(&out, &files, &mut Progress::new())?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::child;
+use crate::interruption;
 use crate::locate;
 use crate::progress::Progress;
 
@@ -68,7 +69,7 @@ fn wait(file: &File, path: &Path, what: &str, operation: FlockOperation) -> Resu
                 return Err(error).with_context(|| format!("cannot lock {}", path.display()));
             }
         }
-        if child::interrupted() {
+        if interruption::interrupted() {
             bail!("interrupted");
         }
         if started.elapsed() > SILENT && !std::mem::replace(&mut told, true) {

@@ -8,15 +8,20 @@ mod bench;
 mod build;
 mod child;
 mod cli;
+mod copy;
 mod event;
 mod input;
+mod interruption;
+mod leftovers;
 mod locate;
 mod lock;
 mod monitor;
 mod names;
+mod output;
 mod plan;
 mod progress;
 mod report;
+mod scratch;
 mod setup;
 mod sim;
 mod simulate;
@@ -29,14 +34,19 @@ mod volume;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
+    let code = match cli::run() {
         Ok(code) => code,
+        Err(error) if output::is_not_read(&error) => ExitCode::from(output::NOT_READ),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::tell(&format!("error: {error:#}\n"));
             ExitCode::FAILURE
         }
+    };
+    scratch::remove();
+    if interruption::interrupted() {
+        interruption::clean_up();
+        return ExitCode::from(interruption::STATUS);
     }
+    code
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
-use atoll_plan::{CheckedPlan, Plan};
+use atoll_plan::{CheckedPlan, Plan, shown};
 use zerocopy::IntoBytes;
 
 use crate::locate;
+use crate::output;
 
 /// Folder of the shipped plans.
 const SHIPPED: &str = "clusters/plans";
@@ -34,6 +35,7 @@ pub fn load(named: &str) -> Result<LoadedPlan> {
         Ok(LoadedPlan { text, plan })
     });
     loaded.map_err(|errors| {
+        let named = shown(named);
         anyhow!("{named} is not a plan that can be built; mend it and try again\n{errors}")
     })
 }
@@ -50,7 +52,8 @@ fn find(named: &str) -> Result<PathBuf> {
         return Ok(shipped);
     }
     bail!(
-        "there is no plan named {named}; use one of {}, or name a TOML file",
+        "there is no plan named {}; use one of {}, or name a TOML file",
+        shown(named),
         shipped_names(&folder).join(", ")
     )
 }
@@ -69,7 +72,7 @@ fn shipped_names(folder: &Path) -> Vec<String> {
 /// Loads a plan for one of the `plan` commands: its errors are printed as they are, one a line, and nothing else.
 fn load_or_print(named: &str) -> Result<Result<CheckedPlan, ExitCode>> {
     Ok(Plan::load(find(named)?).map_err(|errors| {
-        eprintln!("{errors}");
+        output::tell(&format!("{errors}\n"));
         ExitCode::FAILURE
     }))
 }
@@ -81,14 +84,14 @@ fn load_or_print(named: &str) -> Result<Result<CheckedPlan, ExitCode>> {
 pub fn check(named: &str) -> Result<ExitCode> {
     Ok(match load_or_print(named)? {
         Ok(plan) => {
-            println!(
-                "{}: good; {} clusters on {} kernel instances, {} cores, {} MiB",
+            output::print(&format!(
+                "{}: good; {} clusters on {} kernel instances, {} cores, {} MiB\n",
                 plan.name(),
                 plan.clusters().len(),
                 plan.instance_names().len(),
                 plan.machine_cores(),
                 plan.machine_memory() >> 20
-            );
+            ))?;
             ExitCode::SUCCESS
         }
         Err(code) => code,
@@ -102,7 +105,7 @@ pub fn check(named: &str) -> Result<ExitCode> {
 pub fn show(named: &str) -> Result<ExitCode> {
     Ok(match load_or_print(named)? {
         Ok(plan) => {
-            println!("{}", plan.draw().trim_end());
+            output::print(&format!("{}\n", plan.draw().trim_end()))?;
             ExitCode::SUCCESS
         }
         Err(code) => code,

@@ -1,7 +1,11 @@
 //! What a person sees while something takes long.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
+
+use atoll_plan::printable;
+
+use crate::output;
 
 /// Time between two passing notes where the output is no terminal.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -29,7 +33,7 @@ impl Progress {
     /// Shows a line that stays.
     pub fn line(&mut self, text: &str) {
         self.clear();
-        eprintln!("{text}");
+        output::tell(&format!("{}\n", printable(text)));
         self.last = Instant::now();
     }
 
@@ -38,18 +42,17 @@ impl Progress {
         if self.terminal {
             self.clear();
             let short: String = text.chars().take(COLUMNS).collect();
-            eprint!("{short}");
-            let _ = stderr().flush();
+            output::tell(&printable(&short).to_string());
             self.passing = true;
         } else if self.last.elapsed() >= INTERVAL {
-            eprintln!("{text}");
+            output::tell(&format!("{}\n", printable(text)));
             self.last = Instant::now();
         }
     }
 
     fn clear(&mut self) {
         if self.passing {
-            eprint!("\r\x1b[K");
+            output::tell("\r\x1b[K");
             self.passing = false;
         }
     }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Error, Result, anyhow};
 
 use crate::child::{self, OnDeath, Running};
+use crate::output;
 use crate::tools::{Problem, SearchPath, Tools};
 
 /// Makes sure that all tools are there.
@@ -30,7 +31,7 @@ fn complete_with(search: &SearchPath, root: bool) -> Result<Tools> {
         _ => return Err(refuse(&problems)),
     };
     let packages = packages(&problems);
-    eprintln!("installing {} with apt-get", packages.join(" "));
+    output::tell(&format!("installing {} with apt-get\n", packages.join(" ")));
     let install = ["install", "-y", "--no-install-recommends"];
     apt.run(&["update"])
         .and_then(|()| apt.run(&[&install[..], &packages].concat()))

@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
+use clap::value_parser;
 
+use crate::child::{OnDeath, Running};
 use crate::locate;
 use crate::step;
 use crate::tools::SearchPath;
@@ -13,7 +15,7 @@ use crate::tools::SearchPath;
 #[derive(Args)]
 pub struct Options {
     /// How many seeds to run [default: 1000, or 1 where --seed is given].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// The first seed.
     #[arg(long, value_name = "S")]
@@ -25,8 +27,8 @@ pub struct Options {
     #[arg(long)]
     json: bool,
     /// Threads [default: one for each core].
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 }
 
 impl Options {
@@ -37,10 +39,7 @@ impl Options {
             ("--seeds", number(self.seeds)),
             ("--seed", number(self.seed)),
             ("--scenario", self.scenario.clone()),
-            (
-                "--threads",
-                number(self.threads.map(|threads| threads as u64)),
-            ),
+            ("--threads", number(self.threads.map(u64::from))),
         ];
         let mut arguments: Vec<String> = values
             .into_iter()
@@ -63,17 +62,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .map(Into::into)
         .or_else(|| SearchPath::of_environment().find("cargo"))
         .unwrap_or_else(|| "cargo".into());
-    let status = step::command(&cargo)
+    let mut command = step::command(&cargo);
+    command
         .current_dir(locate::root())
         .args(["run", "--quiet", "--profile", "sim"])
         .args(["--package", "atoll-sim", "--bin", "sim", "--"])
-        .args(options.arguments())
-        .status()
-        .context("cannot run cargo; install Rust")?;
-    Ok(match status.success() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+        .args(options.arguments());
+    let status =
+        Running::start(command, "cargo; is Rust installed?", OnDeath::Terminate)?.wait()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 #[cfg(test)]

@@ -3,29 +3,34 @@
 mod folder;
 mod logs;
 mod machine;
+mod report_file;
 mod versions;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::cli::BootOptions;
 use crate::input::Input;
 use crate::locate;
 use crate::monitor::Monitor;
 use crate::names;
+use crate::output;
 use crate::progress::Progress;
 use crate::report::{Circumstances, Report, Verdict};
+use crate::scratch;
 use crate::summary;
 use crate::tools::Tools;
 use crate::volume;
 
 use folder::BuildFolder;
-use logs::{Logs, ReportFile};
+use logs::Logs;
 use watch::{Limits, Watch};
+
+pub use report_file::ReportFile;
 
 /// Lines of each serial log that are shown of a run that failed.
 const LAST_LINES: usize = 15;
@@ -39,22 +44,53 @@ const BASE_SECONDS: u64 = 120;
 /// Seconds that a run may take for each MiB of its input.
 const SECONDS_PER_MIB: u64 = 2;
 
+/// The files of a run.
+pub struct Files {
+    input: Input,
+    report: ReportFile,
+}
+
+impl Files {
+    /// Takes them, so that what is wrong with one is told before anything is built.
+    ///
+    /// # Errors
+    /// Where the input cannot be read or the report cannot be written, or the report is to be written where the input is.
+    pub fn open(options: &BootOptions) -> Result<Files> {
+        let input = Input::open(options.input.as_deref())?;
+        let path = match &options.report {
+            Some(path) => locate::absolute(path)?,
+            None => locate::output().join("report.json"),
+        };
+        let report = ReportFile::claim(&path)?;
+        if report.is(&input.file) {
+            bail!(
+                "the report would overwrite the input, {}; name another file with --report",
+                path.display()
+            );
+        }
+        Ok(Files { input, report })
+    }
+}
+
 /// Boots a build folder, writes the report, and prints a table. The exit status is a success only if the run was one.
 ///
 /// # Errors
 /// Where the machine cannot be started or the report cannot be written.
 pub fn simulate(
     build: &Path,
-    input: Input,
+    files: Files,
     options: &BootOptions,
     tools: &Tools,
 ) -> Result<ExitCode> {
-    let scratch = scratch()?;
+    let Files {
+        input,
+        report: mut report_file,
+    } = files;
+    let scratch = scratch::subfolder()?;
     let folder = BuildFolder::copy(build, scratch.path().join("images"))?;
     let plan = &folder.plan;
     let names = names::instances(plan);
-    let mut report_file = ReportFile::claim(&report_path(options)?)?;
-    let mut logs = Logs::create(report_file.folder(), &names)?;
+    let mut logs = Logs::create(report_file.folder(), &names, &input.file)?;
 
     let input_path = locate::absolute(&input.path)?.display().to_string();
     let limits = limits(options, input.length);
@@ -65,7 +101,7 @@ pub fn simulate(
         plan.machine().name,
         input.length
     ));
-    volume::write(&disk, vec![(INPUT_NAME.to_owned(), input)])?;
+    volume::write(&disk, &[(INPUT_NAME.to_owned(), input)], &mut progress)?;
 
     let qemu = tools.path("qemu-system-x86_64");
     let machine = machine::start(
@@ -102,7 +138,7 @@ pub fn simulate(
         },
     );
     report_file.write(&report)?;
-    print!("{}", summary::table(&report));
+    output::print(&summary::table(&report))?;
     if report.verdict == Verdict::Pass {
         return Ok(ExitCode::SUCCESS);
     }
@@ -112,48 +148,26 @@ pub fn simulate(
 
 /// Says why a run failed, with the last lines of each log.
 fn explain(report: &Report, logs: &Logs, report_file: &ReportFile) {
+    let mut progress = Progress::new();
     if report.verdict != Verdict::Fail {
         for (path, lines) in logs.last_lines(LAST_LINES) {
-            eprintln!("last lines of {}:", path.display());
+            progress.line(&format!("last lines of {}:", path.display()));
             for line in lines {
-                eprintln!("  {line}");
+                progress.line(&format!("  {line}"));
             }
         }
     }
     for problem in &report.problems {
-        eprintln!("error: {problem}");
+        progress.line(&format!("error: {problem}"));
     }
-    eprintln!(
+    progress.line(&format!(
         "verdict: {}; the report is {}, the serial logs are beside it",
         serde_json::to_value(report.verdict)
             .ok()
             .and_then(|verdict| Some(verdict.as_str()?.to_owned()))
             .unwrap_or_default(),
         report_file.path().display()
-    );
-}
-
-fn report_path(options: &BootOptions) -> Result<PathBuf> {
-    match &options.report {
-        Some(path) if path.is_dir() => bail!(
-            "the report cannot be written to {}, a directory; name a file",
-            path.display()
-        ),
-        Some(path) => locate::absolute(path),
-        None => Ok(locate::output().join("report.json")),
-    }
-}
-
-fn scratch() -> Result<tempfile::TempDir> {
-    tempfile::Builder::new()
-        .prefix("atoll-")
-        .tempdir()
-        .with_context(|| {
-            format!(
-                "cannot write to the folder for temporary files, {}; set TMPDIR to one that you may write to",
-                std::env::temp_dir().display()
-            )
-        })
+    ));
 }
 
 fn limits(options: &BootOptions, input_length: u64) -> Limits {

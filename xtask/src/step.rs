@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::child::{self, OnDeath, Running};
+use crate::interruption;
 use crate::locate;
 use crate::progress::Progress;
 use crate::tail::Tail;
@@ -120,7 +121,7 @@ impl Log {
             if let Some(status) = ended {
                 break status;
             }
-            if child::interrupted() {
+            if interruption::interrupted() {
                 running.end();
                 bail!("interrupted");
             }

@@ -14,7 +14,9 @@ use atoll_system_tests::{Context, Outcome, Verdict};
 use clap::Args;
 
 use crate::child::{self, OnDeath};
+use crate::interruption;
 use crate::locate;
+use crate::output;
 use crate::setup;
 use crate::tools::Tools;
 
@@ -60,11 +62,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut system = atoll_system_tests::all();
     system.retain(|test| !options.host_only && wanted(&system_name(&test.name)));
     if options.list {
-        for test in &host {
-            println!("{:<40} {}", test.name, test.about);
-        }
-        for test in &system {
-            println!("{:<40} {}", system_name(&test.name), test.about);
+        let host = host.iter().map(|test| (test.name.clone(), &test.about));
+        let system = system
+            .iter()
+            .map(|test| (system_name(&test.name), &test.about));
+        for (name, about) in host.chain(system) {
+            output::print(&format!("{name:<40} {about}\n"))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -90,7 +93,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             lines.push(line);
         }
     }
-    Ok(summarize(&lines))
+    summarize(&lines)
 }
 
 fn system_name(name: &str) -> String {
@@ -106,24 +109,27 @@ fn context(tools: &Tools, folder: PathBuf) -> Result<Context> {
         ninja: tools.path("ninja"),
         qemu: tools.path("qemu-system-x86_64"),
         command: |program| child::command(program, OnDeath::Terminate),
-        interrupted: child::interrupted,
+        interrupted: interruption::interrupted,
     })
 }
 
 /// Runs one test between two lines for the user.
 fn timed(name: &str, run: impl FnOnce() -> Result<Line>) -> Result<Line> {
-    eprintln!("{name} ...");
+    output::tell(&format!("{name} ...\n"));
     let started = Instant::now();
     let mut line = run()?;
-    if child::interrupted() {
+    if interruption::interrupted() {
         bail!("interrupted");
     }
     line.name = name.to_owned();
     line.seconds = started.elapsed().as_secs_f64();
     for text in line.text.lines() {
-        eprintln!("  {text}");
+        output::tell(&format!("  {text}\n"));
     }
-    eprintln!("{name}: {} ({:.1} s)", line.verdict, line.seconds);
+    output::tell(&format!(
+        "{name}: {} ({:.1} s)\n",
+        line.verdict, line.seconds
+    ));
     Ok(line)
 }
 
@@ -140,11 +146,11 @@ fn system_line(outcome: Outcome) -> Line {
 }
 
 /// Prints the table and the last line.
-fn summarize(lines: &[Line]) -> ExitCode {
-    println!();
+fn summarize(lines: &[Line]) -> Result<ExitCode> {
+    let mut table = String::from("\n");
     for line in lines {
-        println!(
-            "{:<10} {:>8.1} s  {:<40} {}",
+        table += &format!(
+            "{:<10} {:>8.1} s  {:<40} {}\n",
             line.verdict,
             line.seconds,
             line.name,
@@ -156,10 +162,10 @@ fn summarize(lines: &[Line]) -> ExitCode {
     }
     let passed: usize = lines.iter().map(|line| line.passed).sum();
     let failed: usize = lines.iter().map(|line| line.failed).sum();
-    println!("\n{passed} passed, {failed} failed");
-    if failed == 0 {
+    output::print(&format!("{table}\n{passed} passed, {failed} failed\n"))?;
+    Ok(if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
+    })
 }

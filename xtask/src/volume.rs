@@ -1,7 +1,7 @@
 //! Writes the disk that the machine boots with.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write, copy};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -10,45 +10,42 @@ use atoll_abi::name::Name;
 use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
 use zerocopy::IntoBytes;
 
+use crate::copy::{Source, copy};
 use crate::input::Input;
+use crate::progress::Progress;
 
 /// Writes a volume with the given files, each in whole blocks.
 ///
 /// # Errors
-/// Where a name or file is not usable, changes while it is read, or the volume cannot be written.
-pub fn write(out: &Path, files: Vec<(String, Input)>) -> Result<()> {
-    let mut header = header(&files)?;
+/// Where a name or file is not usable, changes while it is read, or the volume cannot be written; or the user asked to stop.
+pub fn write(out: &Path, files: &[(String, Input)], progress: &mut Progress) -> Result<()> {
+    let mut header = header(files)?;
     let shown = out.display();
-    let file = File::create(out).with_context(|| {
+    let out = File::create(out).with_context(|| {
         format!("cannot write the volume {shown}; is its folder there and writable?")
     })?;
-    let mut out = BufWriter::new(file);
     let full = || format!("cannot write the volume {shown}; is the disk full?");
-    out.seek(SeekFrom::Start(BLOCK_SIZE as u64))
-        .with_context(full)?;
-    for (index, (_, input)) in files.into_iter().enumerate() {
-        let length = header.files[index].length;
-        let path = input.path.display().to_string();
-        // One byte more than expected, to notice a file that grew.
-        let copied = copy(&mut input.file.take(length + 1), &mut out)
-            .with_context(|| format!("cannot copy {path} into the volume {shown}"))?;
-        if copied != length {
-            bail!("{path} changed while it was read; try again when nothing writes to it");
-        }
-        let padding = length.next_multiple_of(BLOCK_SIZE as u64) - length;
-        out.write_all(&[0; BLOCK_SIZE][..padding as usize])
-            .with_context(full)?;
-    }
     // A device of one block would hold the header alone; one spare block keeps the smallest volume a usable device.
-    if header.blocks == 1 {
-        out.write_all(&[0; BLOCK_SIZE]).with_context(full)?;
-        header.blocks = 2;
+    header.blocks = header.blocks.max(2);
+    out.set_len(header.blocks * BLOCK_SIZE as u64)
+        .with_context(full)?;
+    for ((_, input), place) in files.iter().zip(header.files) {
+        let name = input.path.display().to_string();
+        let source = Source {
+            file: &input.file,
+            length: input.length,
+            name: &name,
+        };
+        copy(
+            &source,
+            &out,
+            place.first_block * BLOCK_SIZE as u64,
+            progress,
+        )?;
     }
-    out.seek(SeekFrom::Start(0)).with_context(full)?;
     let mut block = [0; BLOCK_SIZE];
     block[..size_of::<VolumeHeader>()].copy_from_slice(header.as_bytes());
-    out.write_all(&block).with_context(full)?;
-    out.flush().with_context(full)
+    out.write_all_at(&block, 0).with_context(full)
 }
 
 fn header(files: &[(String, Input)]) -> Result<VolumeHeader> {
@@ -103,7 +100,7 @@ mod tests {
             files.push((format!("file{index}"), Input::open(Some(&path)).unwrap()));
         }
         let out = folder.path().join("volume");
-        write(&out, files).unwrap();
+        write(&out, &files, &mut Progress::new()).unwrap();
         let bytes = fs::read(out).unwrap();
         let blocks = (bytes.len() / BLOCK_SIZE) as u64;
         assert_eq!(bytes.len() % BLOCK_SIZE, 0);

@@ -7,18 +7,29 @@ use crate::diagnostics::Place;
 /// Characters of a value that are shown at most. Paths and lists of choices are shorter.
 const MOST: usize = 500;
 
-/// Text that a person is shown: see [`shown`].
-pub struct Shown<'t>(&'t str);
+/// Text that a person is shown: see [`shown`] and [`printable`].
+pub struct Shown<'t> {
+    text: &'t str,
+    most: usize,
+}
 
 /// Text for a message. What would control a terminal or hide what follows is escaped, and a long text is cut.
 pub fn shown(text: &str) -> Shown<'_> {
-    Shown(text)
+    Shown { text, most: MOST }
+}
+
+/// A line of any length, in which what would control a terminal or hide what follows is escaped.
+pub fn printable(text: &str) -> Shown<'_> {
+    Shown {
+        text,
+        most: usize::MAX,
+    }
 }
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut characters = self.0.chars();
-        for character in characters.by_ref().take(MOST) {
+        let mut characters = self.text.chars();
+        for character in characters.by_ref().take(self.most) {
             if hides(character) {
                 write!(formatter, "{}", character.escape_default())?;
             } else {
@@ -27,7 +38,7 @@ impl fmt::Display for Shown<'_> {
         }
         match characters.next() {
             None => Ok(()),
-            Some(_) => write!(formatter, "... ({} bytes in all)", self.0.len()),
+            Some(_) => write!(formatter, "... ({} bytes in all)", self.text.len()),
         }
     }
 }

@@ -20,7 +20,7 @@ pub fn read(path: impl AsRef<Path>, label: &str) -> Result<String, PlanErrors> {
         diagnostics.report(at, kind);
         diagnostics.take()
     };
-    let bytes = bytes(path.as_ref()).map_err(|kind| failed("", 0, kind))?;
+    let bytes = bytes(path.as_ref()).map_err(|kind| failed("", 0, *kind))?;
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let readable = String::from_utf8_lossy(&error.as_bytes()[..offset]).into_owned();
@@ -28,23 +28,25 @@ pub fn read(path: impl AsRef<Path>, label: &str) -> Result<String, PlanErrors> {
     })
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, ErrorKind> {
-    let unreadable = |error: io::Error| ErrorKind::Unreadable {
-        reason: error.to_string(),
+fn bytes(path: &Path) -> Result<Vec<u8>, Box<ErrorKind>> {
+    let unreadable = |error: io::Error| {
+        Box::new(ErrorKind::Unreadable {
+            reason: error.to_string(),
+        })
     };
     // Asked before the file is opened: to open a pipe that has no writer would never end.
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(ErrorKind::Directory {});
+        return Err(Box::new(ErrorKind::Directory {}));
     }
     if !metadata.is_file() {
-        return Err(ErrorKind::NotAFile {});
+        return Err(Box::new(ErrorKind::NotAFile {}));
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
     match read.map_err(unreadable)? as u64 {
         0..=MAX_BYTES => Ok(bytes),
-        _ => Err(ErrorKind::TooLong { most: MAX_BYTES }),
+        _ => Err(Box::new(ErrorKind::TooLong { most: MAX_BYTES })),
     }
 }

@@ -53,7 +53,6 @@ fn main() -> Result<()> {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(&path, text + "\n")
             .with_context(|| format!("cannot write {}; is it writable?", path.display()))?;
-        eprintln!("all figures are in {}", path.display());
     }
     Ok(())
 }

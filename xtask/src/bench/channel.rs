@@ -1,23 +1,27 @@
 //! The benchmark of the channel on the host: builds `atoll-bench` and runs it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
+use serde_json::Value;
 
+use crate::bench::Common;
 use crate::child::{self, OnDeath, Running};
 use crate::locate;
+use crate::output;
+use crate::scratch;
 use crate::step::{self, Log};
 use crate::tools::SearchPath;
 
 /// How to run the benchmark.
 #[derive(Args)]
 pub struct Options {
-    /// Where to write all figures, as JSON.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
     /// Measure just enough to see that everything works; the figures mean nothing.
     #[arg(long)]
     quick: bool,
@@ -34,6 +38,7 @@ struct Metadata {
 /// # Errors
 /// Where it cannot be built or run.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    let mut file = options.common.claim_report("channel.json")?;
     let cargo = std::env::var_os("CARGO")
         .map(PathBuf::from)
         .or_else(|| SearchPath::of_environment().find("cargo"))
@@ -43,14 +48,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if options.quick {
         command.arg("--quick");
     }
-    if let Some(report) = &options.report {
-        command.arg("--report").arg(locate::absolute(report)?);
-    }
+    let figures = scratch::subfolder()?;
+    let figures = figures.path().join("figures.json");
+    command.arg("--report").arg(&figures);
     let status = Running::start(command, "the benchmark", OnDeath::Terminate)?.wait()?;
     if !status.success() {
         bail!("the benchmark ended early: {status}");
     }
-    Ok(ExitCode::SUCCESS)
+    let figures = fs::read_to_string(&figures).context("the benchmark has written no figures")?;
+    file.write_text(&figures)?;
+    let figures: Value = serde_json::from_str(&figures).context("its figures cannot be read")?;
+    output::tell(&format!("all figures are in {}\n", file.path().display()));
+    Ok(options.common.judge(&figures))
 }
 
 /// Builds the program as it is measured: optimized. Tells where it is.

@@ -4,7 +4,7 @@ mod figures;
 mod table;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,9 +12,10 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::bench::Common;
 use crate::cli::BootOptions;
-use crate::input::Input;
-use crate::{build, locate, plan, setup, simulate};
+use crate::simulate::Files;
+use crate::{build, locate, output, plan, setup, simulate};
 use figures::{Figure, Ratio, Split, figures, ratios, splits};
 use table::table;
 
@@ -26,10 +27,8 @@ const NAMES: [&str; 2] = ["apart", "together"];
 
 #[derive(Args)]
 pub struct Options {
-    /// Where to write the figures as JSON; reports and serial logs of the machines go beside it
-    /// [default: target/atoll/bench/syscall.json].
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
     /// How often to boot each plan; figures are of the first boot, and the spread over all is told.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -81,18 +80,12 @@ struct Report {
     ratios: Vec<Ratio>,
 }
 
-/// Measures, prints a table, and writes the report.
+/// Measures, prints a table, and writes the report; reports and serial logs of the machines go beside it.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let path = match &options.report {
-        Some(path) => locate::absolute(path)?,
-        None => locate::output().join("bench/syscall.json"),
-    };
-    let folder = locate::folder_of(&path);
-    fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let mut file = options.common.claim_report("syscall.json")?;
     let mut plans = Vec::new();
     for name in NAMES {
-        plans.push(measure(name, folder, options.runs)?);
+        plans.push(measure(name, file.folder(), options.runs)?);
     }
     let report = Report {
         runs: options.runs,
@@ -101,11 +94,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ratios: ratios(&plans)?,
         plans,
     };
-    let text = serde_json::to_string_pretty(&report).context("cannot encode the report")?;
-    fs::write(&path, text + "\n")
-        .with_context(|| format!("cannot write the report {}", path.display()))?;
-    print!("{}", table(&report));
-    Ok(ExitCode::SUCCESS)
+    file.write(&report)?;
+    output::print(&table(&report))?;
+    let report = serde_json::to_value(&report).context("cannot encode the report")?;
+    Ok(options.common.judge(&report))
 }
 
 /// Boots one plan.
@@ -122,7 +114,7 @@ fn measure(name: &str, folder: &Path, runs: u32) -> Result<PlanFigures> {
             count_instructions: true,
             ..BootOptions::default()
         };
-        let ended = simulate::simulate(&built, Input::open(None)?, &boot, &tools)?;
+        let ended = simulate::simulate(&built, Files::open(&boot)?, &boot, &tools)?;
         if ended != ExitCode::SUCCESS {
             bail!("the boot of plan {name} failed; see above");
         }

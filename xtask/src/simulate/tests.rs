@@ -63,8 +63,12 @@ fn run(body: &str, options: &[&str]) -> Outcome {
     };
     let report = path.join("report.json");
     let options = boot_options(&report, options);
-    let input = Input::open(Some(&path.join("input"))).unwrap();
-    let code = simulate(&path.join("build"), input, &options, &tools).unwrap();
+    let options = BootOptions {
+        input: Some(path.join("input")),
+        ..options
+    };
+    let files = Files::open(&options).unwrap();
+    let code = simulate(&path.join("build"), files, &options, &tools).unwrap();
     let outcome = Outcome {
         report: serde_json::from_slice(&fs::read(report).unwrap()).unwrap(),
         success: code == ExitCode::SUCCESS,

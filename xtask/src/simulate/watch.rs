@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::child;
+use crate::interruption;
 use crate::monitor::{Monitor, Shown};
 use crate::progress::Progress;
 use crate::report::{Idle, Verdict};
@@ -62,7 +63,7 @@ impl Watch<'_, '_> {
             if self.monitor.failure.is_some() {
                 break;
             }
-            if child::interrupted() {
+            if interruption::interrupted() {
                 self.monitor
                     .fail(Verdict::Interrupted, "interrupted".to_owned());
                 break;
@@ -83,7 +84,7 @@ impl Watch<'_, '_> {
             std::thread::sleep(child::POLL);
         }
         let since = Instant::now();
-        while since.elapsed() < LAST_WORDS && !child::interrupted() {
+        while since.elapsed() < LAST_WORDS && !interruption::interrupted() {
             self.take_lines()?;
             std::thread::sleep(child::POLL);
         }
@@ -224,7 +225,7 @@ impl Watch<'_, '_> {
             .line(&format!("idle for {} s", duration.as_secs()));
         let started = Instant::now();
         let before = self.machine.cpu_seconds();
-        while started.elapsed() < duration && !child::interrupted() {
+        while started.elapsed() < duration && !interruption::interrupted() {
             self.take_lines()?;
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -1,0 +1,183 @@
+//! The file that keeps a report.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
+use serde::Serialize;
+
+use crate::locate;
+
+/// Bytes at the beginning of a file by which a report is known.
+const HEAD: u64 = 256;
+
+/// A report's file, held by this run alone.
+pub struct ReportFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl ReportFile {
+    /// Takes the file, so that a report that cannot be written is noticed before anything runs. What is in it stays until the
+    /// report is [written](ReportFile::write).
+    ///
+    /// # Errors
+    /// Where it cannot be written, another run holds it, or it holds something else than a report.
+    pub fn claim(path: &Path) -> Result<ReportFile> {
+        let shown = path.display();
+        if path.is_dir() {
+            bail!("the report cannot be written to {shown}, a directory; name a file");
+        }
+        let folder = locate::folder_of(path);
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let file = claim(path)?;
+        if !may_be_overwritten(path) {
+            bail!(
+                "{shown} is no report, and would be overwritten; remove it, or name another file with --report"
+            );
+        }
+        Ok(ReportFile {
+            path: path.to_path_buf(),
+            file,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is this file.
+    pub fn is(&self, file: &File) -> bool {
+        same(&self.file, file)
+    }
+
+    /// The folder that it is in.
+    pub fn folder(&self) -> &Path {
+        locate::folder_of(&self.path)
+    }
+
+    /// Writes the report.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&mut self, report: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(report).context("the report cannot be encoded")?;
+        self.write_text(&(text + "\n"))
+    }
+
+    /// Writes a report that is text already.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_text(&mut self, text: &str) -> Result<()> {
+        // Fails for what is no regular file, where there is nothing to cut off either.
+        let _ = self.file.set_len(0);
+        let _ = self.file.seek(SeekFrom::Start(0));
+        self.file.write_all(text.as_bytes()).with_context(|| {
+            format!(
+                "cannot write the report {}; is the disk full?",
+                self.path.display()
+            )
+        })
+    }
+}
+
+/// Whether a file is a report, is empty, or keeps nothing.
+fn may_be_overwritten(path: &Path) -> bool {
+    if !path.is_file() {
+        return true;
+    }
+    let mut head = String::new();
+    // What is not text is no report either.
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_string(&mut head));
+    let known = |key: &str| head.contains(&format!("\n  \"{key}\": "));
+    read.is_ok() && (head.is_empty() || head.starts_with('{') && REPORTS.into_iter().any(known))
+}
+
+/// The first keys of reports: of runs, and of benchmarks.
+const REPORTS: [&str; 3] = ["verdict", "runs", "method"];
+
+/// Opens a file for writing and locks it.
+///
+/// # Errors
+/// Where it cannot be written, or another run holds it.
+pub fn claim(path: &Path) -> Result<File> {
+    let shown = path.display();
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .with_context(|| {
+            format!("cannot write {shown}; name another file with --report, in a folder that you may write to")
+        })?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => bail!(
+            "{shown} is in use by another run; wait for it, or name another file with --report, in another folder"
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot lock {shown}")),
+    }
+}
+
+/// Whether two files are the same one.
+pub fn same(one: &File, other: &File) -> bool {
+    let identity = |file: &File| {
+        let metadata = file.metadata().ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    identity(one).is_some_and(|identity_of_one| identity(other) == Some(identity_of_one))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(path: &Path) -> String {
+        format!("{:#}", ReportFile::claim(path).err().unwrap())
+    }
+
+    #[test]
+    fn a_report_in_use_or_out_of_reach_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/report.json");
+        let _first = ReportFile::claim(&path).unwrap();
+        assert!(refusal(&path).contains("is in use by another run"));
+        assert!(refusal(Path::new("/proc/none/report.json")).contains("cannot make the folder"));
+        assert!(refusal(Path::new("/proc/report.json")).contains("cannot write /proc/report.json"));
+        assert!(refusal(folder.path()).contains("a directory; name a file"));
+    }
+
+    #[test]
+    fn only_a_report_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        for content in [
+            &b"{\n  \"name\": 1\n}"[..],
+            b"text",
+            b"\xff\xfe",
+            b"[machine]\n",
+        ] {
+            fs::write(&path, content).unwrap();
+            assert!(refusal(&path).contains("is no report, and would be overwritten"));
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+        for report in [
+            json!({"verdict": "pass"}),
+            json!({"runs": 2}),
+            json!({"method": []}),
+        ] {
+            fs::remove_file(&path).unwrap();
+            ReportFile::claim(&path).unwrap().write(&report).unwrap();
+            drop(ReportFile::claim(&path).unwrap());
+        }
+        drop(ReportFile::claim(Path::new("/dev/null")).unwrap());
+    }
+}
