@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::locate;
+
 use anyhow::{Context, Result, bail};
 use atoll_abi::archive::{ARCHIVE_MAGIC, ArchiveEntry, ArchiveHeader, ENTRY_ALIGN};
 use atoll_abi::layout::PAGE_SIZE;
@@ -21,7 +23,7 @@ pub fn write(out: &Path, images: &[(String, PathBuf)]) -> Result<()> {
     fs::write(out, bytes).with_context(|| {
         format!(
             "cannot write the archive {}; is its folder there and writable?",
-            out.display()
+            locate::shown(out)
         )
     })
 }
@@ -40,8 +42,8 @@ fn encode(images: &[(String, PathBuf)]) -> Result<Vec<u8>> {
         if entries.iter().any(|entry| entry.name == name) {
             bail!("two images are named {text}; give one of them another name");
         }
-        let content =
-            fs::read(path).with_context(|| format!("cannot read the image {}", path.display()))?;
+        let content = fs::read(path)
+            .with_context(|| format!("cannot read the image {}", locate::shown(path)))?;
         check_size(text, &content)?;
         entries.push(ArchiveEntry {
             name,

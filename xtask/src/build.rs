@@ -43,8 +43,8 @@ pub fn configure(plan: &LoadedPlan, tools: &Tools) -> Result<Configured> {
     let folder = locate::output().join(format!("{name}-{fingerprint:016x}"));
     let build = folder.join("build");
     fs::create_dir_all(&build)
-        .with_context(|| format!("cannot make the build folder {}", build.display()))?;
-    let lock = Lock::exclusive(&lock_of(&build), &build.display().to_string())?;
+        .with_context(|| format!("cannot make the build folder {}", locate::shown(&build)))?;
+    let lock = Lock::exclusive(&lock_of(&build), &locate::shown(&build))?;
     // The build reads what was checked, whatever becomes of the plan's file meanwhile.
     let copy = folder.join(format!("{name}.toml"));
     write_if_changed(&copy, plan.text.as_bytes())?;

@@ -16,7 +16,7 @@ use crate::{interruption, leftovers, scratch};
 pub const POLL: Duration = Duration::from_millis(10);
 
 /// Time that a child and its children get to end when they are asked to.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What a child gets when this program dies without a chance to end it.
 #[derive(Clone, Copy)]

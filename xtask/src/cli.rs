@@ -188,10 +188,7 @@ struct ExclusiveOptions {
 
 impl ExclusiveOptions {
     fn run(&self) -> Result<ExitCode> {
-        let _lock = Lock::exclusive(
-            &self.lock,
-            &locate::folder_of(&self.lock).display().to_string(),
-        )?;
+        let _lock = Lock::exclusive(&self.lock, &locate::shown(locate::folder_of(&self.lock)))?;
         let [program, arguments @ ..] = &self.command[..] else {
             bail!("name a program to run");
         };

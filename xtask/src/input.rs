@@ -1,6 +1,6 @@
 //! The file that the machine's disk will hold: found unusable before anything is built.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -31,19 +31,19 @@ impl Input {
             Some(path) => path.to_path_buf(),
             None => locate::root().join(DEFAULT),
         };
-        let shown = path.display();
-        let file = File::open(&path).with_context(|| {
-            format!("cannot read {shown}; name a file that exists and that you may read")
-        })?;
-        let metadata = file
-            .metadata()
-            .with_context(|| format!("cannot read {shown}"))?;
+        let shown = locate::shown(&path);
+        let unreadable =
+            || format!("cannot read {shown}; name a file that exists and that you may read");
+        // Asked before the file is opened: to open a pipe that has no writer would never end.
+        let metadata = fs::metadata(&path).with_context(unreadable)?;
         if metadata.is_dir() {
             bail!("{shown} is a directory; name a file");
         }
         if !metadata.is_file() {
             bail!("{shown} is not a regular file; copy what it holds into one and name that");
         }
+        let file = File::open(&path).with_context(unreadable)?;
+        let metadata = file.metadata().with_context(unreadable)?;
         Ok(Input {
             path,
             file,

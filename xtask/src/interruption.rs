@@ -16,7 +16,7 @@ use crate::{leftovers, scratch};
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Time that the program gets to end by itself.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Exit status of a program that was asked to end, as a shell has it for SIGINT.
 pub const STATUS: u8 = 130;

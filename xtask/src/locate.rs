@@ -32,7 +32,7 @@ pub fn output() -> PathBuf {
 /// # Errors
 /// Where the working folder is gone.
 pub fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("cannot resolve {}", path.display()))
+    std::path::absolute(path).with_context(|| format!("cannot resolve {}", shown(path)))
 }
 
 /// The folder of a file; the working folder for a bare name.
@@ -41,4 +41,9 @@ pub fn folder_of(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// A path for a message: in one line, and not at any length.
+pub fn shown(path: impl AsRef<Path>) -> String {
+    atoll_plan::shown(&path.as_ref().to_string_lossy()).to_string()
 }

@@ -29,10 +29,10 @@ impl Lock {
     /// # Errors
     /// Where there can be no such file, or the user asked to stop.
     pub fn exclusive(path: &Path, what: &str) -> Result<Lock> {
-        let shown = path.display();
+        let shown = locate::shown(path);
         let folder = locate::folder_of(path);
         fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            .with_context(|| format!("cannot make the folder {}", locate::shown(folder)))?;
         let file = open(path)
             .with_context(|| format!("cannot write {shown}; may you write to its folder?"))?;
         wait(&file, path, what, FlockOperation::NonBlockingLockExclusive)?;
@@ -66,7 +66,7 @@ fn wait(file: &File, path: &Path, what: &str, operation: FlockOperation) -> Resu
             Ok(()) => return Ok(()),
             Err(Errno::WOULDBLOCK | Errno::INTR) => {}
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                return Err(error).with_context(|| format!("cannot lock {}", locate::shown(path)));
             }
         }
         if interruption::interrupted() {

@@ -34,12 +34,14 @@ mod volume;
 
 use std::process::ExitCode;
 
+use atoll_plan::printable;
+
 fn main() -> ExitCode {
     let code = match cli::run() {
         Ok(code) => code,
         Err(error) if output::is_not_read(&error) => ExitCode::from(output::NOT_READ),
         Err(error) => {
-            output::tell(&format!("error: {error:#}\n"));
+            output::tell(&format!("error: {}\n", printable(&format!("{error:#}"))));
             ExitCode::FAILURE
         }
     };

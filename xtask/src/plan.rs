@@ -35,8 +35,9 @@ pub fn load(named: &str) -> Result<LoadedPlan> {
         Ok(LoadedPlan { text, plan })
     });
     loaded.map_err(|errors| {
+        output::tell(&format!("{errors}\n"));
         let named = shown(named);
-        anyhow!("{named} is not a plan that can be built; mend it and try again\n{errors}")
+        anyhow!("{named} is not a plan that can be built; mend it and try again")
     })
 }
 
@@ -121,7 +122,8 @@ pub fn cmake(named: &str, out: &Path) -> Result<ExitCode> {
         Ok(plan) => plan,
         Err(code) => return Ok(code),
     };
-    fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    fs::create_dir_all(out)
+        .with_context(|| format!("cannot make the folder {}", locate::shown(out)))?;
     write_if_changed(&out.join("plan.cmake"), plan.cmake().as_bytes())?;
     write_if_changed(&out.join("plan.bin"), plan.encode().as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -137,10 +139,10 @@ pub fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            return Err(error).with_context(|| format!("cannot read {}", locate::shown(path)));
         }
     }
-    fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(path, content).with_context(|| format!("cannot write {}", locate::shown(path)))
 }
 
 #[cfg(test)]

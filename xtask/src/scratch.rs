@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use crate::locate;
+
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
@@ -35,7 +37,7 @@ fn in_temporary_files() -> Result<TempDir> {
     made.with_context(|| {
         format!(
             "cannot write to the folder for temporary files, {}; set TMPDIR to one that you may write to",
-            std::env::temp_dir().display()
+            locate::shown(std::env::temp_dir())
         )
     })
 }
@@ -47,7 +49,7 @@ fn in_temporary_files() -> Result<TempDir> {
 pub fn subfolder() -> Result<TempDir> {
     match existing() {
         Some(folder) => TempDir::new_in(&folder)
-            .with_context(|| format!("cannot write to {}", folder.display())),
+            .with_context(|| format!("cannot write to {}", locate::shown(&folder))),
         None => in_temporary_files(),
     }
 }

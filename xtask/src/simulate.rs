@@ -65,7 +65,7 @@ impl Files {
         if report.is(&input.file) {
             bail!(
                 "the report would overwrite the input, {}; name another file with --report",
-                path.display()
+                locate::shown(&path)
             );
         }
         Ok(Files { input, report })
@@ -151,7 +151,7 @@ fn explain(report: &Report, logs: &Logs, report_file: &ReportFile) {
     let mut progress = Progress::new();
     if report.verdict != Verdict::Fail {
         for (path, lines) in logs.last_lines(LAST_LINES) {
-            progress.line(&format!("last lines of {}:", path.display()));
+            progress.line(&format!("last lines of {}:", locate::shown(&path)));
             for line in lines {
                 progress.line(&format!("  {line}"));
             }
@@ -166,7 +166,7 @@ fn explain(report: &Report, logs: &Logs, report_file: &ReportFile) {
             .ok()
             .and_then(|verdict| Some(verdict.as_str()?.to_owned()))
             .unwrap_or_default(),
-        report_file.path().display()
+        locate::shown(report_file.path())
     ));
 }
 

@@ -59,9 +59,9 @@ impl Log {
     pub fn create(path: &Path) -> Result<Log> {
         let folder = locate::folder_of(path);
         fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            .with_context(|| format!("cannot make the folder {}", locate::shown(folder)))?;
         let file = File::create(path)
-            .with_context(|| format!("cannot write {}; is it writable?", path.display()))?;
+            .with_context(|| format!("cannot write {}; is it writable?", locate::shown(path)))?;
         Ok(Log {
             path: path.to_path_buf(),
             file,
@@ -131,7 +131,7 @@ impl Log {
                 bail!(
                     "{name} did not end within {} s; its whole output is in {}",
                     limit.as_secs(),
-                    self.path.display()
+                    locate::shown(&self.path)
                 );
             }
             thread::sleep(child::POLL);
@@ -152,7 +152,7 @@ impl Log {
         self.show(last);
         bail!(
             "{name} failed ({status}); its whole output is in {}",
-            self.path.display()
+            locate::shown(&self.path)
         )
     }
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
+use crate::locate;
+
 use anyhow::{Context, Result};
 
 /// Bytes of one line; what is longer is cut into several.
@@ -43,7 +45,7 @@ impl Tail {
         let before = self.partial.len();
         file.take(1 << 20)
             .read_to_end(&mut self.partial)
-            .with_context(|| format!("cannot read {}", self.path.display()))?;
+            .with_context(|| format!("cannot read {}", locate::shown(&self.path)))?;
         self.bytes += (self.partial.len() - before) as u64;
         let mut lines = Vec::new();
         let mut rest = self.partial.as_slice();

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use crate::child::first_line;
+use crate::locate;
 
 pub use search::SearchPath;
 
@@ -170,7 +171,7 @@ impl Tools {
                 "{:<20} {:<10} {}",
                 tool.name,
                 tool.version,
-                tool.path.display()
+                locate::shown(&tool.path)
             );
         }
         text
@@ -190,7 +191,7 @@ fn check(needed: &Needed, search: &SearchPath) -> Result<Tool, Problem> {
                 packages: needed.packages.to_vec(),
             })?,
     };
-    let shown = path.display();
+    let shown = locate::shown(&path);
     let said = first_line(&path, &[needed.version_argument]).ok_or_else(|| {
         Problem::Unusable(format!(
             "{shown} {} fails; install {} again or put another {} first on the PATH",

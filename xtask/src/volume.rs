@@ -12,6 +12,7 @@ use zerocopy::IntoBytes;
 
 use crate::copy::{Source, copy};
 use crate::input::Input;
+use crate::locate;
 use crate::progress::Progress;
 
 /// Writes a volume with the given files, each in whole blocks.
@@ -20,7 +21,7 @@ use crate::progress::Progress;
 /// Where a name or file is not usable, changes while it is read, or the volume cannot be written; or the user asked to stop.
 pub fn write(out: &Path, files: &[(String, Input)], progress: &mut Progress) -> Result<()> {
     let mut header = header(files)?;
-    let shown = out.display();
+    let shown = locate::shown(out);
     let out = File::create(out).with_context(|| {
         format!("cannot write the volume {shown}; is its folder there and writable?")
     })?;
@@ -30,7 +31,7 @@ pub fn write(out: &Path, files: &[(String, Input)], progress: &mut Progress) -> 
     out.set_len(header.blocks * BLOCK_SIZE as u64)
         .with_context(full)?;
     for ((_, input), place) in files.iter().zip(header.files) {
-        let name = input.path.display().to_string();
+        let name = locate::shown(&input.path);
         let source = Source {
             file: &input.file,
             length: input.length,

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use atoll_abi::syscall::Status;
+use atoll_plan::shown;
 use atoll_sim::{Failure, SCENARIOS, Scenario, Tally, find, run};
 use clap::{Parser, value_parser};
 use serde_json::json;
@@ -144,7 +145,8 @@ fn simulate(options: &Options) -> (String, ExitCode) {
                 return (list, ExitCode::SUCCESS);
             }
             tell(&format!(
-                "error: there is no scenario {name:?}; take one of the list"
+                "error: there is no scenario {}; take one of the list",
+                shown(name)
             ));
             return (list, ExitCode::FAILURE);
         }

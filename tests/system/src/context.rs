@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -103,9 +103,20 @@ impl Context {
     }
 
     /// Starts a call, its output in files in a folder.
-    pub fn start(&self, mut command: Command, folder: &Path) -> Result<Call, Failure> {
+    pub fn start(&self, command: Command, folder: &Path) -> Result<Call, Failure> {
+        let stdout = File::create(folder.join("stdout"))?;
+        self.start_into(command, folder, stdout.into())
+    }
+
+    /// As [`Context::start`], with another standard output.
+    pub fn start_into(
+        &self,
+        mut command: Command,
+        folder: &Path,
+        stdout: Stdio,
+    ) -> Result<Call, Failure> {
         command
-            .stdout(File::create(folder.join("stdout"))?)
+            .stdout(stdout)
             .stderr(File::create(folder.join("stderr"))?);
         let child = command
             .spawn()
@@ -203,6 +214,11 @@ impl Call {
             thread::sleep(POLL);
         }
         Ok(true)
+    }
+
+    /// Whether the program runs.
+    pub fn runs(&mut self) -> Result<bool, Failure> {
+        Ok(self.child.try_wait()?.is_none())
     }
 
     /// Waits for the end of the program.

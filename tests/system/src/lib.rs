@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cli;
 mod concurrent;
 mod context;
 mod digest;
@@ -18,6 +19,7 @@ mod plans;
 mod probes;
 mod report;
 mod restart;
+mod signals;
 mod workflow;
 
 use std::fmt;
@@ -125,6 +127,7 @@ impl Test {
 pub fn all() -> Vec<Test> {
     let mut tests = plans::bad_plans();
     tests.extend(misuse::tests());
+    tests.extend(cli::tests());
     tests.extend(plans::shipped_plans());
     tests.extend(digest::tests());
     tests.extend(machines::tests());
@@ -134,6 +137,7 @@ pub fn all() -> Vec<Test> {
     tests.extend(limits::tests());
     tests.extend(workflow::tests());
     tests.extend(concurrent::tests());
+    tests.extend(signals::tests());
     tests
 }
 

@@ -58,7 +58,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let figures = fs::read_to_string(&figures).context("the benchmark has written no figures")?;
     file.write_text(&figures)?;
     let figures: Value = serde_json::from_str(&figures).context("its figures cannot be read")?;
-    output::tell(&format!("all figures are in {}\n", file.path().display()));
+    output::tell(&format!(
+        "all figures are in {}\n",
+        locate::shown(file.path())
+    ));
     Ok(options.common.judge(&figures))
 }
 

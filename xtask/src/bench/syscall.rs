@@ -133,8 +133,8 @@ fn measure(name: &str, folder: &Path, runs: u32) -> Result<PlanFigures> {
 
 /// What the processes of a boot said.
 fn results(report: &Path) -> Result<Vec<Measured>> {
-    let text =
-        fs::read(report).with_context(|| format!("cannot read the report {}", report.display()))?;
+    let text = fs::read(report)
+        .with_context(|| format!("cannot read the report {}", locate::shown(report)))?;
     let report: Value = serde_json::from_slice(&text).context("the report is not JSON")?;
     let results = report["results"].as_array().into_iter().flatten();
     results

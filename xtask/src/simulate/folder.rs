@@ -8,6 +8,7 @@ use atoll_abi::plan::EncodedPlan;
 use serde::Deserialize;
 
 use crate::build;
+use crate::locate;
 use crate::lock::Lock;
 
 /// A build folder in which everything is there.
@@ -43,12 +44,12 @@ impl BuildFolder {
     /// # Errors
     /// Names what is missing, or cannot be copied.
     pub fn copy(build: &Path, images: PathBuf) -> Result<BuildFolder> {
-        let _lock = Lock::shared(&build::lock_of(build), &build.display().to_string())?;
+        let _lock = Lock::shared(&build::lock_of(build), &locate::shown(build))?;
         let found = BuildFolder::open(build)?;
         let full = || {
             format!(
                 "cannot copy the images to {}; is the disk full?",
-                images.display()
+                locate::shown(&images)
             )
         };
         fs::create_dir_all(&images).with_context(full)?;
@@ -66,7 +67,7 @@ impl BuildFolder {
         let rebuild = || {
             format!(
                 "{} is no finished build folder; build it with `ninja -C {0}` or `cargo xtask build`",
-                build.display()
+                locate::shown(build)
             )
         };
         let bytes = fs::read(build.join("plan.bin")).with_context(rebuild)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::locate;
 use crate::simulate::report_file::{claim, same};
 
 /// The serial logs of all instances.
@@ -33,7 +34,7 @@ impl Logs {
                 if same(&file, input) {
                     bail!(
                         "the input is {}, where a serial log is to be written; name a report in another folder with --report",
-                        path.display()
+                        locate::shown(&path)
                     );
                 }
                 // Fails for what is no regular file, where there is nothing to cut off either.
@@ -58,7 +59,7 @@ impl Logs {
         writeln!(log.file, "{line}").with_context(|| {
             format!(
                 "cannot write the serial log {}; is the disk full?",
-                log.path.display()
+                locate::shown(&log.path)
             )
         })?;
         Ok(line)

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use atoll_abi::plan::{Plan, kernel_port};
 
 use crate::child::{self, OnDeath, Running};
+use crate::locate;
 use crate::simulate::folder::BuildFolder;
 use crate::tail::Tail;
 
@@ -50,7 +51,7 @@ pub fn start(
         .collect();
     let errors = scratch.join("qemu-errors");
     let stderr = fs::File::create(&errors)
-        .with_context(|| format!("cannot write to the folder {}", scratch.display()))?;
+        .with_context(|| format!("cannot write to the folder {}", locate::shown(scratch)))?;
     // QEMU cuts module names at blanks, so it gets them relative to their folder.
     let mut command = child::command(qemu, OnDeath::Kill);
     command

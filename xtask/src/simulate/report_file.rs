@@ -27,13 +27,13 @@ impl ReportFile {
     /// # Errors
     /// Where it cannot be written, another run holds it, or it holds something else than a report.
     pub fn claim(path: &Path) -> Result<ReportFile> {
-        let shown = path.display();
+        let shown = locate::shown(path);
         if path.is_dir() {
             bail!("the report cannot be written to {shown}, a directory; name a file");
         }
         let folder = locate::folder_of(path);
         fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            .with_context(|| format!("cannot make the folder {}", locate::shown(folder)))?;
         let file = claim(path)?;
         if !may_be_overwritten(path) {
             bail!(
@@ -81,7 +81,7 @@ impl ReportFile {
         self.file.write_all(text.as_bytes()).with_context(|| {
             format!(
                 "cannot write the report {}; is the disk full?",
-                self.path.display()
+                locate::shown(&self.path)
             )
         })
     }
@@ -107,7 +107,7 @@ const REPORTS: [&str; 3] = ["verdict", "runs", "method"];
 /// # Errors
 /// Where it cannot be written, or another run holds it.
 pub fn claim(path: &Path) -> Result<File> {
-    let shown = path.display();
+    let shown = locate::shown(path);
     let file = OpenOptions::new()
         .write(true)
         .create(true)

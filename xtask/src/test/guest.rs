@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::build;
+use crate::locate;
 use crate::plan;
 use crate::step::Log;
 use crate::test::host::{LIMIT, cargo};
@@ -43,7 +44,7 @@ pub fn lint(
 ) -> Result<(usize, Vec<String>)> {
     // The root task links an archive of images, which the build makes; any file will do where nothing is linked.
     let archive = scratch.join("no-archive.bin");
-    fs::write(&archive, []).with_context(|| format!("cannot write {}", archive.display()))?;
+    fs::write(&archive, []).with_context(|| format!("cannot write {}", locate::shown(&archive)))?;
     let (mut runs, mut failures) = (0, Vec::new());
     for (variant, settings) in settings(tools)? {
         for program in programs {
@@ -74,9 +75,10 @@ fn settings(tools: &Tools) -> Result<Vec<(String, Settings)>> {
     let mut found = Vec::new();
     for variant in plan.plan.variants() {
         let path = folder.join(format!("cargo-{variant}.json"));
-        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            fs::read(&path).with_context(|| format!("cannot read {}", locate::shown(&path)))?;
         let settings = serde_json::from_slice(&text)
-            .with_context(|| format!("{} is not what CMake writes", path.display()))?;
+            .with_context(|| format!("{} is not what CMake writes", locate::shown(&path)))?;
         found.push((variant.to_owned(), settings));
     }
     ensure!(

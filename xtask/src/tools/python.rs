@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::child::first_line;
+use crate::locate;
 use crate::tools::{Problem, SearchPath, Tool, version};
 
 /// Python modules that seL4's generators import, and the package of each.
@@ -44,7 +45,7 @@ pub fn check(search: &SearchPath) -> Result<Tool, Problem> {
             packages: PYTHON_MODULES.iter().map(|module| module.1).collect(),
         },
         Some((path, missing)) => Problem::Missing {
-            what: format!("{} of {}", missing.join(", "), path.display()),
+            what: format!("{} of {}", missing.join(", "), locate::shown(&path)),
             packages: PYTHON_MODULES
                 .iter()
                 .filter(|module| missing.contains(&module.0))
