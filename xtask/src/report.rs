@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::audit::{self, Audit};
 use crate::monitor::{self, Monitor, PollBudget, Restarted};
+use crate::simulate::Pace;
 
 /// The image whose processes say what the report's `digest` is.
 const DIGEST: &str = "digest";
@@ -74,6 +75,15 @@ pub struct PlanReport {
     pub booted: Option<String>,
     /// `per-cluster` or `shared`.
     pub mode: &'static str,
+}
+
+/// What the machine ran on.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Host {
+    /// Cores that the host gave QEMU.
+    pub cores: usize,
+    /// How the machine's cores shared them.
+    pub pace: Pace,
 }
 
 /// One kernel instance, as it described itself after it booted.
@@ -169,6 +179,8 @@ pub struct Report {
     pub versions: Versions,
     /// The plan.
     pub plan: PlanReport,
+    /// What the machine ran on.
+    pub host: Host,
     /// The file that the machine read.
     pub input: String,
     /// Seconds from the start of QEMU to the verdict.
@@ -199,6 +211,8 @@ pub struct Report {
 pub struct Circumstances {
     /// Versions of what took part.
     pub versions: Versions,
+    /// What the machine ran on.
+    pub host: Host,
     /// The plan's file.
     pub plan_path: String,
     /// The input file.
@@ -269,6 +283,7 @@ impl Report {
                     "per-cluster"
                 },
             },
+            host: circumstances.host,
             input: circumstances.input,
             seconds: circumstances.seconds,
             instances: parts::instances(plan, monitor),

@@ -3,6 +3,7 @@
 mod folder;
 mod logs;
 mod machine;
+mod pace;
 mod report_file;
 mod versions;
 mod watch;
@@ -20,7 +21,7 @@ use crate::monitor::Monitor;
 use crate::names;
 use crate::output;
 use crate::progress::Progress;
-use crate::report::{Circumstances, Report, Verdict};
+use crate::report::{Circumstances, Host, Report, Verdict};
 use crate::scratch;
 use crate::summary;
 use crate::tools::Tools;
@@ -30,6 +31,7 @@ use folder::BuildFolder;
 use logs::Logs;
 use watch::{Limits, Watch};
 
+pub use pace::Pace;
 pub use report_file::ReportFile;
 
 /// Lines of each serial log that are shown of a run that failed.
@@ -103,14 +105,15 @@ pub fn simulate(
     ));
     volume::write(&disk, &[(INPUT_NAME.to_owned(), input)], &mut progress)?;
 
+    let host_cores = pace::host_cores();
+    let pace = Pace::of(plan, host_cores, options.count_instructions);
+    if pace == Pace::InTurns {
+        progress.line(&format!(
+            "a kernel has more cores than this host gives QEMU ({host_cores}): the machine's cores take turns, which is slow"
+        ));
+    }
     let qemu = tools.path("qemu-system-x86_64");
-    let machine = machine::start(
-        &qemu,
-        &folder,
-        scratch.path(),
-        &disk,
-        options.count_instructions,
-    )?;
+    let machine = machine::start(&qemu, &folder, scratch.path(), &disk, pace)?;
     let started = Instant::now();
     let mut monitor = Monitor::new(plan);
     let mut watch = Watch {
@@ -131,6 +134,10 @@ pub fn simulate(
         &monitor,
         Circumstances {
             versions: versions::collect(&folder, tools),
+            host: Host {
+                cores: host_cores,
+                pace,
+            },
             plan_path: folder.plan_path.clone(),
             input: input_path,
             seconds: started.elapsed().as_secs_f64(),

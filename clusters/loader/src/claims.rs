@@ -2,7 +2,7 @@
 
 use atoll_abi::plan::MAX_CLUSTERS;
 
-use crate::extent::Extent;
+use crate::extent::{Extent, MAPPED_END};
 use crate::memory_map::MemoryMap;
 use crate::multiboot::MAX_MODULES;
 use crate::refusal::{Owner, Refusal};
@@ -32,7 +32,7 @@ impl Claims {
     /// Where the machine does not have it, the loader does not map it, or some of it is in use, be it by the same owner.
     pub fn claim(&mut self, owner: Owner, extent: Extent) -> Result<(), Refusal> {
         if !self.map.holds(extent) {
-            return Err(no_memory(owner, extent));
+            return Err(self.no_memory(owner, extent));
         }
         self.claim_any(owner, extent)
     }
@@ -52,7 +52,7 @@ impl Claims {
 
     fn claim_any(&mut self, owner: Owner, extent: Extent) -> Result<(), Refusal> {
         if !extent.is_mapped() {
-            return Err(no_memory(owner, extent));
+            return Err(self.no_memory(owner, extent));
         }
         if let Some((holder, held)) = self.holder(extent) {
             return Err(Refusal::Overlap {
@@ -74,13 +74,14 @@ impl Claims {
         let mut held = self.held.iter().flatten().copied();
         held.find(|(_, held)| held.overlaps(extent))
     }
-}
 
-fn no_memory(owner: Owner, extent: Extent) -> Refusal {
-    Refusal::NoMemory {
-        owner,
-        base: extent.start(),
-        end: extent.end(),
+    fn no_memory(&self, owner: Owner, extent: Extent) -> Refusal {
+        Refusal::NoMemory {
+            owner,
+            base: extent.start(),
+            end: extent.end(),
+            beyond: self.map.beyond(MAPPED_END),
+        }
     }
 }
 

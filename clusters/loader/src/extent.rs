@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// Where the memory ends that the entry code maps one to one.
-const MAPPED_END: u64 = 1 << 32;
+pub const MAPPED_END: u64 = 1 << 32;
 /// Where the memory begins that the loader uses: the first page has address 0, to which there are no references.
 const FIRST_USED: u64 = 0x1000;
 

@@ -88,6 +88,7 @@ fn memory(owner: Owner, base: u64, size: u64) -> Result<Extent, Refusal> {
         owner,
         base,
         end: base.saturating_add(size),
+        beyond: 0,
     })
 }
 
@@ -124,6 +125,7 @@ mod tests {
                 owner: Owner::Shared,
                 base: u64::MAX,
                 end: u64::MAX,
+                beyond: 0,
             })
         );
     }

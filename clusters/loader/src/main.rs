@@ -13,6 +13,7 @@ use atoll_freestanding as _;
 
 mod apic;
 mod arch;
+mod ecam;
 mod hpet;
 mod memory;
 mod serial;
@@ -22,7 +23,7 @@ use core::convert::Infallible;
 use core::fmt::Write;
 
 use atoll_abi::event::Event;
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::{ECAM_BASE, Plan};
 use atoll_loader::acpi::Madt;
 use atoll_loader::machine;
 use atoll_loader::multiboot::BOOTLOADER_MAGIC;
@@ -68,13 +69,19 @@ fn boot(mut memory: PhysicalMemory) -> Result<Infallible, Refusal> {
             plan.instances().len()
         ));
     }
+    let first = plan.instances().iter().map(|it| it.memory_base).min();
+    // Before the firmware's tables are looked for, which the images may have overwritten.
+    memory.check_images(first.unwrap_or(u64::MAX))?;
     if let Some(feature) = arch::missing_feature() {
         return Err(Refusal::NoFeature(feature));
     }
     let Ok(mut madt) = Madt::new(memory.madt()?) else {
         refuse(format_args!("the firmware's ACPI MADT is damaged"));
     };
-    let hpet = hpet::Clock::start().ok_or(Refusal::NoFeature("HPET (machine device)"))?;
+    let hpet = hpet::Clock::start().ok_or(Refusal::NoHpet)?;
+    if !plan.devices().is_empty() && !ecam::is_there() {
+        return Err(Refusal::NoConfigurationSpace { base: ECAM_BASE });
+    }
     machine::check(plan, &mut madt, hpet.message_comparators())?;
     let regions = Regions::claim(plan, &mut memory)?;
     let instances = plan.instances().len();

@@ -61,6 +61,18 @@ impl PhysicalMemory {
         self.modules.iter().flatten().skip(1).count()
     }
 
+    /// Checks that the modules lie below an address.
+    ///
+    /// # Errors
+    /// [`Refusal::LargeImages`].
+    pub fn check_images(&self, limit: u64) -> Result<(), Refusal> {
+        let ends = self.modules.iter().flatten().map(|module| module.end());
+        match ends.max() {
+            Some(end) if end > limit => Err(Refusal::LargeImages { end, limit }),
+            _ => Ok(()),
+        }
+    }
+
     /// The bytes of a module; those of one that does not exist are none.
     pub fn module(&self, index: usize) -> &'static [u8] {
         let Some(extent) = self.modules.get(index).copied().flatten() else {

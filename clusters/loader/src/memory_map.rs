@@ -55,6 +55,13 @@ impl MemoryMap {
         entries().any(|(entry, usable)| *usable && entry.contains(extent))
             && !entries().any(|(entry, usable)| !usable && entry.overlaps(extent))
     }
+
+    /// Bytes of ordinary memory from an address on.
+    pub fn beyond(&self, address: u64) -> u64 {
+        let usable = self.entries.iter().flatten().filter(|(_, usable)| *usable);
+        let bytes = usable.map(|(entry, _)| entry.end().saturating_sub(entry.start().max(address)));
+        bytes.fold(0, u64::saturating_add)
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +93,8 @@ mod tests {
         assert!(!map.holds(extent(0x20_0000, 0x28_0000)));
         assert!(!map.holds(extent(0x10_0000, 0x40_0000)));
         assert!(!map.holds(extent(0x3f_ffff, 0x40_0001)));
+        let beyond = [0, 0x18_0000, 0x30_0000, 0x40_0000].map(|address| map.beyond(address));
+        assert_eq!(beyond, [0x20_0000, 0x18_0000, 0x10_0000, 0]);
         assert!(!MemoryMap::parse(&[]).unwrap().holds(extent(0, 1)));
     }
 

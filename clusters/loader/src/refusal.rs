@@ -97,6 +97,15 @@ pub enum Refusal {
         base: u64,
         /// Byte after the last.
         end: u64,
+        /// Bytes of memory that the machine has where the loader cannot use it: beyond 4 GiB.
+        beyond: u64,
+    },
+    /// The images reach into the memory of an instance.
+    LargeImages {
+        /// Address after the last byte of a module.
+        end: u64,
+        /// Where the memory of the first instance begins.
+        limit: u64,
     },
     /// Memory is already used otherwise.
     Overlap {
@@ -117,6 +126,13 @@ pub enum Refusal {
         needed: u32,
         /// Comparators that can send messages.
         found: u32,
+    },
+    /// The machine has no HPET.
+    NoHpet,
+    /// The memory-mapped PCI configuration space is not there.
+    NoConfigurationSpace {
+        /// Where it should be.
+        base: u64,
     },
     /// The processor lacks something that the kernel was built for.
     NoFeature(&'static str),
@@ -161,9 +177,31 @@ impl fmt::Display for Refusal {
                 formatter,
                 "instance {instance} needs core {core}, which this machine does not have; give the machine the plan's number of cores (QEMU: -smp)"
             ),
-            Refusal::NoMemory { owner, base, end } => write!(
+            Refusal::NoMemory {
+                owner,
+                base,
+                end,
+                beyond,
+            } => {
+                write!(
+                    formatter,
+                    "{owner} needs memory {base:#x}-{end:#x}, which this machine does not have whole; "
+                )?;
+                match (owner, beyond) {
+                    (Owner::Module(_), _) => formatter.write_str(
+                        "the images are too large for it: build them again, and start no others",
+                    ),
+                    (_, 0) => formatter.write_str("give the machine the plan's memory (QEMU: -m)"),
+                    _ => write!(
+                        formatter,
+                        "{} MiB of its memory lie beyond 4 GiB: have all of it below (QEMU: no max-ram-below-4g)",
+                        beyond >> 20
+                    ),
+                }
+            }
+            Refusal::LargeImages { end, limit } => write!(
                 formatter,
-                "{owner} needs memory {base:#x}-{end:#x}, which this machine does not have whole; give the machine the plan's memory (QEMU: -m)"
+                "the images take the memory up to {end:#x}, and that of the first instance begins at {limit:#x}; build them again, and start no others"
             ),
             Refusal::Overlap {
                 owner,
@@ -185,6 +223,13 @@ impl fmt::Display for Refusal {
             Refusal::NoDoorbell { needed, found } => write!(
                 formatter,
                 "the plan needs {needed} HPET comparators that send message-signalled interrupts, this machine has {found} (QEMU: -global hpet.msi=on -global hpet.timers={needed})"
+            ),
+            Refusal::NoHpet => formatter.write_str(
+                "this machine has no HPET, which is the clock and the doorbell of the clusters (QEMU: -machine q35, without hpet=off)",
+            ),
+            Refusal::NoConfigurationSpace { base } => write!(
+                formatter,
+                "this machine has no PCI configuration space at {base:#x} (ECAM), where the drivers of the plan look for their devices (QEMU: -machine q35)"
             ),
             Refusal::NoFeature(feature) => write!(
                 formatter,

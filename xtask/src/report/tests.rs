@@ -8,6 +8,10 @@ fn circumstances() -> Circumstances {
             sel4: Some("5.0.0".to_owned()),
             ..Versions::default()
         },
+        host: Host {
+            cores: 2,
+            pace: Pace::Together,
+        },
         plan_path: "2x2.toml".to_owned(),
         input: "input.txt".to_owned(),
         seconds: 1.5,

@@ -13,6 +13,7 @@ use atoll_abi::plan::{Plan, kernel_port};
 use crate::child::{self, OnDeath, Running};
 use crate::locate;
 use crate::simulate::folder::BuildFolder;
+use crate::simulate::pace::Pace;
 use crate::tail::Tail;
 
 /// Serial ports of a PC.
@@ -31,8 +32,7 @@ pub struct Machine {
     errors: PathBuf,
 }
 
-/// Starts the machine. `scratch` holds its serial files, `disk` is the volume; `counted` makes its clock advance with its
-/// instructions.
+/// Starts the machine. `scratch` holds its serial files, `disk` is the volume; `pace` is how its cores share the host's.
 ///
 /// # Errors
 /// Where the plan needs what the machine cannot have, or QEMU cannot be started.
@@ -41,7 +41,7 @@ pub fn start(
     folder: &BuildFolder,
     scratch: &Path,
     disk: &Path,
-    counted: bool,
+    pace: Pace,
 ) -> Result<Machine> {
     let serial: Vec<PathBuf> = (0..folder.plan.instances().len())
         .map(|index| scratch.join(format!("serial{index}")))
@@ -55,7 +55,7 @@ pub fn start(
     // QEMU cuts module names at blanks, so it gets them relative to their folder.
     let mut command = child::command(qemu, OnDeath::Kill);
     command
-        .args(arguments(folder, &serial, &kernels, disk, counted)?)
+        .args(arguments(folder, &serial, &kernels, disk, pace)?)
         .current_dir(&folder.images)
         .stdout(stderr.try_clone().context("cannot share a file")?)
         .stderr(stderr);
@@ -73,7 +73,7 @@ fn arguments(
     serial: &[PathBuf],
     kernels: &[PathBuf],
     disk: &Path,
-    counted: bool,
+    pace: Pace,
 ) -> Result<Vec<OsString>> {
     let plan = &folder.plan;
     if serial.len() > SERIAL_PORTS {
@@ -93,12 +93,6 @@ fn arguments(
         "q35",
         "-cpu",
         "max",
-        "-accel",
-        if counted {
-            "tcg,thread=single"
-        } else {
-            "tcg,thread=multi"
-        },
         "-display",
         "none",
         "-no-reboot",
@@ -118,10 +112,7 @@ fn arguments(
     ]
     .map(OsString::from)
     .into();
-    if counted {
-        // Without `sleep=off` a machine that waits for its clock waits for the host's.
-        arguments.extend(["-icount", "shift=0,sleep=off"].map(OsString::from));
-    }
+    arguments.extend(pace.arguments().iter().map(OsString::from));
     for (index, path) in serial.iter().enumerate() {
         arguments.push("-chardev".into());
         arguments.push(option(&format!("file,id=serial{index},path="), path, ""));
@@ -215,10 +206,10 @@ mod tests {
     use crate::names::tests::{example, example_tables};
 
     fn words(plan: EncodedPlan) -> Result<String> {
-        words_of(plan, false)
+        words_of(plan, Pace::Together)
     }
 
-    fn words_of(plan: EncodedPlan, counted: bool) -> Result<String> {
+    fn words_of(plan: EncodedPlan, pace: Pace) -> Result<String> {
         let serial = vec![PathBuf::from("/a,b/serial0"); plan.instances().len()];
         let folder = BuildFolder {
             plan,
@@ -229,7 +220,7 @@ mod tests {
             info: Default::default(),
         };
         let kernels = vec![PathBuf::from("/kernel"); serial.len()];
-        let arguments = arguments(&folder, &serial, &kernels, Path::new("/tmp/x,y"), counted)?;
+        let arguments = arguments(&folder, &serial, &kernels, Path::new("/tmp/x,y"), pace)?;
         let words: Vec<_> = arguments
             .iter()
             .map(|word| word.to_string_lossy())
@@ -257,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_counts_takes_turns() {
-        let counted = words_of(example(), true).unwrap();
+        let counted = words_of(example(), Pace::Counted).unwrap();
         assert!(counted.contains("-accel tcg,thread=single"));
         assert!(counted.contains("-icount shift=0,sleep=off"));
         let free = words(example()).unwrap();

@@ -21,6 +21,48 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Bytes that one serial port may write.
 const FLOOD: u64 = 64 << 20;
 
+/// Share of one host core below which a machine counts as idle: its cores halt, and nothing wakes them.
+const IDLE: f64 = 0.3;
+
+/// How long nothing has come over any serial line, and what the machine has done meanwhile.
+struct Silence {
+    since: Instant,
+    /// Host CPU time that QEMU had taken by then, in seconds.
+    taken: Option<f64>,
+}
+
+impl Silence {
+    fn begin(machine: &Machine) -> Silence {
+        Silence {
+            since: Instant::now(),
+            taken: machine.cpu_seconds(),
+        }
+    }
+
+    /// Seconds of host CPU time that QEMU has taken since; `None` where the host cannot say.
+    fn executed(&self, machine: &Machine) -> Option<f64> {
+        Some(machine.cpu_seconds()? - self.taken?)
+    }
+
+    /// That time as a part of the time that has passed.
+    fn share(&self, machine: &Machine) -> Option<f64> {
+        Some(self.executed(machine)? / self.since.elapsed().as_secs_f64())
+    }
+
+    /// Whether the silence has lasted too long for a system that works. One whose cores execute may be slow, because the host is,
+    /// and has until its time is up; one that is yet to say its first word gets as much of the host's CPU time as silence.
+    fn is_hang(&self, machine: &Machine, limit: Duration, heard_nothing: bool) -> bool {
+        if self.since.elapsed() <= limit {
+            return false;
+        }
+        let boots_not = heard_nothing
+            && self
+                .executed(machine)
+                .is_some_and(|seconds| seconds > limit.as_secs_f64());
+        boots_not || self.share(machine).is_none_or(|share| share < IDLE)
+    }
+}
+
 /// How long a run may take.
 pub struct Limits {
     /// In all.
@@ -52,13 +94,13 @@ impl Watch<'_, '_> {
     /// Where the host fails: a log cannot be written, QEMU cannot be asked.
     pub fn follow(&mut self, limits: &Limits) -> Result<Option<Idle>> {
         let started = Instant::now();
-        let mut last_heard = started;
+        let mut silence = Silence::begin(&self.machine);
         let mut complete_since = None;
         loop {
             // Asked before the lines are read, so that the last lines of a QEMU that has ended are read.
             let ended = self.machine.ended()?;
             if self.take_lines()? {
-                last_heard = Instant::now();
+                silence = Silence::begin(&self.machine);
             }
             if self.monitor.failure.is_some() {
                 break;
@@ -80,7 +122,7 @@ impl Watch<'_, '_> {
                 self.qemu_ended(&status.to_string());
                 break;
             }
-            self.check_limits(limits, started.elapsed(), last_heard.elapsed());
+            self.check_limits(limits, started.elapsed(), &silence);
             std::thread::sleep(child::POLL);
         }
         let since = Instant::now();
@@ -92,15 +134,22 @@ impl Watch<'_, '_> {
         Ok(None)
     }
 
-    fn check_limits(&mut self, limits: &Limits, total: Duration, silence: Duration) {
+    fn check_limits(&mut self, limits: &Limits, total: Duration, silence: &Silence) {
         if total > limits.total {
             let seconds = limits.total.as_secs();
+            let executing = match silence.share(&self.machine) {
+                Some(share) if share > IDLE => format!(
+                    "; its cores are executing, {:.0} % of a core of the host",
+                    share * 100.0
+                ),
+                _ => String::new(),
+            };
             self.monitor.fail(
                 Verdict::TimeLimit,
-                format!("the run was not finished after {seconds} s; give it more with --time-limit, or see where it hangs in the last lines"),
+                format!("the run was not finished after {seconds} s{executing}; give it more with --time-limit, or see where it hangs in the last lines"),
             );
-        } else if silence > limits.silence {
-            let seconds = limits.silence.as_secs();
+        } else if silence.is_hang(&self.machine, limits.silence, self.heard_nothing()) {
+            let seconds = silence.since.elapsed().as_secs();
             let (verdict, text) = if self.heard_nothing() {
                 (
                     Verdict::NoBoot,
