@@ -9,6 +9,7 @@ mod cli;
 mod concurrent;
 mod context;
 mod digest;
+mod hosts;
 mod inputs;
 mod leftovers;
 mod limits;
@@ -131,6 +132,7 @@ pub fn all() -> Vec<Test> {
     tests.extend(plans::shipped_plans());
     tests.extend(digest::tests());
     tests.extend(machines::tests());
+    tests.extend(hosts::tests());
     tests.extend(many::tests());
     tests.extend(probes::tests());
     tests.extend(restart::tests());

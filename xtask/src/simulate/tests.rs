@@ -147,6 +147,18 @@ fn a_machine_that_stops_talking_is_silent() {
 }
 
 #[test]
+fn a_machine_that_executes_in_silence_has_until_its_time_is_up() {
+    let body = print(&GOOD_RUN[..5]) + "\nwhile :; do :; done";
+    let outcome = run(&body, &["--silence-limit", "1", "--time-limit", "3"]);
+    assert_eq!(outcome.verdict(), "time-limit");
+    let problem = outcome.first_problem();
+    assert!(problem.contains("its cores are executing"), "{problem}");
+    // One that never says a word gets no more than its silence.
+    let outcome = run("while :; do :; done", &["--silence-limit", "1"]);
+    assert_eq!(outcome.verdict(), "no-boot");
+}
+
+#[test]
 fn a_machine_that_never_stops_meets_the_time_limit() {
     let body = "while :; do echo again >> \"$serial0\"; sleep 0.1; done";
     let outcome = run(body, &["--time-limit", "1"]);
