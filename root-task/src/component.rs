@@ -18,16 +18,16 @@ use threads::{Thread, part};
 pub use threads::ThreadPlan;
 
 /// Priorities, above which the root task runs: a driver answers before a server, a server before a service, and a service
-/// before a process.
+/// before a process. All are below the highest one of a kernel with as few as a plan may ask for.
 pub mod priority {
     /// Of drivers.
-    pub const DRIVER: u8 = 200;
+    pub const DRIVER: u8 = 14;
     /// Of servers: one passes wake-ups on to the services of its core.
-    pub const SERVER: u8 = 190;
+    pub const SERVER: u8 = 13;
     /// Of services.
-    pub const SERVICE: u8 = 180;
+    pub const SERVICE: u8 = 12;
     /// Of vcores.
-    pub const VCORE: u8 = 100;
+    pub const VCORE: u8 = 10;
 }
 
 /// A child of the root task.

@@ -26,16 +26,9 @@ pub struct LoadedPlan {
 /// Loads and checks a plan.
 ///
 /// # Errors
-/// Every error of the plan, one a line.
+/// Every error of the plan is told, one a line, before this returns.
 pub fn load(named: &str) -> Result<LoadedPlan> {
-    let path = find(named)?;
-    let label = path.display().to_string();
-    let loaded = atoll_plan::read_source(&path, &label).and_then(|text| {
-        let plan = Plan::from_text(&label, &text)?;
-        Ok(LoadedPlan { text, plan })
-    });
-    loaded.map_err(|errors| {
-        output::tell(&format!("{errors}\n"));
+    load_or_print(named)?.map_err(|_| {
         let named = shown(named);
         anyhow!("{named} is not a plan that can be built; mend it and try again")
     })
@@ -70,9 +63,16 @@ fn shipped_names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Loads a plan for one of the `plan` commands: its errors are printed as they are, one a line, and nothing else.
-fn load_or_print(named: &str) -> Result<Result<CheckedPlan, ExitCode>> {
-    Ok(Plan::load(find(named)?).map_err(|errors| {
+/// Loads a plan; its errors are told as they are, one a line, and nothing else.
+fn load_or_print(named: &str) -> Result<Result<LoadedPlan, ExitCode>> {
+    let path = find(named)?;
+    let label = path.display().to_string();
+    let images = atoll_plan::images(&locate::root());
+    let loaded = atoll_plan::read_source(&path, &label).and_then(|text| {
+        let plan = Plan::of_project(&label, &text, &images)?;
+        Ok(LoadedPlan { text, plan })
+    });
+    Ok(loaded.map_err(|errors| {
         output::tell(&format!("{errors}\n"));
         ExitCode::FAILURE
     }))
@@ -84,7 +84,7 @@ fn load_or_print(named: &str) -> Result<Result<CheckedPlan, ExitCode>> {
 /// Where there is no such file.
 pub fn check(named: &str) -> Result<ExitCode> {
     Ok(match load_or_print(named)? {
-        Ok(plan) => {
+        Ok(LoadedPlan { plan, .. }) => {
             output::print(&format!(
                 "{}: good; {} clusters on {} kernel instances, {} cores, {} MiB\n",
                 plan.name(),
@@ -105,7 +105,7 @@ pub fn check(named: &str) -> Result<ExitCode> {
 /// Where there is no such file.
 pub fn show(named: &str) -> Result<ExitCode> {
     Ok(match load_or_print(named)? {
-        Ok(plan) => {
+        Ok(LoadedPlan { plan, .. }) => {
             output::print(&format!("{}\n", plan.draw().trim_end()))?;
             ExitCode::SUCCESS
         }
@@ -119,7 +119,7 @@ pub fn show(named: &str) -> Result<ExitCode> {
 /// Where there is no such file, or the folder cannot be written.
 pub fn cmake(named: &str, out: &Path) -> Result<ExitCode> {
     let plan = match load_or_print(named)? {
-        Ok(plan) => plan,
+        Ok(loaded) => loaded.plan,
         Err(code) => return Ok(code),
     };
     fs::create_dir_all(out)

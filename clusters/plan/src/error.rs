@@ -170,6 +170,12 @@ errors! {
     /// Text that is no PCI address.
     BadPciAddress { device: String, value: String } =>
         "device `{device}` is at \"{value}\", which is no PCI address; write \"bus:device.function\" in hexadecimal, at most \"ff:1f.7\", such as \"0:4.0\"";
+    /// A PCI bus that the machine does not have.
+    PciBusMissing { device: String, address: String } =>
+        "device `{device}` is at PCI address {address}, but the machine has bus 0 alone; give it an address on that";
+    /// A function of a PCI device that has no function 0, without which it is not looked for.
+    PciFunctionAlone { device: String, address: String, first: String } =>
+        "device `{device}` is at PCI address {address}, but nothing is at {first}: without its function 0 a PCI device is not found; use that address";
     /// A PCI address that the machine itself uses.
     PciAddressReserved { device: String, address: String } =>
         "device `{device}` is at PCI address {address}, which the chipset has (0:0 and 0:1f); use another";
@@ -200,6 +206,9 @@ errors! {
     /// A process that does not exist.
     UnknownCallee { name: String, process: String, hint: String } =>
         "process `{process}` calls process `{name}`, which does not exist: {hint}";
+    /// A program that does not exist.
+    UnknownImage { image: String, process: String, hint: String } =>
+        "process `{process}` runs image `{image}`, which is no program of this project: {hint}";
     /// A process that would wait for itself.
     CallsItself { process: String } =>
         "process `{process}` calls itself, which would never be answered; name other processes or take it out";

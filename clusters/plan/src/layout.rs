@@ -237,7 +237,7 @@ fn processes(plan: &Plan, tables: &mut Tables) {
         let callees = process.calls.iter();
         let mut row = Process {
             name: name(&process.name.value),
-            image: process.image,
+            image: process.image.value,
             cluster: index_or_none(home),
             vcores: process.vcores.value,
             pool: index as u32,

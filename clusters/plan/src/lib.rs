@@ -112,5 +112,5 @@ pub use layout::{
 pub use need::{Amount, Need, image_pages};
 pub use options::{KERNEL_OPTIONS, KernelOption, OptionValue};
 pub use shown::{Shown, printable, shown};
-pub use source::{MAX_BYTES, read as read_source};
+pub use source::{MAX_BYTES, images, read as read_source};
 pub use written::Plan;

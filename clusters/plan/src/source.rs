@@ -28,6 +28,19 @@ pub fn read(path: impl AsRef<Path>, label: &str) -> Result<String, PlanErrors> {
     })
 }
 
+/// The programs of a project that a process may run, by name: the folders of `apps` that hold a package.
+pub fn images(project: &Path) -> Vec<String> {
+    let folders = fs::read_dir(project.join("apps")).into_iter().flatten();
+    let packages = folders
+        .flatten()
+        .filter(|folder| folder.path().join("Cargo.toml").is_file());
+    let mut names: Vec<_> = packages
+        .filter_map(|folder| folder.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
 fn bytes(path: &Path) -> Result<Vec<u8>, Box<ErrorKind>> {
     let unreadable = |error: io::Error| {
         Box::new(ErrorKind::Unreadable {

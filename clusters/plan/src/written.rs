@@ -76,7 +76,8 @@ pub(crate) struct Channel {
 
 pub(crate) struct Process {
     pub(crate) name: Text,
-    pub(crate) image: Name,
+    /// The program that it runs; empty where none could be read.
+    pub(crate) image: Located<Name>,
     pub(crate) cluster: Text,
     pub(crate) vcores: Located<u32>,
     pub(crate) cores: Option<Located<Vec<Located<u32>>>>,
@@ -107,12 +108,29 @@ impl Plan {
     }
 
     /// Checks and lays out a plan from its text. `label` names it in messages, and its file stem is the plan's name where
-    /// the text gives none.
+    /// the text gives none. Whether there are the programs that its processes run is not checked.
     pub fn from_text(label: &str, text: &str) -> Result<CheckedPlan, PlanErrors> {
+        Self::parse(label, text, None)
+    }
+
+    /// As [`Plan::from_text`], of a project that has these programs for processes.
+    pub fn of_project(
+        label: &str,
+        text: &str,
+        images: &[String],
+    ) -> Result<CheckedPlan, PlanErrors> {
+        Self::parse(label, text, Some(images))
+    }
+
+    fn parse(
+        label: &str,
+        text: &str,
+        images: Option<&[String]>,
+    ) -> Result<CheckedPlan, PlanErrors> {
         let mut diagnostics = Diagnostics::new(label, text);
         let plan = read::plan(label, text, &mut diagnostics);
         if let Some(plan) = &plan {
-            check::all(plan, &mut diagnostics);
+            check::all(plan, images, &mut diagnostics);
         }
         let laid_out = plan.filter(|_| diagnostics.is_empty()).map(|plan| {
             let laid_out = layout::lay_out(&plan);

@@ -27,7 +27,10 @@ fn stems() -> BTreeSet<String> {
 
 fn refusal(stem: &str) -> PlanErrors {
     let path = folder().join(format!("{stem}.toml"));
-    match Plan::load_as(path, &format!("clusters/plans/bad/{stem}.toml")) {
+    let label = format!("clusters/plans/bad/{stem}.toml");
+    let images = atoll_plan::images(&folder().join("../../.."));
+    let text = atoll_plan::read_source(path, &label);
+    match text.and_then(|text| Plan::of_project(&label, &text, &images)) {
         Ok(_) => panic!("{stem}.toml is not refused"),
         Err(errors) => errors,
     }

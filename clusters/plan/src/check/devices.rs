@@ -5,6 +5,9 @@ use crate::error::ErrorKind;
 use crate::table::Located;
 use crate::written::{Plan, Text};
 
+/// Bits of a PCI address that say which function of its device it is.
+const FUNCTION: u32 = 7;
+
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     claims(plan, diagnostics);
     addresses(plan, diagnostics);
@@ -61,6 +64,32 @@ fn addresses(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
         };
         let name = device.name.value.as_str();
         let address = show_pci(pci.value);
+        if pci.value >> 8 != 0 {
+            diagnostics.report(
+                pci.at,
+                ErrorKind::PciBusMissing {
+                    device: name.to_owned(),
+                    address: address.clone(),
+                },
+            );
+        }
+        let first = pci.value & !FUNCTION;
+        let at_first = |other: &Located<u32>| other.value == first;
+        if !plan
+            .devices
+            .iter()
+            .filter_map(|it| it.pci)
+            .any(|pci| at_first(&pci))
+        {
+            diagnostics.report(
+                pci.at,
+                ErrorKind::PciFunctionAlone {
+                    device: name.to_owned(),
+                    address: address.clone(),
+                    first: show_pci(first),
+                },
+            );
+        }
         // Device 0 of bus 0 is the host bridge of the q35 machine, device 1f its ISA bridge and disk controller.
         if matches!(pci.value >> 3, 0 | 0x1f) {
             diagnostics.report(

@@ -18,8 +18,8 @@ use crate::written::{Plan, Text, UNNAMED};
 
 pub(crate) use need::check as need;
 
-/// Reports everything that is wrong.
-pub(crate) fn all(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+/// Reports everything that is wrong. `images` are the programs that a process may run, where they are known.
+pub(crate) fn all(plan: &Plan, images: Option<&[String]>, diagnostics: &mut Diagnostics<'_>) {
     counts(plan, diagnostics);
     let clusters = plan.clusters.iter().map(|cluster| &cluster.name);
     distinct("cluster", clusters, diagnostics);
@@ -37,6 +37,9 @@ pub(crate) fn all(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     doorbells::check(plan, diagnostics);
     processes::check(plan, diagnostics);
     memory::check(plan, diagnostics);
+    if let Some(images) = images {
+        processes::images(plan, images, diagnostics);
+    }
 }
 
 /// No more of anything than an encoded plan holds; the first one too many is named. Channels are fewer than there may be where

@@ -1,5 +1,6 @@
 //! Every process has the cores that it names, and calls processes of its own cluster.
 
+use atoll_abi::name::Name;
 use atoll_abi::plan::{MAX_CLUSTER_PROCESSES, MAX_CLUSTER_VCORES};
 
 use crate::diagnostics::Diagnostics;
@@ -203,5 +204,24 @@ fn vcores(process: &Process, cluster: &Cluster, diagnostics: &mut Diagnostics<'_
                 },
             );
         }
+    }
+}
+
+/// Every process runs a program that there is.
+pub(super) fn images(plan: &Plan, known: &[String], diagnostics: &mut Diagnostics<'_>) {
+    for process in &plan.processes {
+        let image = process.image.value;
+        // An empty one could not be read, which has been reported.
+        if image == Name::EMPTY || known.iter().any(|it| it == image.as_str()) {
+            continue;
+        }
+        diagnostics.report(
+            process.image.at,
+            ErrorKind::UnknownImage {
+                image: image.as_str().to_owned(),
+                process: process.name.value.clone(),
+                hint: suggest::hint(image.as_str(), known.iter().map(String::as_str)),
+            },
+        );
     }
 }

@@ -28,7 +28,9 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     let image = table
         .required("image", diagnostics)
         .and_then(|value| text("image", value, diagnostics))
-        .map_or(Name::EMPTY, |text| name("an image", text, diagnostics));
+        .map_or(Located::new(Name::EMPTY, process_name.at), |text| {
+            Located::new(name("an image", text, diagnostics), text.at)
+        });
     let cluster = required_reference(&table, "cluster", "a cluster", diagnostics);
     let vcores = table.required("vcores", diagnostics).and_then(|value| {
         let what = format!("`vcores` of {}", table.title);
