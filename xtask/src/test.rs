@@ -32,6 +32,9 @@ pub struct Options {
     /// Run only the tests in QEMU.
     #[arg(long)]
     system_only: bool,
+    /// Run the tests too that take long: a hundred generated plans, and the least memory of each shipped one.
+    #[arg(long)]
+    long: bool,
     /// List the tests instead of running them.
     #[arg(long)]
     list: bool,
@@ -59,7 +62,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let mut host = host::all()?;
     host.retain(|test| !options.system_only && wanted(&test.name));
-    let mut system = atoll_system_tests::all();
+    let mut system = atoll_system_tests::all(options.long);
     system.retain(|test| !options.host_only && wanted(&system_name(&test.name)));
     if options.list {
         let host = host.iter().map(|test| (test.name.clone(), &test.about));

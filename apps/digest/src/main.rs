@@ -1,7 +1,7 @@
 //! `digest`: a many-core process that counts the bytes, lines and words of the file `input`, block by block, on every vcore
 //! that it is given, and computes the file's SHA-256.
 //!
-//! Counting uthreads take the next block each, read it, count it, and pass it on; one uthread takes the blocks in order,
+//! Counting uthreads take the next block each, read it, count it, and pass it on; the first uthread takes the blocks in order,
 //! hashes them and gives them back to the pool. Each byte is read from the disk once.
 
 #![no_std]
@@ -32,13 +32,16 @@ const NOT_READ: u64 = 2;
 /// Counting uthreads for each vcore: while one waits for its block, the other counts.
 const READERS_PER_VCORE: usize = 2;
 
+/// Blocks that are read ahead of the hash at most, for which the heap has place.
+const AHEAD: u64 = 256;
+
 /// Bytes between two lines of progress.
 const PROGRESS: u64 = 8 << 20;
 
 struct Job {
     file: File,
     blocks: u64,
-    /// How many blocks may be on their way at once: as many as there are.
+    /// How many blocks may be on their way at once: as many as there are, up to [`AHEAD`].
     window: u64,
     /// The next block that no uthread reads yet.
     next: AtomicU64,
@@ -68,27 +71,23 @@ fn main() {
     let job = Arc::new(Job {
         file,
         blocks: file.length().div_ceil(BLOCK_SIZE as u64),
-        window: u64::from(procinfo().pool_blocks),
+        window: u64::from(procinfo().pool_blocks).min(AHEAD),
         next: AtomicU64::new(0),
         counted: Monitor::new(BTreeMap::new()),
         hashed: Monitor::new(0),
         vcores: AtomicU64::new(0),
     });
-    let readers: Vec<_> = (0..READERS_PER_VCORE * granted)
+    let readers: Vec<_> = (0..(READERS_PER_VCORE * granted).min(procinfo().uthreads as usize))
         .map(|_| {
             let job = Arc::clone(&job);
             spawn(move || count(&job))
         })
         .collect();
     let uthreads = readers.len() + 1;
-    let hasher = {
-        let job = Arc::clone(&job);
-        spawn(move || hash(&job))
-    };
+    let total = hash(&job);
     for reader in readers {
         reader.join();
     }
-    let total = hasher.join();
     let counted = total.count();
     println!(
         r#"result {{"bytes":{},"lines":{},"words":{},"sha256":"{}","vcores":{granted},"vcores_used":{},"uthreads":{uthreads}}}"#,

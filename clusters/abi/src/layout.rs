@@ -139,6 +139,22 @@ pub const MAX_POOL_BLOCKS: usize = 4096;
 /// In a process: its heap.
 pub const HEAP: usize = AREA_BASE + 0x1_0000_0000;
 
+/// Bytes of a process's heap that are its program's at least: the others are the runtime's.
+pub const PROGRAM_HEAP: u64 = 64 << 10;
+
+/// Bytes of heap that a process needs at least: what its runtime takes, which `mcp-server/runtime/tests/heap.rs` measures, and
+/// [`PROGRAM_HEAP`].
+pub const fn least_heap(vcores: u64, services: u64, blocks: u64, uthreads: u64) -> u64 {
+    const CHANNEL: u64 = 14 << 10;
+    const VCORE: u64 = 6 << 10;
+    const UTHREAD: u64 = 512;
+    const BLOCK: u64 = 8;
+    // One to the server, and one to each service.
+    let channels = 1 + services;
+    let runtime = vcores * (VCORE + channels * CHANNEL) + uthreads * UTHREAD + blocks * BLOCK;
+    PROGRAM_HEAP + runtime
+}
+
 /// Bytes of the heap of a server, service or driver.
 pub const COMPONENT_HEAP_SIZE: usize = 1 << 20;
 

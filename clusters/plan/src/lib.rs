@@ -61,7 +61,7 @@
 //! vcores = 2
 //! cores = [2, 3]                   # optional: the last cores of the cluster
 //! blocks = 64                      # optional: 64 blocks of 4 KiB in its pool
-//! heap = "1 MiB"                   # optional: 1 MiB; whole 4 KiB
+//! heap = "1 MiB"                   # optional: 1 MiB, or what is needed; whole 4 KiB
 //! uthreads = 64                    # optional: 64 at a time beside the first, each with a stack of 32 KiB
 //! services = ["files"]             # optional: none; of its own cluster, or of one to which a channel leads
 //! operator = false                 # optional; true: it may watch its cluster's connections and stop components of its kernel

@@ -81,8 +81,8 @@ fn as_many_connections_as_an_encoded_plan_holds_are_good() {
     let path = shipped("bad/too-many-connections");
     let text = fs::read_to_string(path).unwrap();
     let (most, last) = text.rsplit_once("vcores = 64").unwrap();
-    let plan = Plan::from_text("most.toml", &format!("{most}vcores = 63{last}"))
-        .unwrap_or_else(|errors| panic!("{errors}"));
+    let text = format!("{most}vcores = 63{last}");
+    let plan = Plan::from_text("most.toml", &text).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(plan.encode().connections().count(), MAX_CONNECTIONS);
     assert_sound(&plan);
 }

@@ -6,6 +6,7 @@ mod common;
 use std::fmt::Write;
 use std::fs;
 
+use atoll_abi::layout::{PAGE_SIZE, least_heap};
 use atoll_abi::plan::{MAX_CLUSTERS, MAX_DEVICES};
 use atoll_plan::Plan;
 use common::{SHIPPED, assert_sound, shipped};
@@ -133,16 +134,26 @@ fn text_of(sketch: &Sketch) -> String {
             .filter(|&(disk, &home)| cluster.uses & 1 << disk != 0 && joined(home))
             .map(|(disk, _)| format!("s{disk}"))
             .collect();
+        let heap = least_heap(
+            vcores as u64,
+            services.len() as u64,
+            blocks.into(),
+            UTHREADS,
+        );
+        let heap = heap.next_multiple_of(PAGE_SIZE as u64) >> 10;
         for number in 0..cluster.processes {
             writeln!(
             text,
-            "[[process]]\nname = \"p{index}-{number}\"\nimage = \"digest\"\ncluster = \"c{index}\"\nvcores = {vcores}\nblocks = {blocks}\nheap = \"64 KiB\"\nuthreads = 4\nservices = {services:?}"
+            "[[process]]\nname = \"p{index}-{number}\"\nimage = \"digest\"\ncluster = \"c{index}\"\nvcores = {vcores}\nblocks = {blocks}\nheap = \"{heap} KiB\"\nuthreads = {UTHREADS}\nservices = {services:?}"
         )
         .unwrap();
         }
     }
     text
 }
+
+/// Uthreads of each process.
+const UTHREADS: u64 = 4;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]

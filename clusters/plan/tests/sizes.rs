@@ -4,7 +4,7 @@ mod common;
 
 use std::fmt::Write;
 
-use atoll_abi::layout::MAX_VCORES;
+use atoll_abi::layout::{MAX_VCORES, PAGE_SIZE, least_heap};
 use atoll_abi::plan::{EncodedPlan, MAX_CLUSTER_PROCESSES, MAX_CLUSTERS, MAX_PROCESSES, Plan};
 use atoll_plan::{CheckedPlan, Need};
 use common::assert_sound;
@@ -22,10 +22,15 @@ fn cluster(text: &mut String, name: &str, cores: std::ops::Range<u32>) {
 }
 
 fn process(text: &mut String, name: &str, cluster: &str, vcores: usize, rest: &str) {
+    // Where a process uses services it uses one.
+    let services = u64::from(rest.contains("services"));
+    // As large for one vcore as for two.
+    let heap =
+        least_heap(vcores.max(2) as u64, services, 1, 1).next_multiple_of(PAGE_SIZE as u64) >> 10;
     write!(
         text,
         "[[process]]\nname = \"{name}\"\nimage = \"digest\"\ncluster = \"{cluster}\"\nvcores = {vcores}\n\
-         blocks = 1\nheap = \"4 KiB\"\nuthreads = 1\n{rest}\n"
+         blocks = 1\nheap = \"{heap} KiB\"\nuthreads = 1\n{rest}\n"
     )
     .unwrap();
 }

@@ -91,7 +91,7 @@ impl Runtime {
         }
         let vcores = parts.endpoints.into_iter().map(|server| {
             let services = endpoints.iter_mut().filter_map(Iterator::next);
-            Vcore::new(server, services, parts.generation)
+            Vcore::new(server, services, ports.len(), parts.generation)
         });
         let pool = BlockPool::held_back(parts.pool);
         if parts.generation <= FIRST_GENERATION {

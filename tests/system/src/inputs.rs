@@ -12,9 +12,29 @@ use sha2::{Digest, Sha256};
 use crate::{Failure, TestResult, check};
 
 /// A sequence of numbers that looks random and is always the same (xorshift64*).
-struct Numbers(u64);
+pub struct Numbers(u64);
 
 impl Numbers {
+    /// The sequence of a seed.
+    pub fn new(seed: u64) -> Numbers {
+        let mut numbers = Numbers(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        // The first numbers of near seeds are near.
+        for _ in 0..8 {
+            numbers.next();
+        }
+        numbers
+    }
+
+    /// One below a bound.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        (self.next() >> 33) % bound
+    }
+
+    /// True once in so many times.
+    pub fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

@@ -9,6 +9,7 @@ mod cli;
 mod concurrent;
 mod context;
 mod digest;
+mod generated;
 mod hosts;
 mod inputs;
 mod leftovers;
@@ -124,13 +125,14 @@ impl Test {
     }
 }
 
-/// Every test, those that boot nothing first.
-pub fn all() -> Vec<Test> {
+/// Every test, those that boot nothing first; those that take long too where they are wanted.
+pub fn all(long: bool) -> Vec<Test> {
     let mut tests = plans::bad_plans();
     tests.extend(misuse::tests());
     tests.extend(cli::tests());
     tests.extend(plans::shipped_plans());
     tests.extend(digest::tests());
+    tests.extend(generated::tests(long));
     tests.extend(machines::tests());
     tests.extend(hosts::tests());
     tests.extend(many::tests());
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn names_are_distinct() {
-        let tests = all();
+        let tests = all(true);
         let names: HashSet<_> = tests.iter().map(|test| &test.name).collect();
         assert_eq!(names.len(), tests.len());
     }

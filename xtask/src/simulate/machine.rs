@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use atoll_abi::plan::{Plan, kernel_port};
+use atoll_abi::plan::{Device, Plan, kernel_port};
 
 use crate::child::{self, OnDeath, Running};
 use crate::locate;
@@ -144,9 +144,17 @@ fn arguments(
             disk,
             "",
         ));
+        let beside = |other: &Device| {
+            let same_device = other.pci_address >> 3 == device.pci_address >> 3;
+            same_device && other.pci_address != device.pci_address
+        };
+        let multifunction = match plan.devices().iter().any(beside) {
+            true => ",multifunction=on",
+            false => "",
+        };
         arguments.push("-device".into());
         arguments.push(
-            format!("virtio-blk-pci,drive=disk{index},disable-legacy=on,bus=pcie.0,addr={slot:#x}.{function:#x}")
+            format!("virtio-blk-pci,drive=disk{index},disable-legacy=on,bus=pcie.0,addr={slot:#x}.{function:#x}{multifunction}")
                 .into(),
         );
     }

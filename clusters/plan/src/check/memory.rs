@@ -1,6 +1,6 @@
 //! What is handed out fits what there is.
 
-use atoll_abi::layout::{MAIN_STACK_SIZE, UTHREAD_STACK_SIZE};
+use atoll_abi::layout::{MAIN_STACK_SIZE, PAGE_SIZE, UTHREAD_STACK_SIZE, least_heap};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -10,7 +10,7 @@ use crate::layout::{
 };
 use crate::size;
 use crate::table::Located;
-use crate::written::Plan;
+use crate::written::{Plan, Process};
 
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     whole_pages("`memory` of the machine", plan.memory, diagnostics);
@@ -31,6 +31,38 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
         instance(plan, &clusters, diagnostics);
     }
     total(plan, diagnostics);
+    for process in &plan.processes {
+        heap(plan, process, diagnostics);
+    }
+}
+
+/// A process's heap has place for its runtime, and some for its program.
+fn heap(plan: &Plan, process: &Process, diagnostics: &mut Diagnostics<'_>) {
+    let (vcores, blocks, uthreads) = (process.vcores.value, process.blocks, process.uthreads);
+    let services = plan.services_of(process).len();
+    let needed = least_heap(
+        vcores.into(),
+        services as u64,
+        blocks.into(),
+        uthreads.into(),
+    );
+    // One that is no whole pages has been reported.
+    let whole = process.heap.value > 0 && process.heap.value.is_multiple_of(PAGE_SIZE as u64);
+    if process.heap.value >= needed || !whole {
+        return;
+    }
+    diagnostics.report(
+        process.heap.at,
+        ErrorKind::HeapTooSmall {
+            process: process.name.value.clone(),
+            heap: size::show(process.heap.value),
+            needed: size::show_rounded(needed),
+            vcores,
+            services,
+            blocks,
+            uthreads,
+        },
+    );
 }
 
 fn whole_pages(what: &str, memory: Located<u64>, diagnostics: &mut Diagnostics<'_>) {

@@ -1,6 +1,6 @@
 //! Reads a process.
 
-use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_UTHREADS, MAX_VCORES, PAGE_SIZE};
+use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_UTHREADS, MAX_VCORES, PAGE_SIZE, least_heap};
 use atoll_abi::name::Name;
 
 use super::restart::{NEVER, restart};
@@ -12,6 +12,7 @@ use crate::table::{Located, Table, boolean, bytes, integer, text};
 use crate::written::Process;
 
 const DEFAULT_BLOCKS: u32 = 64;
+/// Bytes of a heap where the plan is silent, unless more are needed.
 const DEFAULT_HEAP: u64 = 1 << 20;
 const DEFAULT_UTHREADS: u32 = 64;
 
@@ -48,11 +49,20 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             integer("blocks", &what, range, value, diagnostics)
         })
         .map_or(DEFAULT_BLOCKS, |blocks| blocks.value);
+    let uthreads = table
+        .optional("uthreads")
+        .and_then(|value| {
+            let what = format!("`uthreads` of {}", table.title);
+            let range = (1, MAX_UTHREADS as u32);
+            integer("uthreads", &what, range, value, diagnostics)
+        })
+        .map_or(DEFAULT_UTHREADS, |uthreads| uthreads.value);
     let heap = table
         .optional("heap")
-        .and_then(|value| bytes("heap", value, diagnostics))
-        .unwrap_or(Located::new(DEFAULT_HEAP, process_name.at));
-    if heap.value == 0 || !heap.value.is_multiple_of(PAGE_SIZE as u64) {
+        .and_then(|value| bytes("heap", value, diagnostics));
+    if let Some(heap) = heap
+        && (heap.value == 0 || !heap.value.is_multiple_of(PAGE_SIZE as u64))
+    {
         diagnostics.report(
             heap.at,
             ErrorKind::Unaligned {
@@ -62,14 +72,6 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             },
         );
     }
-    let uthreads = table
-        .optional("uthreads")
-        .and_then(|value| {
-            let what = format!("`uthreads` of {}", table.title);
-            let range = (1, MAX_UTHREADS as u32);
-            integer("uthreads", &what, range, value, diagnostics)
-        })
-        .map_or(DEFAULT_UTHREADS, |uthreads| uthreads.value);
     let operator = table
         .optional("operator")
         .and_then(|value| boolean("operator", value, diagnostics))
@@ -82,12 +84,23 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     };
     let services = names("services", "a service");
     let calls = names("calls", "a process");
+    let vcores = vcores.unwrap_or(Located::new(1, table.at));
+    let heap = heap.unwrap_or_else(|| {
+        let least = least_heap(
+            vcores.value.into(),
+            services.len() as u64,
+            blocks.into(),
+            uthreads.into(),
+        );
+        let least = least.next_multiple_of(PAGE_SIZE as u64);
+        Located::new(DEFAULT_HEAP.max(least), process_name.at)
+    });
     Process {
         restart: restart(&table, NEVER, diagnostics),
         name: process_name,
         image,
         cluster,
-        vcores: vcores.unwrap_or(Located::new(1, table.at)),
+        vcores,
         cores: named_cores,
         blocks,
         operator,

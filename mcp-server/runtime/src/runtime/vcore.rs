@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use atoll_call::NEVER;
@@ -58,19 +59,21 @@ pub(crate) struct Vcore {
 }
 
 impl Vcore {
-    /// A vcore with a channel to its server and one to the service of each port.
+    /// A vcore with a channel to its server and one to the service of each of so many ports.
     pub(super) fn new(
         server: Endpoint,
         services: impl IntoIterator<Item = Endpoint>,
+        ports: usize,
         generation: u32,
     ) -> Vcore {
-        let server = Channel::new(server, generation, RESERVED, true);
-        let services = services
-            .into_iter()
-            .map(|endpoint| Channel::new(endpoint, generation, 0, true));
-        let channels = core::iter::once(server).chain(services);
+        // A channel is large: a list that grows would need place for its channels twice.
+        let mut channels = Vec::with_capacity(1 + ports);
+        channels.push(Channel::new(server, generation, RESERVED, true));
+        for service in services {
+            channels.push(Channel::new(service, generation, 0, true));
+        }
         Vcore {
-            channels: channels.collect(),
+            channels: channels.into_boxed_slice(),
             timers: Monitor::new(Timers::default()),
             printer: Monitor::new(Printer::default()),
             effects: Mutex::new(Effects::with_capacity(BATCH)),
