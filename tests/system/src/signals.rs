@@ -50,7 +50,7 @@ impl From<Command> for Prepared {
     }
 }
 
-const PHASES: [Phase; 16] = [
+const PHASES: [Phase; 17] = [
     Phase {
         name: "plan-check-printing",
         prepare: |context, _| blocked(context, &["plan", "check", "2x2"]),
@@ -117,6 +117,22 @@ const PHASES: [Phase; 16] = [
     Phase {
         name: "run-running",
         prepare: |context, folder| Ok(run(context, folder, &long(folder)?).into()),
+        reached: |folder| said(folder, "\"ready\""),
+    },
+    Phase {
+        name: "simulate-running",
+        prepare: |context, folder| {
+            let built = context.call(xtask(context, &["build", "--plan", "2x2"]), folder)?;
+            let build = built.stdout.trim().strip_prefix("built ");
+            let mut command =
+                context.program(&Path::new(build.unwrap_or_default()).join("simulate"));
+            command
+                .arg("--input")
+                .arg(long(folder)?)
+                .arg("--report")
+                .arg(folder.join("report.json"));
+            Ok(command.into())
+        },
         reached: |folder| said(folder, "\"ready\""),
     },
     Phase {
