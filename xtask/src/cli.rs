@@ -1,19 +1,18 @@
 //! The commands and their options.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+mod internal;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use atoll_plan::shown;
 use clap::{Args, Parser, Subcommand};
 
-use crate::child::{OnDeath, Running};
-use crate::lock::Lock;
-use crate::progress::Progress;
+use internal::{ExclusiveOptions, FilesOption};
+
 use crate::{
-    archive, bench, build, input, interruption, locate, output, plan, scratch, setup, sim,
-    simulate, step, test, volume,
+    bench, build, interruption, locate, output, plan, scratch, setup, sim, simulate, test,
 };
 
 /// Seconds that all serial lines may stay silent where nothing else is said.
@@ -176,52 +175,6 @@ impl Default for BootOptions {
     }
 }
 
-#[derive(Args)]
-struct ExclusiveOptions {
-    /// The file to lock.
-    #[arg(long, value_name = "FILE")]
-    lock: PathBuf,
-    /// The program and its arguments.
-    #[arg(last = true, required = true)]
-    command: Vec<OsString>,
-}
-
-impl ExclusiveOptions {
-    fn run(&self) -> Result<ExitCode> {
-        let _lock = Lock::exclusive(&self.lock, &locate::shown(locate::folder_of(&self.lock)))?;
-        let [program, arguments @ ..] = &self.command[..] else {
-            bail!("name a program to run");
-        };
-        let mut command = step::command(Path::new(program));
-        command.args(arguments);
-        let status =
-            Running::start(command, &program.to_string_lossy(), OnDeath::Terminate)?.wait()?;
-        Ok(match status.success() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        })
-    }
-}
-
-#[derive(Args)]
-struct FilesOption {
-    /// The file to write.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Each entry's name, and the file that holds its content.
-    #[arg(value_name = "NAME=PATH", required = true, value_parser = parse_named_file)]
-    files: Vec<(String, PathBuf)>,
-}
-
-fn parse_named_file(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
-            Ok((name.to_owned(), PathBuf::from(path)))
-        }
-        _ => Err("write it as NAME=PATH".to_owned()),
-    }
-}
-
 /// Does what the command line asks for.
 ///
 /// # Errors
@@ -284,14 +237,8 @@ impl Cli {
             Command::Bench(bench) => return bench.run(),
             Command::Sim(options) => return sim::run(&options),
             Command::Exclusively(options) => return options.run(),
-            Command::Archive(FilesOption { out, files }) => archive::write(&out, &files)?,
-            Command::Volume(FilesOption { out, files }) => {
-                let files: Vec<_> = files
-                    .iter()
-                    .map(|(name, path)| Ok((name.clone(), input::Input::open(Some(path))?)))
-                    .collect::<Result<_>>()?;
-                volume::write(&out, &files, &mut Progress::new())?;
-            }
+            Command::Archive(files) => files.write_archive()?,
+            Command::Volume(files) => files.write_volume()?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -306,15 +253,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_named_file_is_split_at_the_first_equals_sign() {
-        assert_eq!(
-            parse_named_file("input=/a=b"),
-            Ok(("input".to_owned(), PathBuf::from("/a=b")))
-        );
-        assert!(parse_named_file("input").is_err());
-        assert!(parse_named_file("=x").is_err());
     }
 }
