@@ -2,8 +2,65 @@
 
 mod common;
 
-use atoll_runtime::{Block, Status, batch, become_mcp, exit, open, request_vcores, spawn};
+use std::panic::catch_unwind;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use atoll_runtime::{
+    Block, Status, batch, become_mcp, exit, open, request_vcores, spawn, yield_now,
+};
 use common::{Command, Manners, Setup, run, run_with};
+
+/// A waker that waits for a call, which a waker must not: it may be woken in place of the uthread that looks for its answer.
+#[derive(Default)]
+struct Waits {
+    woken: AtomicUsize,
+    /// What it was told, where it was told anything.
+    told: Mutex<Vec<String>>,
+}
+
+impl Wake for Waits {
+    fn wake(self: Arc<Self>) {
+        self.woken.fetch_add(1, Ordering::SeqCst);
+        if let Err(panic) = catch_unwind(|| open("input").wait()) {
+            let text = panic.downcast::<&str>().map(|text| text.to_string());
+            self.told.lock().unwrap().extend(text);
+        }
+    }
+}
+
+#[test]
+fn a_waker_that_waits_is_told_that_it_must_not() {
+    const ROUNDS: usize = 200;
+    let waits = Arc::new(Waits::default());
+    let seen = waits.clone();
+    let counts = waits.clone();
+    let report = run(1, 1, vec![1; 10], Manners::Honest, move || {
+        let file = open("input").wait().unwrap();
+        for round in 0..ROUNDS {
+            let waker = Waker::from(waits.clone());
+            let mut first = pin!(file.stat());
+            let pending = first.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(pending.is_pending());
+            // The answer to the first call comes while the uthread waits for this one, or for its next turn.
+            assert_eq!(file.stat().wait(), Ok(10));
+            while seen.woken.load(Ordering::SeqCst) == round {
+                yield_now();
+            }
+            let done = first.as_mut().poll(&mut Context::from_waker(&waker));
+            assert_eq!(done, Poll::Ready(Ok(10)));
+        }
+    });
+    assert_eq!(report.status, 0);
+    let (woken, told) = (
+        counts.woken.load(Ordering::SeqCst),
+        counts.told.lock().unwrap(),
+    );
+    assert_eq!((woken, told.len()), (ROUNDS, ROUNDS));
+    assert!(told.iter().all(|text| text == "a waker does not wait"));
+}
 
 #[test]
 fn second_answers_and_answers_to_no_call_are_ignored() {

@@ -193,7 +193,9 @@ impl Runtime {
         Runtime::end_hold();
         let (runtime, vcore) = Runtime::current_vcore();
         let own = &runtime.vcores[vcore];
-        assert!(!own.uthread_looks(), "a waker does not wait");
+        // While a waker is woken a uthread looks, or what completions set free is in use.
+        let may_wait = !own.uthread_looks() && !own.effects.is_locked();
+        assert!(may_wait, "a waker does not wait");
         own.looking.store(LOOKS, Ordering::Relaxed);
         let mut left = runtime.poll_budget();
         let came = loop {
