@@ -53,10 +53,12 @@ pub fn copy(source: &Source<'_>, out: &File, offset: u64, progress: &mut Progres
             progress.note(&format!("copying {name}: {now} of {all} MiB"));
         }
     }
+    // The length of some files says nothing of their content.
+    let beyond = file.read_at(&mut [0], length).with_context(failed)?;
     let now = file
         .metadata()
         .with_context(|| format!("cannot read {name}"))?;
-    if now.len() != length {
+    if now.len() != length || beyond > 0 {
         bail!("{}", changed());
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Files that one run at a time may use.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,14 +40,18 @@ impl Lock {
         Ok(Lock { _file: Some(file) })
     }
 
-    /// As [`Lock::exclusive`], beside others that hold a shared lock. Where the file cannot be written, nothing else that
-    /// would lock it can be, and it is not locked.
+    /// As [`Lock::exclusive`], beside others that hold a shared lock. Where there is no such file, nothing has ever locked it, and
+    /// nothing is locked.
     ///
     /// # Errors
     /// Where the user asked to stop.
     pub fn shared(path: &Path, what: &str) -> Result<Lock> {
-        let Ok(file) = open(path) else {
-            return Ok(Lock { _file: None });
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lock { _file: None }),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", locate::shown(path)));
+            }
         };
         wait(&file, path, what, FlockOperation::NonBlockingLockShared)?;
         Ok(Lock { _file: Some(file) })

@@ -45,10 +45,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     };
-    scratch::remove();
     if interruption::interrupted() {
+        // A program that was ended may have left others behind.
         interruption::clean_up();
         return ExitCode::from(interruption::STATUS);
     }
+    scratch::remove();
     code
 }

@@ -92,7 +92,7 @@ pub fn simulate(
     let folder = BuildFolder::copy(build, scratch.path().join("images"))?;
     let plan = &folder.plan;
     let names = names::instances(plan);
-    let mut logs = Logs::create(report_file.folder(), &names, &input.file)?;
+    let mut logs = Logs::create(&report_file.folder(), &names, &input.file)?;
 
     let input_path = locate::absolute(&input.path)?.display().to_string();
     let limits = limits(options, input.length);

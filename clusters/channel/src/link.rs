@@ -71,6 +71,16 @@ impl<D: Doorbell> EndpointLink<D> {
         EndpointLink { endpoint, doorbell }
     }
 
+    /// As [`EndpointLink::new`], of an endpoint that has just been attached: where the channel is not in its first generation, its
+    /// peer is woken, which may wait to learn that this side [has begun](Endpoint::peer_has_begun).
+    pub fn begin(endpoint: Endpoint, doorbell: D) -> EndpointLink<D> {
+        let mut link = EndpointLink::new(endpoint, doorbell);
+        if link.endpoint.generation() != 0 {
+            link.ring();
+        }
+        link
+    }
+
     /// Wakes the peer, whether or not it sleeps: it learns of a new incarnation of this side by no message.
     pub fn ring(&mut self) {
         self.doorbell.ring();

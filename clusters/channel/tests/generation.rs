@@ -271,6 +271,21 @@ fn a_side_that_comes_back_learns_when_its_peer_has_begun_anew() {
     assert_eq!(peer.reattach(), Some(first.generation()));
     assert!(first.peer_has_begun());
     assert_eq!(rung.get(), 1);
+    // One that is attached for the first time finds that its peer has had a life before.
+    let late = Window::new();
+    late.announce_lost(Side::First);
+    let early = late.attach_again(Side::First);
+    assert!(!early.peer_has_begun());
+    let rung = Cell::new(0);
+    let _peer = EndpointLink::begin(late.attach_side(Side::Second), Counted(&rung));
+    assert!(rung.get() == 1 && early.peer_has_begun() && !early.receiver.peer_changed());
+    let fresh = Window::new();
+    let rung = Cell::new(0);
+    drop(EndpointLink::begin(
+        fresh.attach_side(Side::Second),
+        Counted(&rung),
+    ));
+    assert_eq!(rung.get(), 0, "both have begun with their windows");
     // Where the peer comes back too, it begins with what it finds.
     window.announce_lost(Side::Second);
     let mut first = first;

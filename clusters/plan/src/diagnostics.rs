@@ -66,6 +66,9 @@ impl fmt::Display for PlanErrors {
 
 impl Error for PlanErrors {}
 
+/// Errors that are told of one plan at most.
+const MOST_ERRORS: usize = 1000;
+
 /// Collects errors by byte offset while a plan is read and checked.
 pub(crate) struct Diagnostics<'t> {
     label: &'t str,
@@ -107,10 +110,11 @@ impl<'t> Diagnostics<'t> {
         self.found.is_empty()
     }
 
-    /// All that was reported, in file order.
+    /// The first errors that were reported, in file order: with more of them a plan is no plan.
     pub(crate) fn take(&mut self) -> PlanErrors {
         let mut found = std::mem::take(&mut self.found);
         found.sort_by_key(|(at, _)| *at);
+        found.truncate(MOST_ERRORS);
         let located = found.into_iter().map(|(at, kind)| PlanError {
             place: self.place(at),
             kind,

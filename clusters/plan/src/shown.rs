@@ -4,8 +4,11 @@ use std::fmt::{self, Write};
 
 use crate::diagnostics::Place;
 
-/// Characters of a value that are shown at most. Paths and lists of choices are shorter.
+/// Characters of a value that are shown at most. Paths are shorter.
 const MOST: usize = 500;
+
+/// Characters that are shown at most of a field of an error, which may be a list with a place for each of its parts.
+const MOST_OF_FIELD: usize = 3000;
 
 /// Text that a person is shown: see [`shown`] and [`printable`].
 pub struct Shown<'t> {
@@ -56,7 +59,10 @@ pub(crate) trait Field {
 
 impl Field for String {
     fn field(&self) -> impl fmt::Display {
-        shown(self)
+        Shown {
+            text: self,
+            most: MOST_OF_FIELD,
+        }
     }
 }
 

@@ -1,12 +1,26 @@
 //! "Did you mean": the known word that a misspelt one is nearest to.
 
+/// Names that a message lists at most.
+const MOST_LISTED: usize = 64;
+
+/// Names that a misspelt one is compared with at most.
+const MOST_COMPARED: usize = 256;
+
+/// Characters of a word that are compared with names.
+const LONGEST: usize = 64;
+
 /// A hint to append to a message: ``; did you mean `x`?``, or the known words, or nothing where there are none.
 pub(crate) fn hint<'w>(wrong: &str, known: impl IntoIterator<Item = &'w str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let nearest = known
-        .iter()
-        .map(|word| (distance(wrong, word), *word))
-        .min();
+    // What is longer than any name is none of them misspelt, and takes long to compare.
+    let most = if wrong.len() > LONGEST {
+        1
+    } else {
+        MOST_COMPARED
+    };
+    let start: String = wrong.chars().take(LONGEST).collect();
+    let compared = known.iter().take(most);
+    let nearest = compared.map(|word| (distance(&start, word), *word)).min();
     match nearest {
         Some((distance, word)) if distance <= (word.chars().count() / 3).max(1) => {
             format!("did you mean `{word}`?")
@@ -16,10 +30,15 @@ pub(crate) fn hint<'w>(wrong: &str, known: impl IntoIterator<Item = &'w str>) ->
     }
 }
 
-/// Words as ``` `a`, `b`, `c` ```.
+/// Words as ``` `a`, `b`, `c` ```; of many the first ones, and how many more there are.
 pub(crate) fn list(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-    quoted.join(", ")
+    let quoted = words.iter().take(MOST_LISTED);
+    let quoted: Vec<String> = quoted.map(|word| format!("`{word}`")).collect();
+    let list = quoted.join(", ");
+    match words.len().saturating_sub(MOST_LISTED) {
+        0 => list,
+        more => format!("{list} and {more} more"),
+    }
 }
 
 /// Edits (insert, delete, replace a character; case does not count) that turn one word into the other.

@@ -23,7 +23,7 @@ pub fn tests() -> Vec<Test> {
     vec![
         Test::new(
             "no-file",
-            "a pipe or device in place of a plan or input",
+            "a pipe or device in place of a plan, an input or a report",
             no_file,
         ),
         Test::new(
@@ -104,6 +104,25 @@ fn no_file(context: &Context) -> TestResult {
             refused(context, command, &folder, "is not a regular file")?;
         }
     }
+    let mut command = xtask(context, &["run", "--plan", "2x2", "--report"]);
+    command.arg(&pipe);
+    refused(context, command, &folder, "a pipe; name a file")?;
+    // A file whose length says nothing of its content.
+    let mut command = xtask(
+        context,
+        &["run", "--plan", "2x2", "--input", "/proc/self/status"],
+    );
+    command.arg("--report").arg(folder.join("report.json"));
+    let ended = context.call(command, &folder)?;
+    check!(
+        !ended.status.success() && ended.stderr.contains("changed while it was read"),
+        "{}",
+        ended.shown()
+    );
+    check!(
+        !folder.join("report.json").exists(),
+        "a run that was refused leaves an empty report"
+    );
     Ok(())
 }
 
@@ -160,7 +179,7 @@ fn report_over_input(context: &Context) -> TestResult {
     let link = folder.join("link");
     std::os::unix::fs::symlink(&input, &link)?;
     let former = folder.join("former.json");
-    fs::write(&former, "{\n  \"verdict\": \"pass\"\n}\n")?;
+    fs::write(&former, "{\n  \"atoll_report\": 1\n}\n")?;
     for (input, report, message) in [
         (&input, &input, "is no report, and would be overwritten"),
         (&input, &link, "is no report, and would be overwritten"),

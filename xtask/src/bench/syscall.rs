@@ -85,7 +85,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut file = options.common.claim_report("syscall.json")?;
     let mut plans = Vec::new();
     for name in NAMES {
-        plans.push(measure(name, file.folder(), options.runs)?);
+        plans.push(measure(name, &file.folder(), options.runs)?);
     }
     let report = Report {
         runs: options.runs,

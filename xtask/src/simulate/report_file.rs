@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -12,12 +12,23 @@ use serde::Serialize;
 use crate::locate;
 
 /// Bytes at the beginning of a file by which a report is known.
-const HEAD: u64 = 256;
+const HEAD: u64 = MARK.len() as u64;
 
 /// A report's file, held by this run alone.
 pub struct ReportFile {
     path: PathBuf,
     file: File,
+    /// There was no such file before, and nothing has been written to it.
+    is_new: bool,
+}
+
+impl Drop for ReportFile {
+    fn drop(&mut self) {
+        if self.is_new {
+            // A run that was refused leaves no file behind.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl ReportFile {
@@ -28,9 +39,17 @@ impl ReportFile {
     /// Where it cannot be written, another run holds it, or it holds something else than a report.
     pub fn claim(path: &Path) -> Result<ReportFile> {
         let shown = locate::shown(path);
-        if path.is_dir() {
-            bail!("the report cannot be written to {shown}, a directory; name a file");
+        // Asked before the file is opened: to open a pipe that nobody reads would never end.
+        if let Ok(metadata) = fs::metadata(path) {
+            let kind = metadata.file_type();
+            if kind.is_dir() {
+                bail!("the report cannot be written to {shown}, a directory; name a file");
+            }
+            if kind.is_fifo() || kind.is_socket() {
+                bail!("the report cannot be written to {shown}, a pipe; name a file");
+            }
         }
+        let is_new = !path.exists();
         let folder = locate::folder_of(path);
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", locate::shown(folder)))?;
@@ -43,6 +62,7 @@ impl ReportFile {
         Ok(ReportFile {
             path: path.to_path_buf(),
             file,
+            is_new,
         })
     }
 
@@ -56,9 +76,12 @@ impl ReportFile {
         same(&self.file, file)
     }
 
-    /// The folder that it is in.
-    pub fn folder(&self) -> &Path {
-        locate::folder_of(&self.path)
+    /// The folder of what is kept beside it: its own, or the usual one where it is no file, and so in no folder of the user's.
+    pub fn folder(&self) -> PathBuf {
+        match self.path.is_file() {
+            true => locate::folder_of(&self.path).to_path_buf(),
+            false => locate::output(),
+        }
     }
 
     /// Writes the report.
@@ -70,11 +93,14 @@ impl ReportFile {
         self.write_text(&(text + "\n"))
     }
 
-    /// Writes a report that is text already.
+    /// Writes a report that is text already: an object, each field on a line of its own.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub fn write_text(&mut self, text: &str) -> Result<()> {
+        let fields = text.strip_prefix("{\n").context("a report is an object")?;
+        let text = format!("{MARK}{VERSION},\n{fields}");
+        self.is_new = false;
         // Fails for what is no regular file, where there is nothing to cut off either.
         let _ = self.file.set_len(0);
         let _ = self.file.seek(SeekFrom::Start(0));
@@ -92,15 +118,16 @@ fn may_be_overwritten(path: &Path) -> bool {
     if !path.is_file() {
         return true;
     }
-    let mut head = String::new();
-    // What is not text is no report either.
-    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_string(&mut head));
-    let known = |key: &str| head.contains(&format!("\n  \"{key}\": "));
-    read.is_ok() && (head.is_empty() || head.starts_with('{') && REPORTS.into_iter().any(known))
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    read.is_ok() && (head.is_empty() || head == MARK.as_bytes())
 }
 
-/// The first keys of reports: of runs, and of benchmarks.
-const REPORTS: [&str; 3] = ["verdict", "runs", "method"];
+/// What every report begins with: its first key, which nothing else has.
+const MARK: &str = "{\n  \"atoll_report\": ";
+
+/// Version of the reports.
+const VERSION: u32 = 1;
 
 /// Opens a file for writing and locks it.
 ///
@@ -160,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
         for content in [
-            &b"{\n  \"name\": 1\n}"[..],
+            &b"{\n  \"method\": \"POST\"\n}"[..],
             b"text",
             b"\xff\xfe",
             b"[machine]\n",
@@ -169,15 +196,13 @@ mod tests {
             assert!(refusal(&path).contains("is no report, and would be overwritten"));
             assert_eq!(fs::read(&path).unwrap(), content);
         }
-        for report in [
-            json!({"verdict": "pass"}),
-            json!({"runs": 2}),
-            json!({"method": []}),
-        ] {
-            fs::remove_file(&path).unwrap();
-            ReportFile::claim(&path).unwrap().write(&report).unwrap();
-            drop(ReportFile::claim(&path).unwrap());
+        fs::remove_file(&path).unwrap();
+        for _ in 0..2 {
+            let mut report = ReportFile::claim(&path).unwrap();
+            report.write(&json!({"problem": "ä".repeat(100)})).unwrap();
         }
+        let written: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(written["atoll_report"], VERSION);
         drop(ReportFile::claim(Path::new("/dev/null")).unwrap());
     }
 }

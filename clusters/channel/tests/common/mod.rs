@@ -32,6 +32,12 @@ impl Window {
         }
     }
 
+    /// One side, for the first time.
+    pub fn attach_side(&self, side: Side) -> Endpoint {
+        // SAFETY: as above.
+        unsafe { Endpoint::attach(self.0, side) }
+    }
+
     /// A new incarnation of one side, which is dead: its endpoint was dropped.
     pub fn attach_again(&self, side: Side) -> Endpoint {
         // SAFETY: as above.

@@ -75,12 +75,9 @@ fn addresses(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
         }
         let first = pci.value & !FUNCTION;
         let at_first = |other: &Located<u32>| other.value == first;
-        if !plan
-            .devices
-            .iter()
-            .filter_map(|it| it.pci)
-            .any(|pci| at_first(&pci))
-        {
+        // An address that could not be read may be that one.
+        let mut addresses = plan.devices.iter().map(|it| it.pci.as_ref());
+        if !addresses.any(|pci| pci.is_none_or(at_first)) {
             diagnostics.report(
                 pci.at,
                 ErrorKind::PciFunctionAlone {

@@ -11,6 +11,8 @@ use crate::size;
 use crate::table::{Located, Table, boolean, bytes, integer, text};
 use crate::written::Process;
 
+/// What stands for a number that could not be read, so that nothing else is said of it.
+const LEAST: u32 = 1;
 const DEFAULT_BLOCKS: u32 = 64;
 /// Bytes of a heap where the plan is silent, unless more are needed.
 const DEFAULT_HEAP: u64 = 1 << 20;
@@ -41,22 +43,22 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         .optional("cores")
         .and_then(|value| cores(value, diagnostics))
         .filter(|_| vcores.is_some());
-    let blocks = table
-        .optional("blocks")
-        .and_then(|value| {
+    let blocks = match table.optional("blocks") {
+        None => DEFAULT_BLOCKS,
+        Some(value) => {
             let what = format!("`blocks` of {}", table.title);
             let range = (1, MAX_POOL_BLOCKS as u32);
-            integer("blocks", &what, range, value, diagnostics)
-        })
-        .map_or(DEFAULT_BLOCKS, |blocks| blocks.value);
-    let uthreads = table
-        .optional("uthreads")
-        .and_then(|value| {
+            integer("blocks", &what, range, value, diagnostics).map_or(LEAST, |it| it.value)
+        }
+    };
+    let uthreads = match table.optional("uthreads") {
+        None => DEFAULT_UTHREADS,
+        Some(value) => {
             let what = format!("`uthreads` of {}", table.title);
             let range = (1, MAX_UTHREADS as u32);
-            integer("uthreads", &what, range, value, diagnostics)
-        })
-        .map_or(DEFAULT_UTHREADS, |uthreads| uthreads.value);
+            integer("uthreads", &what, range, value, diagnostics).map_or(LEAST, |it| it.value)
+        }
+    };
     let heap = table
         .optional("heap")
         .and_then(|value| bytes("heap", value, diagnostics));

@@ -81,10 +81,10 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
     let mut clients = Vec::with_capacity(connections().count());
     clients.extend(connections().map(|connection| {
         let window = layout::client_window(connection.slot);
-        Link::new(attach(window, Side::Second), doorbell(&connection))
+        Link::begin(attach(window, Side::Second), doorbell(&connection))
     }));
     let driver = PeerDoorbell::Notification(cap::Notification::from_bits(slot::PEER_NOTIFICATION));
-    let driver = Link::new(attach(layout::DRIVER_WINDOW, Side::First), driver);
+    let driver = Link::begin(attach(layout::DRIVER_WINDOW, Side::First), driver);
     (clients, driver)
 }
 
@@ -93,13 +93,9 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
 /// # Panics
 /// Where the root task mapped no plan of this version.
 pub fn run<S: Service>(number: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
-    let (index, again) = (entry::index(number), entry::restarts(number) > 0);
+    let index = entry::index(number);
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
-    let (mut clients, mut driver) = links(plan, index);
-    if again {
-        clients.iter_mut().for_each(Link::ring);
-        driver.ring();
-    }
+    let (clients, driver) = links(plan, index);
     let service = make(plan, index);
     let own = &plan.services()[index];
     let polls = !plan.vcore_runs_on(plan.instance_of(own.cluster), own.core);
