@@ -281,10 +281,7 @@ fn a_side_that_comes_back_learns_when_its_peer_has_begun_anew() {
     assert!(rung.get() == 1 && early.peer_has_begun() && !early.receiver.peer_changed());
     let fresh = Window::new();
     let rung = Cell::new(0);
-    drop(EndpointLink::begin(
-        fresh.attach_side(Side::Second),
-        Counted(&rung),
-    ));
+    let _peer = EndpointLink::begin(fresh.attach_side(Side::Second), Counted(&rung));
     assert_eq!(rung.get(), 0, "both have begun with their windows");
     // Where the peer comes back too, it begins with what it finds.
     window.announce_lost(Side::Second);
