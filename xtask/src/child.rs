@@ -25,13 +25,22 @@ pub enum OnDeath {
     Terminate,
     /// It has nothing to clean up.
     Kill,
+    /// As `Terminate`, except that it is only asked to end: what it has begun it has to finish.
+    Ask,
 }
+
+/// Variables by which a user has compilers wrapped.
+const WRAPPERS: [&str; 3] = [
+    "RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CMAKE_C_COMPILER_LAUNCHER",
+];
 
 /// A command whose process gets a signal when this program dies, as far as util-linux is there to arrange that, and whose
 /// temporary files go where this program's do.
 pub fn command(program: &Path, on_death: OnDeath) -> Command {
     let signal = match on_death {
-        OnDeath::Terminate => "TERM",
+        OnDeath::Terminate | OnDeath::Ask => "TERM",
         OnDeath::Kill => "KILL",
     };
     let mut command = match SearchPath::of_environment().find("setpriv") {
@@ -44,7 +53,14 @@ pub fn command(program: &Path, on_death: OnDeath) -> Command {
     };
     command.stdin(Stdio::null());
     if let Some(folder) = scratch::existing() {
-        command.env(leftovers::VARIABLE, folder);
+        command.env(leftovers::VARIABLE, &folder);
+        // A wrapper of compilers may leave a server behind, for builds to come, which is to keep its own folder.
+        if WRAPPERS
+            .into_iter()
+            .all(|name| std::env::var_os(name).is_none())
+        {
+            command.env("TMPDIR", &folder);
+        }
     }
     command
 }
@@ -61,7 +77,7 @@ impl Running {
     /// # Errors
     /// Names the program that cannot be started.
     pub fn start(mut command: Command, name: &str, on_death: OnDeath) -> Result<Running> {
-        if let OnDeath::Terminate = on_death {
+        if !matches!(on_death, OnDeath::Kill) {
             command.process_group(0);
         }
         let child = command
@@ -100,13 +116,18 @@ impl Running {
         }
     }
 
-    /// Ends the child and waits until it is gone.
+    /// Ends the child and waits until it is gone; one that is only [asked](OnDeath::Ask) to end is not waited for.
     pub fn end(&mut self) {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
             return;
         }
-        if let OnDeath::Terminate = self.on_death {
-            self.end_group();
+        match self.on_death {
+            OnDeath::Kill => {}
+            OnDeath::Terminate => self.end_group(),
+            OnDeath::Ask => {
+                let _ = kill_process_group(Pid::from_child(&self.child), Signal::TERM);
+                return;
+            }
         }
         // Both fail only where the child is gone already.
         let _ = self.child.kill();

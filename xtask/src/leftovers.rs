@@ -1,5 +1,5 @@
 //! Programs that a run has started, and those that they started: whoever their parents are now, they have the run's folder
-//! for temporary files in their environment.
+//! for temporary files in their environment, in a variable of its own.
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +8,8 @@ use rustix::process::{Pid, Signal, getpid, kill_process};
 
 use crate::scratch;
 
-/// The variable that says where temporary files go.
-pub const VARIABLE: &str = "TMPDIR";
+/// The variable that names the run's folder.
+pub const VARIABLE: &str = "ATOLL_RUN";
 
 /// How often it is looked for programs that have just been started by others which were ended.
 const ROUNDS: usize = 10;

@@ -115,7 +115,10 @@ impl Apt {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdin(Stdio::null())
             .stdout(std::io::stderr());
-        let status = Running::start(command, "apt-get", OnDeath::Terminate)?.wait()?;
+        // A packet manager that is killed leaves packets half installed.
+        let status = Running::start(command, "apt-get", OnDeath::Ask)?
+            .wait()
+            .context("apt-get was asked to end; it may first finish what it has begun")?;
         if status.success() {
             Ok(())
         } else {
