@@ -49,18 +49,21 @@ impl Silence {
         Some(self.executed(machine)? / self.since.elapsed().as_secs_f64())
     }
 
-    /// Whether the silence has lasted too long for a system that works. One whose cores execute may be slow, because the host is,
-    /// and has until its time is up; one that is yet to say its first word gets as much of the host's CPU time as silence.
-    fn is_hang(&self, machine: &Machine, limit: Duration, heard_nothing: bool) -> bool {
-        if self.since.elapsed() <= limit {
-            return false;
-        }
-        let boots_not = heard_nothing
-            && self
-                .executed(machine)
-                .is_some_and(|seconds| seconds > limit.as_secs_f64());
-        boots_not || self.share(machine).is_none_or(|share| share < IDLE)
+    /// Whether the silence has lasted too long for a system that works.
+    fn is_hang(&self, machine: &Machine, limit: Duration) -> bool {
+        is_hang(self.since.elapsed(), self.executed(machine), limit)
     }
+}
+
+/// Whether a machine hangs that has been silent for some time, in which it took so many seconds of the host's CPU time: it is
+/// idle, and nothing wakes it, or it has executed in silence for as long as it may be silent. One that is slow because the
+/// host is executes less than time passes, and gets the more time.
+fn is_hang(silent: Duration, executed: Option<f64>, limit: Duration) -> bool {
+    let Some(executed) = executed else {
+        return silent > limit;
+    };
+    let idle = executed < IDLE * silent.as_secs_f64();
+    silent > limit && (idle || executed > limit.as_secs_f64())
 }
 
 /// How long a run may take.
@@ -148,7 +151,7 @@ impl Watch<'_, '_> {
                 Verdict::TimeLimit,
                 format!("the run was not finished after {seconds} s{executing}; give it more with --time-limit, or see where it hangs in the last lines"),
             );
-        } else if silence.is_hang(&self.machine, limits.silence, self.heard_nothing()) {
+        } else if silence.is_hang(&self.machine, limits.silence) {
             let seconds = silence.since.elapsed().as_secs();
             let (verdict, text) = if self.heard_nothing() {
                 (
@@ -283,5 +286,31 @@ impl Watch<'_, '_> {
             seconds: started.elapsed().as_secs_f64(),
             cpu_seconds: after - before,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_a_hang_when_it_is_idle_or_long_by_the_time_that_was_executed() {
+        let hangs = |silent, executed| {
+            is_hang(
+                Duration::from_secs(silent),
+                executed,
+                Duration::from_secs(10),
+            )
+        };
+        assert!(!hangs(9, Some(0.0)) && !hangs(9, Some(36.0)) && !hangs(9, None));
+        assert!(hangs(11, Some(0.0)), "it is idle");
+        assert!(hangs(11, Some(10.5)), "it spins");
+        assert!(!hangs(11, Some(5.0)), "the host is slow");
+        assert!(!hangs(30, Some(9.5)) && hangs(30, Some(10.5)));
+        assert!(
+            hangs(40, Some(9.5)),
+            "it has been idle for most of the time"
+        );
+        assert!(hangs(11, None));
     }
 }
