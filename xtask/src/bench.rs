@@ -10,7 +10,6 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::locate;
 use crate::output;
 use crate::simulate::ReportFile;
 
@@ -56,10 +55,7 @@ impl Bench {
 impl Common {
     /// Takes the report's file, by default one of this name.
     fn claim_report(&self, name: &str) -> Result<ReportFile> {
-        match &self.report {
-            Some(path) => ReportFile::claim(&locate::absolute(path)?),
-            None => ReportFile::claim(&locate::output().join("bench").join(name)),
-        }
+        ReportFile::named(self.report.as_deref(), &format!("bench/{name}"))
     }
 
     /// The exit status of a benchmark, by its report.

@@ -59,15 +59,11 @@ impl Files {
     /// Where the input cannot be read or the report cannot be written, or the report is to be written where the input is.
     pub fn open(options: &BootOptions) -> Result<Files> {
         let input = Input::open(options.input.as_deref())?;
-        let path = match &options.report {
-            Some(path) => locate::absolute(path)?,
-            None => locate::output().join("report.json"),
-        };
-        let report = ReportFile::claim(&path)?;
+        let report = ReportFile::named(options.report.as_deref(), "report.json")?;
         if report.is(&input.file) {
             bail!(
                 "the report would overwrite the input, {}; name another file with --report",
-                locate::shown(&path)
+                locate::shown(report.path())
             );
         }
         Ok(Files { input, report })

@@ -36,8 +36,8 @@ impl ReportFile {
     /// report is [written](ReportFile::write).
     ///
     /// # Errors
-    /// Where it cannot be written, another run holds it, or it holds something else than a report.
-    pub fn claim(path: &Path) -> Result<ReportFile> {
+    /// Where it cannot be written, or another run holds it.
+    fn claim(path: &Path) -> Result<ReportFile> {
         let shown = locate::shown(path);
         // Asked before the file is opened: to open a pipe that nobody reads would never end.
         if let Ok(metadata) = fs::metadata(path) {
@@ -54,16 +54,30 @@ impl ReportFile {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", locate::shown(folder)))?;
         let file = claim(path)?;
-        if !may_be_overwritten(path) {
-            bail!(
-                "{shown} is no report, and would be overwritten; remove it, or name another file with --report"
-            );
-        }
         Ok(ReportFile {
             path: path.to_path_buf(),
             file,
             is_new,
         })
+    }
+
+    /// As [`ReportFile::claim`], of the file that a user names, or by default of one of this name in the project's output.
+    ///
+    /// # Errors
+    /// Also where the file that the user names holds something else than a report.
+    pub fn named(path: Option<&Path>, default: &str) -> Result<ReportFile> {
+        let Some(path) = path else {
+            return ReportFile::claim(&locate::output().join(default));
+        };
+        let path = locate::absolute(path)?;
+        let report = ReportFile::claim(&path)?;
+        if !may_be_overwritten(&path) {
+            bail!(
+                "{} is no report, and would be overwritten; remove it, or name another file with --report",
+                locate::shown(&path)
+            );
+        }
+        Ok(report)
     }
 
     /// The file.
@@ -120,11 +134,17 @@ fn may_be_overwritten(path: &Path) -> bool {
     }
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    read.is_ok() && (head.is_empty() || head == MARK.as_bytes())
+    let is_report = head == MARK.as_bytes() || head.starts_with(EARLIER_MARK.as_bytes());
+    read.is_ok() && (head.is_empty() || is_report)
 }
 
 /// What every report begins with: its first key, which nothing else has.
 const MARK: &str = "{\n  \"atoll_report\": ";
+
+/// What the report of a run begins with that an earlier version of this program has written.
+const EARLIER_MARK: &str = "{\n  \"verdict\": \"";
+
+const _: () = assert!(EARLIER_MARK.len() <= MARK.len());
 
 /// Version of the reports.
 const VERSION: u32 = 1;
@@ -168,7 +188,7 @@ mod tests {
     use super::*;
 
     fn refusal(path: &Path) -> String {
-        format!("{:#}", ReportFile::claim(path).err().unwrap())
+        format!("{:#}", ReportFile::named(Some(path), "").err().unwrap())
     }
 
     #[test]
@@ -198,11 +218,11 @@ mod tests {
         }
         fs::remove_file(&path).unwrap();
         for _ in 0..2 {
-            let mut report = ReportFile::claim(&path).unwrap();
+            let mut report = ReportFile::named(Some(&path), "").unwrap();
             report.write(&json!({"problem": "ä".repeat(100)})).unwrap();
         }
         let written: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(written["atoll_report"], VERSION);
-        drop(ReportFile::claim(Path::new("/dev/null")).unwrap());
+        drop(ReportFile::named(Some(Path::new("/dev/null")), "").unwrap());
     }
 }
