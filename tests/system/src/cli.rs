@@ -12,8 +12,8 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use crate::context::Ended;
 use crate::{Context, Failure, Test, TestResult, check, inputs};
 
-/// Time that a call gets which has nothing to do.
-const AT_ONCE: Duration = Duration::from_secs(60);
+/// Time that a call gets which has nothing to do, except that it may be the first one to build the simulator.
+const AT_ONCE: Duration = Duration::from_secs(10 * 60);
 
 /// Bytes of a message, however long the value is that it is about.
 const MESSAGE: usize = 4000;
