@@ -44,7 +44,7 @@ pub fn configure(plan: &LoadedPlan, tools: &Tools) -> Result<Configured> {
     let build = folder.join("build");
     fs::create_dir_all(&build)
         .with_context(|| format!("cannot make the build folder {}", locate::shown(&build)))?;
-    let lock = Lock::exclusive(&lock_of(&build), &locate::shown(&build))?;
+    let lock = Lock::exclusive(&lock_of(&build))?;
     // The build reads what was checked, whatever becomes of the plan's file meanwhile.
     let copy = folder.join(format!("{name}.toml"));
     write_if_changed(&copy, plan.text.as_bytes())?;

@@ -24,19 +24,19 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits until nothing else holds a lock of the file, which is made where there is none. `what` is said to be in use
+    /// Waits until nothing else holds a lock of the file, which is made where there is none. Its folder is said to be in use
     /// meanwhile.
     ///
     /// # Errors
     /// Where there can be no such file, or the user asked to stop.
-    pub fn exclusive(path: &Path, what: &str) -> Result<Lock> {
+    pub fn exclusive(path: &Path) -> Result<Lock> {
         let shown = locate::shown(path);
         let folder = locate::folder_of(path);
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", locate::shown(folder)))?;
         let file = open(path)
             .with_context(|| format!("cannot write {shown}; may you write to its folder?"))?;
-        wait(&file, path, what, FlockOperation::NonBlockingLockExclusive)?;
+        wait(&file, path, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Lock { _file: Some(file) })
     }
 
@@ -45,7 +45,7 @@ impl Lock {
     ///
     /// # Errors
     /// Where the user asked to stop.
-    pub fn shared(path: &Path, what: &str) -> Result<Lock> {
+    pub fn shared(path: &Path) -> Result<Lock> {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lock { _file: None }),
@@ -53,7 +53,7 @@ impl Lock {
                 return Err(error).with_context(|| format!("cannot read {}", locate::shown(path)));
             }
         };
-        wait(&file, path, what, FlockOperation::NonBlockingLockShared)?;
+        wait(&file, path, FlockOperation::NonBlockingLockShared)?;
         Ok(Lock { _file: Some(file) })
     }
 }
@@ -63,25 +63,36 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.write(true).create(true).truncate(false).open(path)
 }
 
-fn wait(file: &File, path: &Path, what: &str, operation: FlockOperation) -> Result<()> {
+/// Locks a file for this run alone, where nothing else has locked it; whether it did.
+///
+/// # Errors
+/// Where it cannot be locked at all.
+pub fn take(file: &File, path: &Path) -> Result<bool> {
+    attempt(file, path, FlockOperation::NonBlockingLockExclusive)
+}
+
+fn attempt(file: &File, path: &Path, operation: FlockOperation) -> Result<bool> {
+    match flock(file, operation) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("cannot lock {}", locate::shown(path))),
+    }
+}
+
+fn wait(file: &File, path: &Path, operation: FlockOperation) -> Result<()> {
     let started = Instant::now();
     let mut told = false;
-    loop {
-        match flock(file, operation) {
-            Ok(()) => return Ok(()),
-            Err(Errno::WOULDBLOCK | Errno::INTR) => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot lock {}", locate::shown(path)));
-            }
-        }
+    while !attempt(file, path, operation)? {
         if interruption::interrupted() {
             bail!("interrupted");
         }
         if started.elapsed() > SILENT && !std::mem::replace(&mut told, true) {
-            Progress::new().line(&format!("waiting: another run uses {what}"));
+            let folder = locate::shown(locate::folder_of(path));
+            Progress::new().line(&format!("waiting: another run uses {folder}"));
         }
         thread::sleep(child::POLL);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -94,13 +105,13 @@ mod tests {
     fn one_waits_for_the_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/lock");
-        drop(Lock::exclusive(&path, "it").unwrap());
-        let first = Lock::shared(&path, "it").unwrap();
-        let second = Lock::shared(&path, "it").unwrap();
+        drop(Lock::exclusive(&path).unwrap());
+        let first = Lock::shared(&path).unwrap();
+        let second = Lock::shared(&path).unwrap();
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
-                let _lock = Lock::exclusive(&path, "it").unwrap();
+                let _lock = Lock::exclusive(&path).unwrap();
                 assert!(over.load(Ordering::SeqCst), "the others hold it");
             });
             drop(first);

@@ -6,27 +6,22 @@ const MOST_LISTED: usize = 64;
 /// Names that a misspelt one is compared with at most.
 const MOST_COMPARED: usize = 256;
 
-/// Characters of a word that are compared with names.
+/// Bytes of the longest word that is compared with names.
 const LONGEST: usize = 64;
 
 /// A hint to append to a message: ``; did you mean `x`?``, or the known words, or nothing where there are none.
 pub(crate) fn hint<'w>(wrong: &str, known: impl IntoIterator<Item = &'w str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     // What is longer than any name is none of them misspelt, and takes long to compare.
-    let most = if wrong.len() > LONGEST {
-        1
-    } else {
-        MOST_COMPARED
-    };
-    let start: String = wrong.chars().take(LONGEST).collect();
-    let compared = known.iter().take(most);
-    let nearest = compared.map(|word| (distance(&start, word), *word)).min();
+    let compared = known.iter().take(MOST_COMPARED);
+    let compared = compared.filter(|_| wrong.len() <= LONGEST);
+    let nearest = compared.map(|word| (distance(wrong, word), *word)).min();
     match nearest {
         Some((distance, word)) if distance <= (word.chars().count() / 3).max(1) => {
             format!("did you mean `{word}`?")
         }
-        Some(_) => format!("known are {}", list(&known)),
-        None => "there is none".to_owned(),
+        _ if known.is_empty() => "there is none".to_owned(),
+        _ => format!("known are {}", list(&known)),
     }
 }
 

@@ -22,19 +22,9 @@ struct Own {
     /// Its index in the plan.
     index: u16,
     vcores: Deadlines<MAX_VCORES>,
-    /// The vcores that have an alarm.
-    pending: u64,
     /// The vcores whose alarm rang while they were granted, and that have not set another one or tried to give themselves back
     /// since.
     rang: u64,
-}
-
-impl Own {
-    /// Notes whether a vcore has an alarm.
-    fn note_pending(&mut self, vcore: usize) {
-        self.pending &= !(1 << vcore);
-        self.pending |= u64::from(self.vcores.is_set(vcore)) << vcore;
-    }
 }
 
 impl Alarms {
@@ -45,7 +35,6 @@ impl Alarms {
             .map(|(index, _)| Own {
                 index: index as u16,
                 vcores: Deadlines::new(),
-                pending: 0,
                 rang: 0,
             })
             .collect();
@@ -73,9 +62,9 @@ impl Alarms {
     }
 
     /// Has the alarms of a process changed, and notes which of them is the next one.
-    fn change(&mut self, number: usize, change: impl FnOnce(&mut Own)) {
+    fn change(&mut self, number: usize, change: impl FnOnce(&mut Deadlines<MAX_VCORES>)) {
         if let Some(own) = self.processes.get_mut(number) {
-            change(own);
+            change(&mut own.vcores);
             self.next.set(number, own.vcores.next());
         }
     }
@@ -83,10 +72,7 @@ impl Alarms {
     /// Sets the alarm of a vcore, in place of the one that it had; [`NEVER`] removes that.
     pub(crate) fn set(&mut self, process: ProcessId, vcore: usize, time: u64) {
         if let Some(number) = self.number(process) {
-            self.change(number, |own| {
-                own.vcores.set(vcore, time);
-                own.note_pending(vcore);
-            });
+            self.change(number, |vcores| vcores.set(vcore, time));
             self.take_rang(process, vcore);
         }
     }
@@ -110,23 +96,24 @@ impl Alarms {
 
     /// Bitmap of the vcores of a process that have an alarm.
     pub(crate) fn pending(&self, process: ProcessId) -> u64 {
-        let number = self.number(process);
-        let own = number.and_then(|number| self.processes.get(number));
-        own.map_or(0, |own| own.pending)
+        let set = (0..MAX_VCORES).filter(|vcore| self.is_set(process, *vcore));
+        set.fold(0, |vcores, vcore| vcores | 1 << vcore)
     }
 
     /// Whether a vcore has an alarm.
     pub(crate) fn is_set(&self, process: ProcessId, vcore: usize) -> bool {
-        self.pending(process) & 1 << vcore != 0
+        let number = self.number(process);
+        let own = number.and_then(|number| self.processes.get(number));
+        own.is_some_and(|own| own.vcores.is_set(vcore))
     }
 
     /// Removes the alarms of a process.
     pub(crate) fn clear(&mut self, process: ProcessId) {
         if let Some(number) = self.number(process) {
-            self.change(number, |own| {
-                own.vcores = Deadlines::new();
-                (own.pending, own.rang) = (0, 0);
-            });
+            self.change(number, |vcores| *vcores = Deadlines::new());
+        }
+        if let Some(own) = self.own_mut(process) {
+            own.rang = 0;
         }
     }
 
@@ -138,10 +125,7 @@ impl Alarms {
         }
         let own = self.processes.get(number)?;
         let (index, (vcore, _)) = (own.index, own.vcores.first()?);
-        self.change(number, |own| {
-            own.vcores.remove(vcore);
-            own.note_pending(vcore);
-        });
+        self.change(number, |vcores| vcores.remove(vcore));
         Some((usize::from(index), vcore))
     }
 

@@ -19,6 +19,7 @@ mod many;
 mod misuse;
 mod plans;
 mod probes;
+mod refusal;
 mod report;
 mod restart;
 mod signals;

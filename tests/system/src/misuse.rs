@@ -2,15 +2,14 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::context::search_path_without;
-use crate::leftovers::check_none;
-use crate::{Context, Failure, Test, TestResult, check, inputs};
+use crate::refusal::refused;
+use crate::{Context, Test, TestResult, inputs};
 
 /// The tests.
 pub fn tests() -> Vec<Test> {
@@ -113,33 +112,6 @@ fn simulate(context: &Context) -> Command {
     let mut command = context.xtask();
     command.args(["run", "--plan", "2x2"]);
     command
-}
-
-/// Makes a call that must fail with a message, and leave nothing.
-fn refused(
-    context: &Context,
-    mut command: Command,
-    folder: &Path,
-    message: &str,
-) -> Result<(), Failure> {
-    let scratch = folder.join("tmp");
-    fs::create_dir_all(&scratch)?;
-    if !command.get_envs().any(|(name, _)| name == "TMPDIR") {
-        command.env("TMPDIR", &scratch);
-    }
-    let ended = context.call(command, folder)?;
-    check!(!ended.status.success(), "it succeeded: {}", ended.shown());
-    check!(
-        ended.stderr.contains(message),
-        "the message should have {message:?}: {}",
-        ended.shown()
-    );
-    check!(
-        !ended.stderr.contains("panicked"),
-        "it panicked: {}",
-        ended.shown()
-    );
-    check_none(&scratch)
 }
 
 fn tool_missing(context: &Context) -> TestResult {

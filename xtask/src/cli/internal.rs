@@ -10,7 +10,7 @@ use clap::Args;
 use crate::child::{OnDeath, Running};
 use crate::lock::Lock;
 use crate::progress::Progress;
-use crate::{archive, input, locate, step, volume};
+use crate::{archive, input, step, volume};
 
 #[derive(Args)]
 pub struct ExclusiveOptions {
@@ -28,7 +28,7 @@ impl ExclusiveOptions {
     /// # Errors
     /// Where it cannot be started, or the user asked to stop.
     pub fn run(&self) -> Result<ExitCode> {
-        let _lock = Lock::exclusive(&self.lock, &locate::shown(locate::folder_of(&self.lock)))?;
+        let _lock = Lock::exclusive(&self.lock)?;
         let [program, arguments @ ..] = &self.command[..] else {
             bail!("name a program to run");
         };

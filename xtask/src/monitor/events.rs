@@ -63,8 +63,7 @@ impl Monitor<'_> {
                 return Ok(Shown::Note("an instance is ready".to_owned()));
             }
             Event::Started { process, .. } => {
-                self.process(&process)
-                    .ok_or("an event of no process of the plan")?;
+                self.known_process(&process)?;
                 return Ok(Shown::Note("a process has started".to_owned()));
             }
             Event::Process {
@@ -73,9 +72,7 @@ impl Monitor<'_> {
                 status,
                 ..
             } => {
-                let process = self
-                    .process(&process)
-                    .ok_or("an event of no process of the plan")?;
+                let process = self.known_process(&process)?;
                 self.processes[process] = Some(Ended { vcores, status });
             }
             Event::Channel {
@@ -88,9 +85,7 @@ impl Monitor<'_> {
                 peer_doorbells,
                 poll_budget,
             } => {
-                let process = self
-                    .process(&process)
-                    .ok_or("an event of no process of the plan")?;
+                let process = self.known_process(&process)?;
                 let service = self
                     .service(&service)
                     .ok_or("an event of no service of the plan")?;
@@ -138,6 +133,11 @@ impl Monitor<'_> {
             Event::Done { instance } => self.instance(instance)?.done = true,
         }
         Ok(Shown::Nothing)
+    }
+
+    fn known_process(&self, name: &str) -> Result<usize, &'static str> {
+        self.process(name)
+            .ok_or("an event of no process of the plan")
     }
 
     /// A fault ends the run at once only where the plan has nothing that comes after it: a process's fault ends no other

@@ -44,7 +44,7 @@ impl BuildFolder {
     /// # Errors
     /// Names what is missing, or cannot be copied.
     pub fn copy(build: &Path, images: PathBuf) -> Result<BuildFolder> {
-        let _lock = Lock::shared(&build::lock_of(build), &locate::shown(build))?;
+        let _lock = Lock::shared(&build::lock_of(build))?;
         let found = BuildFolder::open(build)?;
         let full = || {
             format!(

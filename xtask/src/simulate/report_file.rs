@@ -6,10 +6,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
 use crate::locate;
+use crate::lock;
 
 /// Bytes at the beginning of a file by which a report is known.
 const HEAD: u64 = MARK.len() as u64;
@@ -49,7 +49,8 @@ impl ReportFile {
                 bail!("the report cannot be written to {shown}, a pipe; name a file");
             }
         }
-        let is_new = !path.exists();
+        // A link that leads nowhere is the user's.
+        let is_new = fs::symlink_metadata(path).is_err();
         let folder = locate::folder_of(path);
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", locate::shown(folder)))?;
@@ -163,13 +164,12 @@ pub fn claim(path: &Path) -> Result<File> {
         .with_context(|| {
             format!("cannot write {shown}; name another file with --report, in a folder that you may write to")
         })?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => bail!(
+    if !lock::take(&file, path)? {
+        bail!(
             "{shown} is in use by another run; wait for it, or name another file with --report, in another folder"
-        ),
-        Err(error) => Err(error).with_context(|| format!("cannot lock {shown}")),
+        );
     }
+    Ok(file)
 }
 
 /// Whether two files are the same one.
