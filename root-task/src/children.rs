@@ -82,11 +82,16 @@ impl Children {
             children.processes.extend(processes);
             children.servers.push(server);
         }
+        for (index, device) in plan.devices().iter().enumerate() {
+            // A device that no service uses has no driver: its registers are given to no component.
+            let used = plan.services_of_device(index).next().is_some();
+            if used && context.runs(device.cluster) {
+                let driver = Driver::build(authority, context, index);
+                children.drivers.push(driver);
+            }
+        }
         for (index, service) in plan.services().iter().enumerate() {
             if context.runs(service.cluster) {
-                // A device that no service uses has no driver: its registers are given to no component.
-                let driver = Driver::build(authority, context, service.device as usize);
-                children.drivers.push(driver);
                 let service = Service::build(authority, context, index);
                 children.services.push(service);
             }

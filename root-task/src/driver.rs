@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, DMA_PAGES, PAGE_SIZE, badge, entry, slot};
+use atoll_abi::layout::{self, DMA_PAGES, PAGE_SIZE, badge, entry, service_badge, slot};
 use atoll_abi::plan::{DEVICE_VECTOR, DeviceKind, ECAM_BASE};
 use atoll_pci::{ConfigurationSpace, Function};
 use sel4::{CapRights, VmAttributes, cap};
@@ -39,7 +39,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Builds the driver of a device: everything but its connection to its client.
+    /// Builds the driver of a device: everything but its connections to its clients.
     pub fn build(authority: &mut Authority, context: &Context<'_>, index: usize) -> Driver {
         let plan = context.plan;
         let device = &plan.devices()[index];
@@ -53,7 +53,7 @@ impl Driver {
             authority,
             holder,
             context.image("virtio-blk"),
-            slot::OF_DRIVER,
+            slot::of_driver(plan, index),
         );
         component.map_bytes(authority, layout::PLAN, plan.as_bytes());
         map_registers(authority, context, index, &mut component);
@@ -68,11 +68,12 @@ impl Driver {
             );
         }
         let notification = authority.notification();
+        let interrupted = authority.badged(notification, service_badge::DEVICE);
         let handler = interrupts::handler(
             authority,
             DEVICE_VECTOR + index as u64,
             device.pci_address,
-            notification,
+            interrupted,
         );
         let sender = badge::DRIVER + index as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);

@@ -35,18 +35,10 @@ pub fn ends(plan: &Plan, connection: &Connection) -> Option<[End; 2]> {
             peer_slot: slot::PEER_NOTIFICATION,
         },
     };
-    let window = layout::client_window(connection.slot);
-    let provider = match connection.provider {
-        Provider::Service(_) => End {
-            window,
-            badge: service_badge::client(connection.slot),
-            peer_slot: slot::client_notification(connection.slot),
-        },
-        Provider::Driver(_) => End {
-            window,
-            badge: 0,
-            peer_slot: slot::PEER_NOTIFICATION,
-        },
+    let provider = End {
+        window: layout::client_window(connection.slot),
+        badge: service_badge::client(connection.slot),
+        peer_slot: slot::client_notification(connection.slot),
     };
     Some([client, provider])
 }
@@ -83,8 +75,8 @@ mod tests {
             assert_eq!(service.badge, service_badge::DRIVER);
             assert_eq!(service.peer_slot, slot::PEER_NOTIFICATION);
             assert_eq!(driver.window, layout::client_window(0));
-            assert_eq!(driver.badge, 0);
-            assert_eq!(driver.peer_slot, slot::PEER_NOTIFICATION);
+            assert_eq!(driver.badge, service_badge::client(0));
+            assert_eq!(driver.peer_slot, slot::client_notification(0));
         }
         // Both vcores use port 0, because the process has no connection to the first service.
         for (vcore, [client, service]) in found[2..].iter().enumerate() {

@@ -2,13 +2,14 @@
 //! again.
 //!
 //! A client that learns that its service is gone takes back the blocks that it lent, so no device may write them any more.
-//! Therefore a device is quiet before its service's clients learn: its driver resets it and answers, or, where the driver is
-//! dead, a new life of the driver resets it first of all. A component is started again as often as the plan allows; then it
+//! Therefore a device is quiet before a service's clients learn: it has done all that the service had asked, and its driver
+//! says so, or, where the driver is dead, a new life of the driver resets it first of all. The other services of the device go
+//! on. A component is started again as often as the plan allows; then it
 //! stays down. A server that stays down takes the services of its cluster with it, because it passed on their wake-ups
 //! between kernels.
 //!
-//! A component that starts has to say within the time of its plan that it has started, and a driver whose service has died that
-//! the device is quiet. One that has not is [`Lifecycle::overdue`]: the supervisor treats it as if it had taken a fault.
+//! A component that starts has to say within the time of its plan that it has started, and a driver of which a service has died
+//! that the device is quiet. One that has not is [`Lifecycle::overdue`]: the supervisor treats it as if it had taken a fault.
 //!
 //! This decides and touches nothing; the supervisor takes the [`Step`]s, in their order.
 
@@ -46,8 +47,8 @@ pub enum Step {
     TellClients(usize),
     /// Announce to the vcores of a cluster's processes that the server is gone.
     TellVcores(usize),
-    /// Announce to its service that the driver of a device is gone.
-    TellService(usize),
+    /// Announce to its services that the driver of a device is gone.
+    TellServices(usize),
     /// Start it again, in its next generation, with its memory as it was at first.
     Start(Child),
     /// Start the driver of a device only to have it reset the device.
@@ -60,8 +61,10 @@ pub enum Step {
 enum Life {
     #[default]
     Alive,
-    /// Dead, and the others do not know yet.
+    /// Dead, and its device may still write for it, or its clients do not know yet.
     Dead,
+    /// Dead, and its device writes nothing for it any more.
+    Quiet,
     /// It is not started again.
     Down,
 }
@@ -208,12 +211,14 @@ impl<'a> Lifecycle<'a> {
         if self.services[service] != Life::Alive {
             return;
         }
-        self.services[service] = Life::Dead;
         self.settle_start(Child::Service(service));
         steps.push(Step::Suspend(Child::Service(service)));
         let device = self.plan.services()[service].device as usize;
+        self.services[service] = match self.devices[device] {
+            Device::Gone => Life::Quiet,
+            _ => Life::Dead,
+        };
         if self.devices[device] == Device::InUse {
-            self.devices[device] = Device::Stopping;
             self.begin_start(Child::Driver(device), now);
             steps.push(Step::TellDriver(service));
         }
@@ -221,53 +226,38 @@ impl<'a> Lifecycle<'a> {
 
     /// Announces and restarts what had to wait until a device is quiet.
     fn settle(&mut self, now: u64, steps: &mut Vec<Step>) {
-        let mut waiting = vec![false; self.servers.len()];
-        for (service, own) in self.plan.services().iter().enumerate() {
-            let device = own.device as usize;
-            let quiet = matches!(self.devices[device], Device::Quiet | Device::Gone);
-            if self.services[service] == Life::Dead && quiet {
-                self.settle_service_of(device, now, steps);
+        for service in 0..self.services.len() {
+            if self.services[service] == Life::Quiet {
+                self.settle_service(service, now, steps);
             }
-            waiting[own.cluster as usize] |= self.devices[device] == Device::Stopping;
         }
-        for (cluster, waiting) in waiting.into_iter().enumerate() {
-            if self.servers[cluster] == Life::Dead && !waiting {
+        for cluster in 0..self.servers.len() {
+            if self.servers[cluster] == Life::Dead && !self.waits_for_devices(cluster) {
                 self.servers[cluster] = Life::Down;
                 steps.push(Step::TellVcores(cluster));
             }
         }
     }
 
-    /// The device of a service that died is quiet: its clients may know, and it may start again, with its driver where that
-    /// has stopped.
-    fn settle_service_of(&mut self, device: usize, now: u64, steps: &mut Vec<Step>) {
-        let mut services = self.plan.services().iter();
-        let Some(service) = services.position(|own| own.device as usize == device) else {
-            return;
-        };
-        if self.services[service] != Life::Dead {
-            return;
-        }
+    /// Whether a device may still write for a dead service of a cluster, and will be quiet.
+    fn waits_for_devices(&self, cluster: usize) -> bool {
+        let services = self.plan.services().iter().zip(&self.services);
+        let mut own = services.filter(|(service, _)| service.cluster as usize == cluster);
+        own.any(|(service, life)| {
+            *life == Life::Dead && self.devices[service.device as usize] != Device::Unknown
+        })
+    }
+
+    /// The device of a service that died writes nothing for it: its clients may know, and it may start again.
+    fn settle_service(&mut self, service: usize, now: u64, steps: &mut Vec<Step>) {
         steps.push(Step::TellClients(service));
         let cluster = self.plan.services()[service].cluster as usize;
         if self.servers[cluster] != Life::Alive {
             self.services[service] = Life::Down;
             return;
         }
-        let child = Child::Service(service);
-        let history = self.starts.of(child);
-        if !history.start_again(now) {
-            let restarts = history.restarts();
-            self.services[service] = Life::Down;
-            steps.push(Step::Down(child, restarts));
-            return;
-        }
-        if self.devices[device] == Device::Quiet {
-            self.devices[device] = Device::InUse;
-            self.start(Child::Driver(device), now, steps);
-        }
-        self.services[service] = Life::Alive;
-        self.start(child, now, steps);
+        let starts = self.start_or_stay_down(Child::Service(service), now, steps);
+        self.services[service] = if starts { Life::Alive } else { Life::Down };
     }
 }
 

@@ -116,6 +116,10 @@ impl Supervisor<'_> {
                 self.supervision.lost(Child::Service(index));
             }
             (badge::DRIVER, request::STOPPED) => self.supervision.device_quiet(index),
+            (badge::DRIVER, request::QUIET) => {
+                let slot = usize::try_from(sel4::get_mr(0)).unwrap_or(usize::MAX);
+                self.supervision.service_quiet(index, slot);
+            }
             (badge::SERVER, request::EXITED) => {
                 let [process, generation, status, vcores] = [0, 1, 2, 3].map(sel4::get_mr);
                 let process = process as usize;

@@ -93,7 +93,14 @@ impl<'a> Supervision<'a> {
         self.component(child).is_some()
     }
 
-    /// The driver of a device says that the device writes nothing any more.
+    /// The driver of a device says that the device writes nothing any more for a service that is gone.
+    pub fn service_quiet(&mut self, device: usize, slot: usize) {
+        let now = self.clock.milliseconds();
+        let steps = self.lifecycle.service_quiet(device, slot, now);
+        self.take(&steps);
+    }
+
+    /// The driver of a device, which was started only for that, says that the device writes nothing any more.
     pub fn device_quiet(&mut self, device: usize) {
         let now = self.clock.milliseconds();
         let steps = self.lifecycle.device_quiet(device, now);
@@ -126,7 +133,7 @@ impl<'a> Supervision<'a> {
                         provider == Provider::Service(service)
                     });
                 }
-                Step::TellService(device) => {
+                Step::TellServices(device) => {
                     self.announce(PROVIDER, |_, provider| provider == Provider::Driver(device));
                 }
                 Step::TellVcores(cluster) => self.tell_vcores(cluster),

@@ -5,7 +5,7 @@
 //! in shared memory. The client is the first side of each.
 
 use crate::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
-use crate::plan::{MAX_CONNECTIONS, Plan};
+use crate::plan::{MAX_CONNECTIONS, MAX_DEVICES, MAX_SERVICES, Plan, Service};
 
 /// Who makes the calls of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +67,8 @@ impl Plan {
                     })
                 })
             });
-        let mut clients = [0; crate::plan::MAX_SERVICES];
+        let mut of_services = [0; MAX_SERVICES];
+        let mut of_drivers = [0; MAX_DEVICES];
         to_drivers
             .chain(to_services)
             .enumerate()
@@ -75,13 +76,13 @@ impl Plan {
                 number,
                 client,
                 provider,
-                slot: match provider {
-                    Provider::Driver(_) => 0,
-                    Provider::Service(service) => {
-                        let next = &mut clients[service];
-                        *next += 1;
-                        *next - 1
-                    }
+                slot: {
+                    let next = match provider {
+                        Provider::Driver(device) => &mut of_drivers[device],
+                        Provider::Service(service) => &mut of_services[service],
+                    };
+                    *next += 1;
+                    *next - 1
                 },
                 window: self.machine().shared_base + (number * RING_WINDOW_SIZE) as u64,
             })
@@ -100,6 +101,20 @@ impl Plan {
         self.connections()
             .find(|connection| connection.client == client && connection.provider == provider)
             .map(|connection| connection.number)
+    }
+
+    /// The services that use a device, with their indexes, in the order of their slots at its driver.
+    pub fn services_of_device(&self, device: usize) -> impl Iterator<Item = (usize, &Service)> {
+        let services = self.services().iter().enumerate();
+        services.filter(move |(_, service)| service.device as usize == device)
+    }
+
+    /// Whether a service's calls to its driver may name blocks of a pool: of its own one, and of its clients'.
+    pub fn may_name(&self, service: usize, pool: usize) -> bool {
+        self.pools().get(pool).is_some_and(|pool| {
+            let process = self.processes().get(pool.process as usize);
+            pool.service as usize == service || process.is_some_and(|it| it.may_use(service))
+        })
     }
 
     /// The cluster of a client.
@@ -200,7 +215,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::plan::{EncodedPlan, Tables, empty_rows};
+    use crate::plan::{EncodedPlan, NONE, Tables, empty_rows};
 
     /// Two services, each on a device of its own; process 0 uses the second one, process 1 both.
     fn tables() -> Tables {
@@ -254,6 +269,42 @@ mod tests {
         assert_eq!(plan.processes()[1].port(1), Some(1));
         assert_eq!(plan.processes()[0].port(1), Some(0));
         assert_eq!(plan.processes()[0].port(0), None);
+    }
+
+    #[test]
+    fn services_of_one_device_have_slots_of_their_own() {
+        let mut tables = tables();
+        tables.services.push(tables.services[1]);
+        let plan = tables.encode();
+        let slots = |driver| plan.clients_of(Provider::Driver(driver)).map(|it| it.slot);
+        assert_eq!(slots(0).collect::<Vec<_>>(), [0]);
+        assert_eq!(slots(1).collect::<Vec<_>>(), [0, 1]);
+        let services = plan.services_of_device(1).map(|(index, _)| index);
+        assert_eq!(services.collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_service_names_blocks_of_its_own_and_of_its_clients() {
+        let mut tables = tables();
+        tables.pools = empty_rows(4);
+        for (index, pool) in tables.pools.iter_mut().enumerate() {
+            let (process, service) = match index {
+                0 | 1 => (index as u32, NONE),
+                _ => (NONE, index as u32 - 2),
+            };
+            (pool.process, pool.service) = (process, service);
+        }
+        let plan = tables.encode();
+        let named = |service| (0..5).map(move |pool| (service, pool));
+        let may: Vec<bool> = named(0)
+            .chain(named(1))
+            .map(|(a, b)| plan.may_name(a, b))
+            .collect();
+        let expected = [
+            [false, true, true, false, false],
+            [true, true, false, true, false],
+        ];
+        assert_eq!(may, expected.concat());
     }
 
     #[test]

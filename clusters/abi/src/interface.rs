@@ -15,6 +15,8 @@ pub enum BlockUse {
     None,
     /// The server, service or driver that serves the call writes the block, until the call's completion gives it back.
     Written,
+    /// The one that serves the call reads the block, until the call's completion gives it back.
+    Read,
 }
 
 /// A call with its fields, as the client makes it and the one who serves it reads it.
@@ -55,6 +57,16 @@ impl Field<u64> for u32 {
 
     fn from_raw(raw: u64) -> Result<u32, Status> {
         u32::try_from(raw).map_err(|_| Status::InvalidArgument)
+    }
+}
+
+impl Field<u32> for u32 {
+    fn to_raw(&self) -> u32 {
+        *self
+    }
+
+    fn from_raw(raw: u32) -> Result<u32, Status> {
+        Ok(raw)
     }
 }
 
@@ -278,17 +290,82 @@ interfaces! {
         }
     }
 
-    /// Blocks of a device.
-    interface Blocks as BlocksCall {
-        /// Transfers sectors from the device into a block. Results: sectors transferred, sectors on the device. The
-        /// second one is told with every completion, whatever its status.
+    /// A partition of a disk, as the disk's driver serves it to the one service whose it is. Sectors are counted from the
+    /// partition's first one, and are of [`crate::block::SECTOR_SIZE`] bytes whatever the size of the disk's own blocks is, of
+    /// which every transfer has to be a multiple. Data is in the [blocks](crate::block::BlockList) of a call.
+    interface Disk as DiskCall {
+        /// Transfers sectors from the partition into blocks. Result: sectors transferred.
         ReadSectors = 32, block Written, {
-            /// First sector on the device.
+            /// First sector.
             sector: u64 = arguments[0],
-            /// How many: 1 to [`crate::block::SECTORS_PER_BLOCK`].
+            /// How many: at least 1, and no more than the blocks hold.
             sectors: u32 = arguments[1],
-            /// The pool that the block is in: an index into the plan's pools.
-            pool: u32 = arguments[2],
+            /// The pool that the blocks are in: an index into the plan's pools.
+            pool: u32 = handle,
+        }
+        /// Transfers sectors from blocks to the partition. Result: sectors transferred. They are on stable storage when a
+        /// later [`Call::FlushDisk`] has been answered.
+        WriteSectors = 33, block Read, {
+            /// First sector.
+            sector: u64 = arguments[0],
+            /// How many: at least 1, and no more than the blocks hold.
+            sectors: u32 = arguments[1],
+            /// The pool that the blocks are in: an index into the plan's pools.
+            pool: u32 = handle,
+        }
+        /// When it is answered, everything is on stable storage that was written by calls that had been answered when this was
+        /// made.
+        FlushDisk = 34, block None, {}
+        /// Writes zeroes. Result: sectors written.
+        ZeroSectors = 35, block None, {
+            /// First sector.
+            sector: u64 = arguments[0],
+            /// How many, at least 1.
+            sectors: u32 = arguments[1],
+        }
+        /// Says that what sectors hold is not needed any more: what they read as then is not known. Result: sectors.
+        DiscardSectors = 36, block None, {
+            /// First sector.
+            sector: u64 = arguments[0],
+            /// How many, at least 1.
+            sectors: u32 = arguments[1],
+        }
+        /// Tells what the partition is. Results: its sectors, and [`crate::disk::Properties`].
+        DescribeDisk = 37, block None, {}
+    }
+
+    /// A partition as it is, for a program that lays out its data itself, in units of [`crate::block::BLOCK_SIZE`] bytes.
+    interface Blocks as BlocksCall {
+        /// Tells what the partition is. Results: its blocks, and [`crate::disk::Properties`].
+        DescribeBlocks = 48, block None, {}
+        /// Reads the partition's blocks from a first one on into as many [blocks](crate::block::BlockList) of the client. Result:
+        /// blocks read.
+        ReadBlocks = 49, block Written, {
+            /// The first block of the partition.
+            first: u64 = arguments[0],
+        }
+        /// Writes blocks of the client to as many of the partition, from a first one on. Result: blocks written. They are on
+        /// stable storage when a later [`Call::FlushBlocks`] has been answered.
+        WriteBlocks = 50, block Read, {
+            /// The first block of the partition.
+            first: u64 = arguments[0],
+        }
+        /// When it is answered, everything is on stable storage that was written by calls that had been answered when this was
+        /// made.
+        FlushBlocks = 51, block None, {}
+        /// Writes zeroes. Result: blocks written.
+        ZeroBlocks = 52, block None, {
+            /// The first block of the partition.
+            first: u64 = arguments[0],
+            /// How many, at least 1.
+            blocks: u32 = arguments[1],
+        }
+        /// Says that what blocks hold is not needed any more: what they read as then is not known. Result: blocks.
+        DiscardBlocks = 53, block None, {
+            /// The first block of the partition.
+            first: u64 = arguments[0],
+            /// How many, at least 1.
+            blocks: u32 = arguments[1],
         }
     }
 }

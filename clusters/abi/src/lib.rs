@@ -15,6 +15,7 @@ pub mod archive;
 pub mod block;
 pub mod boot;
 pub mod connection;
+pub mod disk;
 pub mod event;
 pub mod handle;
 pub mod interface;
@@ -28,4 +29,4 @@ pub mod time;
 pub mod volume;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 7;
+pub const ABI_VERSION: u32 = 8;

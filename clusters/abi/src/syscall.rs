@@ -123,11 +123,13 @@ pub enum Status {
     NoService = 12,
     /// The peer answered with something that is no answer.
     Malformed = 13,
+    /// What was to be written can only be read.
+    ReadOnly = 14,
 }
 
 impl Status {
     /// Every status, for tables and tests.
-    pub const ALL: [Status; 14] = [
+    pub const ALL: [Status; 15] = [
         Status::Done,
         Status::UnknownCall,
         Status::InvalidArgument,
@@ -142,6 +144,7 @@ impl Status {
         Status::PeerLost,
         Status::NoService,
         Status::Malformed,
+        Status::ReadOnly,
     ];
 
     /// The status that a peer sent; anything unknown is [`Status::Malformed`].
@@ -188,7 +191,7 @@ mod tests {
         for status in Status::ALL {
             assert_eq!(Status::from_raw(status as u32), status);
         }
-        assert_eq!(Status::from_raw(14), Status::Malformed);
+        assert_eq!(Status::from_raw(15), Status::Malformed);
     }
 
     #[test]

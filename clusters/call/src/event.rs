@@ -40,6 +40,8 @@ pub enum Event<'a> {
     UpstreamLost(Loss),
     /// There is an upstream again.
     UpstreamConnected,
+    /// The device that the component drives may have done something.
+    Device,
 }
 
 /// What the service has done.

@@ -10,6 +10,7 @@
 //!   the service, or its device, may still write the block.
 //! - [`ServiceEnd`]: admission, the share of each client, the calls that cannot be answered at once, their answers.
 //! - [`Service`]: how a service meets its world: [`Event`]s in, [`Actions`] out.
+//! - [`BlockTable`]: which blocks of a client calls have.
 //! - [`Handles`]: what a client has open.
 //! - [`Attention`]: which of many rings a component looks at.
 //! - [`Deadlines`]: which deadline is next.
@@ -35,6 +36,7 @@ extern crate alloc;
 extern crate std;
 
 mod attention;
+mod blocks;
 mod client;
 mod deadlines;
 mod event;
@@ -42,6 +44,7 @@ mod handles;
 mod service;
 
 pub use attention::Attention;
+pub use blocks::BlockTable;
 pub use client::{Answer, ClientEnd, Completed, Ended, Group, Loss, Refused, Waiter, Writing};
 pub use deadlines::{Deadlines, NEVER};
 pub use event::{Actions, BATCH, Event, Service};

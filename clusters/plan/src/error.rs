@@ -224,9 +224,12 @@ errors! {
     /// A device that another cluster drives.
     ServiceDeviceElsewhere { service: String, cluster: String, device: String, owner: String, place: Place } =>
         "service `{service}` runs in cluster `{cluster}`, but its device `{device}` belongs to cluster `{owner}` ({place}); a service runs in the cluster of its device: move one of the two";
-    /// A device of two services.
-    DeviceUsedTwice { device: String, first_service: String, first: Place, service: String } =>
-        "device `{device}` is used by service `{first_service}` ({first}) and again by service `{service}`; a driver has one client: give one of them another device, or remove it";
+    /// A partition of two services.
+    PartitionUsedTwice { partition: String, device: String, first_service: String, first: Place, service: String } =>
+        "partition `{partition}` of device `{device}` is that of service `{first_service}` ({first}) and again that of service `{service}`; a partition belongs to one service: give one of them another one with `partition`";
+    /// A partition of two processes.
+    PartitionShared { service: String, place: Place, first_process: String, first: Place, process: String } =>
+        "service `{service}` ({place}) gives its partition to process `{first_process}` ({first}) and again to process `{process}`; nothing keeps two apart that lay out one partition themselves: give one of them a service and a partition of its own";
     /// A service that does not exist.
     UnknownService { name: String, process: String, hint: String } =>
         "process `{process}` uses service `{name}`, which does not exist: {hint}";

@@ -225,6 +225,8 @@ fn services(plan: &Plan, tables: &mut Tables) {
             core: cluster.map_or(NONE, |cluster| tables.clusters[cluster].first_core),
             pool: (plan.processes.len() + index) as u32,
             padding: 0,
+            partition: name(&service.partition.value),
+            partition_size: service.size,
             restart: service.restart,
         });
     }

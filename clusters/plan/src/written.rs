@@ -65,6 +65,10 @@ pub(crate) struct Service {
     pub(crate) kind: ServiceKind,
     pub(crate) cluster: Text,
     pub(crate) device: Text,
+    /// The name of its partition of the device; empty where it could not be read.
+    pub(crate) partition: Text,
+    /// Bytes of the partition where a run makes the disk; 0 where it is as large as what is put into it.
+    pub(crate) size: u64,
     /// How often it is started again.
     pub(crate) restart: Restart,
 }

@@ -63,6 +63,16 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
         &self.service
     }
 
+    /// The service, to be asked what it has to tell.
+    pub fn service_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    /// Tells the service that its device may have done something.
+    pub fn device(&mut self) {
+        self.tell(Event::Device);
+    }
+
     /// The links to the clients, and then the one to the upstream.
     pub fn links(&self) -> impl Iterator<Item = &L> {
         let upstream = self.links.upstream.iter().map(|upstream| &upstream.link);
@@ -121,7 +131,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             return false;
         }
         if let Some(client) = self.links.clients.get_mut(ring) {
-            client.state = Connection::Lost;
+            client.state = Connection::Closed;
             client.link.close();
         }
         self.attention.armed(ring);
@@ -222,7 +232,12 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             return false;
         };
         if client.link.peer_changed() {
-            let known = matches!(client.state, Connection::Lost | Connection::Closing);
+            // The death of one that broke the ring is news: its supervisor may wait until nothing of it is under way.
+            let known = match client.state {
+                Connection::Lost => true,
+                Connection::Closing | Connection::Closed => !client.link.peer_dead(),
+                Connection::Open | Connection::Broken => false,
+            };
             client.state = Connection::Lost;
             if !known {
                 self.tell(Event::ClientLost { ring });
@@ -230,7 +245,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             return self.reconnect(ring) || !known;
         }
         match client.state {
-            Connection::Lost => {
+            Connection::Lost | Connection::Closed => {
                 self.attention.armed(ring);
                 return false;
             }

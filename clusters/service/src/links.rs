@@ -39,6 +39,8 @@ pub(crate) enum Connection {
     /// The peer broke the ring, and is to learn that it is closed when nothing of its calls is under way any more: it takes its
     /// blocks back then, into which a device writes until then.
     Closing,
+    /// The peer broke the ring, and knows that it is closed.
+    Closed,
     /// The peer is dead, or broke the ring, until it comes back.
     Lost,
 }

@@ -45,6 +45,13 @@ pub enum DriverError {
     },
     /// The device has no resources for the queue's interrupt.
     VectorRefused,
+    /// The device's blocks have a size that cannot be used.
+    BlockSize {
+        /// Bytes of a block.
+        size: u32,
+        /// Most bytes of a block; the least are 512, and it is a power of two.
+        most: u32,
+    },
     /// The device says that it needs a reset or has failed.
     DeviceFailed {
         /// Its status register.
@@ -59,8 +66,8 @@ pub enum DriverError {
         /// Bytes needed.
         needed: usize,
     },
-    /// The client died or broke the protocol of its channel.
-    ClientLost,
+    /// The driver's supervisor wants the device to be quiet.
+    Quiesced,
     /// The device claims to have used more chains than it was given.
     UsedIndex {
         /// The used index that it wrote.
@@ -134,11 +141,15 @@ impl fmt::Display for DriverError {
             ),
             DriverError::QueueUnusable { size } => write!(
                 f,
-                "the device allows a queue of {size} descriptors, a request needs 3; give QEMU a larger queue-size"
+                "the device allows a queue of {size} descriptors, a request needs 4; give QEMU a larger queue-size"
             ),
             DriverError::VectorRefused => write!(
                 f,
                 "the device refused an interrupt for its queue; give QEMU vectors=2 for it"
+            ),
+            DriverError::BlockSize { size, most } => write!(
+                f,
+                "the device has blocks of {size} bytes, but a power of two from 512 to {most} is needed; give QEMU another logical_block_size for it"
             ),
             DriverError::DeviceFailed { status } => write!(
                 f,
@@ -152,10 +163,9 @@ impl fmt::Display for DriverError {
                 f,
                 "{size} bytes of DMA memory were given, {needed} are needed; give more"
             ),
-            DriverError::ClientLost => write!(
-                f,
-                "the client died or broke the channel's protocol; restart the cluster"
-            ),
+            DriverError::Quiesced => {
+                write!(f, "the device was stopped for good; nothing is to be done")
+            }
             DriverError::UsedIndex {
                 found,
                 seen,

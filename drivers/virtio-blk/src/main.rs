@@ -1,74 +1,72 @@
-//! The virtio block driver as a component: one device, one client, and only the authority for these.
+//! The virtio block driver as a component: one device, the services that have partitions of it, and only the authority for
+//! these.
 //!
 //! The root task enters it with the number of its device among the plan's (`atoll_abi::layout::entry`) in `rdi` and the
-//! physical address of its DMA memory in `rsi`. Everything else is where `atoll_abi::layout` says. It answers `READY` with the
-//! capacity, or says why it cannot and then `FAILED`. When its client dies it resets the device, says `STOPPED`, and is
-//! started again with its client.
+//! physical address of its DMA memory in `rsi`. Everything else is where `atoll_abi::layout` says. It answers `READY`, or says
+//! why it cannot and then `FAILED`. When a client has died and the device has nothing of it any more it says `QUIET`.
 
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
 
+extern crate alloc;
+
 mod guest;
 
 use core::fmt;
 
+use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::plan::{DEVICE_VECTOR, Plan, VECTOR_BASE};
-use atoll_channel::Endpoint;
 use atoll_pci::BARS;
+use atoll_service::{Host, Memory};
 use atoll_virtio_blk::{
-    Driver, DriverError, InterruptMessage, MappedBars, Service, ServiceError, start,
+    Disk, DiskService, DriverError, InterruptMessage, MappedBars, partitions, start,
 };
 
-use guest::{Edge, Transport};
+use guest::{Edge, Life, Link, Transport};
 
-/// The whole life of the driver. Where it is to `quiesce` the device, it does nothing else.
-fn run<B, E>(device: usize, edge: Edge<B, E>, quiesce: bool) -> !
-where
-    B: FnOnce([u32; BARS]) -> MappedBars,
-    E: FnOnce() -> Endpoint,
-{
-    let attach = edge.endpoint;
-    let edge = Edge {
-        endpoint: (),
-        configuration: edge.configuration,
-        bars: edge.bars,
-        dma: edge.dma,
-    };
-    let service = match set_up(device, edge) {
-        Ok(mut driver) if quiesce => {
-            driver.stop(DriverError::ClientLost);
-            guest::stopped();
-            guest::park()
-        }
-        Ok(driver) => Service::new(attach(), driver),
+/// The driver looks into no block.
+struct NoMemory;
+
+impl Memory for NoMemory {
+    fn read_block(&mut self, _: u32, _: &mut [u8; BLOCK_SIZE]) {}
+}
+
+type Driver = Host<DiskService<Transport>, Link, NoMemory>;
+
+/// The whole life of the driver.
+fn run(device: usize, edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>, life: Life) -> ! {
+    let (plan, mut disk) = match set_up(device, edge) {
+        Ok(done) => done,
         Err(error) => {
             log(&error);
             guest::failed();
             guest::park()
         }
     };
-    // Its client learns that it is back, where there was another one before.
-    guest::signal_client();
-    guest::ready(service.driver().capacity());
-    serve(service)
+    if life.quiesce {
+        disk.stop(DriverError::Quiesced);
+        guest::stopped();
+        guest::park()
+    }
+    let extents = partitions::find(&mut disk, plan, device, log);
+    let service = DiskService::new(plan, device, disk, extents);
+    let mut driver = Host::new(service, guest::links(plan, device, life), None, NoMemory);
+    driver.start([]);
+    guest::ready();
+    serve(driver)
 }
 
 /// Resets the device and sets it up.
 fn set_up(
     device: usize,
-    edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars, ()>,
-) -> Result<Driver<Transport>, DriverError> {
+    edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>,
+) -> Result<(&'static Plan, Disk<Transport>), DriverError> {
     let lost = DriverError::NotInPlan { device };
     let plan = atoll_component::plan().ok_or(lost)?;
     let message = interrupt_message(plan, device).ok_or(lost)??;
-    start(
-        edge.configuration,
-        edge.bars,
-        edge.dma,
-        message,
-        plan.pools(),
-    )
+    let disk = start(edge.configuration, edge.bars, edge.dma, message)?;
+    Ok((plan, disk))
 }
 
 /// The interrupt of a device goes to the core of its driver.
@@ -81,36 +79,40 @@ fn interrupt_message(plan: &Plan, device: usize) -> Option<Result<InterruptMessa
     Some(InterruptMessage::to_core(apic_id, vector))
 }
 
-fn serve(mut service: Service<Transport>) -> ! {
+fn serve(mut driver: Driver) -> ! {
     let mut told = false;
+    driver.service_mut().set_interrupts(false);
     loop {
-        match turn(&mut service) {
-            Ok(()) => {}
-            Err(error) => {
-                service.stop();
-                log(&error);
-                guest::stopped();
-                guest::park();
-            }
+        let worked = turn(&mut driver);
+        while let Some(slot) = driver.service_mut().take_quiet() {
+            guest::quiet(slot);
         }
-        if let (false, Some(error)) = (told, service.driver().failure()) {
+        if let (false, Some(error)) = (told, driver.service().disk().failure()) {
             told = true;
             log(&error);
+        }
+        if !worked {
+            sleep(&mut driver);
         }
     }
 }
 
-/// Does what there is to do, or waits for the device or the client.
-fn turn(service: &mut Service<Transport>) -> Result<(), ServiceError> {
-    let step = service.step()?;
-    if step.wake {
-        guest::signal_client();
+/// Does bounded work; whether there was any.
+fn turn(driver: &mut Driver) -> bool {
+    let finished = driver.service().has_finished();
+    if finished {
+        driver.device();
     }
-    if !step.progress && service.may_block()? {
-        guest::wait();
-        service.awake();
-    }
-    Ok(())
+    driver.turn() || finished
+}
+
+/// Waits for the device or a client, where nothing has happened meanwhile.
+fn sleep(driver: &mut Driver) {
+    driver.service_mut().set_interrupts(true);
+    let quiet = driver.may_sleep() && !driver.service().has_finished();
+    let badges = if quiet { guest::wait() } else { 0 };
+    driver.service_mut().set_interrupts(false);
+    driver.awake(badges);
 }
 
 fn log(reason: &dyn fmt::Display) {

@@ -1,45 +1,26 @@
-//! A split virtqueue (section 2.7) whose chains all have the same shape.
+//! A split virtqueue (section 2.7) of block requests.
 //!
-//! A block request is a chain of three descriptors: header, data, status (section 5.2.6). Chain `n` is always made of
-//! the descriptors `3n`, `3n + 1` and `3n + 2`, with a header and a status byte of its own. So which descriptors are
-//! free is one word in the driver's own memory, and nothing that the device can write is ever followed.
+//! A request is a chain of descriptors (section 5.2.6): a header, its data, a status byte. Which descriptors are free, and
+//! which of them follow each other, is kept in the driver's own memory as well, so nothing that the device can write is ever
+//! followed. A chain is named by its first descriptor, which also says where its header and its status byte are.
+
+mod layout;
 
 use core::sync::atomic::{Ordering, fence};
 
 use crate::{Dma, DriverError};
+use layout::{
+    AVAILABLE, DESCRIPTORS, DEVICE_WRITES, HEADERS, NEEDED, NEXT, NO_INTERRUPT, NO_NOTIFY, RANGES,
+    SPARE, STATUSES, USED,
+};
 
 /// Most descriptors of a queue.
-const MOST_DESCRIPTORS: usize = 128;
-/// Descriptors of one chain.
-const CHAIN: u16 = 3;
-/// Most chains of a queue.
-pub(crate) const MOST_CHAINS: usize = MOST_DESCRIPTORS / CHAIN as usize;
+pub(crate) const MOST_DESCRIPTORS: usize = 256;
+/// Descriptors of a chain beside those of its data: its header and its status.
+const FRAME: u16 = 2;
+/// Most segments of one request's data.
+pub const MOST_SEGMENTS: usize = 32;
 
-// Places in the DMA memory. What only the driver writes and what only the device writes are in different pages.
-const DESCRIPTORS: usize = 0;
-const AVAILABLE: usize = DESCRIPTORS + 16 * MOST_DESCRIPTORS;
-const HEADERS: usize = 0x1000;
-const USED: usize = 0x2000;
-const STATUSES: usize = 0x3000;
-/// Bytes of DMA memory that a queue needs.
-const NEEDED: usize = STATUSES + MOST_CHAINS;
-
-const _: () = assert!(AVAILABLE + 4 + 2 * MOST_DESCRIPTORS <= HEADERS);
-const _: () = assert!(HEADERS + 16 * MOST_CHAINS <= USED);
-const _: () = assert!(USED + 4 + 8 * MOST_DESCRIPTORS <= STATUSES);
-const _: () = assert!(MOST_CHAINS <= u64::BITS as usize);
-const _: () = assert!(NEEDED <= atoll_abi::layout::DMA_PAGES * atoll_abi::layout::PAGE_SIZE);
-
-/// Descriptor flags, section 2.7.5.
-const NEXT: u16 = 1;
-const DEVICE_WRITES: u16 = 2;
-/// Flag of the available ring: the driver wants no interrupts (section 2.7.6).
-const NO_INTERRUPT: u16 = 1;
-/// Flag of the used ring: the device wants no notifications (section 2.7.8).
-const NO_NOTIFY: u16 = 1;
-
-/// Request type of a read, section 5.2.6.
-const READ: u32 = 0;
 /// What a status byte holds until the device has written it.
 const STATUS_UNWRITTEN: u8 = 0xFF;
 
@@ -54,15 +35,42 @@ pub struct QueueAddresses {
     pub used: u64,
 }
 
-/// A read from the device into memory.
+/// What a request asks of the device; the numbers are those of section 5.2.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transfer {
-    /// First sector.
-    pub sector: u64,
-    /// Physical address to read into.
+#[repr(u32)]
+pub enum Operation {
+    /// Transfers sectors into memory.
+    Read = 0,
+    /// Transfers memory to sectors.
+    Write = 1,
+    /// Puts on stable storage what was written.
+    Flush = 4,
+    /// Says that what sectors hold is not needed any more.
+    Discard = 11,
+    /// Writes zeroes.
+    Zero = 13,
+}
+
+/// Memory of a transfer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Segment {
+    /// Its physical address.
     pub address: u64,
-    /// Bytes to read.
+    /// Its bytes.
     pub length: u32,
+}
+
+/// A request, for the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What it asks.
+    pub operation: Operation,
+    /// First sector; 0 of a flush.
+    pub sector: u64,
+    /// How many; 0 of a flush.
+    pub sectors: u32,
+    /// The memory of a read or write, of as many bytes as the sectors.
+    pub data: &'a [Segment],
 }
 
 /// A chain that the device has finished.
@@ -70,8 +78,17 @@ pub struct Transfer {
 pub struct FinishedChain {
     /// The chain.
     pub chain: usize,
-    /// Whether the device said that all went well and wrote all of the data.
+    /// Whether the device said that all went well and transferred all of the data.
     pub success: bool,
+}
+
+/// What the driver keeps of a chain, by its first descriptor.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chain {
+    /// How many descriptors it has; none where no chain begins here.
+    descriptors: u16,
+    /// Most bytes that the device may write.
+    most: u32,
 }
 
 /// The queue.
@@ -79,12 +96,13 @@ pub struct FinishedChain {
 pub struct Queue {
     dma: Dma,
     size: u16,
-    /// Bit `n`: the device may have chain `n`, or will with the next publication.
-    busy: u64,
-    /// One bit for each chain there is.
-    chains: u64,
-    /// Bytes of data of each chain.
-    lengths: [u32; MOST_CHAINS],
+    /// Free descriptors: the first `free_count` of these.
+    free: [u8; MOST_DESCRIPTORS],
+    free_count: u16,
+    /// For each descriptor of a chain, the next one.
+    next: [u8; MOST_DESCRIPTORS],
+    chains: [Chain; MOST_DESCRIPTORS],
+    in_flight: u16,
     /// Available index with what is staged, and without.
     staged: u16,
     published: u16,
@@ -93,7 +111,10 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue of at most `limit` descriptors in `dma`: the largest power of two up to 128.
+    /// A queue of at most `limit` descriptors in `dma`: the largest power of two up to [`MOST_DESCRIPTORS`].
+    ///
+    /// # Errors
+    /// The memory is too small, or the queue too short for one request.
     pub fn new(dma: Dma, limit: u16) -> Result<Queue, DriverError> {
         if dma.size() < NEEDED {
             return Err(DriverError::DmaTooSmall {
@@ -101,29 +122,22 @@ impl Queue {
                 needed: NEEDED,
             });
         }
-        if limit < CHAIN + 1 {
+        if limit < FRAME + 2 {
             return Err(DriverError::QueueUnusable { size: limit });
         }
         let size = 1 << limit.min(MOST_DESCRIPTORS as u16).ilog2();
-        let chains = size / CHAIN;
-        for offset in (0..STATUSES).step_by(8) {
+        for offset in (0..NEEDED).step_by(8) {
             dma.store64(offset, 0);
-        }
-        for chain in 0..usize::from(chains) {
-            let first = usize::from(CHAIN) * chain;
-            let header = dma.physical(HEADERS + 16 * chain);
-            let status = dma.physical(STATUSES + chain);
-            write_descriptor(&dma, first, header, 16, NEXT);
-            write_descriptor(&dma, first + 1, 0, 0, NEXT | DEVICE_WRITES);
-            write_descriptor(&dma, first + 2, status, 1, DEVICE_WRITES);
-            dma.store8(STATUSES + chain, STATUS_UNWRITTEN);
         }
         Ok(Queue {
             dma,
             size,
-            busy: 0,
-            chains: (1 << chains) - 1,
-            lengths: [0; MOST_CHAINS],
+            // The first one is taken from the end.
+            free: core::array::from_fn(|place| (size - 1).wrapping_sub(place as u16) as u8),
+            free_count: size,
+            next: [0; MOST_DESCRIPTORS],
+            chains: [Chain::default(); MOST_DESCRIPTORS],
+            in_flight: 0,
             staged: 0,
             published: 0,
             seen: 0,
@@ -144,41 +158,97 @@ impl Queue {
         }
     }
 
-    /// Chains that are free.
-    pub fn free(&self) -> usize {
-        (self.chains & !self.busy).count_ones() as usize
+    /// How many segments of data a request may have now; `None` where there is room for no request.
+    pub fn room(&self) -> Option<usize> {
+        let data = self.free_count.checked_sub(FRAME)?;
+        Some(usize::from(data).min(MOST_SEGMENTS))
     }
 
-    /// Whether a chain is staged or with the device.
-    pub fn is_busy(&self, chain: usize) -> bool {
-        chain < MOST_CHAINS && self.busy & (1 << chain) != 0
+    /// A spare page of the memory, which no request uses but those of the driver itself.
+    pub fn spare(&self) -> Segment {
+        Segment {
+            address: self.dma.physical(SPARE),
+            length: layout::PAGE as u32,
+        }
     }
 
-    /// Prepares a read for the next [`Queue::publish`] and tells its chain; `None` where no chain is free.
-    pub fn stage(&mut self, transfer: Transfer) -> Option<usize> {
-        let chain = (self.chains & !self.busy).trailing_zeros() as usize;
-        if chain >= MOST_CHAINS {
+    /// A word of the spare page.
+    pub fn spare_word(&self, index: usize) -> u64 {
+        assert!(index < layout::PAGE / 8);
+        self.dma.load64(SPARE + 8 * index)
+    }
+
+    /// Makes the spare page zero.
+    pub fn clear_spare(&mut self) {
+        for index in 0..layout::PAGE / 8 {
+            self.dma.store64(SPARE + 8 * index, 0);
+        }
+    }
+
+    fn take_descriptor(&mut self) -> u8 {
+        self.free_count -= 1;
+        self.free[usize::from(self.free_count)]
+    }
+
+    /// Prepares a request for the next [`Queue::publish`] and tells its chain; `None` where too few descriptors are free.
+    pub fn stage(&mut self, request: &Request<'_>) -> Option<usize> {
+        let range = matches!(request.operation, Operation::Zero | Operation::Discard);
+        let data = request.data.len() + usize::from(range);
+        if self.room()? < data {
             return None;
         }
+        let head = self.take_descriptor();
+        let chain = usize::from(head);
         let header = HEADERS + 16 * chain;
-        self.dma.store32(header, READ);
+        self.dma.store32(header, request.operation as u32);
         self.dma.store32(header + 4, 0);
-        self.dma.store64(header + 8, transfer.sector);
+        // Of a range, its own words say where it begins.
+        let sector = if range { 0 } else { request.sector };
+        self.dma.store64(header + 8, sector);
         self.dma.store8(STATUSES + chain, STATUS_UNWRITTEN);
-        let head = usize::from(CHAIN) * chain;
-        write_descriptor(
-            &self.dma,
-            head + 1,
-            transfer.address,
-            transfer.length,
-            NEXT | DEVICE_WRITES,
-        );
+        let reads = request.operation == Operation::Read;
+        let mut own = self.link(head, self.dma.physical(header), 16, 0);
+        if range {
+            let place = RANGES + 16 * chain;
+            self.dma.store64(place, request.sector);
+            self.dma.store32(place + 8, request.sectors);
+            self.dma.store32(place + 12, 0);
+            own = self.link(own, self.dma.physical(place), 16, 0);
+        }
+        let mut bytes = 0;
+        for segment in request.data {
+            let flags = if reads { DEVICE_WRITES } else { 0 };
+            own = self.link(own, segment.address, segment.length, flags);
+            bytes += segment.length;
+        }
+        let status = self.dma.physical(STATUSES + chain);
+        self.write(own, status, 1, DEVICE_WRITES, 0);
+        self.chains[chain] = Chain {
+            descriptors: FRAME + data as u16,
+            most: 1 + if reads { bytes } else { 0 },
+        };
         let entry = usize::from(self.staged & (self.size - 1));
-        self.dma.store16(AVAILABLE + 4 + 2 * entry, head as u16);
+        self.dma.store16(AVAILABLE + 4 + 2 * entry, head.into());
         self.staged = self.staged.wrapping_add(1);
-        self.busy |= 1 << chain;
-        self.lengths[chain] = transfer.length;
+        self.in_flight += 1;
         Some(chain)
+    }
+
+    /// Writes a descriptor that another one follows, and gives that.
+    fn link(&mut self, own: u8, address: u64, length: u32, flags: u16) -> u8 {
+        let next = self.take_descriptor();
+        self.next[usize::from(own)] = next;
+        self.write(own, address, length, flags | NEXT, next);
+        next
+    }
+
+    /// Writes a descriptor, section 2.7.5.
+    fn write(&self, own: u8, address: u64, length: u32, flags: u16, next: u8) {
+        let place = DESCRIPTORS + 16 * usize::from(own);
+        self.dma.store64(place, address);
+        self.dma.store32(place + 8, length);
+        self.dma.store16(place + 12, flags);
+        self.dma.store16(place + 14, next.into());
     }
 
     /// Makes all staged chains available to the device at once. Tells whether the device has to be notified.
@@ -199,11 +269,12 @@ impl Queue {
 
     /// Takes the next chain that the device has finished.
     ///
-    /// After an error the queue is of no more use: stop the device, then [`Queue::abandon`].
+    /// # Errors
+    /// What the device has broken. The queue is of no more use then: stop the device, then [`Queue::abandon`].
     pub fn collect(&mut self) -> Result<Option<FinishedChain>, DriverError> {
         debug_assert_eq!(self.staged, self.published, "published before collected");
         let found = self.dma.load16(USED + 2);
-        let in_flight = self.busy.count_ones() as u16;
+        let in_flight = self.in_flight;
         match found.wrapping_sub(self.seen) {
             0 => return Ok(None),
             new if new <= in_flight => {}
@@ -220,16 +291,16 @@ impl Queue {
         let entry = USED + 4 + 8 * usize::from(self.seen & (self.size - 1));
         let id = self.dma.load32(entry);
         let length = self.dma.load32(entry + 4);
-        let chain = (id / u32::from(CHAIN)) as usize;
-        if !id.is_multiple_of(u32::from(CHAIN)) || !self.is_busy(chain) {
+        let chain = id as usize;
+        let known = self.chains.get(chain).filter(|own| own.descriptors != 0);
+        let Some(&Chain { most, .. }) = known else {
             return Err(DriverError::UsedId { id });
-        }
-        let most = self.lengths[chain] + 1;
+        };
         if length > most {
             return Err(DriverError::UsedLength { length, most });
         }
         self.seen = self.seen.wrapping_add(1);
-        self.busy &= !(1 << chain);
+        self.release(chain);
         // Fewer bytes than the chain holds do not tell which are missing (section 2.7.8.2): then nothing is believed.
         let success = length == most && self.dma.load8(STATUSES + chain) == 0;
         Ok(Some(FinishedChain { chain, success }))
@@ -242,7 +313,14 @@ impl Queue {
 
     /// Chains that are staged or with the device.
     pub fn in_flight(&self) -> usize {
-        self.busy.count_ones() as usize
+        self.in_flight.into()
+    }
+
+    /// Whether a chain that is staged or with the device begins with a descriptor.
+    pub fn is_chain(&self, head: usize) -> bool {
+        self.chains
+            .get(head)
+            .is_some_and(|own| own.descriptors != 0)
     }
 
     /// Asks for an interrupt with the next used chain, or for none. After asking for one, look at
@@ -256,21 +334,20 @@ impl Queue {
 
     /// Takes back one chain from a device that has been stopped; `None` when there is none.
     pub fn abandon(&mut self) -> Option<usize> {
-        if self.busy == 0 {
-            return None;
-        }
-        let chain = self.busy.trailing_zeros() as usize;
-        self.busy &= !(1 << chain);
+        let chain = self.chains.iter().position(|own| own.descriptors != 0)?;
+        self.release(chain);
         Some(chain)
     }
-}
 
-/// Writes a descriptor, section 2.7.5. Its successor is the next one of the table.
-fn write_descriptor(dma: &Dma, index: usize, address: u64, length: u32, flags: u16) {
-    let place = DESCRIPTORS + 16 * index;
-    let next = if flags & NEXT != 0 { index + 1 } else { 0 };
-    dma.store64(place, address);
-    dma.store32(place + 8, length);
-    dma.store16(place + 12, flags);
-    dma.store16(place + 14, next as u16);
+    /// The descriptors of a chain are free again.
+    fn release(&mut self, chain: usize) {
+        let Chain { descriptors, .. } = core::mem::take(&mut self.chains[chain]);
+        let mut own = chain as u8;
+        for _ in 0..descriptors {
+            self.free[usize::from(self.free_count)] = own;
+            self.free_count += 1;
+            own = self.next[usize::from(own)];
+        }
+        self.in_flight -= 1;
+    }
 }

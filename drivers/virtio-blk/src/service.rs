@@ -1,161 +1,327 @@
-//! Serves the ring of the client.
+//! The driver as a service: what its clients ask for, and what the device is asked for.
 
-use core::fmt;
+mod client;
+mod job;
 
-use atoll_abi::message::Payload;
-use atoll_abi::syscall::{Completion, Syscall};
-use atoll_channel::{Endpoint, PeerFault, SendError};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec;
+
+use atoll_abi::block::BlockList;
+use atoll_abi::interface::{DiskCall, request};
+use atoll_abi::plan::Plan;
+use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
+use zerocopy::FromZeros;
 
 use crate::DriverError;
-use crate::driver::{Device, Driver, Submission};
+use crate::disk::{Device, Disk};
+use crate::queue::{MOST_DESCRIPTORS, Operation};
+use client::{Client, Pools};
+use job::Job;
 
-/// Why the client is not served any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServiceError {
-    /// It broke the protocol of a ring.
-    Peer(PeerFault),
-    /// It died.
-    ClientLost,
-}
+pub use client::Extent;
 
-impl From<PeerFault> for ServiceError {
-    fn from(fault: PeerFault) -> ServiceError {
-        ServiceError::Peer(fault)
-    }
-}
+/// Calls that can be under way at once, of all clients.
+pub const CALLS: usize = 256;
 
-/// The reason, a semicolon, and what to do.
-impl fmt::Display for ServiceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ServiceError::Peer(fault) => write!(
-                f,
-                "the client broke the channel's protocol ({fault}); restart the cluster"
-            ),
-            ServiceError::ClientLost => {
-                write!(f, "the client is gone; the device is stopped")
-            }
-        }
-    }
-}
-
-impl core::error::Error for ServiceError {}
-
-/// What one [`Service::step`] did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Step {
-    /// The client sleeps and has to be signalled.
-    pub wake: bool,
-    /// Something was received or sent, so there may be more.
-    pub progress: bool,
-}
-
-/// The driver and the connection of its client.
+/// A disk, and the services that have partitions of it.
 ///
-/// A request is taken from the ring only where there is room for its completion, beside those of the requests that the
-/// device has. So every completion finds a free slot, and a client that does not take its completions stops only itself.
-pub struct Service<D> {
-    endpoint: Endpoint,
-    driver: Driver<D>,
+/// A client is named by its slot among the device's, and reaches the sectors of its own partition alone, with blocks of its own
+/// and of its clients alone. A client that is lost is *quiet* when the device has none of its calls any more:
+/// [`DiskService::take_quiet`] tells.
+pub struct DiskService<D> {
+    disk: Disk<D>,
+    clients: Box<[Client]>,
+    pools: Pools,
+    calls: ServiceEnd<Job>,
+    /// Calls that the device has not, in order.
+    waiting: VecDeque<CallId>,
+    /// For each chain that the device has, the first of its calls.
+    chains: Box<[Option<CallId>]>,
+    completions: [Completion; BATCH],
 }
 
-impl<D: Device> Service<D> {
-    /// A service of `driver` for the peer of `endpoint`, which must not be armed.
-    pub fn new(endpoint: Endpoint, mut driver: Driver<D>) -> Self {
-        driver.set_interrupts(false);
-        Service { endpoint, driver }
-    }
-
-    /// The driver.
-    pub fn driver(&self) -> &Driver<D> {
-        &self.driver
-    }
-
-    /// Stops the device, because the client is not to be served any more.
-    pub fn stop(&mut self) {
-        self.driver.stop(DriverError::ClientLost);
-    }
-
-    /// Submits what the client asks for, while there are free descriptors and room for completions, with one notification
-    /// of the device; then sends the completions that there are. Takes and sends at most a ring's worth of messages, so a
-    /// busy client cannot keep it here.
-    pub fn step(&mut self) -> Result<Step, ServiceError> {
-        if self.endpoint.receiver.peer_changed() && !self.begin_anew() {
-            return Err(ServiceError::ClientLost);
+impl<D: Device> DiskService<D> {
+    /// The driver of a plan's device. `extents` are the partitions of its clients, by slot; `None` where the disk has no such
+    /// partition.
+    pub fn new(
+        plan: &Plan,
+        device: usize,
+        mut disk: Disk<D>,
+        extents: impl IntoIterator<Item = Option<Extent>>,
+    ) -> Self {
+        let extents = extents.into_iter().chain(core::iter::repeat(None));
+        let services = plan.services_of_device(device).zip(extents);
+        let clients: Box<[Client]> = services.map(|(_, extent)| Client::new(extent)).collect();
+        // What it reads as zeroes.
+        disk.queue_mut().clear_spare();
+        DiskService {
+            disk,
+            pools: Pools::new(plan, device),
+            calls: ServiceEnd::new(0..clients.len(), CALLS),
+            clients,
+            waiting: VecDeque::with_capacity(CALLS),
+            chains: vec![None; MOST_DESCRIPTORS].into_boxed_slice(),
+            completions: [Completion::new_zeroed(); BATCH],
         }
-        let mut step = Step::default();
-        for _ in 0..self.room()? {
-            if self.driver.is_full() {
-                break;
-            }
-            let Some(message) = self.endpoint.receiver.receive()? else {
-                break;
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> &Disk<D> {
+        &self.disk
+    }
+
+    /// Stops the device.
+    pub fn stop(&mut self, error: DriverError) {
+        self.disk.stop(error);
+    }
+
+    /// Whether the device has done something that has not been looked at.
+    pub fn has_finished(&self) -> bool {
+        self.disk.has_finished()
+    }
+
+    /// Asks for an interrupt when the device has done something, or for none. After asking for one, look at
+    /// [`DiskService::has_finished`] once more before waiting for it.
+    pub fn set_interrupts(&mut self, wanted: bool) {
+        self.disk.set_interrupts(wanted);
+    }
+
+    /// A client that was lost and is quiet now, by its slot; each is told once.
+    pub fn take_quiet(&mut self) -> Option<usize> {
+        self.clients.iter_mut().position(Client::take_quiet)
+    }
+
+    /// Calls that have not been answered.
+    pub fn under_way(&self) -> usize {
+        self.calls.live()
+    }
+
+    /// Blocks that calls have.
+    pub fn blocks_taken(&self) -> usize {
+        self.pools.taken()
+    }
+
+    fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
+        let mut count = 0;
+        for syscall in calls {
+            let answer = match self.accept(ring, syscall) {
+                Ok(None) => continue,
+                Ok(Some(result)) => Completion::of(syscall, Status::Done, result),
+                Err(status) => refusal(syscall, status),
             };
-            step.progress = true;
-            match self.driver.submit(&Syscall::from_message(&message)) {
-                Submission::Accepted => {}
-                Submission::Answered(completion) => self.send(completion, &mut step)?,
-                Submission::Full => unreachable!("the driver was not full before"),
+            if let Some(place) = self.completions.get_mut(count) {
+                *place = answer;
+                count += 1;
             }
         }
-        self.driver.publish();
-        // At most as many as were in flight: nothing is submitted meanwhile.
-        while let Some(completion) = self.driver.collect() {
-            self.send(completion, &mut step)?;
+        if let Some(completions) = self.completions.get(..count).filter(|it| !it.is_empty()) {
+            actions.complete(ring, completions);
         }
-        if step.wake {
-            self.endpoint.sender.note_doorbell();
-        }
-        Ok(step)
     }
 
-    /// Begins the connection anew with another life of the client, where the device has nothing of the one before; whether it
-    /// has. A client that is dead is none: its supervisor waits to hear that the device has stopped.
-    fn begin_anew(&mut self) -> bool {
-        let fresh = self.driver.in_flight() == 0 && !self.endpoint.receiver.peer_dead();
-        fresh && self.endpoint.reattach()
-    }
-
-    /// Prepares to block, and looks once more at everything that could have happened meanwhile. After `true`, wait and
-    /// then call [`Service::awake`]; after `false`, go on.
+    /// Checks a call and has it wait for the device; its results where it needs none.
     ///
-    /// Without free descriptors only the device can help, so the ring stays unarmed: the client's requests wait in it.
-    ///
-    /// It stays unarmed as well where requests wait in it and there is no room for their completions. No client is in that
-    /// position that has at most [`atoll_channel::CAPACITY`] calls whose completions it has not taken. One that has more
-    /// is served again after the next signal or interrupt that finds room.
-    pub fn may_block(&mut self) -> Result<bool, ServiceError> {
-        self.driver.set_interrupts(true);
-        // The room after the ring: the driver that sees a request also sees which completions its client took before.
-        let quiet = !self.driver.has_completions()
-            && (self.driver.is_full() || self.endpoint.receiver.arm()? || self.room()? == 0);
-        if !quiet {
-            self.driver.set_interrupts(false);
-        }
-        Ok(quiet)
-    }
-
-    /// To be called after waiting.
-    pub fn awake(&mut self) {
-        self.endpoint.receiver.disarm();
-        self.driver.set_interrupts(false);
-    }
-
-    /// How many requests may be taken: as many as there are slots for completions that no request in flight will need.
-    fn room(&mut self) -> Result<usize, PeerFault> {
-        let free = self.endpoint.sender.free()?;
-        Ok(free.saturating_sub(self.driver.in_flight()))
-    }
-
-    fn send(&mut self, completion: Completion, step: &mut Step) -> Result<(), ServiceError> {
-        match self.endpoint.sender.send(&completion.to_message()) {
-            Ok(wake) => {
-                step.wake |= wake.needed();
-                step.progress = true;
-                Ok(())
+    /// # Errors
+    /// The status that it ends with.
+    fn accept(&mut self, ring: usize, syscall: &Syscall) -> Result<Option<[u64; 2]>, Status> {
+        let call = DiskCall::decode(syscall)?;
+        let client = self.clients.get(ring).ok_or(Status::NotAllowed)?;
+        let extent = client.extent().ok_or(Status::NoService);
+        let job = match call {
+            DiskCall::DescribeDisk(_) => {
+                let properties = self.disk.abilities().properties;
+                return Ok(Some([extent?.sectors, properties.to_raw()]));
             }
-            Err(SendError::Full) => unreachable!("there was room when the request was taken"),
-            Err(SendError::Peer(fault)) => Err(fault.into()),
+            DiskCall::FlushDisk(_) => {
+                extent?;
+                Job::flush(ring)
+            }
+            DiskCall::ReadSectors(request::ReadSectors {
+                sector,
+                sectors,
+                pool,
+            }) => self.transfer(ring, syscall, (Operation::Read, sector, sectors), pool)?,
+            DiskCall::WriteSectors(request::WriteSectors {
+                sector,
+                sectors,
+                pool,
+            }) => self.transfer(ring, syscall, (Operation::Write, sector, sectors), pool)?,
+            DiskCall::ZeroSectors(request::ZeroSectors { sector, sectors }) => {
+                let sector = self.check(ring, Operation::Zero, sector, sectors)?;
+                Job::range(ring, Operation::Zero, sector, sectors)
+            }
+            DiskCall::DiscardSectors(request::DiscardSectors { sector, sectors }) => {
+                let sector = self.check(ring, Operation::Discard, sector, sectors)?;
+                Job::range(ring, Operation::Discard, sector, sectors)
+            }
+        };
+        if self.disk.failure().is_some() {
+            self.give_back(&job);
+            return Err(Status::DeviceError);
+        }
+        let abilities = self.disk.abilities();
+        let nothing_to_do = match job.operation {
+            // A device that keeps nothing in memory has nothing to flush.
+            Operation::Flush => {
+                !abilities.properties.caches || cfg!(feature = "planted-early-flush")
+            }
+            // What was said not to be needed may stay.
+            Operation::Discard => abilities.discard == 0,
+            _ => false,
+        };
+        if nothing_to_do {
+            return Ok(Some([job.sectors.into(), 0]));
+        }
+        match self.calls.park(ring, syscall, job) {
+            Some(id) => {
+                self.waiting.push_back(id);
+                if let Some(client) = self.clients.get_mut(ring) {
+                    client.begin();
+                }
+                Ok(None)
+            }
+            None => {
+                self.give_back(&job);
+                Err(Status::Busy)
+            }
         }
     }
+
+    /// The job of a transfer, which has its blocks.
+    fn transfer(
+        &mut self,
+        ring: usize,
+        syscall: &Syscall,
+        (operation, sector, sectors): (Operation, u64, u32),
+        pool: u32,
+    ) -> Result<Job, Status> {
+        // The blocks first, because every other status gives them back.
+        let blocks = BlockList::from_call(syscall)?;
+        let pool = self.pools.of(pool, ring, &blocks)?;
+        let sector = self.check(ring, operation, sector, sectors)?;
+        if u64::from(sectors) > blocks.bytes() as u64 / atoll_abi::block::SECTOR_SIZE as u64 {
+            return Err(Status::InvalidArgument);
+        }
+        self.pools.take(pool, &blocks)?;
+        Ok(Job::transfer(
+            ring, operation, sector, sectors, pool, blocks,
+        ))
+    }
+
+    /// The sector of the disk of a sector of a client's partition, from which an operation uses so many.
+    fn check(
+        &self,
+        ring: usize,
+        operation: Operation,
+        sector: u64,
+        sectors: u32,
+    ) -> Result<u64, Status> {
+        let extent = self.clients.get(ring).and_then(Client::extent);
+        let extent = extent.ok_or(Status::NoService)?;
+        let properties = self.disk.abilities().properties;
+        if properties.read_only && operation != Operation::Read {
+            return Err(Status::ReadOnly);
+        }
+        let unit = u64::from(properties.sectors_per_block());
+        let whole = sector.is_multiple_of(unit) && u64::from(sectors).is_multiple_of(unit);
+        extent
+            .place(sector, sectors)
+            .filter(|_| whole && sectors > 0)
+            .ok_or(Status::InvalidArgument)
+    }
+
+    /// Nothing uses the blocks of a job any more.
+    fn give_back(&mut self, job: &Job) {
+        if let Some((pool, blocks)) = &job.blocks {
+            self.pools.give_back(*pool, blocks);
+        }
+    }
+
+    /// Answers a call, which is over.
+    fn answer(&mut self, id: CallId, status: Status) {
+        let sectors = self.calls.parked(id).map_or(0, |job| job.sectors);
+        let result = match status {
+            Status::Done => [sectors.into(), 0],
+            _ => [0; 2],
+        };
+        let Some(job) = self.calls.answer(id, status, result, true) else {
+            return;
+        };
+        self.give_back(&job);
+        if let Some(client) = self.clients.get_mut(job.client) {
+            client.end();
+        }
+    }
+
+    /// A client is lost: forgets its calls that the device has not.
+    fn on_client_lost(&mut self, ring: usize) {
+        let calls = &mut self.calls;
+        let of_it = |calls: &mut ServiceEnd<Job>, id: &CallId| {
+            calls.parked(*id).is_some_and(|job| job.client == ring)
+        };
+        let (dropped, kept): (VecDeque<_>, VecDeque<_>) =
+            self.waiting.drain(..).partition(|id| of_it(calls, id));
+        self.waiting.extend(kept);
+        for id in dropped {
+            self.answer(id, Status::PeerLost);
+        }
+        self.calls.on_ring_lost(ring);
+        if let Some(client) = self.clients.get_mut(ring) {
+            client.on_lost();
+        }
+    }
+
+    /// Takes in what the device has done, gives it what waits, and answers.
+    fn act(&mut self, actions: &mut impl Actions) {
+        self.collect();
+        self.stage();
+        while let Some(ring) = self.calls.next_answered() {
+            let sent = self.calls.send(ring, |completions| {
+                actions.complete(ring, completions);
+                Ok::<_, core::convert::Infallible>(completions.len())
+            });
+            let Ok(()) = sent;
+        }
+    }
+}
+
+impl<D: Device> Service for DiskService<D> {
+    fn room(&self, ring: usize, free: usize) -> usize {
+        self.calls.room(ring, free).min(BATCH)
+    }
+
+    fn is_quiet(&self, ring: usize) -> bool {
+        self.clients.get(ring).is_none_or(Client::is_quiet)
+    }
+
+    fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
+        match event {
+            Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),
+            Event::ClientLost { ring } => self.on_client_lost(ring),
+            Event::ClientConnected { ring, .. } => {
+                if let Some(client) = self.clients.get_mut(ring) {
+                    client.on_connected();
+                }
+            }
+            // It uses no other component.
+            Event::Start
+            | Event::Device
+            | Event::Completions(_)
+            | Event::UpstreamLost(_)
+            | Event::UpstreamConnected => {}
+        }
+        self.act(actions);
+    }
+}
+
+/// The completion of a call that is refused. Blocks that the client may not use, or that another call has, do not come back
+/// with it.
+fn refusal(syscall: &Syscall, status: Status) -> Completion {
+    let mut completion = Completion::of(syscall, status, [0; 2]);
+    if status == Status::BadBlock {
+        completion.block = NO_BLOCK;
+    }
+    completion
 }

@@ -1,33 +1,27 @@
 //! A modern virtio block device on PCI (section 4.1): finding, starting and stopping it.
 
+mod configuration;
 mod registers;
 
-use atoll_abi::plan::Pool;
 use atoll_pci::{
     BARS, Command, ConfigurationSpace, Function, MessageTable, VirtioKind, VirtioStructure,
 };
 
-use crate::driver::{Device, Driver};
+use crate::disk::{Abilities, Device, Disk};
 use crate::{Dma, DriverError, Queue, QueueAddresses};
+use configuration::Features;
 use registers::{common, fits, status};
 
 pub use registers::{MAPPED_SIZE, Registers, reachable};
 
-/// Most descriptors that the driver gives its queue.
-pub const QUEUE_SIZE: u16 = 128;
-
 /// How often a register is read while waiting for the device. A QEMU device answers the first time.
 const PATIENCE: u32 = 1_000_000;
-/// How often the configuration is read until it has not changed meanwhile.
-const CONFIGURATION_READS: u32 = 100;
 
 /// Vendor identifier of virtio (section 4.1.2), and the block device's identifiers, modern and transitional.
 const VENDOR: u16 = 0x1AF4;
 const BLOCK: u16 = 0x1042;
 const BLOCK_TRANSITIONAL: u16 = 0x1001;
 
-/// VIRTIO_F_VERSION_1 (section 6), in the second word of features.
-const VERSION_1: u32 = 1 << 0;
 /// No vector (section 4.1.5.1.2.1).
 const NO_VECTOR: u16 = 0xFFFF;
 /// The one queue, and its entry in the MSI-X table.
@@ -77,11 +71,10 @@ pub fn start<C: ConfigurationSpace, R: Registers>(
     registers: impl FnOnce([u32; BARS]) -> R,
     dma: Dma,
     message: InterruptMessage,
-    pools: &'static [Pool],
-) -> Result<Driver<Transport<C, R>>, DriverError> {
+) -> Result<Disk<Transport<C, R>>, DriverError> {
     let mut transport = Transport::find(space, registers)?;
     match transport.bring_up(dma, message) {
-        Ok((queue, capacity)) => Ok(Driver::new(transport, queue, pools, capacity)),
+        Ok((queue, abilities)) => Ok(Disk::new(transport, queue, abilities)),
         Err(error) => {
             transport.add_status(status::FAILED);
             // The first error is the one to report.
@@ -115,8 +108,8 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         };
         let common = structure(VirtioKind::Common, common::SIZE)?;
         let notify = structure(VirtioKind::Notify, 2)?;
-        // Of the block device's configuration (section 5.2.4), the capacity.
-        let device = structure(VirtioKind::Device, 8)?;
+        // Of the block device's configuration, the capacity.
+        let device = structure(VirtioKind::Device, configuration::LEAST)?;
         let messages = function
             .message_table()
             .filter(|m| fits(&reach, m.bar, m.offset, 16 * u32::from(m.entries)))
@@ -132,16 +125,16 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         })
     }
 
-    /// Initialisation, in the order of section 3.1.1. Tells the queue and the capacity in sectors.
+    /// Initialisation, in the order of section 3.1.1. Tells the queue, and what the device can do.
     fn bring_up(
         &mut self,
         dma: Dma,
         message: InterruptMessage,
-    ) -> Result<(Queue, u64), DriverError> {
+    ) -> Result<(Queue, Abilities), DriverError> {
         self.reset()?;
         self.add_status(status::ACKNOWLEDGE);
         self.add_status(status::DRIVER);
-        self.negotiate()?;
+        let features = self.negotiate()?;
         self.set_message(message);
         let command = self.function.command();
         self.function.set_command(command | Command::BUS_MASTER);
@@ -152,7 +145,7 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         if self.read16(common::QUEUE_ENABLE) != 0 {
             return Err(DriverError::QueueUnusable { size: limit });
         }
-        let queue = Queue::new(dma, limit.min(QUEUE_SIZE))?;
+        let queue = Queue::new(dma, limit)?;
         self.set_queue(queue.size(), queue.addresses())?;
 
         self.add_status(status::DRIVER_OK);
@@ -160,7 +153,7 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         if status & (status::FAILED | status::NEEDS_RESET) != 0 {
             return Err(DriverError::DeviceFailed { status });
         }
-        Ok((queue, self.capacity()?))
+        Ok((queue, self.abilities(features)?))
     }
 
     /// Resets the device; afterwards it uses no memory (section 2.4).
@@ -176,13 +169,14 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         Err(DriverError::ResetTimeout)
     }
 
-    /// Accepts VIRTIO_F_VERSION_1 and nothing else.
-    fn negotiate(&mut self) -> Result<(), DriverError> {
-        self.write32(common::DEVICE_FEATURE_SELECT, 1);
-        if self.read32(common::DEVICE_FEATURE) & VERSION_1 == 0 {
-            return Err(DriverError::NotModern);
-        }
-        for (select, features) in [(0, 0), (1, VERSION_1)] {
+    /// Accepts of what the device offers what the driver uses: see [`Features`].
+    fn negotiate(&mut self) -> Result<Features, DriverError> {
+        let offered = [0, 1].map(|select| {
+            self.write32(common::DEVICE_FEATURE_SELECT, select);
+            self.read32(common::DEVICE_FEATURE)
+        });
+        let accepted = Features::accepted(offered, self.device.length)?;
+        for (select, features) in (0..).zip(accepted.words()) {
             self.write32(common::DRIVER_FEATURE_SELECT, select);
             self.write32(common::DRIVER_FEATURE, features);
         }
@@ -190,7 +184,7 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         if self.status() & status::FEATURES_OK == 0 {
             return Err(DriverError::FeaturesRefused);
         }
-        Ok(())
+        Ok(accepted)
     }
 
     /// Programs the MSI-X entry; all is masked until it is whole.
@@ -225,20 +219,6 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         self.doorbell = self.notify.offset + doorbell;
         self.write16(common::QUEUE_ENABLE, 1);
         Ok(())
-    }
-
-    /// Sectors of the device, section 5.2.4. Two reads, so with the generation around them (section 2.5.1).
-    fn capacity(&self) -> Result<u64, DriverError> {
-        let VirtioStructure { bar, offset, .. } = self.device;
-        for _ in 0..CONFIGURATION_READS {
-            let before = self.read8(common::GENERATION);
-            let low = self.registers.read32(bar, offset);
-            let high = self.registers.read32(bar, offset + 4);
-            if self.read8(common::GENERATION) == before {
-                return Ok(u64::from(high) << 32 | u64::from(low));
-            }
-        }
-        Err(DriverError::ConfigurationUnstable)
     }
 }
 

@@ -2,57 +2,47 @@
 
 mod support;
 
-use atoll_abi::syscall::Status;
-use atoll_virtio_blk::{DriverError, Submission};
-use support::{Bench, FakeDevice, Numbers, answers, bench, read, status};
+use std::collections::BTreeSet;
 
-/// Sends three requests, lets the first finish, then lets the device misbehave.
+use atoll_abi::syscall::Status;
+use atoll_call::{Event, Service};
+use atoll_test_disk::FakeDevice;
+use atoll_virtio_blk::DriverError;
+use support::*;
+
+/// Sends three requests, lets the first finish, then lets the device misbehave. `misdeed` is given the heads of the other two.
 fn after(misdeed: impl FnOnce(&mut FakeDevice)) -> DriverError {
-    let Bench {
-        mut driver,
-        device,
-        line,
-        ..
-    } = bench(128);
-    for tag in 10..13 {
-        assert_eq!(driver.submit(&read(tag, 0, 0, 8)), Submission::Accepted);
-    }
-    driver.publish();
-    {
-        let mut device = device.borrow_mut();
-        device.take();
-        device.serve(0, 0);
-        misdeed(&mut device);
-    }
-    let mut found = answers(&mut driver);
-    found.sort_unstable_by_key(|(tag, _)| *tag);
-    let finished = found
-        .iter()
-        .filter(|(_, status)| *status == Status::Done)
-        .count();
+    let mut bench = bench();
+    let tags = bench.calls(0, &[read(0, 0, 8), read(1, 100, 8), read(2, 200, 8)]);
+    bench.device.take();
+    bench.device.serve(0, 0, &mut bench.pools);
+    misdeed(&mut bench.device);
+    bench.event(Event::Device);
+    let mut found: Vec<_> = std::iter::from_fn(|| bench.answer(0)).collect();
+    found.sort_unstable_by_key(|answer| answer.0);
+    let finished = found.iter().filter(|it| it.1 == Status::Done).count();
     assert!(finished <= 1, "only the first was finished");
-    let known = |(_, status): &(_, Status)| matches!(status, Status::Done | Status::DeviceError);
-    assert!(found.iter().all(known), "{found:?}");
-    let tags: Vec<_> = found.iter().map(|(tag, _)| *tag).collect();
-    assert_eq!(tags, [10, 11, 12], "each is answered once");
-    assert_eq!(line.stopped.get(), 1);
-    assert!(!driver.has_completions() && !driver.is_full());
+    let known = found
+        .iter()
+        .all(|it| matches!(it.1, Status::Done | Status::DeviceError));
+    assert!(known, "{found:?}");
+    let answered: Vec<u64> = found.iter().map(|it| it.0).collect();
+    assert_eq!(answered, tags, "each is answered once");
+    assert_eq!(bench.line.stopped.get(), 1);
+    assert!(!bench.driver.has_finished() && bench.is_at_rest());
     // The driver stays and says what it can.
-    let Submission::Answered(completion) = driver.submit(&read(20, 0, 0, 8)) else {
-        panic!("accepted by a stopped device");
-    };
-    assert_eq!(completion.tag, 20);
-    assert_eq!(status(&completion), Status::DeviceError);
-    assert_eq!(completion.block, 0);
-    driver.publish();
-    assert_eq!((line.notified.get(), line.stopped.get()), (1, 1));
-    driver.failure().unwrap()
+    assert_eq!(bench.ask(0, read(0, 0, 8)), Status::DeviceError);
+    assert_eq!(
+        (bench.line.notified.get(), bench.line.stopped.get()),
+        (1, 1)
+    );
+    bench.driver.disk().failure().unwrap()
 }
 
 #[test]
 fn used_ids_that_are_not_in_flight() {
-    // The middle of a chain, a free chain, beyond the queue, the first one again, nonsense.
-    for id in [4, 9, 126, 128, 0, 0x1_0003, u32::MAX] {
+    // The middle of a chain, a free descriptor, beyond the queue, the first one again, nonsense.
+    for id in [4, 9, 255, 256, 0, 0x1_0003, u32::MAX] {
         let error = after(|device| device.put_used(id, 4097));
         assert_eq!(error, DriverError::UsedId { id });
     }
@@ -84,30 +74,50 @@ fn used_indices_that_run_away_or_back() {
 }
 
 #[test]
+fn errors_and_short_transfers_fail_that_request_alone() {
+    let mut bench = bench();
+    let calls: Vec<_> = (0..5).map(|at| read(at, 100 * u64::from(at), 1)).collect();
+    let tags = bench.calls(0, &calls);
+    bench.device.take();
+    bench.device.serve(0, 1, &mut bench.pools);
+    bench.device.serve(0, 2, &mut bench.pools);
+    bench.device.serve(0, 0, &mut bench.pools);
+    // Nothing written, and less than all: with the status byte as the driver left it.
+    let heads = std::mem::take(&mut bench.device.taken);
+    bench.device.put_used(heads[0].into(), 0);
+    bench.device.put_used(heads[1].into(), 512);
+    bench.event(Event::Device);
+    let statuses = [1, 1, 0, 1, 1].map(|failed| match failed {
+        0 => Status::Done,
+        _ => Status::DeviceError,
+    });
+    for (tag, status) in tags.into_iter().zip(statuses) {
+        assert_eq!(bench.answer(0).map(|it| (it.0, it.1)), Some((tag, status)));
+    }
+    assert_eq!(
+        (bench.driver.disk().failure(), bench.line.stopped.get()),
+        (None, 0)
+    );
+}
+
+#[test]
 fn what_the_device_writes_elsewhere_is_not_read() {
-    let Bench {
-        mut driver, device, ..
-    } = bench(128);
+    let mut bench = bench();
     let mut numbers = Numbers(99);
-    for round in 0..200 {
-        for tag in 0..3 {
-            assert_eq!(
-                driver.submit(&read(3 * round + tag, 0, 0, 1)),
-                Submission::Accepted
-            );
+    for _ in 0..200 {
+        bench.calls(0, &[read(0, 0, 1), read(1, 50, 1), read(2, 100, 1)]);
+        bench.device.take();
+        for _ in 0..3 {
+            bench.device.serve(0, 0, &mut bench.pools);
         }
-        driver.publish();
-        let mut device = device.borrow_mut();
-        assert_eq!(device.serve_all(), 3);
-        // All of the page with the descriptors but the two indices and flags, and the links with them.
+        // The descriptors, and the links in them.
         for _ in 0..50 {
-            let place = device.descriptors + 8 * numbers.below(256) as usize;
-            let (old, next) = (device.queue.load64(place), numbers.0);
-            device.queue.store64(place, next);
-            assert_eq!(answers(&mut driver).len() % 3, 0);
-            device.queue.store64(place, old);
+            let place = 8 * numbers.below(512) as usize;
+            bench.device.queue.store64(place, numbers.0);
         }
-        assert_eq!(driver.failure(), None);
+        bench.event(Event::Device);
+        assert_eq!(bench.world.answers[0].drain(..).count(), 3);
+        assert_eq!(bench.driver.disk().failure(), None);
     }
 }
 
@@ -117,42 +127,55 @@ fn noise() {
     let mut stopped = 0;
     for seed in 1..2_000 {
         let mut numbers = Numbers(seed * 0x9E37_79B9);
-        let Bench {
-            mut driver,
-            device,
-            line,
-            ..
-        } = bench(64);
-        device.borrow_mut().honest = false;
-        let (mut sent, mut answered) = (0, 0);
+        let mut bench = bench_of(ABILITIES, 64);
+        bench.device.honest = false;
+        let mut open = BTreeSet::new();
         for _ in 0..20 {
             for _ in 0..numbers.below(5) {
-                match driver.submit(&read(sent, 0, 0, 1 + numbers.below(8) as u32)) {
-                    Submission::Accepted => sent += 1,
-                    Submission::Answered(_) => (sent, answered) = (sent + 1, answered + 1),
-                    Submission::Full => {}
+                if bench.driver.room(0, 64) > 0 {
+                    let block = numbers.below(POOL_BLOCKS.into()) as u32;
+                    let sectors = 1 + numbers.below(8) as u32;
+                    open.insert(bench.call(0, read(block, numbers.below(9) * 8, sectors)));
                 }
             }
-            driver.publish();
-            let mut device = device.borrow_mut();
-            device.take();
+            bench.device.take();
             match numbers.below(6) {
-                0 => device.put_used(numbers.below(100) as u32, numbers.below(5000) as u32),
-                1 => {
-                    let place = device.used_ring + 2 * numbers.below(32) as usize;
-                    device.queue.store16(place, numbers.below(80) as u16);
+                0 => {
+                    let (id, length) = (numbers.below(100), numbers.below(5000));
+                    bench.device.put_used(id as u32, length as u32);
                 }
-                _ if !device.taken.is_empty() => device.serve(0, numbers.below(3) as u8),
+                1 => {
+                    let place = bench.device.used_ring + 2 * numbers.below(32) as usize;
+                    bench.device.queue.store16(place, numbers.below(80) as u16);
+                }
+                _ if !bench.device.taken.is_empty() && bench.driver.disk().failure().is_none() => {
+                    let status = numbers.below(3) as u8;
+                    let head = bench.device.taken[0];
+                    // Only what the driver believes to be under way can be read as a request.
+                    if bench.driver.disk().queue().is_chain(head.into()) {
+                        bench.device.serve(0, status, &mut bench.pools);
+                    } else {
+                        bench.device.taken.remove(0);
+                    }
+                }
                 _ => {}
             }
-            answered += answers(&mut driver).len() as u64;
-            assert!(answered <= sent);
+            bench.event(Event::Device);
+            for answer in bench.world.answers[0].drain(..) {
+                assert!(open.remove(&answer.tag), "answered twice");
+            }
         }
-        driver.stop(DriverError::ClientLost);
-        answered += answers(&mut driver).len() as u64;
-        assert_eq!(answered, sent, "seed {seed}");
-        assert_eq!(line.stopped.get(), 1);
-        stopped += usize::from(driver.failure() != Some(DriverError::ClientLost));
+        bench.driver.stop(DriverError::Quiesced);
+        bench.event(Event::Device);
+        for answer in bench.world.answers[0].drain(..) {
+            assert!(open.remove(&answer.tag), "answered twice");
+        }
+        assert!(
+            open.is_empty() && bench.is_at_rest(),
+            "seed {seed}: {open:?}"
+        );
+        assert_eq!(bench.line.stopped.get(), 1);
+        stopped += usize::from(bench.driver.disk().failure() != Some(DriverError::Quiesced));
     }
     println!("{stopped} of 1999 devices were stopped for what they did");
     assert!(stopped > 1_000);

@@ -1,293 +1,255 @@
-//! The life of requests against a device that keeps to the protocol, and bad requests.
+//! What clients ask for, of a device that keeps to the protocol.
 
 mod support;
 
-use std::collections::HashMap;
+use atoll_abi::disk::Properties;
+use atoll_abi::interface::{Request, request};
+use atoll_abi::syscall::Status;
+use atoll_call::Event;
+use atoll_test_disk::sector_word;
+use atoll_virtio_blk::{Abilities, DriverError, Operation, Queue};
+use support::*;
 
-use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::interface::Call;
-use atoll_abi::syscall::{NO_BLOCK, Status, Syscall};
-use atoll_virtio_blk::{Driver, DriverError, Queue, Submission};
-use support::{
-    Bench, CAPACITY, DMA_PHYSICAL, DMA_SIZE, Line, Memory, Numbers, POOL_BLOCKS, answers, bench,
-    completions, pools, read, sector_word, status,
-};
+const PATTERN: u64 = 0x7777_7777_7777_7777;
 
-fn answer(driver: &mut Driver<Line>, request: &Syscall) -> Status {
-    match driver.submit(request) {
-        Submission::Answered(completion) => {
-            assert_eq!(completion.tag, request.tag);
-            let status = status(&completion);
-            let block = if status == Status::BadBlock {
-                NO_BLOCK
-            } else {
-                request.block
-            };
-            assert_eq!(completion.block, block);
-            status
-        }
-        other => panic!("{request:?}: {other:?}"),
+#[test]
+fn reads_into_the_named_blocks_of_the_own_partition() {
+    let mut bench = bench();
+    let first = bench.call(0, read_into(0, &[3, 9, 4], 1000, 17));
+    let last = bench.call(1, read_into(3, &[63], EXTENTS[1].sectors - 1, 1));
+    assert_eq!(
+        bench.line.notified.get(),
+        2,
+        "one notification for each batch"
+    );
+    assert_eq!(bench.driver.blocks_taken(), 4);
+    assert_eq!(bench.serve(), 2);
+    assert_eq!(bench.answer(0), Some((first, Status::Done, 17, 3)));
+    assert_eq!(bench.answer(1), Some((last, Status::Done, 1, 63)));
+    let sector = |number: u64| sector_word(EXTENTS[0].first + 1000 + number);
+    assert_eq!(bench.word(0, 3, 0), sector(0));
+    assert_eq!(bench.word(0, 9, 511), sector(15));
+    assert_eq!((bench.word(0, 4, 0), bench.word(0, 4, 64)), (sector(16), 0));
+    assert_eq!(bench.word(3, 63, 0), sector_word(CAPACITY - 1));
+    assert!(bench.is_at_rest());
+}
+
+#[test]
+fn what_is_written_is_read_and_is_stable_when_flushed() {
+    let mut bench = bench();
+    bench.fill(0, 7, 0x77);
+    assert_eq!(bench.done(0, write(7, 80, 8)), (Status::Done, 8));
+    let stable = |bench: &Bench| bench.device.store.read_stable(EXTENTS[0].first + 80)[0];
+    assert_ne!(stable(&bench), 0x77);
+    let tag = bench.call(0, flush());
+    assert_eq!(
+        bench.answer(0),
+        None,
+        "a flush is not answered before the device has done it"
+    );
+    bench.serve();
+    assert_eq!(
+        bench.answer(0).map(|it| (it.0, it.1)),
+        Some((tag, Status::Done))
+    );
+    assert_eq!(stable(&bench), 0x77);
+    assert_eq!(bench.done(0, read(8, 80, 8)), (Status::Done, 8));
+    assert_eq!(bench.word(0, 8, 511), PATTERN);
+    // The same sectors of the other partition are others.
+    assert_eq!(bench.done(1, read_into(1, &[8], 80, 1)), (Status::Done, 1));
+    assert_eq!(bench.word(1, 8, 0), sector_word(EXTENTS[1].first + 80));
+}
+
+#[test]
+fn a_partition_is_told_by_its_own_client_alone() {
+    let mut bench = bench();
+    for (client, extent) in EXTENTS.iter().enumerate() {
+        bench.call(client, request::DescribeDisk {}.encode());
+        let answer = bench.world.answers[client].pop_front().unwrap();
+        let properties = Properties::from_raw(answer.result[1]);
+        assert_eq!(answer.result[0], extent.sectors);
+        assert_eq!(properties, Ok(ABILITIES.properties));
     }
 }
 
 #[test]
-fn reads_into_the_named_block() {
-    let Bench {
-        mut driver,
-        device,
-        line,
-        pool,
-        ..
-    } = bench(128);
-    assert_eq!(driver.submit(&read(7, 3, 1000, 8)), Submission::Accepted);
-    assert_eq!(
-        driver.submit(&read(8, 63, CAPACITY - 1, 1)),
-        Submission::Accepted
-    );
-    let mut other = read(9, 2, 5, 2);
-    other.arguments[2] = 1;
-    assert_eq!(driver.submit(&other), Submission::Accepted);
-    assert_eq!(
-        device.borrow_mut().take(),
-        0,
-        "nothing is visible before it is published"
-    );
-    driver.publish();
-    assert_eq!(line.notified.get(), 1, "one notification for the batch");
-    driver.publish();
-    assert_eq!(line.notified.get(), 1);
-    assert!(!driver.has_completions());
-    assert_eq!(device.borrow_mut().serve_all(), 3);
-    assert!(driver.has_completions());
-    let done: Vec<_> = completions(&mut driver)
-        .map(|it| (it.tag, status(&it), it.block, it.result))
-        .collect();
-    assert_eq!(
-        done,
-        [
-            (7, Status::Done, 3, [8, CAPACITY]),
-            (8, Status::Done, 63, [1, CAPACITY]),
-            (9, Status::Done, 2, [2, CAPACITY]),
-        ]
-    );
-    let memory = pool.dma();
-    for word in 0..512 {
-        let place = 8 * word;
-        let expected = sector_word(1000 + word as u64 / 64);
-        assert_eq!(memory.load64(3 * BLOCK_SIZE + place), expected);
-    }
-    assert_eq!(memory.load64(63 * BLOCK_SIZE), sector_word(CAPACITY - 1));
-    assert_eq!(memory.load64(63 * BLOCK_SIZE + 512), 0, "one sector only");
-    assert_eq!(
-        memory.load64(42 * BLOCK_SIZE + 512),
-        sector_word(6),
-        "block 2 of pool 1"
-    );
-}
-
-#[test]
-fn requests_for_what_is_not_there_never_reach_the_device() {
-    let Bench {
-        mut driver,
-        device,
-        line,
-        ..
-    } = bench(128);
-    let good = read(1, 0, 0, 1);
-    let call = |call| Syscall { call, ..good };
-    let pool = |pool, block| {
-        let mut request = read(1, block, 0, 1);
-        request.arguments[2] = pool;
-        request
-    };
-    let wide = |argument: usize| {
-        let mut request = good;
-        request.arguments[argument] |= 1 << 32;
-        request
-    };
-    let bad = [
-        (read(1, POOL_BLOCKS, 0, 1), Status::BadBlock),
-        (read(2, u32::MAX, 0, 1), Status::BadBlock),
-        (read(3, 0, 0, 0), Status::InvalidArgument),
-        (read(4, 0, 0, 9), Status::InvalidArgument),
-        (read(5, 0, 0, u32::MAX), Status::InvalidArgument),
-        (read(6, 0, CAPACITY, 1), Status::InvalidArgument),
-        (read(7, 0, CAPACITY - 7, 8), Status::InvalidArgument),
-        (read(8, 0, u64::MAX, 1), Status::InvalidArgument),
-        (read(9, 0, u64::MAX - 7, 8), Status::InvalidArgument),
-        // Both: a block that does not exist is not given back.
-        (read(10, POOL_BLOCKS, CAPACITY, 9), Status::BadBlock),
-        (call(0), Status::UnknownCall),
-        (call(u16::MAX), Status::UnknownCall),
-        (call(Call::Read as u16), Status::NotAllowed),
-        (call(Call::Exit as u16), Status::NotAllowed),
-        (pool(2, 0), Status::BadBlock),
-        (pool(24, 0), Status::BadBlock),
-        (pool(u32::MAX.into(), 0), Status::BadBlock),
-        (pool(1, 4), Status::BadBlock),
-        (wide(1), Status::InvalidArgument),
-        (wide(2), Status::InvalidArgument),
+fn neighbours_become_one_request() {
+    let mut bench = bench();
+    let calls = [
+        read_into(0, &[0, 1], 0, 16),
+        read(5, 16, 8),
+        read(6, 24, 3),
+        // Behind a block that is filled in part.
+        read(7, 27, 8),
+        write(9, 35, 8),
+        read(10, 100, 1),
     ];
-    for (request, status) in &bad {
-        assert_eq!(answer(&mut driver, request), *status, "{request:?}");
+    let tags = bench.calls(0, &calls);
+    bench.device.take();
+    let jobs: Vec<_> = (0..bench.device.taken.len())
+        .map(|_| bench.device.begin(0))
+        .map(|job| (job.sector - EXTENTS[0].first, job.sectors))
+        .collect();
+    assert_eq!(jobs, [(0, 27), (27, 8), (35, 8), (100, 1)]);
+    // A new bench, because those requests have been taken.
+    let mut bench = support::bench();
+    assert_eq!(bench.calls(0, &calls), tags);
+    assert_eq!(bench.serve(), 4);
+    let answered: Vec<u64> = std::iter::from_fn(|| bench.answer(0).map(|it| it.0)).collect();
+    assert_eq!(answered, tags);
+    for (block, sector) in [(0, 0), (1, 8), (5, 16), (6, 24), (7, 27)] {
+        assert_eq!(
+            bench.word(0, block, 0),
+            sector_word(EXTENTS[0].first + sector)
+        );
     }
-    driver.publish();
-    assert_eq!((line.notified.get(), device.borrow_mut().take()), (0, 0));
-    assert_eq!(driver.submit(&good), Submission::Accepted);
+}
+
+#[test]
+fn one_that_fails_among_neighbours_fails_alone() {
+    let mut bench = bench();
+    let tags = bench.calls(0, &[read(0, 0, 8), read(1, 8, 8), read(2, 16, 8)]);
+    bench.device.take();
+    assert_eq!(bench.device.taken.len(), 1);
+    bench.device.serve(0, 1, &mut bench.pools);
+    bench.event(Event::Device);
+    assert_eq!(bench.answer(0), None);
+    bench.device.take();
+    assert_eq!(bench.device.taken.len(), 3, "each is tried alone");
+    bench.device.serve(0, 0, &mut bench.pools);
+    bench.device.serve(0, 1, &mut bench.pools);
+    bench.device.serve(0, 0, &mut bench.pools);
+    bench.event(Event::Device);
+    let statuses = [Status::Done, Status::DeviceError, Status::Done];
+    for (tag, status) in tags.into_iter().zip(statuses) {
+        assert_eq!(bench.answer(0).map(|it| (it.0, it.1)), Some((tag, status)));
+    }
+    assert!(bench.is_at_rest());
 }
 
 #[test]
 fn a_full_queue_takes_more_when_it_has_room() {
-    for (limit, chains) in [(4, 1), (8, 2), (100, 21), (128, 42), (1024, 42)] {
-        let Bench {
-            mut driver, device, ..
-        } = bench(limit);
-        for tag in 0..chains {
-            assert!(!driver.is_full());
-            assert_eq!(driver.submit(&read(tag, 0, tag, 1)), Submission::Accepted);
+    for (limit, at_once) in [(4, 1), (8, 2), (16, 5), (1024, 85)] {
+        let mut bench = bench_of(ABILITIES, limit);
+        let mut tags = Vec::new();
+        for number in 0..100 {
+            // Of no two is one behind the other.
+            let call = zero(16 * number, 1);
+            tags.push(bench.call(0, call));
         }
-        assert!(driver.is_full());
-        assert_eq!(driver.submit(&read(99, 0, 0, 1)), Submission::Full);
-        assert_eq!(
-            answer(&mut driver, &read(98, 0, 0, 0)),
-            Status::InvalidArgument,
-            "even when full"
-        );
-        driver.publish();
-        assert_eq!(device.borrow_mut().serve_all() as u64, chains);
-        assert_eq!(answers(&mut driver).len() as u64, chains);
-        assert_eq!(driver.submit(&read(99, 0, 0, 1)), Submission::Accepted);
+        let mut served = Vec::new();
+        loop {
+            match bench.serve() {
+                0 => break,
+                count => served.push(count),
+            }
+        }
+        assert_eq!(served[0], at_once, "{limit}");
+        assert_eq!(served.iter().sum::<usize>(), 100);
+        let answered: Vec<u64> = std::iter::from_fn(|| bench.answer(0).map(|it| it.0)).collect();
+        assert_eq!(answered, tags);
     }
 }
 
 #[test]
 fn queues_that_cannot_hold_a_request_are_refused() {
-    let memory = Memory::new(DMA_SIZE, DMA_PHYSICAL);
+    let memory = atoll_test_disk::Memory::new(DMA_SIZE, DMA_PHYSICAL);
     for limit in 0..4 {
         let error = Queue::new(memory.dma(), limit).unwrap_err();
         assert_eq!(error, DriverError::QueueUnusable { size: limit });
     }
-    let small = Memory::new(4096, DMA_PHYSICAL);
+    let small = atoll_test_disk::Memory::new(4096, DMA_PHYSICAL);
     assert!(matches!(
         Queue::new(small.dma(), 128),
         Err(DriverError::DmaTooSmall { size: 4096, .. })
     ));
-    assert_eq!(pools().len(), 2);
 }
 
 #[test]
-fn device_errors_and_short_transfers_fail_that_request_alone() {
-    let Bench {
-        mut driver,
-        device,
-        line,
-        ..
-    } = bench(128);
-    for tag in 0..5 {
-        assert_eq!(driver.submit(&read(tag, 0, 0, 1)), Submission::Accepted);
+fn zeroes_are_written_by_the_device_or_from_a_page() {
+    for (ability, requests) in [(1 << 16, 1), (100, 3), (0, 2)] {
+        let abilities = Abilities {
+            zero: ability,
+            ..ABILITIES
+        };
+        let mut bench = bench_of(abilities, 256);
+        let tag = bench.call(0, zero(7, 300));
+        let mut served = 0;
+        loop {
+            match bench.serve() {
+                0 => break,
+                count => served += count,
+            }
+        }
+        assert_eq!(served, requests, "{ability}");
+        assert_eq!(
+            bench.answer(0).map(|it| (it.0, it.1, it.2)),
+            Some((tag, Status::Done, 300))
+        );
+        let zeroed = |sector: u64| bench.device.store.read(EXTENTS[0].first + sector) == [0; 512];
+        assert!((7..307).all(zeroed) && !zeroed(6) && !zeroed(307));
     }
-    driver.publish();
-    {
-        let mut device = device.borrow_mut();
-        device.take();
-        device.serve(0, 1);
-        device.serve(0, 2);
-        device.serve(0, 0);
-        // Nothing written, and less than all: with the status byte as the driver left it.
-        let heads = std::mem::take(&mut device.taken);
-        device.put_used(heads[0].into(), 0);
-        device.put_used(heads[1].into(), 512);
-    }
-    assert_eq!(
-        answers(&mut driver),
-        [
-            (0, Status::DeviceError),
-            (1, Status::DeviceError),
-            (2, Status::Done),
-            (3, Status::DeviceError),
-            (4, Status::DeviceError)
-        ]
+}
+
+#[test]
+fn a_device_that_cannot_discard_is_not_asked_to() {
+    let mut bench = bench();
+    assert_eq!(bench.done(0, discard(0, 4096)), (Status::Done, 4096));
+    let mut bench = bench_of(
+        Abilities {
+            discard: 0,
+            ..ABILITIES
+        },
+        256,
     );
-    assert_eq!((driver.failure(), line.stopped.get()), (None, 0));
+    assert_eq!(bench.ask(0, discard(0, 4096)), Status::Done);
+}
+
+#[test]
+fn a_device_that_keeps_nothing_in_memory_is_not_flushed() {
+    let mut abilities = ABILITIES;
+    abilities.properties.caches = false;
+    assert_eq!(bench_of(abilities, 256).ask(0, flush()), Status::Done);
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_refuses_that() {
+    let mut abilities = ABILITIES;
+    abilities.properties.read_only = true;
+    let mut bench = bench_of(abilities, 256);
+    for call in [write(0, 0, 8), zero(0, 8), discard(0, 8)] {
+        assert_eq!(bench.ask(0, call), Status::ReadOnly);
+    }
+    assert_eq!(bench.done(0, read(0, 0, 8)).0, Status::Done);
+}
+
+#[test]
+fn transfers_are_of_whole_blocks_of_the_disk() {
+    let mut abilities = ABILITIES;
+    abilities.properties.block_size = 4096;
+    let mut bench = bench_of(abilities, 256);
+    for (sector, sectors) in [(0, 1), (1, 8), (0, 7), (4, 8)] {
+        let refused = bench.ask(0, read_into(0, &[0, 1], sector, sectors));
+        assert_eq!(refused, Status::InvalidArgument, "{sector} {sectors}");
+    }
+    assert_eq!(bench.done(0, read(0, 8, 8)), (Status::Done, 8));
 }
 
 #[test]
 fn notifications_and_interrupts_can_be_suppressed() {
-    let Bench {
-        mut driver,
-        device,
-        line,
-        ..
-    } = bench(128);
-    device.borrow().set_notifications(false);
-    assert_eq!(driver.submit(&read(0, 0, 0, 1)), Submission::Accepted);
-    driver.publish();
-    assert_eq!(line.notified.get(), 0);
-    device.borrow().set_notifications(true);
-    assert_eq!(driver.submit(&read(1, 0, 0, 1)), Submission::Accepted);
-    driver.publish();
-    assert_eq!(line.notified.get(), 1);
-    assert!(device.borrow().wants_interrupt());
-    driver.set_interrupts(false);
-    assert!(!device.borrow().wants_interrupt());
-    driver.set_interrupts(true);
-    assert!(device.borrow().wants_interrupt());
-}
-
-/// Batches of any size, finished in any order, until the 16-bit indices have come round.
-#[test]
-fn seventy_thousand_requests_out_of_order() {
-    const REQUESTS: u64 = 70_000;
-    let Bench {
-        mut driver,
-        device,
-        pool,
-        ..
-    } = bench(128);
-    let memory = pool.dma();
-    let mut numbers = Numbers(0x00A7_0110);
-    let mut waiting = HashMap::new();
-    let (mut next, mut done, mut swaps) = (0, 0, 0);
-    while done < REQUESTS {
-        while next < REQUESTS && !driver.is_full() && numbers.below(8) != 0 {
-            let block = (0..POOL_BLOCKS)
-                .find(|b| waiting.values().all(|(used, _, _)| used != b))
-                .unwrap();
-            let sectors = 1 + numbers.below(8) as u32;
-            let sector = numbers.below(CAPACITY - 8);
-            assert_eq!(
-                driver.submit(&read(next, block, sector, sectors)),
-                Submission::Accepted
-            );
-            waiting.insert(next, (block, sector, sectors));
-            next += 1;
-        }
-        driver.publish();
-        {
-            let mut device = device.borrow_mut();
-            device.take();
-            for _ in 0..numbers.below(device.taken.len() as u64 + 1) {
-                let choice = numbers.below(device.taken.len() as u64) as usize;
-                swaps += usize::from(choice != 0);
-                device.serve(choice, 0);
-            }
-        }
-        for completion in completions(&mut driver) {
-            assert_eq!(status(&completion), Status::Done);
-            let (block, sector, sectors) = waiting.remove(&completion.tag).expect("answered once");
-            assert_eq!(completion.block, block);
-            assert_eq!(completion.result, [sectors.into(), CAPACITY]);
-            let first = block as usize * BLOCK_SIZE;
-            let last = first + sectors as usize * 512 - 8;
-            assert_eq!(memory.load64(first), sector_word(sector));
-            assert_eq!(
-                memory.load64(last),
-                sector_word(sector + u64::from(sectors) - 1)
-            );
-            done += 1;
-        }
-    }
-    assert!(waiting.is_empty() && swaps > 10_000, "{swaps} out of order");
-    assert_eq!(u64::from(device.borrow().used), REQUESTS & 0xFFFF);
-    println!("{done} requests, {swaps} of them out of order");
+    let mut bench = bench();
+    bench.device.set_notifications(false);
+    bench.call(0, read(0, 0, 1));
+    assert_eq!(bench.line.notified.get(), 0);
+    bench.device.set_notifications(true);
+    bench.call(0, read(1, 0, 1));
+    assert_eq!(bench.line.notified.get(), 1);
+    assert!(bench.device.wants_interrupt());
+    bench.driver.set_interrupts(false);
+    assert!(!bench.device.wants_interrupt() && !bench.driver.has_finished());
+    bench.device.serve_all(&mut bench.pools);
+    assert!(bench.driver.has_finished());
+    bench.driver.set_interrupts(true);
+    assert!(bench.device.wants_interrupt());
+    assert_eq!(Operation::Flush as u32, 4, "section 5.2.6");
 }

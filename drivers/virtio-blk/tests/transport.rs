@@ -4,14 +4,17 @@
 mod function;
 mod support;
 
+use atoll_abi::disk::Properties;
 use atoll_pci::{PciError, VirtioKind};
+use atoll_test_disk::Memory;
 use atoll_virtio_blk::{
-    Device, Driver, DriverError, InterruptMessage, Submission, Transport, start,
+    Abilities, Device, Disk, DriverError, InterruptMessage, MOST_SEGMENTS, Operation, Request,
+    Transport, start,
 };
 use function::{CAPACITY, Fault, Function};
-use support::{DMA_PHYSICAL, DMA_SIZE, Memory, pools, read};
+use support::{DMA_PHYSICAL, DMA_SIZE};
 
-type Started = Driver<Transport<Function, Function>>;
+type Started = Disk<Transport<Function, Function>>;
 
 fn bring_up(function: &Function, memory: &Memory) -> Result<Started, DriverError> {
     let message = InterruptMessage::to_core(3, 0x50)?;
@@ -19,7 +22,7 @@ fn bring_up(function: &Function, memory: &Memory) -> Result<Started, DriverError
         function.0.borrow_mut().reach = reach;
         function.clone()
     };
-    start(function.clone(), registers, memory.dma(), message, pools())
+    start(function.clone(), registers, memory.dma(), message)
 }
 
 #[test]
@@ -29,15 +32,32 @@ fn a_good_device_comes_up() {
         Memory::new(DMA_SIZE, DMA_PHYSICAL),
     );
     let mut driver = bring_up(&function, &memory).unwrap();
-    assert_eq!(driver.capacity(), CAPACITY);
+    let expected = Abilities {
+        sectors: CAPACITY,
+        properties: Properties {
+            block_size: 4096,
+            read_only: true,
+            caches: true,
+        },
+        segments: MOST_SEGMENTS,
+        // Of whole blocks.
+        zero: 0xFFFF8,
+        discard: 0x1000,
+    };
+    assert_eq!(*driver.abilities(), expected);
     {
         let s = function.0.borrow();
         assert_eq!(s.complaints, [""; 0]);
         assert_eq!(s.resets, 1);
         assert_eq!(s.statuses, [1, 3, 11, 15], "in the order of section 3.1.1");
-        assert_eq!(s.driver_features, [0, 1], "VIRTIO_F_VERSION_1 alone");
+        let used = 1 << 2 | 1 << 5 | 1 << 6 | 1 << 9 | 1 << 13 | 1 << 14;
+        assert_eq!(
+            s.driver_features,
+            [used, 1],
+            "what it uses, and VIRTIO_F_VERSION_1"
+        );
         assert_eq!((s.configuration_vector, s.queue_vector), (0xFFFF, 0));
-        assert_eq!((s.queue_size, s.queue_enable), (128, 1));
+        assert_eq!((s.queue_size, s.queue_enable), (256, 1));
         assert_eq!(s.table[..4], [0xFEE0_3000, 0, 0x50, 0]);
         assert_eq!(s.table[7], 1, "the other entry stays masked");
         assert_eq!(
@@ -49,12 +69,18 @@ fn a_good_device_comes_up() {
         assert_eq!(s.words[4 + 4], 0xFE00_000C, "BARs are put back");
         assert_eq!(s.reach, [0, 0x1000, 0, 0, 0x4000, 0]);
         let high = (DMA_PHYSICAL >> 32) as u32;
-        assert_eq!(s.addresses, [0, high, 0x800, high, 0x2000, high]);
+        assert_eq!(s.addresses, [0, high, 0x1000, high, 0x4000, high]);
     }
-    assert_eq!(driver.submit(&read(1, 0, 0, 1)), Submission::Accepted);
+    let flush = Request {
+        operation: Operation::Flush,
+        sector: 0,
+        sectors: 0,
+        data: &[],
+    };
+    assert!(driver.stage(&flush).is_some());
     driver.publish();
     assert_eq!(function.0.borrow().notified, [(0x3000 + 3 * 4, 0)]);
-    driver.stop(DriverError::ClientLost);
+    driver.stop(DriverError::Quiesced);
     let s = function.0.borrow();
     assert_eq!((s.resets, s.status), (2, 0));
     assert_eq!(s.words[1] & 0xFFFF, 0x403, "no bus master any more");
@@ -75,6 +101,20 @@ fn broken_devices_are_typed_errors_and_left_harmless() {
             DriverError::QueueUnusable { size: 256 },
         ),
         (Fault::Restless, DriverError::ConfigurationUnstable),
+        (
+            Fault::BlockSize(8192),
+            DriverError::BlockSize {
+                size: 8192,
+                most: 4096,
+            },
+        ),
+        (
+            Fault::BlockSize(0),
+            DriverError::BlockSize {
+                size: 0,
+                most: 4096,
+            },
+        ),
         (Fault::FailsAtLast, DriverError::DeviceFailed { status: 79 }),
         (
             Fault::NotifyOffset(0x400),
@@ -94,6 +134,22 @@ fn broken_devices_are_typed_errors_and_left_harmless() {
         assert_eq!(s.words[1] & 4, 0, "{fault:?}: still a bus master");
         assert!(s.resets == 2, "{fault:?}: {} resets", s.resets);
     }
+}
+
+#[test]
+fn fields_that_the_device_does_not_have_are_not_used() {
+    let (function, memory) = (
+        Function::new(Fault::None),
+        Memory::new(DMA_SIZE, DMA_PHYSICAL),
+    );
+    // Its structure ends behind the size of a block.
+    function.0.borrow_mut().words[0x6C / 4] = 24;
+    let disk = bring_up(&function, &memory).unwrap();
+    let abilities = disk.abilities();
+    assert_eq!((abilities.zero, abilities.discard), (0, 0));
+    assert_eq!(abilities.properties.block_size, 4096);
+    let used = 1 << 2 | 1 << 5 | 1 << 6 | 1 << 9;
+    assert_eq!(function.0.borrow().driver_features, [used, 1]);
 }
 
 #[test]

@@ -9,10 +9,6 @@ pub(super) enum Device {
     /// Its driver serves it, or sets it up.
     #[default]
     InUse,
-    /// Its driver is to reset it and say so: it has learnt that its service is gone, or starts.
-    Stopping,
-    /// It writes nothing, and its driver has done what it can: it waits to be started again.
-    Quiet,
     /// Its driver stays down, and was started only to reset it.
     Resetting,
     /// Its driver stays down, and it writes nothing.
@@ -22,27 +18,33 @@ pub(super) enum Device {
 }
 
 impl Lifecycle<'_> {
-    /// The driver of a device says that the device writes nothing any more, because its service is gone, or broke the
-    /// protocol.
+    /// The driver of a device says that the device writes nothing any more for a service that is gone, by the service's slot among
+    /// those of the device.
+    #[must_use = "the steps have to be taken, in this order"]
+    pub fn service_quiet(&mut self, device: usize, slot: usize, now: u64) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let found = self.plan.services_of_device(device).nth(slot);
+        let Some((service, _)) = found else {
+            return steps;
+        };
+        // Of a service that lives it is no news: the service broke the protocol, or has been started again by now.
+        if self.services[service] == Life::Dead && self.devices[device] == Device::InUse {
+            self.services[service] = Life::Quiet;
+            if !self.has_dead_services(device) {
+                self.settle_start(Child::Driver(device));
+            }
+        }
+        self.settle(now, &mut steps);
+        steps
+    }
+
+    /// The driver of a device, which was started only for that, says that the device writes nothing any more.
     #[must_use = "the steps have to be taken, in this order"]
     pub fn device_quiet(&mut self, device: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
         self.settle_start(Child::Driver(device));
-        match self.devices[device] {
-            Device::Resetting => {
-                self.devices[device] = Device::Gone;
-                steps.push(Step::TellService(device));
-            }
-            Device::Gone => {}
-            Device::InUse if self.service_lives(device) => {
-                // It stopped for a life of the service that is over, or that goes on and can have another driver.
-                let driver = Child::Driver(device);
-                if !self.start_or_stay_down(driver, now, &mut steps) {
-                    self.devices[device] = Device::Gone;
-                    steps.push(Step::TellService(device));
-                }
-            }
-            _ => self.devices[device] = Device::Quiet,
+        if self.devices[device] == Device::Resetting {
+            self.device_gone(device, &mut steps);
         }
         self.settle(now, &mut steps);
         steps
@@ -53,11 +55,7 @@ impl Lifecycle<'_> {
     pub fn driver_ready(&mut self, device: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
         self.settle_start(Child::Driver(device));
-        if self.devices[device] == Device::Stopping {
-            // Its service died meanwhile, and is started on a driver that knows nothing of it.
-            self.devices[device] = Device::InUse;
-            self.settle_service_of(device, now, &mut steps);
-        }
+        self.services_quiet(device);
         self.settle(now, &mut steps);
         steps
     }
@@ -70,8 +68,7 @@ impl Lifecycle<'_> {
         let restarts = self.starts.of(Child::Driver(device)).restarts();
         let mut steps = alloc::vec![Step::Down(Child::Driver(device), restarts)];
         if restarts == 0 {
-            self.devices[device] = Device::Gone;
-            steps.push(Step::TellService(device));
+            self.device_gone(device, &mut steps);
         } else {
             self.devices[device] = Device::Unknown;
         }
@@ -84,17 +81,17 @@ impl Lifecycle<'_> {
         steps.push(Step::Suspend(driver));
         match self.devices[device] {
             // It was reset before.
-            Device::Quiet | Device::Gone => return,
+            Device::Gone => return,
             // It died while it was to reset the device, for which there is no other.
             Device::Resetting | Device::Unknown => {
                 self.devices[device] = Device::Unknown;
                 self.settle(now, steps);
                 return;
             }
-            Device::InUse | Device::Stopping => {}
+            Device::InUse => {}
         }
         if self.start_or_stay_down(driver, now, steps) {
-            // The new life resets the device first of all. Its service learns of the death by the driver's return.
+            // The new life resets the device first of all. Its services learn of the death by the driver's return.
             return;
         }
         self.devices[device] = Device::Resetting;
@@ -102,10 +99,24 @@ impl Lifecycle<'_> {
         steps.push(Step::Quiesce(device));
     }
 
-    /// Whether the service of a device is alive.
-    fn service_lives(&self, device: usize) -> bool {
-        let mut services = self.plan.services().iter();
-        let service = services.position(|own| own.device as usize == device);
-        service.is_some_and(|service| self.services[service] == Life::Alive)
+    /// A device writes nothing, and has no driver any more.
+    fn device_gone(&mut self, device: usize, steps: &mut Vec<Step>) {
+        self.devices[device] = Device::Gone;
+        steps.push(Step::TellServices(device));
+        self.services_quiet(device);
+    }
+
+    /// A device writes nothing any more for services that are gone.
+    fn services_quiet(&mut self, device: usize) {
+        for (service, _) in self.plan.services_of_device(device) {
+            if self.services[service] == Life::Dead {
+                self.services[service] = Life::Quiet;
+            }
+        }
+    }
+
+    fn has_dead_services(&self, device: usize) -> bool {
+        let mut services = self.plan.services_of_device(device);
+        services.any(|(service, _)| self.services[service] == Life::Dead)
     }
 }

@@ -57,17 +57,75 @@ fn clients_learn_of_a_service_when_its_device_is_quiet_and_then_it_starts() {
     let steps = life.lost(Service(1), 0);
     assert_eq!(steps, [Suspend(Service(1)), TellDriver(1)]);
     assert_eq!(life.lost(Service(1), 0), [], "it dies once");
-    let steps = life.device_quiet(1, 0);
-    assert_eq!(steps, [TellClients(1), Start(Driver(1)), Start(Service(1))]);
-    assert_eq!(life.driver_ready(1, 0), []);
+    assert_eq!(
+        life.next_due(),
+        Some(START_WITHIN.into()),
+        "its driver has a time"
+    );
+    let steps = life.service_quiet(1, 0, 0);
+    assert_eq!(steps, [TellClients(1), Start(Service(1))]);
+    life.settle_start(Service(1));
+    assert_eq!(life.next_due(), None);
     // The second time it stays down.
     let steps = life.lost(Service(1), 10);
     assert_eq!(steps, [Suspend(Service(1)), TellDriver(1)]);
-    let steps = life.device_quiet(1, 10);
+    let steps = life.service_quiet(1, 0, 10);
     assert_eq!(steps, [TellClients(1), Down(Service(1), 1)]);
     assert_eq!(life.lost(Service(1), 20), []);
     // The others go on.
     assert_eq!(life.lost(Service(0), 20).len(), 2);
+}
+
+/// The same, with both services of cluster 0 on device 0.
+fn shared_device() -> EncodedPlan {
+    let mut tables = tables();
+    tables.services[1].device = 0;
+    tables.encode()
+}
+
+#[test]
+fn services_of_one_device_end_and_start_by_themselves() {
+    let plan = shared_device();
+    let mut life = Lifecycle::new(&plan);
+    assert_eq!(
+        life.lost(Service(1), 0),
+        [Suspend(Service(1)), TellDriver(1)]
+    );
+    assert_eq!(life.service_quiet(0, 0, 0), [], "the other one lives");
+    assert_eq!(life.service_quiet(0, 7, 0), [], "there is no such slot");
+    let _ = life.lost(Service(0), 5);
+    assert_eq!(
+        life.service_quiet(0, 1, 5),
+        [TellClients(1), Start(Service(1))]
+    );
+    life.settle_start(Service(1));
+    assert_eq!(
+        life.next_due(),
+        Some(5 + u64::from(START_WITHIN)),
+        "one is awaited"
+    );
+    assert_eq!(
+        life.service_quiet(0, 0, 6),
+        [TellClients(0), Start(Service(0))]
+    );
+    life.settle_start(Service(0));
+    assert_eq!(life.next_due(), None);
+    assert_eq!(life.service_quiet(0, 0, 6), [], "it lives by now");
+}
+
+#[test]
+fn a_reset_is_quiet_for_all_services_of_the_device() {
+    let plan = shared_device();
+    let mut life = Lifecycle::new(&plan);
+    let _ = (life.lost(Service(0), 0), life.lost(Service(1), 0));
+    let _ = life.lost(Driver(0), 0);
+    let all = [
+        TellClients(0),
+        Start(Service(0)),
+        TellClients(1),
+        Start(Service(1)),
+    ];
+    assert_eq!(life.driver_ready(0, 0), all);
 }
 
 #[test]
@@ -98,8 +156,8 @@ fn a_server_that_stays_down_takes_its_services_along_and_waits_for_all_their_dev
     );
     assert!(life.server_is_down(0) && !life.server_is_down(1));
     assert_eq!(life.lost(Server(0), 0), []);
-    assert_eq!(life.device_quiet(1, 0), [TellClients(1)]);
-    assert_eq!(life.device_quiet(0, 0), [TellClients(0), TellVcores(0)]);
+    assert_eq!(life.service_quiet(1, 0, 0), [TellClients(1)]);
+    assert_eq!(life.service_quiet(0, 0, 0), [TellClients(0), TellVcores(0)]);
 }
 
 #[test]
@@ -126,7 +184,7 @@ fn a_driver_resets_its_device_before_its_service_learns_that_it_is_back() {
         life.lost(Driver(0), 0),
         [Suspend(Driver(0)), Down(Driver(0), 1), Quiesce(0)]
     );
-    assert_eq!(life.device_quiet(0, 0), [TellService(0)]);
+    assert_eq!(life.device_quiet(0, 0), [TellServices(0)]);
 }
 
 #[test]
@@ -163,7 +221,7 @@ fn a_device_that_cannot_be_reset_is_trusted_no_more() {
     // Blocks that it may still write stay lent: the clients of its service are not told.
     let steps = life.lost(Server(0), 0);
     assert!(!steps.contains(&TellClients(0)) && steps.contains(&TellDriver(1)));
-    assert_eq!(life.device_quiet(1, 0), [TellClients(1), TellVcores(0)]);
+    assert_eq!(life.service_quiet(1, 0, 0), [TellClients(1), TellVcores(0)]);
 }
 
 #[test]
@@ -172,7 +230,7 @@ fn a_driver_that_cannot_start_leaves_its_service_without_device() {
     let mut life = Lifecycle::new(&plan);
     assert_eq!(
         life.driver_failed(2, 0),
-        [Down(Driver(2), 0), TellService(2)]
+        [Down(Driver(2), 0), TellServices(2)]
     );
     let steps = life.lost(Service(2), 0);
     assert_eq!(
@@ -189,24 +247,6 @@ fn a_process_is_started_again_as_often_as_the_plan_says() {
     assert_eq!(life.process_failed(0, 0), [Start(Process(0))]);
     assert_eq!(life.process_failed(0, 1), [Down(Process(0), 1)]);
     assert_eq!(life.process_failed(1, 0), []);
-}
-
-#[test]
-fn a_driver_that_stops_for_a_service_that_lives_is_started_again() {
-    let plan = plan();
-    let mut life = Lifecycle::new(&plan);
-    assert_eq!(life.device_quiet(0, 0), [Start(Driver(0))]);
-    assert_eq!(life.driver_ready(0, 0), []);
-    // The second time it stays down, and its service learns that.
-    assert_eq!(
-        life.device_quiet(0, 1),
-        [Down(Driver(0), 1), TellService(0)]
-    );
-    // Its device is quiet, so the service need not wait for it when it dies.
-    assert_eq!(
-        life.lost(Service(0), 2),
-        [Suspend(Service(0)), TellClients(0), Start(Service(0))]
-    );
 }
 
 #[test]

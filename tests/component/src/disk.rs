@@ -1,8 +1,9 @@
 //! The machine's disk: what is on it, and what its driver answers.
 
 use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
-use atoll_abi::interface::{BlocksCall, request};
+use atoll_abi::interface::{DiskCall, request};
 use atoll_abi::syscall::{Completion, Status, Syscall};
+use atoll_test_support::disk::description;
 use atoll_test_support::volume::header_block;
 
 /// Words of a block.
@@ -53,7 +54,9 @@ impl Disk {
     /// # Errors
     /// The status that it ends with, because it is no such call or the disk has no such sectors.
     pub fn asked(&self, call: &Syscall) -> Result<request::ReadSectors, Status> {
-        let BlocksCall::ReadSectors(read) = BlocksCall::decode(call)?;
+        let DiskCall::ReadSectors(read) = DiskCall::decode(call)? else {
+            return Err(Status::UnknownCall);
+        };
         let end = read.sector.checked_add(u64::from(read.sectors));
         let inside = end.is_some_and(|end| end <= self.capacity());
         if !inside || !(1..=SECTORS_PER_BLOCK).contains(&u64::from(read.sectors)) {
@@ -64,11 +67,14 @@ impl Disk {
 
     /// What a driver answers.
     pub fn answer(&self, call: &Syscall) -> Completion {
+        if let Ok(DiskCall::DescribeDisk(_)) = DiskCall::decode(call) {
+            return Completion::of(call, Status::Done, description(self.capacity()));
+        }
         let (status, sectors) = match self.asked(call) {
             Ok(read) => (Status::Done, u64::from(read.sectors)),
             Err(status) => (status, 0),
         };
-        Completion::of(call, status, [sectors, self.capacity()])
+        Completion::of(call, status, [sectors, 0])
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_abi::block::SECTORS_PER_BLOCK;
 use atoll_abi::connection::{Client, Provider};
-use atoll_abi::interface::{BlocksCall, Call, Request, request};
+use atoll_abi::interface::{Call, DiskCall, request};
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::plan::Plan;
@@ -176,13 +176,16 @@ impl Model {
                     self.withheld.clear();
                 }
             }
-            Event::Start | Event::UpstreamConnected => {}
+            Event::Start | Event::UpstreamConnected | Event::Device => {}
         }
     }
 
     /// The driver has a block no more, or may write it for as long as it lives.
     fn written(&mut self, call: &Syscall, returned: bool) {
-        let pool = request::ReadSectors::decode(call).map_or(0, |read| read.pool);
+        let Ok(DiskCall::ReadSectors(request::ReadSectors { pool, .. })) = DiskCall::decode(call)
+        else {
+            return;
+        };
         let block = (pool, call.block);
         assert!(self.writing.remove(&block));
         // The service's own block is read again after each loss: what it holds is checked, also where a
@@ -195,9 +198,19 @@ impl Model {
     /// The driver is asked.
     fn asked(&mut self, message: &Message) {
         let call = Syscall::from_message(message);
-        let Ok(BlocksCall::ReadSectors(read)) = BlocksCall::decode(&call) else {
-            panic!("{call:?} is no call of a driver");
-        };
+        match DiskCall::decode(&call) {
+            Ok(DiskCall::ReadSectors(read)) => self.reads(&call, &read),
+            Ok(DiskCall::DescribeDisk(_)) => {}
+            _ => panic!("{call:?} is no call of a file service to its driver"),
+        }
+        let same = self.at_driver.iter().any(|other| other.tag == call.tag);
+        assert!(!same, "a tag is used twice at a time");
+        self.at_driver.push(call);
+        assert!(self.at_driver.len() <= RING_SLOTS, "beyond the credits");
+    }
+
+    /// The driver is asked for sectors.
+    fn reads(&mut self, call: &Syscall, read: &request::ReadSectors) {
         assert!((1..=SECTORS_PER_BLOCK).contains(&u64::from(read.sectors)));
         let end = read.sector + u64::from(read.sectors);
         assert!(self.capacity.is_none_or(|capacity| end <= capacity));
@@ -214,9 +227,5 @@ impl Model {
             assert!(lent, "a block that its client did not lend");
         }
         self.writing.insert(block);
-        let same = self.at_driver.iter().any(|other| other.tag == call.tag);
-        assert!(!same, "a tag is used twice at a time");
-        self.at_driver.push(call);
-        assert!(self.at_driver.len() <= RING_SLOTS, "beyond the credits");
     }
 }

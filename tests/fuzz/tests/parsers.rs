@@ -3,7 +3,7 @@
 use atoll_abi::archive::{self, ARCHIVE_MAGIC};
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::handle::Handle;
-use atoll_abi::interface::{BlocksCall, FilesCall, ProcessCall, Request};
+use atoll_abi::interface::{BlocksCall, DiskCall, FilesCall, ProcessCall, Request};
 use atoll_abi::message::Payload;
 use atoll_abi::name::{NAME_SIZE, Name};
 use atoll_abi::plan::ServiceKind;
@@ -173,7 +173,7 @@ fn call(bytes: &[u8], seen: &Seen) {
     let mut script = Script::new(bytes);
     let mut syscall = Syscall::from_message(&script.message());
     let call = script.pick(Call::ALL).unwrap_or(Call::Stat);
-    syscall.call = script.mostly(call as u64, &[0, 12, 31, 33]) as u16;
+    syscall.call = script.mostly(call as u64, &[0, 12, 31, 38, 47, 54]) as u16;
     if script.once_in(2) {
         syscall.arguments = name_of("input").to_words();
     }
@@ -182,7 +182,8 @@ fn call(bytes: &[u8], seen: &Seen) {
     }
     let known = decoded!(&syscall, seen, ProcessCall: Print Exit BecomeMcp RequestVcores YieldVcore SetAlarm Connect)
         + decoded!(&syscall, seen, FilesCall: Open Stat Read Close)
-        + decoded!(&syscall, seen, BlocksCall: ReadSectors);
+        + decoded!(&syscall, seen, DiskCall: ReadSectors WriteSectors FlushDisk ZeroSectors DiscardSectors DescribeDisk)
+        + decoded!(&syscall, seen, BlocksCall: DescribeBlocks ReadBlocks WriteBlocks FlushBlocks ZeroBlocks DiscardBlocks);
     assert!(known <= 1, "a call belongs to one interface");
 }
 
@@ -199,6 +200,17 @@ target!(
         "Read",
         "Close",
         "ReadSectors",
+        "WriteSectors",
+        "FlushDisk",
+        "ZeroSectors",
+        "DiscardSectors",
+        "DescribeDisk",
+        "DescribeBlocks",
+        "ReadBlocks",
+        "WriteBlocks",
+        "FlushBlocks",
+        "ZeroBlocks",
+        "DiscardBlocks",
         "SetAlarm"
     ]
 );

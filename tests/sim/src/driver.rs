@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use atoll_abi::interface::{BlocksCall, request};
+use atoll_abi::interface::{DiskCall, request};
 use atoll_abi::message::Payload;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_channel::{CAPACITY, Link, Side};
+use atoll_test_support::disk::description;
 
 use crate::faults;
 use crate::machine::DEVICE_SECTORS;
@@ -102,8 +103,14 @@ impl Driver {
     }
 
     fn accept(&mut self, world: &Simulation, syscall: Syscall) {
-        let read = match BlocksCall::decode(&syscall) {
-            Ok(BlocksCall::ReadSectors(read)) => read,
+        let read = match DiskCall::decode(&syscall) {
+            Ok(DiskCall::ReadSectors(read)) => read,
+            Ok(DiskCall::DescribeDisk(_)) => {
+                let description = description(DEVICE_SECTORS);
+                let completion = Completion::of(&syscall, Status::Done, description);
+                return self.answers.push_back(completion);
+            }
+            Ok(_) => return self.answer(&syscall, Status::UnknownCall, 0),
             Err(status) => return self.answer(&syscall, status, 0),
         };
         let state = &mut *world.state.borrow_mut();
@@ -117,7 +124,7 @@ impl Driver {
     }
 
     fn answer(&mut self, syscall: &Syscall, status: Status, sectors: u64) {
-        let completion = Completion::of(syscall, status, [sectors, DEVICE_SECTORS]);
+        let completion = Completion::of(syscall, status, [sectors, 0]);
         self.answers.push_back(completion);
     }
 

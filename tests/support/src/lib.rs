@@ -2,5 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod disk;
 pub mod link;
 pub mod volume;

@@ -2,7 +2,7 @@ use super::*;
 use crate::message::Payload;
 
 /// Numbers as they are on the wire. Written out by hand: a row that changes its number must not change this list.
-const NUMBERS: [(u16, &str); 12] = [
+const NUMBERS: [(u16, &str); 23] = [
     (1, "Open"),
     (2, "Stat"),
     (3, "Read"),
@@ -15,6 +15,17 @@ const NUMBERS: [(u16, &str); 12] = [
     (10, "SetAlarm"),
     (11, "Connect"),
     (32, "ReadSectors"),
+    (33, "WriteSectors"),
+    (34, "FlushDisk"),
+    (35, "ZeroSectors"),
+    (36, "DiscardSectors"),
+    (37, "DescribeDisk"),
+    (48, "DescribeBlocks"),
+    (49, "ReadBlocks"),
+    (50, "WriteBlocks"),
+    (51, "FlushBlocks"),
+    (52, "ZeroBlocks"),
+    (53, "DiscardBlocks"),
 ];
 
 #[test]
@@ -72,12 +83,45 @@ fn bytes_are_frozen() {
     assert_eq!(found(alarm), words(10, [5, 0, 0, 0]));
     let connect = request::Connect { service: name }.encode();
     assert_eq!(found(connect), words(11, input));
-    let sectors = request::ReadSectors {
-        sector: 1 << 40,
-        sectors: 8,
-        pool: 2,
+    let (sector, sectors, pool) = (1 << 40, 8, 2);
+    let read = request::ReadSectors {
+        sector,
+        sectors,
+        pool,
     };
-    assert_eq!(found(sectors.encode()), words(32, [1 << 40, 8, 2, 0]));
+    assert_eq!(found(read.encode()), words(2 << 32 | 32, [sector, 8, 0, 0]));
+    let write = request::WriteSectors {
+        sector,
+        sectors,
+        pool,
+    };
+    assert_eq!(
+        found(write.encode()),
+        words(2 << 32 | 33, [sector, 8, 0, 0])
+    );
+    assert_eq!(found(request::FlushDisk {}.encode()), words(34, [0; 4]));
+    let zero = request::ZeroSectors { sector, sectors };
+    assert_eq!(found(zero.encode()), words(35, [sector, 8, 0, 0]));
+    let discard = request::DiscardSectors { sector, sectors };
+    assert_eq!(found(discard.encode()), words(36, [sector, 8, 0, 0]));
+    assert_eq!(found(request::DescribeDisk {}.encode()), words(37, [0; 4]));
+}
+
+#[test]
+fn bytes_of_calls_for_blocks_are_frozen() {
+    let found = |request: Syscall| request.to_message();
+    let (first, blocks) = (1 << 33, 7);
+    let describe = request::DescribeBlocks {}.encode();
+    assert_eq!(found(describe), words(48, [0; 4]));
+    let read = request::ReadBlocks { first }.encode();
+    assert_eq!(found(read), words(49, [first, 0, 0, 0]));
+    let write = request::WriteBlocks { first }.encode();
+    assert_eq!(found(write), words(50, [first, 0, 0, 0]));
+    assert_eq!(found(request::FlushBlocks {}.encode()), words(51, [0; 4]));
+    let zero = request::ZeroBlocks { first, blocks }.encode();
+    assert_eq!(found(zero), words(52, [first, 7, 0, 0]));
+    let discard = request::DiscardBlocks { first, blocks }.encode();
+    assert_eq!(found(discard), words(53, [first, 7, 0, 0]));
 }
 
 #[test]
@@ -109,15 +153,19 @@ fn fields_that_make_no_sense_are_refused() {
         arguments: [0, 1 << 32, 0, 0],
         ..Syscall::EMPTY
     };
-    assert_eq!(BlocksCall::decode(&wide), Err(Status::InvalidArgument));
+    assert_eq!(DiskCall::decode(&wide), Err(Status::InvalidArgument));
     assert_eq!(FilesCall::decode(&Syscall::EMPTY), Err(Status::UnknownCall));
 }
 
 #[test]
-fn only_reads_are_given_a_block() {
+fn only_transfers_are_given_blocks() {
     for &call in Call::ALL {
-        let reads = matches!(call, Call::Read | Call::ReadSectors);
-        assert_eq!(call.block_use() == BlockUse::Written, reads, "{call:?}");
+        let expected = match call {
+            Call::Read | Call::ReadSectors | Call::ReadBlocks => BlockUse::Written,
+            Call::WriteSectors | Call::WriteBlocks => BlockUse::Read,
+            _ => BlockUse::None,
+        };
+        assert_eq!(call.block_use(), expected, "{call:?}");
     }
 }
 
@@ -127,6 +175,7 @@ fn triage_is_by_interface() {
         let expected = match call as u16 {
             1..=4 => Interface::Files,
             5..=11 => Interface::Process,
+            32..=37 => Interface::Disk,
             _ => Interface::Blocks,
         };
         assert_eq!(call.interface(), expected, "{call:?}");

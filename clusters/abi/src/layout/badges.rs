@@ -58,10 +58,12 @@ pub mod server_badge {
     pub const PROCESSES: u64 = (1 << PROCESS_BITS) - 1;
 }
 
-/// Badges of a service's notification: which rings have something.
+/// Badges of a service's or driver's notification: what has something for it.
 pub mod service_badge {
     /// The ring of the driver.
     pub const DRIVER: u64 = 1 << 62;
+    /// The device of a driver: it interrupts.
+    pub const DEVICE: u64 = 1 << 63;
     /// How many bits clients are divided among.
     pub const CLIENT_BITS: usize = 62;
 

@@ -56,8 +56,11 @@ pub mod request {
     /// An operator has a component of its kernel instance stand still, as if it hung. Registers: the first two of [`STOP`],
     /// and answered as that.
     pub const HOLD: u64 = 0x1008;
-    /// The sender, a driver, has stopped its device, which writes nothing any more, because its client is gone.
+    /// The sender, a driver, has made its device quiet, which was all that it was to do: it writes nothing any more.
     pub const STOPPED: u64 = 0x1007;
+    /// The device of the sender, a driver, writes nothing any more for a service that is gone. Registers: the service's slot
+    /// among the services of the device.
+    pub const QUIET: u64 = 0x1009;
     /// Bytes of text that one [`LOG`] message carries.
     pub const LOG_SIZE: usize = 512;
 }

@@ -13,7 +13,7 @@ pub const OWN_NOTIFICATION: u64 = 2;
 /// A process or service: the notification of its server, with the right to signal only, badged with
 /// [`super::server_badge`].
 pub const SERVER_NOTIFICATION: u64 = 3;
-/// A service: the notification of the driver of its device. A driver: the notification of its client.
+/// A service: the notification of the driver of its device.
 pub const PEER_NOTIFICATION: u64 = 4;
 /// A server or driver: the handler of its interrupt.
 pub const INTERRUPT: u64 = 5;
@@ -32,13 +32,11 @@ const PORT_NOTIFICATIONS: u64 = CALLEES + MAX_CLUSTER_PROCESSES as u64;
 const SERVER_VCORES: u64 = 64;
 /// In a server, by number of a connection that crosses kernels: the notification of the side that its cluster has.
 const CROSSING_NOTIFICATIONS: u64 = SERVER_VCORES + 2 * MAX_CLUSTER_VCORES as u64;
-/// In a service, by slot: the notification of a client of the same instance.
+/// In a service or driver, by slot: the notification of a client of the same instance.
 const CLIENT_NOTIFICATIONS: u64 = 64;
-/// Slots of a driver's capability space.
-pub const OF_DRIVER: u64 = 64;
 
 const _: () = assert!(CALLERS < VCORE_NOTIFICATIONS && CALLERS < SERVER_VCORES);
-const _: () = assert!(CALLERS < CLIENT_NOTIFICATIONS && CALLERS < OF_DRIVER);
+const _: () = assert!(CALLERS < CLIENT_NOTIFICATIONS);
 
 /// The slot of the notification of a process's service for one of its vcores.
 pub const fn port_notification(port: usize, vcore: usize) -> u64 {
@@ -60,7 +58,7 @@ pub const fn crossing_notification(connection: usize) -> u64 {
     CROSSING_NOTIFICATIONS + connection as u64
 }
 
-/// The slot of the notification of a client of a service.
+/// The slot of the notification of a client of a service or driver.
 pub const fn client_notification(slot: usize) -> u64 {
     CLIENT_NOTIFICATIONS + slot as u64
 }
@@ -77,6 +75,11 @@ pub fn of_server(plan: &Plan, cluster: u32) -> u64 {
 /// Slots of the capability space of a service.
 pub fn of_service(plan: &Plan, service: usize) -> u64 {
     client_notification(plan.clients_of(Provider::Service(service)).count())
+}
+
+/// Slots of the capability space of the driver of a device.
+pub fn of_driver(plan: &Plan, device: usize) -> u64 {
+    client_notification(plan.clients_of(Provider::Driver(device)).count())
 }
 
 /// Slots of the capability space of a process.

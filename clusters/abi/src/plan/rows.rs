@@ -218,6 +218,10 @@ pub struct Service {
     pub pool: u32,
     /// Zero.
     pub padding: u32,
+    /// The partition of the device that is its own: the name of an entry of the GUID partition table.
+    pub partition: Name,
+    /// Bytes of the partition where the disk is made for a run; 0 where it is as large as what is put into it.
+    pub partition_size: u64,
     /// How often it is started again.
     pub restart: Restart,
 }
@@ -226,8 +230,10 @@ pub struct Service {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum ServiceKind {
-    /// The files of the volume on a block device.
+    /// The files of a file system.
     Files = 1,
+    /// A partition as it is.
+    Blocks = 2,
 }
 
 impl ServiceKind {
@@ -235,6 +241,7 @@ impl ServiceKind {
     pub const fn from_raw(raw: u32) -> Option<ServiceKind> {
         match raw {
             1 => Some(ServiceKind::Files),
+            2 => Some(ServiceKind::Blocks),
             _ => None,
         }
     }
@@ -243,6 +250,7 @@ impl ServiceKind {
     pub const fn interface(self) -> Interface {
         match self {
             ServiceKind::Files => Interface::Files,
+            ServiceKind::Blocks => Interface::Blocks,
         }
     }
 
@@ -250,6 +258,7 @@ impl ServiceKind {
     pub const fn image(self) -> &'static str {
         match self {
             ServiceKind::Files => "files",
+            ServiceKind::Blocks => "blocks",
         }
     }
 }

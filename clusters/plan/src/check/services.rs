@@ -1,6 +1,7 @@
-//! Every service has a device of its own in its cluster, and every process can be connected to the services that it uses.
+//! Every service has a partition of its own, of a device of its cluster, and every process can be connected to the services
+//! that it uses.
 
-use atoll_abi::plan::{MAX_CONNECTIONS, MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS};
+use atoll_abi::plan::{MAX_CONNECTIONS, MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS, ServiceKind};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -18,9 +19,9 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     connections(plan, diagnostics);
 }
 
-/// A service runs in the cluster of its device, and a device has one service.
+/// A service runs in the cluster of its device, and a device has a service.
 fn devices(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
-    let mut users: Vec<Option<&Service>> = vec![None; plan.devices.len()];
+    let mut users: Vec<Vec<&Service>> = vec![Vec::new(); plan.devices.len()];
     for service in &plan.services {
         let name = &service.name.value;
         let user = format!("service `{name}`");
@@ -44,32 +45,19 @@ fn devices(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
                 },
             );
         }
-        match users[index] {
-            Some(earlier) => {
-                let first = diagnostics.place(earlier.device.at);
-                diagnostics.report(
-                    service.device.at,
-                    ErrorKind::DeviceUsedTwice {
-                        device: service.device.value.clone(),
-                        first_service: earlier.name.value.clone(),
-                        first,
-                        service: name.clone(),
-                    },
-                );
-            }
-            None => users[index] = Some(service),
-        }
+        partition(service, &users[index], diagnostics);
+        users[index].push(service);
     }
     if !plan.service_devices_resolved() {
         return;
     }
-    for (device, user) in plan.devices.iter().zip(users) {
+    for (device, users) in plan.devices.iter().zip(users) {
         // One that belongs to no cluster, or whose name is that of another device, has been reported.
         let claimed = plan.device_owner(&device.name.value).is_some()
             && plan
                 .device(&device.name.value)
                 .is_some_and(|index| std::ptr::eq(&plan.devices[index], device));
-        if user.is_none() && claimed {
+        if users.is_empty() && claimed {
             diagnostics.report(
                 device.name.at,
                 ErrorKind::DeviceUnused {
@@ -77,6 +65,26 @@ fn devices(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
                 },
             );
         }
+    }
+}
+
+/// No other service of the device has the partition.
+fn partition(service: &Service, others: &[&Service], diagnostics: &mut Diagnostics<'_>) {
+    let partition = &service.partition;
+    let mut others = others.iter();
+    let same = others.find(|other| other.partition.value == partition.value);
+    if let Some(earlier) = same.filter(|_| !partition.value.is_empty()) {
+        let first = diagnostics.place(earlier.partition.at);
+        diagnostics.report(
+            partition.at,
+            ErrorKind::PartitionUsedTwice {
+                partition: partition.value.clone(),
+                device: service.device.value.clone(),
+                first_service: earlier.name.value.clone(),
+                first,
+                service: service.name.value.clone(),
+            },
+        );
     }
 }
 
@@ -153,6 +161,22 @@ fn clients(plan: &Plan, index: usize, diagnostics: &mut Diagnostics<'_>) {
             Some((process, used))
         })
         .collect();
+    if let (ServiceKind::Blocks, [(first, first_use), (second, excess), ..]) =
+        (service.kind, users.as_slice())
+    {
+        let place = diagnostics.place(service.name.at);
+        let first_place = diagnostics.place(first_use.at);
+        diagnostics.report(
+            excess.at,
+            ErrorKind::PartitionShared {
+                service: service.name.value.clone(),
+                place,
+                first_process: first.name.value.clone(),
+                first: first_place,
+                process: second.name.value.clone(),
+            },
+        );
+    }
     if let Some((_, excess)) = users.get(MAX_SERVICE_CLIENTS) {
         diagnostics.report(
             excess.at,

@@ -28,6 +28,7 @@ impl Build<'_> {
             device_memory: DeviceMemory::new(plan),
         };
         build.servers();
+        build.drivers();
         build.services();
         build.wake_pages();
         build.connections();
@@ -110,23 +111,32 @@ impl Build<'_> {
         self.components.of(server).touch(address, pages);
     }
 
+    fn drivers(&mut self) {
+        let plan = self.plan;
+        for (device, row) in plan.devices().iter().enumerate() {
+            // One that no service uses has no driver.
+            if !self.runs(row.cluster) || plan.services_of_device(device).next().is_none() {
+                continue;
+            }
+            let driver = Holder::Driver(device);
+            let own = self.components.start(driver, "virtio-blk");
+            own.cspace(layout::slot::of_driver(plan, device));
+            own.fresh(layout::PLAN, plan.pages() as u64);
+            own.registers();
+            // Its memory for DMA comes out of an untyped of its own, and its interrupt has a handler and a badge.
+            own.amount.slots += 3;
+            own.fresh(layout::DMA, layout::DMA_PAGES as u64);
+            own.notification();
+            own.thread(0);
+        }
+    }
+
     fn services(&mut self) {
         let plan = self.plan;
         for (index, row) in plan.services().iter().enumerate() {
             if !self.runs(row.cluster) {
                 continue;
             }
-            let device = row.device as usize;
-            let driver = Holder::Driver(device);
-            let own = self.components.start(driver, "virtio-blk");
-            own.cspace(layout::slot::OF_DRIVER);
-            own.fresh(layout::PLAN, plan.pages() as u64);
-            own.registers();
-            // Its memory for DMA comes out of an untyped of its own, and its interrupt has a handler.
-            own.amount.slots += 2;
-            own.fresh(layout::DMA, layout::DMA_PAGES as u64);
-            own.notification();
-            own.thread(0);
             let service = Holder::Service(index);
             let image = crate::checked::service_image(row);
             let own = self.components.start(service, image);

@@ -1,36 +1,100 @@
 //! Reads a service.
 
+use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
+use toml::Spanned;
+use toml::de::DeValue;
 
 use super::restart::{SYSTEM, restart};
-use super::{own_name, required_reference};
+use super::{name as checked_name, own_name, owned, required_reference};
 use crate::diagnostics::Diagnostics;
-use crate::table::{Table, choice};
+use crate::error::ErrorKind;
+use crate::size;
+use crate::table::{Located, Table, bytes, choice, text};
 use crate::written::{Service, Text, UNNAMED};
+
+/// A partition is made of whole such units, by which partitions are aligned.
+const PARTITION_UNIT: u64 = 1 << 20;
+/// Bytes of a partition of blocks where the plan is silent.
+const DEFAULT_PARTITION: u64 = 16 << 20;
 
 /// Reads a `[[service]]`.
 pub(super) fn service(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Service {
     let name = own_name(&mut table, "service", diagnostics);
     table.only(
-        &["name", "kind", "cluster", "device", "restart"],
+        &[
+            "name",
+            "kind",
+            "cluster",
+            "device",
+            "partition",
+            "size",
+            "restart",
+        ],
         diagnostics,
     );
     let kind = table
         .required("kind", diagnostics)
         .and_then(|value| {
-            let kinds = [("files", ServiceKind::Files)];
+            let kinds = [
+                ("files", ServiceKind::Files),
+                ("blocks", ServiceKind::Blocks),
+            ];
             choice("kind", &kinds, value, diagnostics)
         })
         .unwrap_or(ServiceKind::Files);
     let cluster = required_reference(&table, "cluster", "a cluster", diagnostics);
     let device = required_reference(&table, "device", "a device", diagnostics);
+    let partition = match table.optional("partition") {
+        None if name.value == UNNAMED => Text::new(String::new(), name.at),
+        None => Text::new(name.value.clone(), name.at),
+        Some(value) => partition_name(value, table.at, diagnostics),
+    };
     Service {
         restart: restart(&table, SYSTEM, diagnostics),
+        size: partition_size(&table, kind, diagnostics),
         name,
         kind,
         cluster,
         device,
+        partition,
     }
+}
+
+/// The name of a partition; empty where it could not be read.
+fn partition_name(
+    value: &Spanned<DeValue<'_>>,
+    at: usize,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Text {
+    match text("partition", value, diagnostics) {
+        Some(text) if checked_name("a partition", text, diagnostics) != Name::EMPTY => owned(text),
+        _ => Text::new(String::new(), at),
+    }
+}
+
+/// Bytes of the service's partition, where a run makes the disk.
+fn partition_size(table: &Table<'_>, kind: ServiceKind, diagnostics: &mut Diagnostics<'_>) -> u64 {
+    let Some(value) = table.optional("size") else {
+        return match kind {
+            ServiceKind::Files => 0,
+            ServiceKind::Blocks => DEFAULT_PARTITION,
+        };
+    };
+    let Some(Located { value: size, at }) = bytes("size", value, diagnostics) else {
+        return 0;
+    };
+    if size == 0 || !size.is_multiple_of(PARTITION_UNIT) {
+        diagnostics.report(
+            at,
+            ErrorKind::Unaligned {
+                what: format!("`size` of {}", table.title),
+                size: size::show(size),
+                unit: size::show(PARTITION_UNIT),
+            },
+        );
+    }
+    size
 }
 
 /// Stands for services that could not be read: it has no name, and its cluster and device are empty text.
@@ -40,6 +104,8 @@ pub(super) fn unread_service(at: usize) -> Service {
         kind: ServiceKind::Files,
         cluster: Text::new(String::new(), at),
         device: Text::new(String::new(), at),
+        partition: Text::new(String::new(), at),
+        size: 0,
         restart: SYSTEM,
     }
 }

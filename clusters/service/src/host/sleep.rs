@@ -46,7 +46,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
         if let Some(upstream) = &mut self.links.upstream {
             upstream.link.disarm();
         }
-        let mut bits = badges & !service_badge::DRIVER;
+        let mut bits = badges & !(service_badge::DRIVER | service_badge::DEVICE);
         while bits != 0 {
             let first = bits.trailing_zeros() as usize;
             bits &= bits - 1;

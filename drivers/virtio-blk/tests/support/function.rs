@@ -21,6 +21,7 @@ pub enum Fault {
     Restless,
     FailsAtLast,
     NotifyOffset(u16),
+    BlockSize(u32),
 }
 
 pub struct State {
@@ -104,7 +105,8 @@ impl Function {
             (BAR, 4) => match (s.feature_select, s.fault) {
                 (1, Fault::Legacy) => 0,
                 (1, _) => 1 | 1 << 1,
-                _ => 0x3000_0E54,
+                // As QEMU offers: also what the driver does not use.
+                _ => 0x3000_7E74,
             },
             (BAR, 20) => s.status.into(),
             (BAR, 21) => {
@@ -122,6 +124,13 @@ impl Function {
             },
             (BAR, 0x2000) => CAPACITY as u32,
             (BAR, 0x2004) => (CAPACITY >> 32) as u32,
+            (BAR, 0x200C) => 254,
+            (BAR, 0x2014) => match s.fault {
+                Fault::BlockSize(size) => size,
+                _ => 4096,
+            },
+            (BAR, 0x2024) => 0x1003,
+            (BAR, 0x2030) => 0xF_FFFF,
             _ => panic!("read of BAR {bar} at {offset:#x}"),
         }
     }

@@ -1,19 +1,16 @@
 //! The clients: what each has open, and which of its blocks are being read into.
 
 use alloc::boxed::Box;
-use alloc::vec;
 
 use atoll_abi::connection::{Client as Side, Provider};
 use atoll_abi::handle::Handle;
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::Status;
 use atoll_abi::volume::VolumeFile;
-use atoll_call::Handles;
+use atoll_call::{BlockTable, Handles};
 
 /// Files that one client may have open.
 pub const FILES_PER_CLIENT: usize = 16;
-
-const BITS: u32 = u64::BITS;
 
 /// A client: a process, in one of its lives.
 pub(crate) struct Client {
@@ -23,9 +20,8 @@ pub(crate) struct Client {
     /// Its rings that are not lost.
     rings: usize,
     pool: u32,
-    blocks: u32,
-    /// A bit for each block of its pool into which the device may write.
-    in_use: Box<[u64]>,
+    /// Into which blocks of its pool the device may write.
+    blocks: BlockTable,
 }
 
 impl Client {
@@ -35,8 +31,7 @@ impl Client {
             open: Handles::new(0),
             rings: 0,
             pool,
-            blocks,
-            in_use: vec![0; blocks.div_ceil(BITS) as usize].into_boxed_slice(),
+            blocks: BlockTable::new(blocks),
         }
     }
 
@@ -91,40 +86,13 @@ impl Client {
         self.open.count()
     }
 
-    /// Marks a block as read into.
-    ///
-    /// # Errors
-    /// [`Status::BadBlock`] where it is none of the client's, or is read into already.
-    pub(crate) fn take_block(&mut self, block: u32) -> Result<(), Status> {
-        let word = self
-            .in_use
-            .get_mut((block / BITS) as usize)
-            .filter(|_| block < self.blocks)
-            .ok_or(Status::BadBlock)?;
-        let bit = 1 << (block % BITS);
-        if *word & bit != 0 {
-            return Err(Status::BadBlock);
-        }
-        *word |= bit;
-        Ok(())
-    }
-
-    /// The device does not write a block any more.
-    pub(crate) fn give_back_block(&mut self, block: u32) {
-        if let Some(word) = self.in_use.get_mut((block / BITS) as usize) {
-            debug_assert!(*word & 1 << (block % BITS) != 0, "block {block} was free");
-            *word &= !(1 << (block % BITS));
-        }
-    }
-
-    /// The device writes no block any more.
-    pub(crate) fn take_blocks_back(&mut self) {
-        self.in_use.fill(0);
+    /// Which of its blocks calls have.
+    pub(crate) fn blocks(&mut self) -> &mut BlockTable {
+        &mut self.blocks
     }
 
     pub(crate) fn blocks_in_use(&self) -> usize {
-        let bits = self.in_use.iter().map(|word| word.count_ones() as usize);
-        bits.sum()
+        self.blocks.taken()
     }
 }
 
@@ -165,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_tables_of_all_clients_leave_half_of_the_heap() {
-        let blocks = MAX_POOL_BLOCKS / BITS as usize * size_of::<u64>();
+        let blocks = MAX_POOL_BLOCKS / u64::BITS as usize * size_of::<u64>();
         let bytes = MAX_SERVICE_CLIENTS * (size_of::<Client>() + blocks);
         assert!(bytes <= COMPONENT_HEAP_SIZE / 2, "{bytes}");
     }

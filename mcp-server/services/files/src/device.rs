@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 
+use atoll_abi::block::BlockList;
 use atoll_abi::interface::{Request, request};
 use atoll_abi::message::Message;
 use atoll_abi::syscall::{Completion, Syscall};
@@ -11,9 +12,11 @@ use atoll_call::{Answer, CallId, ClientEnd, Completed, Loss, NEVER, Waiter};
 /// changes.
 const GENERATION: u32 = 1;
 
-/// For whom the driver reads.
+/// For whom the driver does something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reader {
+    /// This service, which has to know what its partition is.
+    Description,
     /// This service, which needs its volume's header.
     Header,
     /// A call of a client.
@@ -26,18 +29,30 @@ impl Waiter for Reader {
     }
 }
 
-/// A transfer that has been asked for.
+/// Something that has been asked for.
 pub(crate) struct Transfer {
     pub(crate) reader: Reader,
-    pub(crate) sectors: request::ReadSectors,
-    pub(crate) block: u32,
+    syscall: Syscall,
 }
 
 impl Transfer {
-    fn syscall(&self) -> Syscall {
-        Syscall {
-            block: self.block,
-            ..self.sectors.encode()
+    /// A question what the partition is.
+    pub(crate) fn description() -> Transfer {
+        Transfer {
+            reader: Reader::Description,
+            syscall: request::DescribeDisk {}.encode(),
+        }
+    }
+
+    /// A read of sectors into blocks.
+    pub(crate) fn read(
+        reader: Reader,
+        sectors: &request::ReadSectors,
+        blocks: &BlockList,
+    ) -> Transfer {
+        Transfer {
+            reader,
+            syscall: blocks.into_call(sectors.encode()),
         }
     }
 }
@@ -74,7 +89,7 @@ impl Device {
             && let Some(transfer) = self.queue.pop_front()
         {
             self.calls
-                .stage(transfer.syscall(), transfer.reader, NEVER, 0);
+                .stage(transfer.syscall, transfer.reader, NEVER, 0);
         }
     }
 

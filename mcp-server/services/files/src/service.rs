@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec;
 
-use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
+use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTORS_PER_BLOCK};
 use atoll_abi::interface::request;
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
@@ -48,7 +48,7 @@ impl FileService {
     pub fn new(plan: &Plan, service: usize) -> FileService {
         let (clients, owners) = clients_of(plan, service);
         FileService {
-            volume: Volume::Loading,
+            volume: Volume::new(),
             clients,
             channels: vec![Some(0); owners.len()].into_boxed_slice(),
             calls: ServiceEnd::new(owners.iter().copied(), CALLS),
@@ -79,6 +79,7 @@ impl Service for FileService {
             Event::Completions(completions) => {
                 for completion in completions {
                     match self.device.complete(completion) {
+                        Some((Reader::Description, answer)) => self.described(answer),
                         Some((Reader::Header, answer)) => self.loaded(answer, actions),
                         Some((Reader::Call(id), answer)) => self.read(id, answer),
                         None => {}
@@ -95,11 +96,12 @@ impl Service for FileService {
                     client.on_ring_connected();
                 }
             }
+            // It drives no device itself.
+            Event::Device => {}
             Event::UpstreamLost(loss) => self.on_driver_lost(loss),
             Event::UpstreamConnected => {
                 self.device.reconnect();
-                if !matches!(self.volume, Volume::Ready(_)) {
-                    self.volume = Volume::Loading;
+                if !self.volume.is_ready() {
                     self.load();
                 }
             }
@@ -124,28 +126,40 @@ impl FileService {
         }
     }
 
+    /// Asks what the partition is; then, in [`FileService::described`], for the volume's header.
     fn load(&mut self) {
-        self.device.ask(Transfer {
-            reader: Reader::Header,
-            sectors: request::ReadSectors {
-                sector: 0,
-                sectors: SECTORS_PER_BLOCK as u32,
-                pool: self.pool,
-            },
-            block: HEADER_BLOCK,
-        });
+        self.volume = Volume::new();
+        self.device.ask(Transfer::description());
+    }
+
+    fn described(&mut self, answer: Answer) {
+        match self.volume.describe(&answer) {
+            Ok(()) => {
+                let sectors = request::ReadSectors {
+                    sector: 0,
+                    sectors: SECTORS_PER_BLOCK as u32,
+                    pool: self.pool,
+                };
+                let block = BlockList::one(HEADER_BLOCK);
+                self.device
+                    .ask(Transfer::read(Reader::Header, &sectors, &block));
+            }
+            Err(status) => {
+                self.volume.fail(status);
+                self.serve_waiting();
+            }
+        }
     }
 
     fn loaded(&mut self, answer: Answer, actions: &mut impl Actions) {
-        self.volume = match answer.status {
+        match answer.status {
             Status::Done => {
                 let mut header = [0; BLOCK_SIZE];
                 actions.read_block(HEADER_BLOCK, &mut header);
-                let [_, capacity] = answer.result;
-                Volume::of(&header, capacity)
+                self.volume.load(&header);
             }
-            status => Volume::Failed(status),
-        };
+            status => self.volume.fail(status),
+        }
         self.serve_waiting();
     }
 
@@ -176,15 +190,15 @@ impl FileService {
                     };
                     match self.calls.park(ring, syscall, parked) {
                         Some(id) => {
-                            self.proceed(id, progress, syscall.block);
+                            self.proceed(id, progress);
                             continue;
                         }
                         // There are more calls under way than places.
                         None => {
-                            if let Progress::Reads(..) = progress
+                            if let Progress::Reads(_, blocks, _) = progress
                                 && let Some(client) = self.clients.get_mut(client)
                             {
-                                client.give_back_block(syscall.block);
+                                client.blocks().give_back(&blocks);
                             }
                             refusal(syscall, Status::Busy)
                         }

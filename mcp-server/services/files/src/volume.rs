@@ -3,12 +3,22 @@
 use alloc::boxed::Box;
 
 use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE, SECTORS_PER_BLOCK};
+use atoll_abi::disk::Properties;
 use atoll_abi::name::Name;
 use atoll_abi::syscall::Status;
 use atoll_abi::volume::{VolumeFile, VolumeHeader};
+use atoll_call::Answer;
 
-/// The volume.
-pub(crate) enum Volume {
+/// The volume of a partition.
+pub(crate) struct Volume {
+    /// Sectors of the partition.
+    sectors: u64,
+    /// Sectors of a block of its disk, of which every transfer has whole ones.
+    unit: u32,
+    state: State,
+}
+
+enum State {
     /// Its header is being read; calls wait.
     Loading,
     /// It can be used.
@@ -31,20 +41,56 @@ pub(crate) enum ReadPlan {
 }
 
 impl Volume {
-    /// The volume of a header, as it was read from a device of `capacity` sectors.
-    pub(crate) fn of(header: &[u8], capacity: u64) -> Volume {
-        match VolumeHeader::parse(header, capacity / SECTORS_PER_BLOCK) {
-            Ok(header) => Volume::Ready(Box::new(header)),
-            Err(_) => Volume::Failed(Status::NoService),
+    /// A volume of which nothing is known yet.
+    pub(crate) fn new() -> Volume {
+        Volume {
+            sectors: 0,
+            unit: 1,
+            state: State::Loading,
         }
+    }
+
+    pub(crate) fn is_loading(&self) -> bool {
+        matches!(self.state, State::Loading)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready(_))
+    }
+
+    /// It cannot be used: every call ends so.
+    pub(crate) fn fail(&mut self, status: Status) {
+        self.state = State::Failed(status);
+    }
+
+    /// Takes what the driver says of the partition.
+    ///
+    /// # Errors
+    /// How that call ended, or [`Status::Malformed`] where the answer makes no sense.
+    pub(crate) fn describe(&mut self, answer: &Answer) -> Result<(), Status> {
+        if answer.status != Status::Done {
+            return Err(answer.status);
+        }
+        let [sectors, properties] = answer.result;
+        self.sectors = sectors;
+        self.unit = Properties::from_raw(properties)?.sectors_per_block();
+        Ok(())
+    }
+
+    /// Takes its header, as it was read.
+    pub(crate) fn load(&mut self, header: &[u8]) {
+        self.state = match VolumeHeader::parse(header, self.sectors / SECTORS_PER_BLOCK) {
+            Ok(header) => State::Ready(Box::new(header)),
+            Err(_) => State::Failed(Status::NoService),
+        };
     }
 
     /// The file of a name.
     pub(crate) fn find(&self, name: Name) -> Result<VolumeFile, Status> {
-        match self {
-            Volume::Loading => Err(Status::NoService),
-            Volume::Failed(status) => Err(*status),
-            Volume::Ready(header) => header
+        match &self.state {
+            State::Loading => Err(Status::NoService),
+            State::Failed(status) => Err(*status),
+            State::Ready(header) => header
                 .files()
                 .iter()
                 .find(|file| file.name == name)
@@ -52,15 +98,18 @@ impl Volume {
                 .ok_or(Status::NotFound),
         }
     }
-}
 
-impl ReadPlan {
     /// What a read of a file's bytes has to do.
     ///
     /// # Errors
-    /// [`Status::InvalidArgument`] where it does not begin with a block, or wants more than one.
-    pub(crate) fn of(file: &VolumeFile, offset: u64, wanted: u64) -> Result<ReadPlan, Status> {
-        if !offset.is_multiple_of(BLOCK_SIZE as u64) || wanted > BLOCK_SIZE as u64 {
+    /// [`Status::InvalidArgument`] where it does not begin with a block.
+    pub(crate) fn read_plan(
+        &self,
+        file: &VolumeFile,
+        offset: u64,
+        wanted: u64,
+    ) -> Result<ReadPlan, Status> {
+        if !offset.is_multiple_of(BLOCK_SIZE as u64) {
             return Err(Status::InvalidArgument);
         }
         let bytes = wanted.min(file.length.saturating_sub(offset)) as u32;
@@ -70,7 +119,10 @@ impl ReadPlan {
         Ok(ReadPlan::Transfer {
             // No overflow: the header was accepted, so the file's last block is a block of the device.
             sector: file.first_block * SECTORS_PER_BLOCK + offset / SECTOR_SIZE as u64,
-            sectors: bytes.div_ceil(SECTOR_SIZE as u32),
+            // A block holds them, whose size is a multiple of theirs.
+            sectors: bytes
+                .div_ceil(SECTOR_SIZE as u32)
+                .next_multiple_of(self.unit),
             bytes,
         })
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::interface::BlocksCall;
+use atoll_abi::interface::DiskCall;
 use atoll_abi::syscall::Status;
 use atoll_call::Event;
 use atoll_files::FILES_PER_CLIENT;
@@ -21,7 +21,7 @@ fn a_file_is_opened_read_and_closed() {
     assert_eq!(bench.answer(1), None);
     assert_eq!(bench.service.blocks_in_use(), 1);
     let asked = bench.world.driver[0];
-    let Ok(BlocksCall::ReadSectors(sectors)) = BlocksCall::decode(&asked) else {
+    let Ok(DiskCall::ReadSectors(sectors)) = DiskCall::decode(&asked) else {
         panic!("the driver is asked for sectors");
     };
     // The file begins at block 1; 513 bytes of its second block are two sectors.
@@ -105,7 +105,7 @@ fn more_reads_than_the_driver_takes_wait_for_it() {
         tags.push(bench.call(block as usize % 2, read(file, 0, BLOCK, block)));
     }
     assert_eq!(bench.world.driver.len(), 64);
-    assert_eq!(bench.drive(), 64);
+    assert_eq!(bench.drive_with(Status::Done), 64);
     assert_eq!(bench.drive(), BLOCKS as usize - 64);
     for tags in tags.chunks(2) {
         let answered = [0, 1].map(|ring| bench.answer(ring).unwrap().0);

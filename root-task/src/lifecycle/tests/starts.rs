@@ -34,7 +34,7 @@ fn nothing_is_awaited_of_a_component_that_has_started_or_is_lost() {
         life.begin_start(child, 0);
         let _ = life.lost(child, 0);
         // Of a service's driver it is awaited that the device becomes quiet.
-        let _ = life.device_quiet(2, 0);
+        let _ = life.service_quiet(2, 0, 0);
         assert_eq!(life.next_due(), None, "{child:?}");
     }
 }
@@ -50,9 +50,8 @@ fn each_start_has_its_own_time_and_the_last_one_ends_as_a_fault_does() {
         life.lost(Service(0), 100),
         [Suspend(Service(0)), TellDriver(0)]
     );
-    let steps = life.device_quiet(0, 110);
-    assert_eq!(steps, [TellClients(0), Start(Driver(0)), Start(Service(0))]);
-    assert_eq!(life.driver_ready(0, 120), []);
+    let steps = life.service_quiet(0, 0, 110);
+    assert_eq!(steps, [TellClients(0), Start(Service(0))]);
     // So does the next one, and there is none after it.
     assert_eq!(
         (life.overdue(209), life.overdue(210)),
@@ -60,7 +59,7 @@ fn each_start_has_its_own_time_and_the_last_one_ends_as_a_fault_does() {
     );
     let _ = life.lost(Service(0), 210);
     assert_eq!(
-        life.device_quiet(0, 220),
+        life.service_quiet(0, 0, 220),
         [TellClients(0), Down(Service(0), 1)]
     );
     assert_eq!(life.next_due(), None);

@@ -1,18 +1,19 @@
 //! What each call does, as far as it can be done at once.
 
+use atoll_abi::block::BlockList;
 use atoll_abi::interface::{FilesCall, request};
 use atoll_abi::syscall::{Status, Syscall};
 
 use super::FileService;
-use crate::volume::{ReadPlan, Volume};
+use crate::volume::ReadPlan;
 
 /// How a call goes on.
 pub(super) enum Progress {
     Answered([u64; 2]),
     /// It waits for the volume.
     Waits,
-    /// The driver is asked for these sectors, of which so many bytes are the file's.
-    Reads(request::ReadSectors, u32),
+    /// The driver is asked for these sectors, into these blocks, of which so many bytes are the file's.
+    Reads(request::ReadSectors, BlockList, u32),
 }
 
 impl FileService {
@@ -20,7 +21,7 @@ impl FileService {
     #[inline]
     pub(super) fn serve(&mut self, client: usize, syscall: &Syscall) -> Result<Progress, Status> {
         let call = FilesCall::decode(syscall)?;
-        if matches!(self.volume, Volume::Loading) {
+        if self.volume.is_loading() {
             return Ok(Progress::Waits);
         }
         match call {
@@ -30,7 +31,7 @@ impl FileService {
             }
             FilesCall::Open(open) => self.open(client, open),
             FilesCall::Close(close) => self.close(client, close),
-            FilesCall::Read(read) => self.begin_read(client, read, syscall.block),
+            FilesCall::Read(read) => self.begin_read(client, read, syscall),
         }
     }
 
@@ -63,12 +64,16 @@ impl FileService {
         &mut self,
         client: usize,
         read: request::Read,
-        block: u32,
+        syscall: &Syscall,
     ) -> Result<Progress, Status> {
+        let blocks = BlockList::from_call(syscall)?;
         let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
         let file = client.file(read.file)?;
-        let plan = ReadPlan::of(&file, read.offset, read.length)?;
-        client.take_block(block)?;
+        if read.length > blocks.bytes() as u64 {
+            return Err(Status::InvalidArgument);
+        }
+        let plan = self.volume.read_plan(&file, read.offset, read.length)?;
+        client.blocks().take(&blocks)?;
         let progress = match plan {
             ReadPlan::Nothing => Ok(Progress::Answered([0; 2])),
             ReadPlan::Transfer { .. } if self.device.is_lost() => Err(Status::PeerLost),
@@ -83,10 +88,10 @@ impl FileService {
                     sectors,
                     pool,
                 };
-                return Ok(Progress::Reads(sectors, bytes));
+                return Ok(Progress::Reads(sectors, blocks, bytes));
             }
         };
-        client.give_back_block(block);
+        client.blocks().give_back(&blocks);
         progress
     }
 }

@@ -5,9 +5,7 @@ use atoll_call::Loss;
 
 use super::FileService;
 use super::parked::{Stage, end};
-use crate::clients::Client;
 use crate::device::Reader;
-use crate::volume::Volume;
 
 impl FileService {
     /// A ring of a client is lost: forgets its calls, but for those that the driver has. With the last ring goes what the client
@@ -36,21 +34,22 @@ impl FileService {
     }
 
     pub(super) fn on_driver_lost(&mut self, loss: Loss) {
-        let mut header = false;
+        let mut loading = false;
         let (calls, clients) = (&mut self.calls, &mut self.clients);
         self.device
             .lose(loss, |reader, block_returned| match reader {
-                Reader::Header => header = true,
+                Reader::Description | Reader::Header => loading = true,
                 Reader::Call(id) => {
                     end(calls, clients, id, Status::PeerLost, [0; 2], block_returned);
                 }
             });
         if loss == Loss::Death {
             // Nor does the device write to blocks any more that the driver had when it broke the protocol.
-            self.clients.iter_mut().for_each(Client::take_blocks_back);
+            let clients = self.clients.iter_mut();
+            clients.for_each(|client| client.blocks().clear());
         }
-        if header {
-            self.volume = Volume::Failed(Status::PeerLost);
+        if loading {
+            self.volume.fail(Status::PeerLost);
             self.serve_waiting();
         }
     }

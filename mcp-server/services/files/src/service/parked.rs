@@ -1,5 +1,6 @@
 //! The calls that wait: for the volume, or for the driver.
 
+use atoll_abi::block::BlockList;
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::{Answer, CallId, ServiceEnd};
 
@@ -20,8 +21,8 @@ pub(super) struct Parked {
 pub(super) enum Stage {
     /// It waits for the volume's header.
     ForVolume,
-    /// The driver reads this many bytes, or will.
-    Reading { bytes: u32 },
+    /// The driver reads this many bytes into these blocks, or will.
+    Reading { blocks: BlockList, bytes: u32 },
 }
 
 impl FileService {
@@ -35,26 +36,23 @@ impl FileService {
                 continue;
             };
             match self.serve(client, &syscall) {
-                Ok(progress) => self.proceed(id, progress, syscall.block),
+                Ok(progress) => self.proceed(id, progress),
                 Err(status) => self.end(id, status, [0; 2], status != Status::BadBlock),
             }
         }
     }
 
     /// Puts a parked call where it waits.
-    pub(super) fn proceed(&mut self, id: CallId, progress: Progress, block: u32) {
+    pub(super) fn proceed(&mut self, id: CallId, progress: Progress) {
         match progress {
             Progress::Answered(result) => self.end(id, Status::Done, result, true),
             Progress::Waits => self.waiting.push_back(id),
-            Progress::Reads(sectors, bytes) => {
+            Progress::Reads(sectors, blocks, bytes) => {
                 if let Some(parked) = self.calls.parked(id) {
-                    parked.stage = Stage::Reading { bytes };
+                    parked.stage = Stage::Reading { blocks, bytes };
                 }
-                self.device.ask(Transfer {
-                    reader: Reader::Call(id),
-                    sectors,
-                    block,
-                });
+                let reader = Reader::Call(id);
+                self.device.ask(Transfer::read(reader, &sectors, &blocks));
             }
         }
     }
@@ -62,7 +60,7 @@ impl FileService {
     /// Ends a read that the driver has answered.
     pub(super) fn read(&mut self, id: CallId, answer: Answer) {
         let Some(Parked {
-            stage: Stage::Reading { bytes },
+            stage: Stage::Reading { bytes, .. },
             ..
         }) = self.calls.parked(id).copied()
         else {
@@ -99,10 +97,10 @@ pub(super) fn end(
     let Some(parked) = calls.answer(id, status, result, block_returned) else {
         return;
     };
-    if matches!(parked.stage, Stage::Reading { .. })
+    if let Stage::Reading { blocks, .. } = &parked.stage
         && block_returned
         && let Some(client) = clients.get_mut(parked.client)
     {
-        client.give_back_block(parked.syscall.block);
+        client.blocks().give_back(blocks);
     }
 }

@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::handle::Handle;
-use atoll_abi::interface::{BlocksCall, Request, request};
+use atoll_abi::interface::{DiskCall, Request, request};
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{EncodedPlan, NONE, Pool, Process, Service as PlanService, Tables};
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, Event, Service};
 use atoll_files::FileService;
+use atoll_test_support::disk::description;
 use atoll_test_support::volume::header_block;
 use zerocopy::FromZeros;
 
@@ -93,7 +94,7 @@ fn plan() -> EncodedPlan {
 }
 
 impl Bench {
-    /// A service that waits for its volume's header.
+    /// A service that waits to learn what its partition is.
     pub fn loading() -> Bench {
         let mut bench = Bench {
             service: FileService::new(&plan(), 1),
@@ -160,9 +161,13 @@ impl Bench {
         Handle::from_raw(result[0] as u32).unwrap()
     }
 
-    /// The driver answers everything that it has.
+    /// The driver answers everything that it has, and what it is asked then; how much.
     pub fn drive(&mut self) -> usize {
-        self.drive_with(Status::Done)
+        let mut driven = 0;
+        while !self.world.driver.is_empty() {
+            driven += self.drive_with(Status::Done);
+        }
+        driven
     }
 
     pub fn drive_with(&mut self, status: Status) -> usize {
@@ -170,8 +175,12 @@ impl Bench {
         let completions: Vec<Completion> = calls
             .iter()
             .map(|call| {
-                let BlocksCall::ReadSectors(read) = BlocksCall::decode(call).unwrap();
-                Completion::of(call, status, [u64::from(read.sectors), CAPACITY])
+                let result = match DiskCall::decode(call).unwrap() {
+                    DiskCall::ReadSectors(read) => [u64::from(read.sectors), 0],
+                    DiskCall::DescribeDisk(_) => description(CAPACITY),
+                    other => panic!("{other:?}: not asked by a file service"),
+                };
+                Completion::of(call, status, result)
             })
             .collect();
         self.event(Event::Completions(&completions));
