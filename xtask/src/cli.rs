@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use atoll_plan::shown;
 use clap::{Args, Parser, Subcommand};
 
-use internal::{ExclusiveOptions, FilesOption};
+use internal::{DiskOptions, ExclusiveOptions, FilesOption};
 
 use crate::{
     bench, build, interruption, locate, output, plan, scratch, setup, sim, simulate, test,
@@ -39,8 +39,8 @@ pub struct Cli {
 enum Command {
     /// Bring in the tools that are missing.
     ///
-    /// Looks for QEMU, CMake, Ninja, GCC, binutils, xmllint, Spin and a Python 3 with six, ply and tempita. What is
-    /// missing is installed with apt-get where that is possible without a password; otherwise one line says what to
+    /// Looks for QEMU, CMake, Ninja, GCC, binutils, xmllint, Spin, e2fsprogs and a Python 3 with six, ply and tempita.
+    /// What is missing is installed with apt-get where that is possible without a password; otherwise one line says what to
     /// install.
     Setup,
     /// Check or draw a plan; nothing is built.
@@ -79,6 +79,9 @@ enum Command {
     /// Run a program while nothing else holds a lock (called by the build).
     #[command(hide = true)]
     Exclusively(ExclusiveOptions),
+    /// Write the image of a partitioned disk.
+    #[command(hide = true)]
+    Disk(DiskOptions),
     /// Write a volume image.
     #[command(hide = true)]
     Volume(FilesOption),
@@ -238,6 +241,7 @@ impl Cli {
             Command::Sim(options) => return sim::run(&options),
             Command::Exclusively(options) => return options.run(),
             Command::Archive(files) => files.write_archive()?,
+            Command::Disk(options) => options.run()?,
             Command::Volume(files) => files.write_volume()?,
         }
         Ok(ExitCode::SUCCESS)

@@ -65,7 +65,7 @@ pub fn copy(source: &Source<'_>, out: &File, offset: u64, progress: &mut Progres
 }
 
 /// The next part of a file that is no hole, from an offset on; none where the rest is one.
-fn next_data(file: &File, from: u64, length: u64) -> Option<std::ops::Range<u64>> {
+pub fn next_data(file: &File, from: u64, length: u64) -> Option<std::ops::Range<u64>> {
     if from >= length {
         return None;
     }

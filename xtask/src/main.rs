@@ -9,6 +9,7 @@ mod build;
 mod child;
 mod cli;
 mod copy;
+mod disk;
 mod event;
 mod input;
 mod interruption;

@@ -160,6 +160,8 @@ pub mod tests {
         script(path, "ld", "echo GNU ld 2.40");
         script(path, "xmllint", "echo using libxml version 20914 >&2");
         script(path, "spin", "echo Spin Version 6.5.2 -- 6 December 2019");
+        script(path, "mke2fs", "echo 'mke2fs 1.47.0 (5-Feb-2023)' >&2");
+        script(path, "debugfs", "echo 'debugfs 1.47.0 (5-Feb-2023)' >&2");
         script(
             path,
             "python3",

@@ -29,7 +29,7 @@ struct Needed {
     minimum: (u32, u32),
 }
 
-const NEEDED: [Needed; 8] = [
+const NEEDED: [Needed; 10] = [
     Needed {
         program: "qemu-system-x86_64",
         packages: &["qemu-system-x86"],
@@ -77,6 +77,18 @@ const NEEDED: [Needed; 8] = [
         packages: &["spin"],
         version_argument: "-V",
         minimum: (6, 4),
+    },
+    Needed {
+        program: "mke2fs",
+        packages: &["e2fsprogs"],
+        version_argument: "-V",
+        minimum: (1, 47),
+    },
+    Needed {
+        program: "debugfs",
+        packages: &["e2fsprogs"],
+        version_argument: "-V",
+        minimum: (1, 47),
     },
 ];
 
@@ -185,7 +197,7 @@ fn check(needed: &Needed, search: &SearchPath) -> Result<Tool, Problem> {
     let path = match replaced {
         Some(path) => std::path::absolute(&path).unwrap_or_else(|_| path.into()),
         None => search
-            .find(needed.program)
+            .find_or_administrators(needed.program)
             .ok_or_else(|| Problem::Missing {
                 what: needed.program.to_owned(),
                 packages: needed.packages.to_vec(),

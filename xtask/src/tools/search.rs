@@ -5,6 +5,9 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+/// Folders of programs that administrators use; the search path of others may lack them.
+const ADMINISTRATORS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
+
 /// The folders in which programs are looked for.
 #[derive(Clone)]
 pub struct SearchPath(pub OsString);
@@ -29,6 +32,12 @@ impl SearchPath {
     /// The first executable file of that name.
     pub fn find(&self, program: &str) -> Option<PathBuf> {
         self.find_all(program).next()
+    }
+
+    /// As [`SearchPath::find`], then among the programs of administrators.
+    pub fn find_or_administrators(&self, program: &str) -> Option<PathBuf> {
+        self.find(program)
+            .or_else(|| SearchPath(ADMINISTRATORS.into()).find(program))
     }
 }
 

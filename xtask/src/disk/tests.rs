@@ -1,0 +1,390 @@
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::process::Command;
+
+use atoll_gpt::{Extent, Partitions, Table, Want};
+use ext4_view::{Ext4, Ext4Read};
+
+use super::*;
+use crate::tools::{SearchPath, Tool};
+
+/// The programs of e2fsprogs, which are all that is needed here.
+pub fn tools() -> Tools {
+    let find = |name: &str| Tool {
+        name: name.to_owned(),
+        path: program(name),
+        version: String::new(),
+    };
+    Tools {
+        found: ["mke2fs", "debugfs"].map(find).into(),
+    }
+}
+
+fn program(name: &str) -> PathBuf {
+    let path = SearchPath::of_environment().find_or_administrators(name);
+    path.unwrap_or_else(|| panic!("{name} is missing: apt-get install e2fsprogs"))
+}
+
+/// A part of a file.
+struct Part(File, u64);
+
+impl Ext4Read for Part {
+    fn read(
+        &mut self,
+        start_byte: u64,
+        dst: &mut [u8],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.0.read_exact_at(dst, self.1 + start_byte)?)
+    }
+}
+
+/// A disk that was made, in a folder of its own whose name is none that tools like.
+pub struct Made {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    block_size: u32,
+}
+
+impl Made {
+    fn of(block_size: u32, partitions: Vec<(&str, Contents)>) -> Result<Made> {
+        let folder = tempfile::Builder::new().prefix("?a=b \"").tempdir()?;
+        let path = folder.path().join("disk ?offset=7");
+        let partition = |(name, contents): (&str, Contents)| PartitionSource {
+            name: name.to_owned(),
+            contents,
+        };
+        let plan = DiskPlan {
+            block_size,
+            partitions: partitions.into_iter().map(partition).collect(),
+        };
+        let result = make(&path, &plan, &tools(), &mut Progress::new());
+        let left = fs::read_dir(folder.path())?.count();
+        assert_eq!(left, usize::from(result.is_ok()));
+        result?;
+        Ok(Made {
+            _folder: folder,
+            path,
+            block_size,
+        })
+    }
+
+    fn partitions(&self, names: &[&str]) -> Partitions {
+        let names: Vec<Name> = names.iter().map(|name| Name::new(name).unwrap()).collect();
+        let file = File::open(&self.path).unwrap();
+        let size = u64::from(self.block_size);
+        let blocks = file.metadata().unwrap().len() / size;
+        let mut table = Table::new(blocks, self.block_size, &names).unwrap();
+        while let Want::Read { lba, blocks } = table.wants() {
+            let mut bytes = vec![0; (u64::from(blocks) * size) as usize];
+            file.read_exact_at(&mut bytes, lba * size).unwrap();
+            table.feed(&bytes);
+        }
+        table.result().unwrap()
+    }
+
+    fn extent(&self, name: &str) -> Extent {
+        let found = self.partitions(&[name]);
+        assert_eq!(found.damage(), None);
+        found.extent(&Name::new(name).unwrap()).unwrap()
+    }
+
+    fn offset(&self, name: &str) -> u64 {
+        self.extent(name).first * u64::from(self.block_size)
+    }
+
+    /// The file system of a partition, as the machine reads it, after a check.
+    fn file_system(&self, name: &str) -> Ext4 {
+        Made::check_file_system(&self.path, self.offset(name));
+        let part = Part(File::open(&self.path).unwrap(), self.offset(name));
+        Ext4::load(Box::new(part)).unwrap()
+    }
+
+    /// Checks a file system as e2fsck does.
+    pub fn check_file_system(path: &Path, offset: u64) {
+        e2fsprogs("e2fsck", &["-f", "-n"], path, offset);
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        fs::metadata(&self.path).unwrap().blocks() * 512
+    }
+}
+
+/// Runs a program on a part of an image.
+fn e2fsprogs(name: &str, arguments: &[&str], path: &Path, offset: u64) {
+    // They take what is behind a question mark for options.
+    let link = tempfile::tempdir().unwrap();
+    symlink(path, link.path().join("image")).unwrap();
+    let output = Command::new(program(name))
+        .args(arguments)
+        .arg(format!("image?offset={offset}"))
+        .current_dir(link.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn empty(bytes: u64) -> Contents {
+    Contents::Empty { bytes }
+}
+
+fn file(name: &[u8], path: &Path) -> Contents {
+    Contents::File {
+        name_in_folder: OsStr::from_bytes(name).to_owned(),
+        input: Input::open(Some(path)).unwrap(),
+    }
+}
+
+/// Bytes without a pattern, and no block of zeros among them.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
+#[test]
+fn partitions_are_where_the_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    let content = noise((3 << 20) + 5);
+    fs::write(&image, &content).unwrap();
+    for block_size in [512, 4096] {
+        let longest = "a-name-of-32-characters-is-so-lo";
+        let partitions = vec![
+            ("one", empty(5)),
+            (longest, Contents::Image(image.clone())),
+            ("three", empty(16 << 20)),
+        ];
+        let made = Made::of(block_size, partitions).unwrap();
+        let size = u64::from(block_size);
+        assert_eq!(made.offset("one"), ALIGNMENT);
+        assert_eq!(made.extent("one").blocks, 1);
+        assert_eq!(made.offset(longest), 2 * ALIGNMENT);
+        let blocks = (content.len() as u64).div_ceil(size);
+        assert_eq!(made.extent(longest).blocks, blocks);
+        assert_eq!(made.offset("three"), 6 * ALIGNMENT);
+        assert_eq!(made.extent("three").blocks * size, 16 << 20);
+
+        let mut bytes = fs::read(&made.path).unwrap();
+        assert_eq!(bytes.len() as u64, 23 * ALIGNMENT);
+        assert_eq!(bytes[2 << 20..][..content.len()], content);
+        assert_eq!(bytes[446..462][4], 0xEE);
+        assert_eq!(bytes[510..512], [0x55, 0xAA]);
+        assert!(made.stored_bytes() < 4 << 20);
+
+        // The backup is as good as the primary.
+        let primary = made.partitions(&["one", longest, "three"]);
+        bytes[block_size as usize] = 0;
+        fs::write(&made.path, &bytes).unwrap();
+        let backup = made.partitions(&["one", longest, "three"]);
+        assert!(backup.damage().is_some());
+        assert!(primary.iter().eq(backup.iter()));
+    }
+}
+
+#[test]
+fn a_folder_becomes_a_file_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let big = noise(3_000_000);
+    fs::create_dir_all(root.join("a/b")).unwrap();
+    fs::write(root.join("a/b/big"), &big).unwrap();
+    fs::hard_link(root.join("a/b/big"), root.join("again")).unwrap();
+    symlink("a/b/big", root.join("link")).unwrap();
+    symlink("x".repeat(200), root.join("long-link")).unwrap();
+    fs::write(root.join("empty"), "").unwrap();
+    let contents = Contents::Folder(root.to_path_buf());
+    let made = Made::of(4096, vec![("before", empty(1)), ("root", contents)]).unwrap();
+    let system = made.file_system("root");
+    for name in ["/a/b/big", "/again", "/link"] {
+        assert_eq!(system.read(name).unwrap(), big);
+    }
+    assert_eq!(system.read("/empty").unwrap(), b"");
+    assert!(system.symlink_metadata("/long-link").unwrap().is_symlink());
+    let metadata = system.metadata("/a/b/big").unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (0, 0));
+    // What a hard link shares is there once.
+    assert!(made.extent("root").blocks * 4096 <= 5 << 20);
+    let out = root.join("out");
+    let request = format!("dump /a/b/big {}", out.display());
+    e2fsprogs(
+        "debugfs",
+        &["-R", &request],
+        &made.path,
+        made.offset("root"),
+    );
+    assert_eq!(fs::read(out).unwrap(), big);
+}
+
+#[test]
+fn an_empty_folder_and_many_files() {
+    let (none, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let name = |index: usize| format!("{index:04}-{}", "n".repeat(200));
+    for index in 0..1000 {
+        fs::write(many.path().join(name(index)), index.to_string()).unwrap();
+    }
+    let folders = [("none", &none), ("many", &many)];
+    let folders = folders.map(|(name, dir)| (name, Contents::Folder(dir.path().to_path_buf())));
+    let made = Made::of(512, folders.into()).unwrap();
+    assert_eq!(made.file_system("none").read_dir("/").unwrap().count(), 3);
+    let system = made.file_system("many");
+    assert_eq!(system.read_dir("/").unwrap().count(), 1003);
+    for index in 0..1000 {
+        let content = system.read_to_string(&format!("/{}", name(index)));
+        assert_eq!(content.unwrap(), index.to_string());
+    }
+}
+
+#[test]
+fn names_of_any_bytes_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = b"\xFF \"q\"\n\t<2> \\ $(x) 'y' -R ?offset=1";
+    let path = folder.path().join(OsStr::from_bytes(name));
+    fs::write(&path, "odd").unwrap();
+    let contents = [
+        ("file", file(name, &path)),
+        ("folder", Contents::Folder(folder.path().to_path_buf())),
+    ];
+    let made = Made::of(512, contents.into()).unwrap();
+    let in_root = [b"/", &name[..]].concat();
+    for partition in ["file", "folder"] {
+        let system = made.file_system(partition);
+        assert_eq!(system.read(&in_root[..]).unwrap(), b"odd");
+    }
+}
+
+#[test]
+fn holes_stay_holes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("holes");
+    let holes = File::create(&path).unwrap();
+    let length = (1 << 30) + 1;
+    holes.set_len(length).unwrap();
+    let content = noise(9000);
+    for place in [0, 300_000_123, length - 9000] {
+        holes.write_all_at(&content, place).unwrap();
+    }
+    let contents = [
+        ("file", file(b"holes", &path)),
+        ("folder", Contents::Folder(folder.path().to_path_buf())),
+        ("image", Contents::Image(path.clone())),
+    ];
+    let made = Made::of(512, contents.into()).unwrap();
+    assert!(made.stored_bytes() < 2 << 20, "{}", made.stored_bytes());
+    for partition in ["file", "folder"] {
+        assert!(made.extent(partition).blocks * 512 <= 4 << 20);
+        let mut read = made.file_system(partition).open("/holes").unwrap();
+        assert_eq!(read.metadata().len(), length);
+        for place in [0, 300_000_123, length - 9000] {
+            let mut bytes = Vec::new();
+            read.seek_to(place).unwrap();
+            while bytes.len() < content.len() {
+                let mut piece = vec![0; content.len() - bytes.len()];
+                let count = read.read_bytes(&mut piece).unwrap();
+                bytes.extend_from_slice(&piece[..count]);
+            }
+            assert!(bytes == content);
+        }
+    }
+}
+
+#[test]
+fn the_same_inputs_make_the_same_image_at_another_time_and_place() {
+    let content = noise(100_000);
+    let bytes = [1, 2].map(|run| {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("folder")).unwrap();
+        // In another order.
+        for index in [run, 3 - run, 3, 4] {
+            fs::write(root.join(index.to_string()), &content).unwrap();
+        }
+        let inner = File::create(root.join("folder/inner")).unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1 << (28 + run));
+        inner.set_modified(time).unwrap();
+        let contents = [
+            ("file", file(b"input", &root.join("3"))),
+            ("folder", Contents::Folder(root.clone())),
+        ];
+        let made = Made::of(512, contents.into()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        fs::read(&made.path).unwrap()
+    });
+    assert!(bytes[0] == bytes[1]);
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "").unwrap();
+    let refusal = |block_size, partitions| {
+        let error = Made::of(block_size, partitions).err().unwrap();
+        format!("{error:#}")
+    };
+    let none = folder.path().join("none");
+    for (contents, expected) in [
+        (
+            empty(0),
+            "partition n: it would have no bytes; give it some",
+        ),
+        (empty(u64::MAX), "larger than a file can be; make"),
+        (Contents::Image(path.clone()), "is empty; name a file"),
+        (Contents::Folder(path.clone()), "is not a folder; name one"),
+        (Contents::Folder(none), "name a folder that exists"),
+        (file(b"a/b", &path), "cannot name a file in a folder; use"),
+        (file(b"", &path), "cannot name a file in a folder; use"),
+    ] {
+        let text = refusal(512, vec![("n", contents)]);
+        assert!(text.contains(expected), "{text}");
+    }
+    let text = refusal(1024, vec![]);
+    assert!(text.contains("choose 512 or 4096"), "{text}");
+    let text = refusal(512, vec![("a", empty(1)), ("a", empty(1))]);
+    assert!(text.contains("two partitions are named a; give"), "{text}");
+    let text = refusal(512, vec![("a b", empty(1))]);
+    assert!(text.contains("no blanks"), "{text}");
+    let most = |count| (0..count).map(|_| ("n", empty(1))).collect();
+    let text = refusal(512, most(129));
+    assert!(text.contains("at most 128 partitions, not 129"), "{text}");
+}
+
+#[test]
+fn a_disk_does_not_replace_what_it_is_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let inner = root.join("inner");
+    fs::create_dir(&inner).unwrap();
+    let image = inner.join("image");
+    fs::write(&image, "precious").unwrap();
+    symlink("inner/image", root.join("link")).unwrap();
+    let refusal = |out: &Path, contents| {
+        let name = "n".to_owned();
+        let plan = DiskPlan {
+            block_size: 512,
+            partitions: vec![PartitionSource { name, contents }],
+        };
+        let error = make(out, &plan, &tools(), &mut Progress::new());
+        format!("{:#}", error.unwrap_err())
+    };
+    for (out, contents) in [
+        (image.clone(), Contents::Image(image.clone())),
+        (root.join("link"), file(b"n", &image)),
+        (inner.join("new"), Contents::Folder(root.to_path_buf())),
+    ] {
+        let text = refusal(&out, contents);
+        assert!(text.contains("is made of; write the disk to"), "{text}");
+    }
+    let text = refusal(root, empty(1));
+    assert!(text.contains("not a regular file"), "{text}");
+    let text = refusal(Path::new("/dev/null"), empty(1));
+    assert!(text.contains("not a regular file"), "{text}");
+    let text = refusal(&root.join("none/disk"), empty(1));
+    assert!(text.contains("is its folder there and writable?"), "{text}");
+    assert_eq!(fs::read(&image).unwrap(), b"precious");
+    assert_eq!(fs::read_dir(&inner).unwrap().count(), 1);
+}
