@@ -18,6 +18,14 @@ pub fn complete() -> Result<Tools> {
     complete_with(&SearchPath::of_environment(), root)
 }
 
+/// What makes disk images, which has to be there: nothing is installed for it alone.
+///
+/// # Errors
+/// One line that says what to install.
+pub fn for_disks() -> Result<Tools> {
+    Tools::look_for_disks(&SearchPath::of_environment()).map_err(|problems| refuse(&problems))
+}
+
 fn complete_with(search: &SearchPath, root: bool) -> Result<Tools> {
     let problems = match Tools::look(search) {
         Ok(tools) => return Ok(tools),

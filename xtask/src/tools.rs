@@ -29,6 +29,9 @@ struct Needed {
     minimum: (u32, u32),
 }
 
+/// The package whose programs make disk images.
+const DISKS: &str = "e2fsprogs";
+
 const NEEDED: [Needed; 10] = [
     Needed {
         program: "qemu-system-x86_64",
@@ -80,13 +83,13 @@ const NEEDED: [Needed; 10] = [
     },
     Needed {
         program: "mke2fs",
-        packages: &["e2fsprogs"],
+        packages: &[DISKS],
         version_argument: "-V",
         minimum: (1, 47),
     },
     Needed {
         program: "debugfs",
-        packages: &["e2fsprogs"],
+        packages: &[DISKS],
         version_argument: "-V",
         minimum: (1, 47),
     },
@@ -130,7 +133,7 @@ impl Tools {
     /// # Errors
     /// Lists every problem.
     pub fn look(search: &SearchPath) -> Result<Tools, Vec<Problem>> {
-        let results: Vec<Result<Tool, Problem>> = thread::scope(|scope| {
+        let results = thread::scope(|scope| {
             let mut checks: Vec<_> = NEEDED
                 .iter()
                 .map(|needed| scope.spawn(|| check(needed, search)))
@@ -145,6 +148,20 @@ impl Tools {
                 })
                 .collect()
         });
+        Tools::of(results)
+    }
+
+    /// Looks for what makes disk images, and for nothing else.
+    ///
+    /// # Errors
+    /// Lists every problem.
+    pub fn look_for_disks(search: &SearchPath) -> Result<Tools, Vec<Problem>> {
+        let needed = NEEDED.iter();
+        let needed = needed.filter(|needed| needed.packages == [DISKS]);
+        Tools::of(needed.map(|needed| check(needed, search)).collect())
+    }
+
+    fn of(results: Vec<Result<Tool, Problem>>) -> Result<Tools, Vec<Problem>> {
         let mut found = Vec::new();
         let mut problems = Vec::new();
         for result in results {

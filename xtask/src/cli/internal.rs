@@ -157,7 +157,7 @@ impl DiskOptions {
             block_size: self.block_size,
             partitions: partitions.collect::<Result<_>>()?,
         };
-        let tools = setup::complete()?;
+        let tools = setup::for_disks()?;
         disk::make(&self.out, &plan, &tools, &mut Progress::new())
     }
 }

@@ -261,8 +261,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let content = folder.path().join("content");
         fs::create_dir(&content).unwrap();
-        for index in 0..30 {
-            fs::write(content.join(index.to_string()), vec![1; 100_000]).unwrap();
+        for index in 0..100 {
+            fs::write(content.join(index.to_string()), vec![1; 30_000]).unwrap();
         }
         let output = Output::create(&folder.path().join("disk")).unwrap();
         let mut place = Place {
@@ -278,10 +278,10 @@ mod tests {
             inodes: 16,
         };
         let made = file_system.make(small, Content::Folder(&content)).unwrap();
-        assert_eq!(made, small.grown().grown().bytes());
+        assert_eq!(made, small.grown().grown().grown().bytes());
         let tiny = Size {
             blocks: 8,
-            inodes: 16,
+            inodes: 8,
         };
         let error = file_system.make(tiny, Content::Folder(&content));
         let text = error.unwrap_err().to_string();

@@ -1,3 +1,5 @@
+mod file_systems;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
@@ -8,18 +10,12 @@ use atoll_gpt::{Extent, Partitions, Table, Want};
 use ext4_view::{Ext4, Ext4Read};
 
 use super::*;
-use crate::tools::{SearchPath, Tool};
+use crate::setup;
+use crate::tools::SearchPath;
 
 /// The programs of e2fsprogs, which are all that is needed here.
 pub fn tools() -> Tools {
-    let find = |name: &str| Tool {
-        name: name.to_owned(),
-        path: program(name),
-        version: String::new(),
-    };
-    Tools {
-        found: ["mke2fs", "debugfs"].map(find).into(),
-    }
+    setup::for_disks().unwrap()
 }
 
 fn program(name: &str) -> PathBuf {
@@ -184,137 +180,6 @@ fn partitions_are_where_the_table_says() {
         assert!(backup.damage().is_some());
         assert!(primary.iter().eq(backup.iter()));
     }
-}
-
-#[test]
-fn a_folder_becomes_a_file_system() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    let big = noise(3_000_000);
-    fs::create_dir_all(root.join("a/b")).unwrap();
-    fs::write(root.join("a/b/big"), &big).unwrap();
-    fs::hard_link(root.join("a/b/big"), root.join("again")).unwrap();
-    symlink("a/b/big", root.join("link")).unwrap();
-    symlink("x".repeat(200), root.join("long-link")).unwrap();
-    fs::write(root.join("empty"), "").unwrap();
-    let contents = Contents::Folder(root.to_path_buf());
-    let made = Made::of(4096, vec![("before", empty(1)), ("root", contents)]).unwrap();
-    let system = made.file_system("root");
-    for name in ["/a/b/big", "/again", "/link"] {
-        assert_eq!(system.read(name).unwrap(), big);
-    }
-    assert_eq!(system.read("/empty").unwrap(), b"");
-    assert!(system.symlink_metadata("/long-link").unwrap().is_symlink());
-    let metadata = system.metadata("/a/b/big").unwrap();
-    assert_eq!((metadata.uid(), metadata.gid()), (0, 0));
-    // What a hard link shares is there once.
-    assert!(made.extent("root").blocks * 4096 <= 5 << 20);
-    let out = root.join("out");
-    let request = format!("dump /a/b/big {}", out.display());
-    e2fsprogs(
-        "debugfs",
-        &["-R", &request],
-        &made.path,
-        made.offset("root"),
-    );
-    assert_eq!(fs::read(out).unwrap(), big);
-}
-
-#[test]
-fn an_empty_folder_and_many_files() {
-    let (none, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let name = |index: usize| format!("{index:04}-{}", "n".repeat(200));
-    for index in 0..1000 {
-        fs::write(many.path().join(name(index)), index.to_string()).unwrap();
-    }
-    let folders = [("none", &none), ("many", &many)];
-    let folders = folders.map(|(name, dir)| (name, Contents::Folder(dir.path().to_path_buf())));
-    let made = Made::of(512, folders.into()).unwrap();
-    assert_eq!(made.file_system("none").read_dir("/").unwrap().count(), 3);
-    let system = made.file_system("many");
-    assert_eq!(system.read_dir("/").unwrap().count(), 1003);
-    for index in 0..1000 {
-        let content = system.read_to_string(&format!("/{}", name(index)));
-        assert_eq!(content.unwrap(), index.to_string());
-    }
-}
-
-#[test]
-fn names_of_any_bytes_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let name = b"\xFF \"q\"\n\t<2> \\ $(x) 'y' -R ?offset=1";
-    let path = folder.path().join(OsStr::from_bytes(name));
-    fs::write(&path, "odd").unwrap();
-    let contents = [
-        ("file", file(name, &path)),
-        ("folder", Contents::Folder(folder.path().to_path_buf())),
-    ];
-    let made = Made::of(512, contents.into()).unwrap();
-    let in_root = [b"/", &name[..]].concat();
-    for partition in ["file", "folder"] {
-        let system = made.file_system(partition);
-        assert_eq!(system.read(&in_root[..]).unwrap(), b"odd");
-    }
-}
-
-#[test]
-fn holes_stay_holes() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("holes");
-    let holes = File::create(&path).unwrap();
-    let length = (1 << 30) + 1;
-    holes.set_len(length).unwrap();
-    let content = noise(9000);
-    for place in [0, 300_000_123, length - 9000] {
-        holes.write_all_at(&content, place).unwrap();
-    }
-    let contents = [
-        ("file", file(b"holes", &path)),
-        ("folder", Contents::Folder(folder.path().to_path_buf())),
-        ("image", Contents::Image(path.clone())),
-    ];
-    let made = Made::of(512, contents.into()).unwrap();
-    assert!(made.stored_bytes() < 2 << 20, "{}", made.stored_bytes());
-    for partition in ["file", "folder"] {
-        assert!(made.extent(partition).blocks * 512 <= 4 << 20);
-        let mut read = made.file_system(partition).open("/holes").unwrap();
-        assert_eq!(read.metadata().len(), length);
-        for place in [0, 300_000_123, length - 9000] {
-            let mut bytes = Vec::new();
-            read.seek_to(place).unwrap();
-            while bytes.len() < content.len() {
-                let mut piece = vec![0; content.len() - bytes.len()];
-                let count = read.read_bytes(&mut piece).unwrap();
-                bytes.extend_from_slice(&piece[..count]);
-            }
-            assert!(bytes == content);
-        }
-    }
-}
-
-#[test]
-fn the_same_inputs_make_the_same_image_at_another_time_and_place() {
-    let content = noise(100_000);
-    let bytes = [1, 2].map(|run| {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("root");
-        fs::create_dir_all(root.join("folder")).unwrap();
-        // In another order.
-        for index in [run, 3 - run, 3, 4] {
-            fs::write(root.join(index.to_string()), &content).unwrap();
-        }
-        let inner = File::create(root.join("folder/inner")).unwrap();
-        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1 << (28 + run));
-        inner.set_modified(time).unwrap();
-        let contents = [
-            ("file", file(b"input", &root.join("3"))),
-            ("folder", Contents::Folder(root.clone())),
-        ];
-        let made = Made::of(512, contents.into()).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(1100));
-        fs::read(&made.path).unwrap()
-    });
-    assert!(bytes[0] == bytes[1]);
 }
 
 #[test]

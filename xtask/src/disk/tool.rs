@@ -89,6 +89,11 @@ fn text(said: &mut File) -> Result<String> {
     let lines = text
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("debugfs 1."));
+        .filter(|line| !line.is_empty() && !is_version(line));
     Ok(lines.collect::<Vec<_>>().join("; "))
+}
+
+fn is_version(line: &str) -> bool {
+    let rest = line.strip_prefix("debugfs ");
+    rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
