@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use internal::{DiskOptions, ExclusiveOptions, FilesOption};
 
+use crate::simulate::NamedDisk;
 use crate::{
     bench, build, interruption, locate, output, plan, scratch, setup, sim, simulate, test,
 };
@@ -141,6 +142,10 @@ pub struct BootOptions {
     /// The file that the machine's disk holds as `input`; by default a text that ships with the project.
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
+    /// The image of a device's disk, which is written as the system writes: IMAGE where the plan has one device, otherwise
+    /// DEVICE=IMAGE. By default a disk is made for the run, with the partitions of the plan.
+    #[arg(long = "disk", value_name = "[DEVICE=]IMAGE", value_parser = NamedDisk::parse)]
+    pub disks: Vec<NamedDisk>,
     /// Where to write the report; serial logs go beside it [default: target/atoll/report.json].
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -168,6 +173,7 @@ impl Default for BootOptions {
     fn default() -> BootOptions {
         BootOptions {
             input: None,
+            disks: Vec::new(),
             report: None,
             time_limit: None,
             silence_limit: SILENCE_LIMIT,

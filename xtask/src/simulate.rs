@@ -1,5 +1,6 @@
 //! Boots a build folder in QEMU and judges what comes over the serial lines.
 
+mod disks;
 mod folder;
 mod logs;
 mod machine;
@@ -25,20 +26,17 @@ use crate::report::{Circumstances, Host, Report, Verdict};
 use crate::scratch;
 use crate::summary;
 use crate::tools::Tools;
-use crate::volume;
 
 use folder::BuildFolder;
 use logs::Logs;
 use watch::{Limits, Watch};
 
+pub use disks::NamedDisk;
 pub use pace::Pace;
 pub use report_file::ReportFile;
 
 /// Lines of each serial log that are shown of a run that failed.
 const LAST_LINES: usize = 15;
-
-/// Name of the input on the volume.
-const INPUT_NAME: &str = "input";
 
 /// Seconds that a run may take, beside those for its input.
 const BASE_SECONDS: u64 = 120;
@@ -59,6 +57,9 @@ impl Files {
     /// Where the input cannot be read or the report cannot be written, or the report is to be written where the input is.
     pub fn open(options: &BootOptions) -> Result<Files> {
         let input = Input::open(options.input.as_deref())?;
+        for disk in &options.disks {
+            disk.check()?;
+        }
         let report = ReportFile::named(options.report.as_deref(), "report.json")?;
         if report.is(&input.file) {
             bail!(
@@ -92,14 +93,14 @@ pub fn simulate(
 
     let input_path = locate::absolute(&input.path)?.display().to_string();
     let limits = limits(options, input.length);
-    let disk = scratch.path().join("volume");
     let mut progress = Progress::new();
     progress.line(&format!(
         "booting {} with {input_path}, {} bytes",
         plan.machine().name,
         input.length
     ));
-    volume::write(&disk, &[(INPUT_NAME.to_owned(), input)], &mut progress)?;
+    let named = &options.disks;
+    let disks = disks::prepare(plan, named, input, scratch.path(), tools, &mut progress)?;
 
     let host_cores = pace::host_cores();
     let pace = Pace::of(plan, host_cores, options.count_instructions);
@@ -109,7 +110,7 @@ pub fn simulate(
         ));
     }
     let qemu = tools.path("qemu-system-x86_64");
-    let machine = machine::start(&qemu, &folder, scratch.path(), &disk, pace)?;
+    let machine = machine::start(&qemu, &folder, scratch.path(), &disks, pace)?;
     let started = Instant::now();
     let mut monitor = Monitor::new(plan);
     let mut watch = Watch {

@@ -32,7 +32,7 @@ pub struct Machine {
     errors: PathBuf,
 }
 
-/// Starts the machine. `scratch` holds its serial files, `disk` is the volume; `pace` is how its cores share the host's.
+/// Starts the machine. `scratch` holds its serial files, `disks` are the images of the devices; `pace` is how its cores share the host's.
 ///
 /// # Errors
 /// Where the plan needs what the machine cannot have, or QEMU cannot be started.
@@ -40,7 +40,7 @@ pub fn start(
     qemu: &Path,
     folder: &BuildFolder,
     scratch: &Path,
-    disk: &Path,
+    disks: &[PathBuf],
     pace: Pace,
 ) -> Result<Machine> {
     let serial: Vec<PathBuf> = (0..folder.plan.instances().len())
@@ -55,7 +55,7 @@ pub fn start(
     // QEMU cuts module names at blanks, so it gets them relative to their folder.
     let mut command = child::command(qemu, OnDeath::Kill);
     command
-        .args(arguments(folder, &serial, &kernels, disk, pace)?)
+        .args(arguments(folder, &serial, &kernels, disks, pace)?)
         .current_dir(&folder.images)
         .stdout(stderr.try_clone().context("cannot share a file")?)
         .stderr(stderr);
@@ -72,7 +72,7 @@ fn arguments(
     folder: &BuildFolder,
     serial: &[PathBuf],
     kernels: &[PathBuf],
-    disk: &Path,
+    disks: &[PathBuf],
     pace: Pace,
 ) -> Result<Vec<OsString>> {
     let plan = &folder.plan;
@@ -126,7 +126,7 @@ fn arguments(
         arguments.push("-device".into());
         arguments.push(format!("isa-debugcon,iobase={port:#x},chardev=kernel{index}").into());
     }
-    for (index, device) in plan.devices().iter().enumerate() {
+    for (index, (device, disk)) in plan.devices().iter().zip(disks).enumerate() {
         let (bus, slot, function) = (
             device.pci_address >> 8,
             device.pci_address >> 3 & 0x1f,
@@ -140,7 +140,7 @@ fn arguments(
         }
         arguments.push("-drive".into());
         arguments.push(option(
-            &format!("if=none,id=disk{index},format=raw,readonly=on,file="),
+            &format!("if=none,id=disk{index},format=raw,file="),
             disk,
             "",
         ));
@@ -228,7 +228,13 @@ mod tests {
             info: Default::default(),
         };
         let kernels = vec![PathBuf::from("/kernel"); serial.len()];
-        let arguments = arguments(&folder, &serial, &kernels, Path::new("/tmp/x,y"), pace)?;
+        let arguments = arguments(
+            &folder,
+            &serial,
+            &kernels,
+            &[PathBuf::from("/tmp/x,y")],
+            pace,
+        )?;
         let words: Vec<_> = arguments
             .iter()
             .map(|word| word.to_string_lossy())

@@ -10,7 +10,7 @@ use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
 pub(super) const IMAGE_PAGES: u64 = 128;
 /// The programs of components that are no processes, and whether they have a heap.
 pub(super) const COMPONENT_PROGRAMS: [(&str, bool); 3] =
-    [("mcp-server", true), ("files", true), ("virtio-blk", false)];
+    [("mcp-server", true), ("files", true), ("virtio-blk", true)];
 /// Where programs are linked.
 const IMAGE_BASE: usize = 0x40_0000;
 /// Address bits below the entries of each level of an address space.
