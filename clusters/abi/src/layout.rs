@@ -148,7 +148,7 @@ pub const fn least_heap(vcores: u64, services: u64, blocks: u64, uthreads: u64) 
     const CHANNEL: u64 = 14 << 10;
     const VCORE: u64 = 6 << 10;
     const UTHREAD: u64 = 512;
-    const BLOCK: u64 = 8;
+    const BLOCK: u64 = 12;
     // One to the server, and one to each service.
     let channels = 1 + services;
     let runtime = vcores * (VCORE + channels * CHANNEL) + uthreads * UTHREAD + blocks * BLOCK;

@@ -8,7 +8,7 @@ use core::task::{Context, Poll, ready};
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::handle::Handle;
-use atoll_abi::interface::{Interface, Request as _, request};
+use atoll_abi::interface::{Request as _, request};
 use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{Status, Syscall};
@@ -21,51 +21,13 @@ use crate::runtime::Runtime;
 use crate::target::{Connection, Target};
 use crate::uthread;
 
-/// A service that the process is connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Service {
-    port: usize,
-    name: Name,
-    kind: ServiceKind,
-}
-
-impl Service {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        self.name.as_str()
-    }
-
-    /// Opens a file of the service. A name that is none is [`Status::InvalidArgument`]; a service without files is
-    /// [`Status::NoService`].
-    pub fn open(&self, name: &str) -> Reply<File> {
-        match self.kind.interface() {
-            Interface::Files => open_at(Some(self.port), name),
-            _ => open_at(None, name),
-        }
-    }
-}
-
-/// Connects to a service by its name. A service that there is not, or that the process may not use, is a status that the
-/// server answers with.
-pub fn connect(name: &str) -> Reply<Service> {
-    let submission = match Name::new(name) {
-        Some(service) => Submission::new(Target::SERVER, request::Connect { service }.encode()),
-        None => Submission::refused(Status::InvalidArgument),
-    };
-    Reply::new(submission, |answer, _| {
-        let port = usize::try_from(answer.result[0]).map_err(|_| Status::Malformed)?;
-        let (name, kind) = Runtime::current().port(port).ok_or(Status::Malformed)?;
-        Ok(Service { port, name, kind })
-    })
-}
-
 /// Opens a file of the first service with files that the process may use; [`Status::NoService`] where there is none. A name
 /// that is none is [`Status::InvalidArgument`].
 pub fn open(name: &str) -> Reply<File> {
     open_at(Runtime::current().port_of_kind(ServiceKind::Files), name)
 }
 
-fn open_at(port: Option<usize>, name: &str) -> Reply<File> {
+pub(crate) fn open_at(port: Option<usize>, name: &str) -> Reply<File> {
     let submission = match (Name::new(name), port) {
         (None, _) => Submission::refused(Status::InvalidArgument),
         (_, None) => Submission::refused(Status::NoService),

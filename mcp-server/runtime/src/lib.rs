@@ -75,6 +75,7 @@ mod files;
 #[cfg(feature = "guest")]
 pub mod guest;
 pub mod monitor;
+mod partition;
 mod pending;
 pub mod print;
 mod printer;
@@ -82,6 +83,7 @@ mod raw;
 mod reply;
 mod runtime;
 pub mod scheduler;
+mod service;
 #[cfg(feature = "simulated")]
 pub mod simulated;
 mod stack;
@@ -90,6 +92,7 @@ mod syscalls;
 mod target;
 mod timers;
 mod tls;
+mod transfer;
 pub mod uthread;
 mod waiter;
 pub mod window;
@@ -97,18 +100,21 @@ pub mod world;
 
 pub use atoll_abi::syscall::Status;
 pub use batch::{Replies, Request, submit_all};
-pub use block::Block;
+pub use block::{Block, Blocks};
 pub use events::{Event, EventQueue};
 pub use facts::{
     current_core, current_vcore, kernel_entries, max_vcores, process_name, vcores_granted,
 };
-pub use files::{File, ReadError, Reading, Service, connect, open};
+pub use files::{File, ReadError, Reading, open};
 pub use monitor::Monitor;
+pub use partition::Partition;
 pub use raw::raw_call;
 pub use reply::Reply;
 pub use runtime::Runtime;
+pub use service::{Service, connect};
 pub use stack::{DEFAULT_STACK_SIZE, SpawnError};
 pub use syscalls::{
     batch, become_mcp, exit, request_vcores, sleep, vcores_request, with_timeout, yield_vcore,
 };
+pub use transfer::{Transfer, TransferError};
 pub use uthread::{JoinHandle, block_on, spawn, try_spawn, yield_now};

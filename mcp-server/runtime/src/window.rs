@@ -32,6 +32,21 @@ impl PoolMemory {
         self.blocks
     }
 
+    /// The bytes of a block, to be written. The caller is the one [`Block`](crate::Block) that names it.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "which value names which block is settled in `block.rs`"
+    )]
+    pub(crate) fn bytes_mut(&self, block: u32) -> &mut [u8] {
+        assert!(block < self.blocks);
+        // SAFETY: as in `bytes`; and the `Block` that calls this borrows itself mutably for the slice, so no other slice of the
+        // block is alive. A service or device that may read or write a block is given it by a syscall, into which the `Block`
+        // goes.
+        unsafe {
+            core::slice::from_raw_parts_mut(self.base.add(block as usize * BLOCK_SIZE), BLOCK_SIZE)
+        }
+    }
+
     /// The first bytes of a block. The caller is the one [`Block`](crate::Block) that names it.
     pub(crate) fn bytes(&self, block: u32, length: usize) -> &[u8] {
         assert!(block < self.blocks && length <= BLOCK_SIZE);

@@ -8,9 +8,8 @@ use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
 
 /// Pages that the program of a process may take, and that of another component beside its heap.
 pub(super) const IMAGE_PAGES: u64 = 128;
-/// The programs of components that are no processes, and whether they have a heap.
-pub(super) const COMPONENT_PROGRAMS: [(&str, bool); 3] =
-    [("mcp-server", true), ("files", true), ("virtio-blk", true)];
+/// The programs of components that are no processes. Each has a heap in its image.
+pub(super) const COMPONENT_PROGRAMS: [&str; 4] = ["mcp-server", "files", "blocks", "virtio-blk"];
 /// Where programs are linked.
 const IMAGE_BASE: usize = 0x40_0000;
 /// Address bits below the entries of each level of an address space.
@@ -27,11 +26,9 @@ const PAGE: u64 = PAGE_SIZE as u64;
 
 /// Pages that the program of a name may take at most; the build refuses larger ones.
 pub fn image_pages(image: &str) -> u64 {
-    let heap = COMPONENT_PROGRAMS.contains(&(image, true));
-    let heap_pages = if heap {
-        COMPONENT_HEAP_SIZE as u64 / PAGE
-    } else {
-        0
+    let heap_pages = match COMPONENT_PROGRAMS.contains(&image) {
+        true => COMPONENT_HEAP_SIZE as u64 / PAGE,
+        false => 0,
     };
     IMAGE_PAGES + heap_pages
 }

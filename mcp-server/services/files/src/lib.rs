@@ -9,8 +9,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `volume` | the table of files |
-//! | `clients` | what each client has open, and which of its blocks are being read into |
-//! | `device` | the calls that the driver has, and those that wait for it |
+//! | `clients` | what each client has open |
 //! | `service` | what each call does, the calls that wait, and what ends with a client or the driver |
 
 #![no_std]
@@ -28,7 +27,6 @@
 extern crate alloc;
 
 mod clients;
-mod device;
 mod service;
 mod volume;
 

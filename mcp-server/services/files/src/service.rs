@@ -4,19 +4,17 @@ mod calls;
 mod loss;
 mod parked;
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::vec;
 
 use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTORS_PER_BLOCK};
-use atoll_abi::interface::request;
+use atoll_abi::interface::{Request as _, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 use atoll_call::{Actions, Answer, BATCH, CallId, Event, Service, ServiceEnd};
+use atoll_disk_client::{Clients, Driver};
 use zerocopy::FromZeros;
 
-use crate::clients::{Client, clients_of};
-use crate::device::{Device, Reader, Transfer};
+use crate::clients::OpenFiles;
 use crate::volume::Volume;
 use calls::Progress;
 use parked::{Parked, Stage};
@@ -27,16 +25,25 @@ pub const CALLS: usize = 1024;
 /// The block of the service's own pool into which it reads the volume's header.
 const HEADER_BLOCK: u32 = 0;
 
+/// For whom the driver is asked.
+#[derive(Clone, Copy, Debug)]
+enum Reader {
+    /// The service itself, which has to know what its partition is.
+    Description,
+    /// The service itself, which needs its volume's header.
+    Header,
+    /// A call of a client.
+    Call(CallId),
+}
+
 /// The file service of one volume.
 pub struct FileService {
     volume: Volume,
-    clients: Box<[Client]>,
-    /// For each ring, generation of its channel; `None` where it is lost.
-    channels: Box<[Option<u32>]>,
+    clients: Clients<OpenFiles>,
     calls: ServiceEnd<Parked>,
     /// Parked calls that wait for the volume, in order.
     waiting: VecDeque<CallId>,
-    device: Device,
+    driver: Driver<Reader>,
     /// The service's own pool.
     pool: u32,
     /// The completions of the calls that are being answered.
@@ -46,14 +53,13 @@ pub struct FileService {
 impl FileService {
     /// A service of a plan, by its index.
     pub fn new(plan: &Plan, service: usize) -> FileService {
-        let (clients, owners) = clients_of(plan, service);
+        let clients = Clients::new(plan, service);
         FileService {
             volume: Volume::new(),
+            calls: ServiceEnd::new(clients.owners(), CALLS),
             clients,
-            channels: vec![Some(0); owners.len()].into_boxed_slice(),
-            calls: ServiceEnd::new(owners.iter().copied(), CALLS),
             waiting: VecDeque::with_capacity(CALLS),
-            device: Device::new(CALLS + 1),
+            driver: Driver::new(CALLS + 1),
             pool: plan.services().get(service).map_or(0, |own| own.pool),
             completions: [Completion::new_zeroed(); BATCH],
         }
@@ -67,9 +73,7 @@ impl Service for FileService {
     }
 
     fn is_quiet(&self, ring: usize) -> bool {
-        let client = self.calls.client_of(ring);
-        let client = client.and_then(|client| self.clients.get(client));
-        client.is_none_or(|client| client.blocks_in_use() == 0)
+        self.clients.is_quiet(ring)
     }
 
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
@@ -78,7 +82,7 @@ impl Service for FileService {
             Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),
             Event::Completions(completions) => {
                 for completion in completions {
-                    match self.device.complete(completion) {
+                    match self.driver.complete(completion) {
                         Some((Reader::Description, answer)) => self.described(answer),
                         Some((Reader::Header, answer)) => self.loaded(answer, actions),
                         Some((Reader::Call(id), answer)) => self.read(id, answer),
@@ -89,18 +93,13 @@ impl Service for FileService {
             Event::ClientLost { ring } => self.on_client_lost(ring),
             Event::ClientConnected { ring, generation } => {
                 self.on_client_lost(ring);
-                if let Some(channel) = self.channels.get_mut(ring) {
-                    *channel = Some(generation);
-                }
-                if let Some(client) = self.client_of(ring) {
-                    client.on_ring_connected();
-                }
+                self.clients.on_ring_connected(ring, generation);
             }
             // It drives no device itself.
             Event::Device => {}
             Event::UpstreamLost(loss) => self.on_driver_lost(loss),
             Event::UpstreamConnected => {
-                self.device.reconnect();
+                self.driver.reconnect();
                 if !self.volume.is_ready() {
                     self.load();
                 }
@@ -113,9 +112,9 @@ impl Service for FileService {
 impl FileService {
     /// Sends what there is to send.
     fn act(&mut self, actions: &mut impl Actions) {
-        if !self.device.staged().is_empty() {
-            actions.call(self.device.staged());
-            self.device.sent();
+        if !self.driver.staged().is_empty() {
+            actions.call(self.driver.staged());
+            self.driver.sent();
         }
         while let Some(ring) = self.calls.next_answered() {
             let sent = self.calls.send(ring, |completions| {
@@ -129,7 +128,8 @@ impl FileService {
     /// Asks what the partition is; then, in [`FileService::described`], for the volume's header.
     fn load(&mut self) {
         self.volume = Volume::new();
-        self.device.ask(Transfer::description());
+        let describe = request::DescribeDisk {}.encode();
+        self.driver.ask(Reader::Description, describe);
     }
 
     fn described(&mut self, answer: Answer) {
@@ -141,8 +141,8 @@ impl FileService {
                     pool: self.pool,
                 };
                 let block = BlockList::one(HEADER_BLOCK);
-                self.device
-                    .ask(Transfer::read(Reader::Header, &sectors, &block));
+                let syscall = block.into_call(sectors.encode());
+                self.driver.ask(Reader::Header, syscall);
             }
             Err(status) => {
                 self.volume.fail(status);
@@ -164,18 +164,13 @@ impl FileService {
     }
 
     fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
-        let (Some(client), Some(channel)) = (
-            self.calls.client_of(ring),
-            self.channels.get(ring).copied().flatten(),
-        ) else {
+        let client = self.calls.client_of(ring);
+        let Some(client) = client.filter(|_| self.clients.is_connected(ring)) else {
             return;
         };
         let mut count = 0;
         for syscall in calls {
-            let admitted = self
-                .clients
-                .get_mut(client)
-                .is_some_and(|client| client.admits(syscall.generation, channel));
+            let admitted = self.clients.admits(client, ring, syscall.generation);
             let served = match admitted {
                 true => self.serve(client, syscall),
                 false => Err(Status::NotAllowed),
@@ -216,11 +211,6 @@ impl FileService {
         }
     }
 
-    fn client_of(&mut self, ring: usize) -> Option<&mut Client> {
-        let client = self.calls.client_of(ring)?;
-        self.clients.get_mut(client)
-    }
-
     /// Calls that are parked.
     pub fn parked(&self) -> usize {
         self.calls.live()
@@ -228,22 +218,22 @@ impl FileService {
 
     /// Calls that the driver has not answered.
     pub fn device_calls(&self) -> usize {
-        self.device.in_flight()
+        self.driver.in_flight()
     }
 
     /// Completions of the driver that answered no call.
     pub fn unmatched(&self) -> u64 {
-        self.device.unmatched()
+        self.driver.unmatched()
     }
 
     /// Files that are open, of all clients.
     pub fn open_files(&self) -> usize {
-        self.clients.iter().map(Client::open_files).sum()
+        self.clients.iter().map(|it| it.state.count()).sum()
     }
 
     /// Blocks of all clients that are being read into.
     pub fn blocks_in_use(&self) -> usize {
-        self.clients.iter().map(Client::blocks_in_use).sum()
+        self.clients.blocks_taken()
     }
 }
 

@@ -26,8 +26,11 @@ impl FileService {
         }
         match call {
             FilesCall::Stat(stat) => {
-                let client = self.clients.get(client).ok_or(Status::NotAllowed)?;
-                Ok(Progress::Answered([client.file(stat.file)?.length, 0]))
+                let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+                Ok(Progress::Answered([
+                    client.state.file(stat.file)?.length,
+                    0,
+                ]))
             }
             FilesCall::Open(open) => self.open(client, open),
             FilesCall::Close(close) => self.close(client, close),
@@ -41,7 +44,7 @@ impl FileService {
     fn open(&mut self, client: usize, open: request::Open) -> Result<Progress, Status> {
         let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
         let file = self.volume.find(open.name)?;
-        let handle = client.open(file)?;
+        let handle = client.state.open(file)?;
         Ok(Progress::Answered([
             u64::from(handle.to_raw()),
             file.length,
@@ -52,9 +55,9 @@ impl FileService {
     fn close(&mut self, client: usize, close: request::Close) -> Result<Progress, Status> {
         let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
         if cfg!(feature = "planted-read-for-close") {
-            client.file(close.file)?;
+            client.state.file(close.file)?;
         } else {
-            client.close(close.file)?;
+            client.state.close(close.file)?;
         }
         Ok(Progress::Answered([0; 2]))
     }
@@ -68,7 +71,7 @@ impl FileService {
     ) -> Result<Progress, Status> {
         let blocks = BlockList::from_call(syscall)?;
         let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
-        let file = client.file(read.file)?;
+        let file = client.state.file(read.file)?;
         if read.length > blocks.bytes() as u64 {
             return Err(Status::InvalidArgument);
         }
@@ -76,7 +79,7 @@ impl FileService {
         client.blocks().take(&blocks)?;
         let progress = match plan {
             ReadPlan::Nothing => Ok(Progress::Answered([0; 2])),
-            ReadPlan::Transfer { .. } if self.device.is_lost() => Err(Status::PeerLost),
+            ReadPlan::Transfer { .. } if self.driver.is_lost() => Err(Status::PeerLost),
             ReadPlan::Transfer {
                 sector,
                 sectors,

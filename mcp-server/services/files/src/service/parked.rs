@@ -1,13 +1,14 @@
 //! The calls that wait: for the volume, or for the driver.
 
 use atoll_abi::block::BlockList;
+use atoll_abi::interface::Request as _;
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::{Answer, CallId, ServiceEnd};
+use atoll_disk_client::Clients;
 
-use super::FileService;
 use super::calls::Progress;
-use crate::clients::Client;
-use crate::device::{Reader, Transfer};
+use super::{FileService, Reader};
+use crate::clients::OpenFiles;
 
 /// A call that could not be answered at once.
 #[derive(Clone, Copy)]
@@ -51,8 +52,8 @@ impl FileService {
                 if let Some(parked) = self.calls.parked(id) {
                     parked.stage = Stage::Reading { blocks, bytes };
                 }
-                let reader = Reader::Call(id);
-                self.device.ask(Transfer::read(reader, &sectors, &blocks));
+                let syscall = blocks.into_call(sectors.encode());
+                self.driver.ask(Reader::Call(id), syscall);
             }
         }
     }
@@ -88,7 +89,7 @@ impl FileService {
 
 pub(super) fn end(
     calls: &mut ServiceEnd<Parked>,
-    clients: &mut [Client],
+    clients: &mut Clients<OpenFiles>,
     id: CallId,
     status: Status,
     result: [u64; 2],

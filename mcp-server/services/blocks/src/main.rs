@@ -1,0 +1,14 @@
+//! The blocks service as a component of seL4. The root task enters it with the number of its service
+//! (`atoll_abi::layout::entry`).
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use atoll_blocks::BlockService;
+
+atoll_component::entry!(enter);
+
+fn enter(number: u64, _: u64) -> ! {
+    atoll_service::guest::run(number, BlockService::new)
+}

@@ -1,0 +1,224 @@
+//! The events of the service.
+
+mod forward;
+
+use atoll_abi::block::BlockList;
+use atoll_abi::plan::Plan;
+use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_call::{Actions, Answer, BATCH, CallId, Event, Loss, Service, ServiceEnd};
+use atoll_disk_client::{Clients, Driver};
+use zerocopy::FromZeros;
+
+/// Calls that can be under way at once, of all clients.
+pub const CALLS: usize = 256;
+
+/// A call that the driver has, or will.
+#[derive(Clone, Copy)]
+struct Parked {
+    client: usize,
+    /// Blocks of the client that it has.
+    blocks: Option<BlockList>,
+    /// How what the driver says of sectors is told in blocks.
+    results: forward::Results,
+}
+
+/// The service of one partition.
+pub struct BlockService {
+    clients: Clients<()>,
+    calls: ServiceEnd<Parked>,
+    driver: Driver<CallId>,
+    /// The completions of the calls that are being answered.
+    completions: [Completion; BATCH],
+}
+
+impl BlockService {
+    /// A service of a plan, by its index.
+    pub fn new(plan: &Plan, service: usize) -> BlockService {
+        let clients = Clients::new(plan, service);
+        BlockService {
+            calls: ServiceEnd::new(clients.owners(), CALLS),
+            clients,
+            driver: Driver::new(CALLS),
+            completions: [Completion::new_zeroed(); BATCH],
+        }
+    }
+
+    /// Calls that are under way.
+    pub fn under_way(&self) -> usize {
+        self.calls.live()
+    }
+
+    /// Blocks of clients that calls have.
+    pub fn blocks_in_use(&self) -> usize {
+        self.clients.blocks_taken()
+    }
+
+    fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
+        let Some(client) = self.calls.client_of(ring) else {
+            return;
+        };
+        if !self.clients.is_connected(ring) {
+            return;
+        }
+        let mut count = 0;
+        for syscall in calls {
+            let admitted = self.clients.admits(client, ring, syscall.generation);
+            let accepted = match admitted {
+                true => self.accept(ring, client, syscall),
+                false => Err(Status::NotAllowed),
+            };
+            if let Err(status) = accepted
+                && let Some(place) = self.completions.get_mut(count)
+            {
+                *place = refusal(syscall, status);
+                count += 1;
+            }
+        }
+        if let Some(completions) = self.completions.get(..count).filter(|it| !it.is_empty()) {
+            actions.complete(ring, completions);
+        }
+    }
+
+    /// Passes a call on to the driver.
+    ///
+    /// # Errors
+    /// The status that it ends with, because it is not passed on.
+    fn accept(&mut self, ring: usize, client: usize, syscall: &Syscall) -> Result<(), Status> {
+        let own = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+        let call = forward::to_driver(syscall, own.pool())?;
+        if let Some(blocks) = &call.blocks {
+            own.blocks().take(blocks)?;
+        }
+        let parked = Parked {
+            client,
+            blocks: call.blocks,
+            results: call.results,
+        };
+        let refused = match self.driver.is_lost() {
+            true => Status::PeerLost,
+            false => match self.calls.park(ring, syscall, parked) {
+                Some(id) => {
+                    self.driver.ask(id, call.syscall);
+                    return Ok(());
+                }
+                None => Status::Busy,
+            },
+        };
+        if let Some(blocks) = &call.blocks {
+            own.blocks().give_back(blocks);
+        }
+        Err(refused)
+    }
+
+    /// The driver has answered a call.
+    fn answered(&mut self, id: CallId, answer: &Answer) {
+        let Some(parked) = self.calls.parked(id).copied() else {
+            return;
+        };
+        let (status, result) = match answer.status {
+            Status::Done => match parked.results.of(answer.result) {
+                Ok(result) => (Status::Done, result),
+                Err(status) => (status, [0; 2]),
+            },
+            status => (status, [0; 2]),
+        };
+        self.end(id, status, result, answer.block_returned);
+    }
+
+    /// Ends a call. Blocks that the driver may still use stay taken for good.
+    fn end(&mut self, id: CallId, status: Status, result: [u64; 2], returned: bool) {
+        let Some(parked) = self.calls.answer(id, status, result, returned) else {
+            return;
+        };
+        if returned
+            && let Some(blocks) = &parked.blocks
+            && let Some(client) = self.clients.get_mut(parked.client)
+        {
+            client.blocks().give_back(blocks);
+        }
+    }
+
+    /// A ring of a client is lost: forgets its calls, but for those that the driver has.
+    fn on_client_lost(&mut self, ring: usize) {
+        self.clients.on_ring_lost(ring);
+        let mut next = self.calls.next_parked(ring, None);
+        while let Some(id) = next {
+            next = self.calls.next_parked(ring, Some(id));
+            if self.driver.withdraw(|other| *other == id) {
+                self.end(id, Status::PeerLost, [0; 2], true);
+            }
+        }
+        self.calls.on_ring_lost(ring);
+    }
+
+    fn on_driver_lost(&mut self, loss: Loss) {
+        let mut ended = alloc::vec::Vec::with_capacity(self.calls.live());
+        self.driver
+            .lose(loss, |id, returned| ended.push((id, returned)));
+        for (id, returned) in ended {
+            self.end(id, Status::PeerLost, [0; 2], returned);
+        }
+        if loss == Loss::Death {
+            // Nor does the device use blocks any more that the driver had when it broke the protocol.
+            self.clients.take_blocks_back();
+        }
+    }
+
+    /// Sends what there is to send.
+    fn act(&mut self, actions: &mut impl Actions) {
+        if !self.driver.staged().is_empty() {
+            actions.call(self.driver.staged());
+            self.driver.sent();
+        }
+        while let Some(ring) = self.calls.next_answered() {
+            let sent = self.calls.send(ring, |completions| {
+                actions.complete(ring, completions);
+                Ok::<_, core::convert::Infallible>(completions.len())
+            });
+            let Ok(()) = sent;
+        }
+    }
+}
+
+impl Service for BlockService {
+    fn room(&self, ring: usize, free: usize) -> usize {
+        self.calls.room(ring, free).min(BATCH)
+    }
+
+    fn is_quiet(&self, ring: usize) -> bool {
+        self.clients.is_quiet(ring)
+    }
+
+    fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
+        match event {
+            Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),
+            Event::Completions(completions) => {
+                for completion in completions {
+                    if let Some((id, answer)) = self.driver.complete(completion) {
+                        self.answered(id, &answer);
+                    }
+                }
+            }
+            Event::ClientLost { ring } => self.on_client_lost(ring),
+            Event::ClientConnected { ring, generation } => {
+                self.on_client_lost(ring);
+                self.clients.on_ring_connected(ring, generation);
+            }
+            Event::UpstreamLost(loss) => self.on_driver_lost(loss),
+            Event::UpstreamConnected => self.driver.reconnect(),
+            // It drives no device itself, and has nothing to load.
+            Event::Start | Event::Device => {}
+        }
+        self.act(actions);
+    }
+}
+
+/// The completion of a call that is refused. Blocks that the client may not use, or that another call has, do not come back
+/// with it.
+fn refusal(syscall: &Syscall, status: Status) -> Completion {
+    let mut completion = Completion::of(syscall, status, [0; 2]);
+    if status == Status::BadBlock {
+        completion.block = NO_BLOCK;
+    }
+    completion
+}
