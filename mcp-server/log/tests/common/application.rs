@@ -1,0 +1,384 @@
+//! An application on a log: it counts its records and chains them in one hash, and its snapshot is these two numbers. So the number of
+//! records that a replay gives, and the hash, tell whether they are the first ones of what was appended.
+
+use std::collections::VecDeque;
+
+use atoll_log::{
+    Action, ActionId, BLOCK, DeviceFailed, Error, Fault, Position, Refusal, Replay, Step, Writer,
+    format,
+};
+
+use super::disk::Disk;
+use super::random::Random;
+
+const RECORD: u8 = 0;
+const FILLER: u8 = 1;
+const SNAPSHOT: u8 = 2;
+
+/// What the application keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    pub count: usize,
+    pub hash: u64,
+}
+
+impl State {
+    const EMPTY: State = State { count: 0, hash: 0 };
+
+    fn apply(&mut self, record: &[u8]) {
+        match record.first() {
+            Some(&SNAPSHOT) if record.len() == 17 => {
+                let count = u64::from_le_bytes(record[1..9].try_into().unwrap());
+                self.count = count as usize;
+                self.hash = u64::from_le_bytes(record[9..].try_into().unwrap());
+            }
+            Some(&FILLER) => {}
+            _ => {
+                self.count += 1;
+                for byte in record.iter().chain(&[0x55]) {
+                    self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+                    self.hash ^= self.hash >> 29;
+                }
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        let mut record = vec![SNAPSHOT];
+        record.extend((self.count as u64).to_le_bytes());
+        record.extend(self.hash.to_le_bytes());
+        record
+    }
+}
+
+/// Replays a disk.
+pub fn replay(disk: &Disk, mut each: impl FnMut(&[u8])) -> Result<Writer, Error> {
+    let mut replay = Replay::new(disk.blocks());
+    // A replay that does not end is a defect: each step reads a block or gives a record.
+    for _ in 0..1_000_000 {
+        match replay.step()? {
+            Step::Read(blocks) => match disk.read(blocks.clone()) {
+                Some(bytes) => replay.feed(blocks.start, &bytes).unwrap(),
+                None => replay.read_failed(),
+            },
+            Step::Record(record) => each(record),
+            Step::End => return replay.into_writer(),
+        }
+    }
+    panic!("the replay does not end");
+}
+
+/// A blank disk of so many blocks on which an empty log was made.
+pub fn formatted(blocks: u64) -> Disk {
+    let mut disk = Disk::blank(blocks);
+    let mut headers = [[0; BLOCK]; 2];
+    format(blocks, 0x1dea_7e57_0000_0001, &mut headers).unwrap();
+    disk.write(0, headers.as_flattened(), || true);
+    disk.flush();
+    disk
+}
+
+/// A compaction of the application, its snapshot not yet whole.
+struct Snapshot {
+    state: State,
+    fillers: usize,
+}
+
+/// An action in the device's hand, and what it writes.
+struct InFlight {
+    id: ActionId,
+    write: Option<(u64, Vec<u8>)>,
+}
+
+/// The application, its log and its disk.
+pub struct Application {
+    pub disk: Disk,
+    pub writer: Writer,
+    in_flight: VecDeque<InFlight>,
+    /// The state after each count of records; those before the first are of no interest.
+    history: Vec<State>,
+    /// Position of the first record of this life, as a count.
+    base: usize,
+    /// Records that were acknowledged.
+    pub acknowledged: usize,
+    snapshot: Option<Snapshot>,
+    pub tally: Tally,
+}
+
+/// What happened, so that a test can see that it was worth something.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub cuts: usize,
+    pub crashes: usize,
+    pub appended: usize,
+    pub acknowledged: usize,
+    pub kept_unacknowledged: usize,
+    pub dropped: usize,
+    pub commits: usize,
+    pub cut_compactions: usize,
+    pub full: usize,
+    pub failures: usize,
+    pub read_errors: usize,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: &Tally) {
+        self.cuts += other.cuts;
+        self.crashes += other.crashes;
+        self.appended += other.appended;
+        self.acknowledged += other.acknowledged;
+        self.kept_unacknowledged += other.kept_unacknowledged;
+        self.dropped += other.dropped;
+        self.commits += other.commits;
+        self.cut_compactions += other.cut_compactions;
+        self.full += other.full;
+        self.failures += other.failures;
+        self.read_errors += other.read_errors;
+    }
+}
+
+impl Application {
+    pub fn start(disk: Disk) -> Application {
+        let writer = replay(&disk, |_| panic!("the log is not empty")).unwrap();
+        Application {
+            disk,
+            writer,
+            in_flight: VecDeque::new(),
+            history: vec![State::EMPTY],
+            base: 0,
+            acknowledged: 0,
+            snapshot: None,
+            tally: Tally::default(),
+        }
+    }
+
+    pub fn state(&self) -> State {
+        *self.history.last().unwrap()
+    }
+
+    pub fn append(&mut self, payload: &[u8]) -> Result<Position, Refusal> {
+        let mut record = vec![RECORD];
+        record.extend(payload);
+        let appended = self.writer.append(&record);
+        if appended.is_ok() {
+            let mut state = self.state();
+            state.apply(&record);
+            self.history.push(state);
+            self.tally.appended += 1;
+        }
+        appended
+    }
+
+    /// Hands the device all that it can have.
+    pub fn submit(&mut self) {
+        while let Some(action) = self.writer.next_action() {
+            let in_flight = match action {
+                Action::Write {
+                    id,
+                    first_block,
+                    blocks,
+                } => {
+                    let mut bytes = Vec::new();
+                    for index in 0..blocks {
+                        let mut block = [0xee; BLOCK];
+                        assert!(self.writer.fill(id, index, &mut block));
+                        bytes.extend(block);
+                    }
+                    assert_eq!(self.writer.contents(id), Some(bytes.as_slice()));
+                    InFlight {
+                        id,
+                        write: Some((first_block, bytes)),
+                    }
+                }
+                Action::Flush { id } => {
+                    assert!(self.in_flight.is_empty(), "a flush overtakes its writes");
+                    InFlight { id, write: None }
+                }
+            };
+            self.in_flight.push_back(in_flight);
+        }
+    }
+
+    /// One of the actions in the device's hand completes; `false` where there is none.
+    pub fn complete(&mut self, random: &mut Random) -> bool {
+        if self.in_flight.is_empty() {
+            return false;
+        }
+        let chosen = random.below(self.in_flight.len());
+        let done = self.in_flight.remove(chosen).unwrap();
+        match &done.write {
+            Some((first_block, bytes)) => self.disk.write(*first_block, bytes, || true),
+            None => self.disk.flush(),
+        }
+        let generation = self.writer.generation();
+        self.writer.completed(done.id, Ok(()));
+        // Once more: it must not count.
+        self.writer.completed(done.id, Ok(()));
+        self.tally.commits += (self.writer.generation() - generation) as usize;
+        self.note_acknowledged();
+        true
+    }
+
+    fn note_acknowledged(&mut self) {
+        // Positions are opaque: count them by comparison.
+        let durable = self.writer.durable();
+        let appended = self.history.len() - 1;
+        if durable == self.writer.appended() && self.writer.is_open() {
+            self.acknowledged = appended;
+        } else if durable > Position::START {
+            let number = format!("{durable:?}");
+            let number: usize = number["Position(".len()..number.len() - 1].parse().unwrap();
+            self.acknowledged = self.acknowledged.max(self.base + number);
+        } else if self.writer.is_open() {
+            self.acknowledged = self.acknowledged.max(self.base);
+        }
+    }
+
+    /// All actions in the device's hand, and those that follow, complete.
+    pub fn drain(&mut self, random: &mut Random) {
+        for _ in 0..100_000 {
+            self.submit();
+            if !self.complete(random) {
+                return;
+            }
+        }
+        panic!("the writer is never at rest");
+    }
+
+    /// An action fails: a write lands in part, a flush makes a part stable and drops the rest.
+    pub fn fail(&mut self, random: &mut Random) -> Option<Fault> {
+        let failed = self.in_flight.pop_front()?;
+        let fault = match &failed.write {
+            Some((first_block, bytes)) => {
+                self.disk.write(*first_block, bytes, || random.percent(50));
+                Fault::Write
+            }
+            None => {
+                self.disk.cut(random);
+                Fault::Flush
+            }
+        };
+        let durable = self.writer.durable();
+        self.writer.completed(failed.id, Err(DeviceFailed));
+        assert_eq!(self.writer.failed(), Some(fault));
+        assert_eq!(self.writer.append(b"x"), Err(Refusal::Failed(fault)));
+        assert_eq!(self.writer.next_action(), None);
+        for rest in &self.in_flight {
+            self.writer.completed(rest.id, Ok(()));
+        }
+        assert_eq!(
+            self.writer.durable(),
+            durable,
+            "a failed group is acknowledged"
+        );
+        assert_eq!(self.writer.next_action(), None);
+        self.tally.failures += 1;
+        Some(fault)
+    }
+
+    /// One step of a compaction; begins one where there is none.
+    pub fn compact(&mut self, random: &mut Random) {
+        match &mut self.snapshot {
+            None if self.writer.is_compacting() => {}
+            None => {
+                self.writer.compact().unwrap();
+                assert_eq!(self.writer.compact(), Err(Refusal::Compacting));
+                self.snapshot = Some(Snapshot {
+                    state: self.state(),
+                    fillers: random.below(6),
+                });
+            }
+            Some(snapshot) if snapshot.fillers > 0 => {
+                snapshot.fillers -= 1;
+                let mut filler = vec![random.next() as u8; random.below(6000) + 1];
+                filler[0] = FILLER;
+                self.writer.snapshot(&filler).unwrap();
+            }
+            Some(snapshot) => {
+                self.writer.snapshot(&snapshot.state.snapshot()).unwrap();
+                // Full: it has been given up, and the next step begins another one.
+                let joined = self.writer.commit();
+                assert!(matches!(joined, Ok(()) | Err(Refusal::Full)), "{joined:?}");
+                self.snapshot = None;
+            }
+        }
+    }
+
+    pub fn abandon(&mut self) {
+        self.writer.abandon();
+        self.snapshot = None;
+    }
+
+    /// Power is lost: what is in flight may land too.
+    pub fn cut(&mut self, random: &mut Random) {
+        self.lose_in_flight(|| true);
+        self.disk.cut(random);
+        self.tally.cuts += 1;
+        self.tally.cut_compactions += usize::from(self.writer.is_compacting());
+    }
+
+    /// The program ends and the disk goes on: what is in flight lands or not, and stays in the cache.
+    pub fn crash(&mut self, random: &mut Random) {
+        self.lose_in_flight(|| random.percent(50));
+        self.tally.crashes += 1;
+    }
+
+    pub fn lose_in_flight(&mut self, mut lands: impl FnMut() -> bool) {
+        for lost in self.in_flight.drain(..) {
+            if let Some((first_block, bytes)) = lost.write {
+                self.disk.write(first_block, &bytes, &mut lands);
+            }
+        }
+    }
+
+    /// The next life: replays, and checks what comes back.
+    pub fn recover(&mut self) {
+        let (writer, state) = match self.replayed() {
+            Ok(replayed) => replayed,
+            Err(error) => panic!("the log cannot be replayed: {error:?}"),
+        };
+        let appended = self.history.len() - 1;
+        let acknowledged = self.acknowledged;
+        assert!(
+            state.count >= acknowledged,
+            "acknowledged records are lost: {} of {acknowledged} come back",
+            state.count
+        );
+        assert!(
+            self.history.get(state.count) == Some(&state),
+            "records are replayed that were not appended: {} of {appended}",
+            state.count
+        );
+        self.tally.acknowledged = acknowledged;
+        self.tally.kept_unacknowledged += state.count - acknowledged;
+        self.tally.dropped += appended - state.count;
+        self.history.truncate(state.count + 1);
+        self.base = state.count;
+        self.writer = writer;
+        self.snapshot = None;
+    }
+
+    /// What a replay gives now.
+    pub fn replayed(&self) -> Result<(Writer, State), Error> {
+        let mut state = State::EMPTY;
+        let writer = replay(&self.disk, |record| state.apply(record))?;
+        Ok((writer, state))
+    }
+
+    /// Some blocks cannot be read: the replay gives all that it would give otherwise, or says so.
+    pub fn read_with_errors(&mut self, random: &mut Random) {
+        let whole = self.replayed().map(|(_, state)| state);
+        self.disk.unreadable = vec![random.below(self.disk.blocks() as usize) as u64];
+        match (whole, self.replayed()) {
+            (whole, Ok((_, state))) => {
+                assert_eq!(whole, Ok(state), "a block that cannot be read ends the log");
+            }
+            (_, Err(Error::Read { block })) => {
+                assert_eq!(self.disk.unreadable, [block]);
+                self.tally.read_errors += 1;
+            }
+            (_, Err(error)) => panic!("a read error is taken for something else: {error:?}"),
+        }
+        self.disk.unreadable.clear();
+    }
+}

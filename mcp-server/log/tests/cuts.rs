@@ -1,0 +1,264 @@
+//! Power cuts at every place, again and again.
+
+mod common;
+
+use atoll_log::{RECORD_OVERHEAD, Refusal};
+use common::application::{Application, Tally, formatted};
+use common::disk::SECTOR;
+use common::random::Random;
+
+/// Blocks of the partition: each area has 24.
+const BLOCKS: u64 = 50;
+
+/// What may happen in a run besides appends and cuts; in times of a hundred.
+#[derive(Clone, Copy)]
+struct Chances {
+    compaction: u64,
+    crash: u64,
+    failure: u64,
+}
+
+/// A payload whose length likes the borders of sectors and whose contents are often those of another one, so that what an earlier life
+/// left behind fits as often as it can.
+fn payload(random: &mut Random) -> Vec<u8> {
+    let border = SECTOR * (1 + random.below(3)) - RECORD_OVERHEAD - 1;
+    let length = match random.below(8) {
+        0 => random.below(20),
+        1 => random.below(9000),
+        2 => SECTOR - 1 + random.below(3),
+        _ => border,
+    };
+    let byte = match random.below(4) {
+        0 => random.next() as u8,
+        other => other as u8 & 1,
+    };
+    vec![byte; length]
+}
+
+fn life(app: &mut Application, random: &mut Random, chances: Chances) {
+    for _ in 0..random.below(60) {
+        match random.below(10) {
+            0..4 => {
+                let record = payload(random);
+                if app.append(&record) == Err(Refusal::Full) {
+                    app.tally.full += 1;
+                    app.compact(random);
+                }
+            }
+            4 => app.writer.sync(),
+            5 => app.writer.write_out(),
+            6 | 7 => {
+                app.submit();
+                if random.percent(chances.failure) && app.fail(random).is_some() {
+                    return;
+                }
+                app.complete(random);
+            }
+            8 if random.percent(20) => app.drain(random),
+            _ if random.percent(chances.compaction) => app.compact(random),
+            _ if random.percent(1) => app.abandon(),
+            _ => {}
+        }
+    }
+}
+
+/// Lives that end by a cut, one after the other, and a calm one.
+fn run(seed: u64, lives: usize, chances: Chances) -> Tally {
+    let mut random = Random(seed);
+    let mut app = Application::start(formatted(BLOCKS));
+    for _ in 0..lives {
+        life(&mut app, &mut random, chances);
+        if app.writer.failed().is_none() && random.percent(chances.crash) {
+            app.crash(&mut random);
+        } else {
+            app.cut(&mut random);
+        }
+        if random.percent(10) {
+            app.read_with_errors(&mut random);
+        }
+        app.recover();
+    }
+    calm(&mut app, &mut random);
+    app.tally
+}
+
+/// Nothing fails any more: what is appended becomes durable, and a compaction makes room.
+fn calm(app: &mut Application, random: &mut Random) {
+    app.drain(random);
+    let generation = app.writer.generation();
+    while app.writer.generation() == generation {
+        app.compact(random);
+        app.drain(random);
+    }
+    app.append(b"the last one").unwrap();
+    app.writer.sync();
+    app.drain(random);
+    assert_eq!(app.writer.durable(), app.writer.appended());
+    assert_eq!(app.acknowledged, app.state().count);
+    app.cut(random);
+    app.recover();
+}
+
+/// Runs so many seeds, and sums up what happened.
+fn seeds(count: u64, lives: usize, chances: Chances) -> Tally {
+    let mut sum = Tally::default();
+    for seed in 0..count {
+        let result = std::panic::catch_unwind(|| run(seed, lives, chances));
+        let tally = result.unwrap_or_else(|panic| {
+            println!("seed {seed}");
+            std::panic::resume_unwind(panic)
+        });
+        sum.add(&tally);
+    }
+    println!("{count} seeds: {sum:?}");
+    sum
+}
+
+#[test]
+fn what_is_acknowledged_survives_every_cut() {
+    let sum = seeds(
+        600,
+        12,
+        Chances {
+            compaction: 0,
+            crash: 0,
+            failure: 0,
+        },
+    );
+    assert!(sum.cuts > 7000 && sum.acknowledged > 1000, "{sum:?}");
+    // The interesting ends were seen.
+    assert!(
+        sum.kept_unacknowledged > 100 && sum.dropped > 100 && sum.full > 0,
+        "{sum:?}"
+    );
+}
+
+#[test]
+fn a_compaction_is_whole_or_absent_after_every_cut() {
+    let sum = seeds(
+        600,
+        12,
+        Chances {
+            compaction: 90,
+            crash: 0,
+            failure: 0,
+        },
+    );
+    assert!(sum.cuts > 7000 && sum.commits > 1000, "{sum:?}");
+    assert!(sum.cut_compactions > 1000, "{sum:?}");
+}
+
+#[test]
+fn programs_that_end_and_devices_that_fail_lose_nothing_either() {
+    let sum = seeds(
+        600,
+        12,
+        Chances {
+            compaction: 40,
+            crash: 30,
+            failure: 4,
+        },
+    );
+    assert!(
+        sum.crashes > 1000 && sum.failures > 200 && sum.read_errors > 50,
+        "{sum:?}"
+    );
+}
+
+/// A cut of an application whose log begins at the block 2: of the sectors behind it, counted from the first, `lands` names those that
+/// are on the disk.
+fn cut(app: &mut Application, lands: &[usize]) {
+    let first = 2 * 4096 / SECTOR;
+    app.lose_in_flight(|| true);
+    app.disk.cut_with(|sector, versions| {
+        let landed = sector
+            .checked_sub(first)
+            .is_some_and(|it| lands.contains(&it));
+        if landed { versions } else { 0 }
+    });
+    app.recover();
+}
+
+/// A record that fills so many sectors.
+fn sectors(count: usize, byte: u8) -> Vec<u8> {
+    vec![byte; count * SECTOR - RECORD_OVERHEAD - 1]
+}
+
+fn opened() -> (Application, Random) {
+    let mut random = Random(7);
+    let mut app = Application::start(formatted(BLOCKS));
+    app.drain(&mut random);
+    (app, random)
+}
+
+#[test]
+fn what_an_earlier_life_left_behind_the_tail_never_comes_back() {
+    // The first record does not land, and the second, behind the gap, does.
+    let (mut app, mut random) = opened();
+    app.append(&sectors(1, 1)).unwrap();
+    app.append(&sectors(1, 2)).unwrap();
+    app.writer.write_out();
+    app.submit();
+    cut(&mut app, &[1]);
+    assert_eq!(app.state().count, 0);
+    // The next life puts another record into the gap; its block's other sectors do not land.
+    app.drain(&mut random);
+    app.append(&sectors(1, 3)).unwrap();
+    app.writer.write_out();
+    app.submit();
+    cut(&mut app, &[0]);
+    assert_eq!(app.state().count, 1);
+}
+
+#[test]
+fn a_record_that_two_lives_wrote_in_halves_does_not_bring_back_the_one_behind_it() {
+    // The second half of the first record does not land, and the record behind it does.
+    let (mut app, mut random) = opened();
+    app.append(&sectors(2, 1)).unwrap();
+    app.append(&sectors(1, 2)).unwrap();
+    app.writer.write_out();
+    app.submit();
+    cut(&mut app, &[0, 2]);
+    assert_eq!(app.state().count, 0);
+    // The next life appends the same bytes, of which the second half lands: the first life's record would be whole now.
+    app.drain(&mut random);
+    app.append(&sectors(2, 1)).unwrap();
+    app.writer.write_out();
+    app.submit();
+    cut(&mut app, &[1]);
+    assert_eq!(app.state().count, 0);
+}
+
+#[test]
+fn a_snapshot_that_was_given_up_is_not_taken_for_the_next_one() {
+    for cut_between in [false, true] {
+        let (mut app, mut random) = opened();
+        app.writer.compact().unwrap();
+        // Fillers: the application takes them for nothing, the records behind them it would count.
+        for byte in [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] {
+            let mut filler = vec![byte; SECTOR - RECORD_OVERHEAD];
+            filler[0] = byte;
+            app.writer.snapshot(&filler).unwrap();
+        }
+        app.drain(&mut random);
+        app.disk.flush();
+        app.abandon();
+        if cut_between {
+            app.cut(&mut random);
+            app.recover();
+            app.drain(&mut random);
+        }
+        app.append(&sectors(1, 9)).unwrap();
+        app.writer.compact().unwrap();
+        let mut filler = vec![1; SECTOR - RECORD_OVERHEAD];
+        filler[0] = 1;
+        app.writer.snapshot(&filler).unwrap();
+        app.writer.commit().unwrap();
+        app.writer.sync();
+        app.drain(&mut random);
+        assert_eq!(app.writer.generation(), 1);
+        app.cut(&mut random);
+        let (_, state) = app.replayed().unwrap();
+        assert_eq!(state.count, 0, "an old snapshot comes back");
+    }
+}
