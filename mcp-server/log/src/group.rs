@@ -158,7 +158,3 @@ impl Group {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "group/tests.rs"]
-mod tests;

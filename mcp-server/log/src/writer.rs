@@ -313,7 +313,3 @@ impl Writer {
         self.main.untaken() + compaction.map_or(0, Compaction::waiting)
     }
 }
-
-#[cfg(test)]
-#[path = "writer/tests.rs"]
-mod tests;

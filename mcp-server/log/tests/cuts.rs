@@ -99,8 +99,10 @@ fn calm(app: &mut Application, random: &mut Random) {
     app.recover();
 }
 
-/// Runs so many seeds, and sums up what happened.
-fn seeds(count: u64, lives: usize, chances: Chances) -> Tally {
+/// Runs seeds, 600 or as many as `ATOLL_LOG_SEEDS` says, each of so many lives, and sums up what happened.
+fn seeds(lives: usize, chances: Chances) -> Tally {
+    let wanted = std::env::var("ATOLL_LOG_SEEDS").ok();
+    let count = wanted.map_or(600, |count| count.parse().unwrap());
     let mut sum = Tally::default();
     for seed in 0..count {
         let result = std::panic::catch_unwind(|| run(seed, lives, chances));
@@ -117,7 +119,6 @@ fn seeds(count: u64, lives: usize, chances: Chances) -> Tally {
 #[test]
 fn what_is_acknowledged_survives_every_cut() {
     let sum = seeds(
-        600,
         12,
         Chances {
             compaction: 0,
@@ -136,7 +137,6 @@ fn what_is_acknowledged_survives_every_cut() {
 #[test]
 fn a_compaction_is_whole_or_absent_after_every_cut() {
     let sum = seeds(
-        600,
         12,
         Chances {
             compaction: 90,
@@ -151,7 +151,6 @@ fn a_compaction_is_whole_or_absent_after_every_cut() {
 #[test]
 fn programs_that_end_and_devices_that_fail_lose_nothing_either() {
     let sum = seeds(
-        600,
         12,
         Chances {
             compaction: 40,
