@@ -292,12 +292,13 @@ impl Application {
                 assert_eq!(self.writer.compact(), Err(Refusal::Compacting));
                 self.snapshot = Some(Snapshot {
                     state: self.state(),
-                    fillers: random.below(6),
+                    fillers: random.below(10),
                 });
             }
             Some(snapshot) if snapshot.fillers > 0 => {
                 snapshot.fillers -= 1;
-                let mut filler = vec![random.next() as u8; random.below(6000) + 1];
+                let longest = self.disk.blocks() as usize * BLOCK / 35;
+                let mut filler = vec![random.next() as u8; random.below(longest) + 1];
                 filler[0] = FILLER;
                 self.writer.snapshot(&filler).unwrap();
             }
