@@ -263,3 +263,43 @@ fn a_snapshot_that_was_given_up_is_not_taken_for_the_next_one() {
         assert_eq!(state.count, 0, "an old snapshot comes back");
     }
 }
+
+#[test]
+fn a_snapshot_of_several_groups_is_whole_or_absent_after_a_cut_at_every_step() {
+    let mut random = Random(11);
+    for steps in 0.. {
+        let mut app = Application::start(formatted(16 * BLOCKS));
+        app.drain(&mut random);
+        for byte in 0..20 {
+            app.append(&sectors(3, byte)).unwrap();
+        }
+        app.writer.compact().unwrap();
+        for _ in 0..200 {
+            app.writer.snapshot(&[1; 4096]).unwrap();
+        }
+        app.append(&sectors(1, 77)).unwrap();
+        app.finish_snapshot(20);
+        app.append(&sectors(1, 78)).unwrap();
+        app.writer.sync();
+        let mut completed = 0;
+        while completed < steps {
+            app.submit();
+            if !app.complete(&mut random) {
+                break;
+            }
+            completed += 1;
+        }
+        let generation = app.writer.generation();
+        app.cut(&mut random);
+        app.recover();
+        assert!(app.writer.generation() >= generation);
+        if completed < steps {
+            // It was at rest: 200 blocks are four groups, of five writes, and there are three flushes and a header.
+            assert!(
+                generation == 1 && app.state().count == 22 && steps > 8,
+                "{steps}"
+            );
+            return;
+        }
+    }
+}

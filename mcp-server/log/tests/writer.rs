@@ -258,6 +258,24 @@ fn records_go_on_while_a_compaction_is_under_way() {
 }
 
 #[test]
+fn what_the_new_area_has_no_room_for_is_refused_when_records_go_to_both() {
+    let (mut disk, mut writer) = opened(4);
+    writer.append(b"before").unwrap();
+    writer.compact().unwrap();
+    writer.snapshot(&[2; 3500]).unwrap();
+    writer.append(&[3; 500]).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(writer.append(&[4; 100]), Err(Refusal::Full));
+    run(&mut disk, &mut writer);
+    assert_eq!(
+        (writer.generation(), writer.durable()),
+        (1, writer.appended())
+    );
+    assert_eq!(writer.append(&[4; 100]), Err(Refusal::Full));
+    assert_eq!(records(&disk), [vec![2; 3500], vec![3; 500]]);
+}
+
+#[test]
 fn a_compaction_that_does_not_fit_is_given_up_and_the_log_goes_on() {
     let (mut disk, mut writer) = opened(4);
     assert_eq!(writer.snapshot(b"x"), Err(Refusal::NotCompacting));

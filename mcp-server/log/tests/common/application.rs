@@ -312,6 +312,13 @@ impl Application {
         }
     }
 
+    /// Ends a snapshot of the state after so many records, and commits.
+    pub fn finish_snapshot(&mut self, count: usize) {
+        let state = self.history[count];
+        self.writer.snapshot(&state.snapshot()).unwrap();
+        self.writer.commit().unwrap();
+    }
+
     pub fn is_taking_snapshot(&self) -> bool {
         self.snapshot.is_some()
     }
