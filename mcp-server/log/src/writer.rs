@@ -1,6 +1,7 @@
 //! The writer: what is written when, and what is stable.
 
 mod compaction;
+mod status;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -10,15 +11,7 @@ use crate::format::{BLOCK, Epoch, HEADER_BLOCKS, Header};
 use crate::group::{Action, ActionId, Group, Progress};
 use crate::stream::{Run, Stream};
 use compaction::{Compaction, Stage};
-
-/// How many records were appended with one writer, up to and including one. It is not stored, and means nothing to another writer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position(u64);
-
-impl Position {
-    /// Before the first record that was appended.
-    pub const START: Position = Position(0);
-}
+pub use status::Position;
 
 /// What a group is for.
 #[derive(Clone, Copy)]
@@ -105,7 +98,7 @@ impl Writer {
             compaction.append(payload)?;
         }
         self.main.append(payload);
-        self.appended.0 += 1;
+        self.appended = self.appended.next();
         Ok(self.appended)
     }
 
@@ -264,52 +257,5 @@ impl Writer {
     fn check(&self) -> Result<(), Refusal> {
         self.failed
             .map_or(Ok(()), |fault| Err(Refusal::Failed(fault)))
-    }
-
-    /// Whether what was replayed is stable, and this life is known on the disk.
-    pub fn is_open(&self) -> bool {
-        self.opening == Opening::Open
-    }
-
-    /// Whether nothing is in the device's hand.
-    pub fn is_idle(&self) -> bool {
-        self.group.is_none()
-    }
-
-    /// Every record that was appended up to this position is stable. After a failure it stays as it is.
-    pub fn durable(&self) -> Position {
-        self.durable
-    }
-
-    /// The position of the last record that was appended.
-    pub fn appended(&self) -> Position {
-        self.appended
-    }
-
-    /// What failed, if anything.
-    pub fn failed(&self) -> Option<Fault> {
-        self.failed
-    }
-
-    /// How many compactions have been committed since the log was made.
-    pub fn generation(&self) -> u64 {
-        self.header.generation
-    }
-
-    /// Bytes of the area that records use.
-    pub fn used(&self) -> u64 {
-        self.main.end()
-    }
-
-    /// Bytes of the area that are left; a record needs [`RECORD_OVERHEAD`](crate::RECORD_OVERHEAD) of them besides its payload.
-    pub fn left(&self) -> u64 {
-        self.main.left()
-    }
-
-    /// Bytes that were appended, to both areas, and wait in memory for a group that writes them. An application that appends faster
-    /// than the device writes bounds its memory by it.
-    pub fn waiting(&self) -> u64 {
-        let compaction = self.compaction.as_ref();
-        self.main.untaken() + compaction.map_or(0, Compaction::waiting)
     }
 }

@@ -3,8 +3,9 @@
 mod common;
 
 use atoll_log::{BLOCK, Error};
-use common::application::{Application, formatted, replay};
+use common::application::Application;
 use common::disk::Disk;
+use common::log::{formatted, replay};
 use common::random::Random;
 
 /// An application with a few lives behind it, on a disk with nothing in its cache.

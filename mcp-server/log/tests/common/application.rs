@@ -3,87 +3,12 @@
 
 use std::collections::VecDeque;
 
-use atoll_log::{
-    Action, ActionId, BLOCK, DeviceFailed, Error, Fault, Position, Refusal, Replay, Step, Writer,
-    format,
-};
+use atoll_log::{Action, ActionId, BLOCK, DeviceFailed, Error, Fault, Position, Refusal, Writer};
 
 use super::disk::Disk;
+use super::log::replay;
 use super::random::Random;
-
-const RECORD: u8 = 0;
-const FILLER: u8 = 1;
-const SNAPSHOT: u8 = 2;
-
-/// What the application keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    pub count: usize,
-    pub hash: u64,
-}
-
-impl State {
-    const EMPTY: State = State { count: 0, hash: 0 };
-
-    fn apply(&mut self, record: &[u8]) {
-        match record.first() {
-            Some(&SNAPSHOT) if record.len() == 17 => {
-                let count = u64::from_le_bytes(record[1..9].try_into().unwrap());
-                self.count = count as usize;
-                self.hash = u64::from_le_bytes(record[9..].try_into().unwrap());
-            }
-            Some(&FILLER) => {}
-            _ => {
-                self.count += 1;
-                for words in record.chunks(8) {
-                    let mut word = [0x55; 8];
-                    word[..words.len()].copy_from_slice(words);
-                    self.mix(u64::from_le_bytes(word));
-                }
-                self.mix(record.len() as u64);
-            }
-        }
-    }
-
-    fn mix(&mut self, word: u64) {
-        self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.hash ^= self.hash >> 29;
-    }
-
-    fn snapshot(&self) -> Vec<u8> {
-        let mut record = vec![SNAPSHOT];
-        record.extend((self.count as u64).to_le_bytes());
-        record.extend(self.hash.to_le_bytes());
-        record
-    }
-}
-
-/// Replays a disk.
-pub fn replay(disk: &Disk, mut each: impl FnMut(&[u8])) -> Result<Writer, Error> {
-    let mut replay = Replay::new(disk.blocks());
-    // A replay that does not end is a defect: each step reads a block or gives a record.
-    for _ in 0..1_000_000 {
-        match replay.step()? {
-            Step::Read(blocks) => match disk.read(blocks.clone()) {
-                Some(bytes) => replay.feed(blocks.start, &bytes).unwrap(),
-                None => replay.read_failed(),
-            },
-            Step::Record(record) => each(record),
-            Step::End => return replay.into_writer(),
-        }
-    }
-    panic!("the replay does not end");
-}
-
-/// A blank disk of so many blocks on which an empty log was made.
-pub fn formatted(blocks: u64) -> Disk {
-    let mut disk = Disk::blank(blocks);
-    let mut headers = [[0; BLOCK]; 2];
-    format(blocks, 0x1dea_7e57_0000_0001, &mut headers).unwrap();
-    disk.write(0, headers.as_flattened(), || true);
-    disk.flush();
-    disk
-}
+use super::state::{FILLER, RECORD, State, Tally};
 
 /// A compaction of the application, its snapshot not yet whole.
 struct Snapshot {
@@ -110,38 +35,6 @@ pub struct Application {
     pub acknowledged: usize,
     snapshot: Option<Snapshot>,
     pub tally: Tally,
-}
-
-/// What happened, so that a test can see that it was worth something.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub cuts: usize,
-    pub crashes: usize,
-    pub appended: usize,
-    pub acknowledged: usize,
-    pub kept_unacknowledged: usize,
-    pub dropped: usize,
-    pub commits: usize,
-    pub cut_compactions: usize,
-    pub full: usize,
-    pub failures: usize,
-    pub read_errors: usize,
-}
-
-impl Tally {
-    pub fn add(&mut self, other: &Tally) {
-        self.cuts += other.cuts;
-        self.crashes += other.crashes;
-        self.appended += other.appended;
-        self.acknowledged += other.acknowledged;
-        self.kept_unacknowledged += other.kept_unacknowledged;
-        self.dropped += other.dropped;
-        self.commits += other.commits;
-        self.cut_compactions += other.cut_compactions;
-        self.full += other.full;
-        self.failures += other.failures;
-        self.read_errors += other.read_errors;
-    }
 }
 
 impl Application {
@@ -227,17 +120,9 @@ impl Application {
     }
 
     fn note_acknowledged(&mut self) {
-        // Positions are opaque: count them by comparison.
-        let durable = self.writer.durable();
-        let appended = self.history.len() - 1;
-        if durable == self.writer.appended() && self.writer.is_open() {
-            self.acknowledged = appended;
-        } else if durable > Position::START {
-            let number = format!("{durable:?}");
-            let number: usize = number["Position(".len()..number.len() - 1].parse().unwrap();
-            self.acknowledged = self.acknowledged.max(self.base + number);
-        } else if self.writer.is_open() {
-            self.acknowledged = self.acknowledged.max(self.base);
+        if self.writer.is_open() {
+            let durable = self.base + self.writer.durable().records() as usize;
+            self.acknowledged = self.acknowledged.max(durable);
         }
     }
 

@@ -4,4 +4,6 @@
 
 pub mod application;
 pub mod disk;
+pub mod log;
 pub mod random;
+pub mod state;
