@@ -246,11 +246,13 @@ impl Writer {
     }
 
     fn header_run(&self, header: &Header) -> Run {
-        let mut block = [0; BLOCK];
-        header.encode(&mut block);
+        let mut bytes = vec![0; BLOCK];
+        if let Some(block) = bytes.first_chunk_mut() {
+            header.encode(block);
+        }
         Run {
             first_block: self.other_place(),
-            bytes: block.to_vec(),
+            bytes,
         }
     }
 
