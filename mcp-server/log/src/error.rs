@@ -1,5 +1,7 @@
 //! What goes wrong, and what to do about it.
 
+use core::fmt;
+
 /// Why a partition cannot be formatted or replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -27,6 +29,45 @@ pub enum Error {
     /// A block was fed that was not asked for, or a writer was asked for before the end of the replay.
     OutOfTurn,
 }
+
+/// What is wrong, a semicolon, and what to do.
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Blank => write!(formatter, "the partition is empty; format it for a log"),
+            Error::NotALog => write!(
+                formatter,
+                "the partition holds something else; give the log a partition of its own, or format this one"
+            ),
+            Error::Version(version) => write!(
+                formatter,
+                "the log is of version {version}, which is not known; read it with the program that wrote it"
+            ),
+            Error::Size => write!(
+                formatter,
+                "the partition has another size than the log was made for; give it back its size, or format it"
+            ),
+            Error::BadHeader => write!(
+                formatter,
+                "a header of the log is damaged, which no power cut does; restore the partition from a copy"
+            ),
+            Error::BadRecord { offset } => write!(
+                formatter,
+                "the record at byte {offset} of the log is damaged, which no power cut does; restore the partition from a copy"
+            ),
+            Error::Read { block } => write!(
+                formatter,
+                "block {block} of the partition cannot be read; replace the disk"
+            ),
+            Error::OutOfTurn => write!(
+                formatter,
+                "a block was fed that was not asked for; correct the program that drives the log"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
 
 /// Why a [`Writer`](crate::Writer) does not do what it is asked for. Nothing has changed, unless a variant says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -74,6 +74,7 @@ mod facts;
 mod files;
 #[cfg(feature = "guest")]
 pub mod guest;
+pub mod log;
 pub mod monitor;
 mod partition;
 mod pending;

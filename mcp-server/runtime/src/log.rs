@@ -1,0 +1,293 @@
+//! A log on a partition: [`atoll_log`] with uthreads.
+//!
+//! Any number of uthreads append. One that needs something to be written does for all of them what the log asks of the disk, as long as
+//! there is anything; the others wait. So one flush serves all that was appended while the one before was under way: group commit.
+#![deny(unsafe_code)]
+
+mod disk;
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::syscall::Status;
+use atoll_log::{Action, DeviceFailed, Replay, Step, Writer};
+
+use crate::monitor::Monitor;
+use crate::partition::Partition;
+use disk::Failed;
+
+pub use atoll_log::{Error, MAX_RECORD, Position, Refusal};
+
+const _: () = assert!(atoll_log::BLOCK == BLOCK_SIZE);
+
+/// Bytes of a snapshot that wait in memory to be written, about.
+const MOST_WAITING: u64 = 128 << 10;
+
+/// Why a log cannot be opened or formatted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogError {
+    /// What is on the partition: see [`Error`]. [`Error::Blank`] is a partition that was never written.
+    Log(Error),
+    /// The disk was not written, or not flushed.
+    Disk(Status),
+}
+
+/// The reason, a semicolon, and what to do.
+impl fmt::Display for LogError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogError::Log(error) => write!(formatter, "{error}"),
+            LogError::Disk(status) => write!(
+                formatter,
+                "the partition was not written ({status:?}); look at the log of its driver"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for LogError {}
+
+/// A log that is open. See [`atoll_log`] for what survives a cut of the power, and why.
+pub struct Log {
+    partition: Partition,
+    state: Monitor<State>,
+}
+
+struct State {
+    writer: Writer,
+    /// A uthread does what the log asks of the disk.
+    driven: bool,
+}
+
+impl Log {
+    /// Makes an empty log of a partition, whatever it holds. `identity` has to be another one each time, best a random one: by it records of
+    /// an earlier log are told from those of this one.
+    ///
+    /// # Errors
+    /// Where the partition is too small, or was not written.
+    pub fn format(partition: Partition, identity: u64) -> Result<(), LogError> {
+        let mut headers = [[0; BLOCK_SIZE]; 2];
+        atoll_log::format(partition.blocks(), identity, &mut headers).map_err(LogError::Log)?;
+        let [first, second] = &headers;
+        let written = disk::write_bytes(&partition, 0, &[first, second]);
+        written.map_err(|Failed(status)| LogError::Disk(status))?;
+        partition.flush().wait().map_err(LogError::Disk)
+    }
+
+    /// Opens the log of a partition: gives each record that it holds to `record`, in order. When this returns all of them are on stable
+    /// storage, and nothing that an earlier life had written beyond them comes back.
+    ///
+    /// # Errors
+    /// Where the partition holds no log, or one that is damaged, or it cannot be read or written.
+    pub fn open(partition: Partition, mut record: impl FnMut(&[u8])) -> Result<Log, LogError> {
+        let mut replay = Replay::new(partition.blocks());
+        loop {
+            let wanted = match replay.step().map_err(LogError::Log)? {
+                Step::Record(bytes) => {
+                    record(bytes);
+                    continue;
+                }
+                Step::Read(blocks) => blocks,
+                Step::End => break,
+            };
+            match disk::read(&partition, wanted.clone()) {
+                Ok(bytes) => {
+                    let fed = replay.feed(wanted.start, &bytes);
+                    fed.map_err(LogError::Log)?;
+                }
+                Err(Failed(_)) => replay.read_failed(),
+            }
+        }
+        let writer = replay.into_writer().map_err(LogError::Log)?;
+        let state = State {
+            writer,
+            driven: false,
+        };
+        let log = Log {
+            partition,
+            state: Monitor::new(state),
+        };
+        let opened = log.drive_until(|writer, _| match writer.failed() {
+            Some(fault) => Some(Err(Refusal::Failed(fault))),
+            None => writer.is_open().then_some(Ok(())),
+        });
+        opened.map_err(|_| LogError::Disk(Status::DeviceError))?;
+        Ok(log)
+    }
+
+    /// Appends a record. It is not on the disk yet: see [`Log::sync`] and [`Log::write_out`].
+    ///
+    /// # Errors
+    /// It is too long, the log is full, or a write or flush has failed before.
+    pub fn append(&self, record: &[u8]) -> Result<Position, Refusal> {
+        self.state.with(|state| state.writer.append(record))
+    }
+
+    /// Waits until everything is on stable storage that was appended up to a position.
+    ///
+    /// # Errors
+    /// [`Refusal::Failed`] where a write or flush failed: what was not stable before may be lost.
+    pub fn sync(&self, position: Position) -> Result<(), Refusal> {
+        self.state.with(|state| {
+            if state.writer.durable() < position {
+                state.writer.sync();
+            }
+        });
+        self.drive_until(|writer, _| match writer.failed() {
+            _ if writer.durable() >= position => Some(Ok(())),
+            Some(fault) => Some(Err(Refusal::Failed(fault))),
+            None => None,
+        })
+    }
+
+    /// Appends a record and waits until it is on stable storage.
+    ///
+    /// # Errors
+    /// As [`Log::append`] and [`Log::sync`].
+    pub fn commit(&self, record: &[u8]) -> Result<Position, Refusal> {
+        let position = self.append(record)?;
+        self.sync(position)?;
+        Ok(position)
+    }
+
+    /// Waits until everything that was appended has been written. It survives the end of this process then, and not a cut of the
+    /// power.
+    ///
+    /// # Errors
+    /// As [`Log::sync`].
+    pub fn write_out(&self) -> Result<(), Refusal> {
+        self.state.with(|state| state.writer.write_out());
+        self.drive_until(|writer, idle| match writer.failed() {
+            Some(fault) => Some(Err(Refusal::Failed(fault))),
+            None => idle.then_some(Ok(())),
+        })
+    }
+
+    /// Everything up to this position is on stable storage.
+    pub fn durable(&self) -> Position {
+        self.state.with(|state| state.writer.durable())
+    }
+
+    /// Bytes that can still be appended.
+    pub fn left(&self) -> u64 {
+        self.state.with(|state| state.writer.left())
+    }
+
+    /// Begins to write the log anew. What is appended from now on follows behind the snapshot that the caller gives, which is what all
+    /// that was appended before comes to: so nothing may be appended between the moment that it is of and this call. Does not wait.
+    ///
+    /// # Errors
+    /// Another one is under way, or a write or flush failed.
+    pub fn compact(&self) -> Result<Compaction<'_>, Refusal> {
+        self.state.with(|state| state.writer.compact())?;
+        Ok(Compaction {
+            log: self,
+            whole: false,
+        })
+    }
+
+    /// Waits until `done` finds what it waits for, and meanwhile does what the log asks of the disk, or waits for the uthread that does.
+    /// `done` is also told whether the caller has just found that the log asks for nothing.
+    fn drive_until<T>(
+        &self,
+        mut done: impl FnMut(&Writer, bool) -> Option<Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let mut idle = false;
+        loop {
+            let found = self.state.wait_for(|state| {
+                if let Some(result) = done(&state.writer, idle) {
+                    return Some(Some(result));
+                }
+                if state.driven {
+                    return None;
+                }
+                state.driven = true;
+                Some(None)
+            });
+            if let Some(result) = found {
+                return result;
+            }
+            idle = !self.drive();
+            self.state.with_notify(|state| state.driven = false);
+        }
+    }
+
+    /// Does one round of what the log asks of the disk; whether it asked for anything.
+    fn drive(&self) -> bool {
+        let mut actions = Vec::new();
+        self.state.with(|state| {
+            while let Some(action) = state.writer.next_action() {
+                actions.push(action);
+            }
+        });
+        for action in &actions {
+            let (id, result) = match *action {
+                Action::Write {
+                    id,
+                    first_block,
+                    blocks,
+                } => {
+                    let fill = |index: u32, block: &mut [u8]| {
+                        self.state.with(|state| match block.first_chunk_mut() {
+                            Some(block) => state.writer.fill(id, index, block),
+                            None => false,
+                        })
+                    };
+                    (id, disk::write(&self.partition, first_block, blocks, fill))
+                }
+                Action::Flush { id } => (id, self.partition.flush().wait().map_err(Failed)),
+            };
+            let result = result.map_err(|_| DeviceFailed);
+            self.state
+                .with_notify(|state| state.writer.completed(id, result));
+        }
+        !actions.is_empty()
+    }
+}
+
+/// A log that is written anew. Dropped before its end, the log stays as it was.
+#[must_use = "a compaction that is dropped changes nothing"]
+pub struct Compaction<'l> {
+    log: &'l Log,
+    whole: bool,
+}
+
+impl Compaction<'_> {
+    /// Appends a record of the snapshot. Waits where much of it has to be written first.
+    ///
+    /// # Errors
+    /// The snapshot does not fit, or a write or flush failed.
+    pub fn append(&self, record: &[u8]) -> Result<(), Refusal> {
+        let waiting = self.log.state.with(|state| {
+            state.writer.snapshot(record)?;
+            Ok(state.writer.waiting())
+        })?;
+        match waiting > MOST_WAITING {
+            true => self.log.write_out(),
+            false => Ok(()),
+        }
+    }
+
+    /// The snapshot is whole. Waits until the log is the new one: afterwards a replay gives the snapshot's records, and then what was
+    /// appended since [`Log::compact`]. Wherever the power is cut, no record is lost that was on stable storage.
+    ///
+    /// # Errors
+    /// Snapshot and later records do not fit together, which leaves the log as it was; or a write or flush failed.
+    pub fn commit(mut self) -> Result<(), Refusal> {
+        self.log.state.with(|state| state.writer.commit())?;
+        self.whole = true;
+        self.log.drive_until(|writer, _| match writer.failed() {
+            Some(fault) => Some(Err(Refusal::Failed(fault))),
+            None => (!writer.is_compacting()).then_some(Ok(())),
+        })
+    }
+}
+
+impl Drop for Compaction<'_> {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.log.state.with(|state| state.writer.abandon());
+        }
+    }
+}
