@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use atoll_system_tests::{Context, Outcome, Verdict};
+use atoll_system_tests::{Context, Outcome, Verdict, Wanted};
 use clap::Args;
 
 use crate::child::{self, OnDeath};
@@ -35,6 +35,9 @@ pub struct Options {
     /// Run the tests too that take long: a hundred generated plans, and the least memory of each shipped one.
     #[arg(long)]
     long: bool,
+    /// How often `power-cuts` cuts the power [default: 20].
+    #[arg(long, value_name = "N")]
+    times: Option<u32>,
     /// List the tests instead of running them.
     #[arg(long)]
     list: bool,
@@ -62,7 +65,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let mut host = host::all()?;
     host.retain(|test| !options.system_only && wanted(&test.name));
-    let mut system = atoll_system_tests::all(options.long);
+    let mut system = atoll_system_tests::all(Wanted {
+        long: options.long,
+        cuts: options.times,
+    });
     system.retain(|test| !options.host_only && wanted(&system_name(&test.name)));
     if options.list {
         let host = host.iter().map(|test| (test.name.clone(), &test.about));

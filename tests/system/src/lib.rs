@@ -18,6 +18,7 @@ mod machines;
 mod many;
 mod misuse;
 mod plans;
+mod power;
 mod probes;
 mod refusal;
 mod report;
@@ -126,19 +127,29 @@ impl Test {
     }
 }
 
-/// Every test, those that boot nothing first; those that take long too where they are wanted.
-pub fn all(long: bool) -> Vec<Test> {
+/// Which tests are wanted, beside those that always are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Those too that take long.
+    pub long: bool,
+    /// How often the power is cut, where that is not as often as usual.
+    pub cuts: Option<u32>,
+}
+
+/// Every test, those that boot nothing first.
+pub fn all(wanted: Wanted) -> Vec<Test> {
     let mut tests = plans::bad_plans();
     tests.extend(misuse::tests());
     tests.extend(cli::tests());
     tests.extend(plans::shipped_plans());
     tests.extend(digest::tests());
-    tests.extend(generated::tests(long));
+    tests.extend(generated::tests(wanted.long));
     tests.extend(machines::tests());
     tests.extend(hosts::tests());
     tests.extend(many::tests());
     tests.extend(probes::tests());
     tests.extend(restart::tests());
+    tests.extend(power::tests(wanted.cuts.unwrap_or(power::CUTS)));
     tests.extend(limits::tests());
     tests.extend(workflow::tests());
     tests.extend(concurrent::tests());
@@ -168,7 +179,10 @@ mod tests {
 
     #[test]
     fn names_are_distinct() {
-        let tests = all(true);
+        let tests = all(Wanted {
+            long: true,
+            cuts: None,
+        });
         let names: HashSet<_> = tests.iter().map(|test| &test.name).collect();
         assert_eq!(names.len(), tests.len());
     }
