@@ -138,6 +138,7 @@ pub mod tests {
             cluster: 0,
             pci_address: 4 << 3,
             core: 0,
+            block_size: 512,
             ..Device::new_zeroed()
         });
         tables.services.push(Service {
@@ -147,6 +148,7 @@ pub mod tests {
             device: 0,
             core: 0,
             pool: 1,
+            partition: name("files"),
             ..Service::new_zeroed()
         });
         tables.pools.push(Pool {

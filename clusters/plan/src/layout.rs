@@ -208,6 +208,8 @@ fn devices(plan: &Plan, tables: &mut Tables) {
             cluster: index_or_none(owner),
             pci_address: device.pci.map_or(NONE, |pci| pci.value),
             core: owner.map_or(NONE, |owner| tables.clusters[owner].first_core),
+            block_size: device.block_size,
+            read_only: u32::from(device.read_only),
             restart: device.restart,
         });
     }

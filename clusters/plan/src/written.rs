@@ -56,6 +56,10 @@ pub(crate) struct Device {
     pub(crate) kind: DeviceKind,
     /// `bus << 8 | device << 3 | function`; `None` where it could not be read.
     pub(crate) pci: Option<Located<u32>>,
+    /// Bytes of a block of its disk, where a run makes that.
+    pub(crate) block_size: u32,
+    /// Whether its disk cannot be written.
+    pub(crate) read_only: bool,
     /// How often its driver is started again.
     pub(crate) restart: Restart,
 }

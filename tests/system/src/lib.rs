@@ -9,6 +9,7 @@ mod cli;
 mod concurrent;
 mod context;
 mod digest;
+mod disks;
 mod generated;
 mod hosts;
 mod inputs;
@@ -143,6 +144,7 @@ pub fn all(wanted: Wanted) -> Vec<Test> {
     tests.extend(cli::tests());
     tests.extend(plans::shipped_plans());
     tests.extend(digest::tests());
+    tests.extend(disks::tests());
     tests.extend(generated::tests(wanted.long));
     tests.extend(machines::tests());
     tests.extend(hosts::tests());

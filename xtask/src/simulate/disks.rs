@@ -16,9 +16,6 @@ use crate::volume;
 /// Name of the input in a volume.
 const INPUT_NAME: &str = "input";
 
-/// Bytes of a logical block of a disk that is made.
-const BLOCK_SIZE: u32 = 512;
-
 /// An image that the user names for a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedDisk {
@@ -132,7 +129,7 @@ pub fn prepare(
                 let services = plan.services_of_device(device);
                 let partitions = services.map(|(_, service)| partition(service, &volume));
                 let plan = DiskPlan {
-                    block_size: BLOCK_SIZE,
+                    block_size: plan.devices()[device].block_size,
                     partitions: partitions.collect(),
                 };
                 disk::make(&path, &plan, tools, progress)?;

@@ -138,9 +138,14 @@ fn arguments(
                 device.name
             );
         }
+        let access = match device.read_only {
+            0 => "",
+            _ => "readonly=on,",
+        };
+        let block = device.block_size;
         arguments.push("-drive".into());
         arguments.push(option(
-            &format!("if=none,id=disk{index},format=raw,file="),
+            &format!("if=none,id=disk{index},format=raw,{access}file="),
             disk,
             "",
         ));
@@ -154,7 +159,7 @@ fn arguments(
         };
         arguments.push("-device".into());
         arguments.push(
-            format!("virtio-blk-pci,drive=disk{index},disable-legacy=on,bus=pcie.0,addr={slot:#x}.{function:#x}{multifunction}")
+            format!("virtio-blk-pci,drive=disk{index},disable-legacy=on,bus=pcie.0,addr={slot:#x}.{function:#x}{multifunction},logical_block_size={block},physical_block_size={block}")
                 .into(),
         );
     }

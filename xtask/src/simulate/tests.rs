@@ -126,9 +126,12 @@ fn the_disk_holds_the_input() {
     );
     let outcome = run(&body, &[]);
     let disk = fs::read(outcome.folder.path().join("disk")).unwrap();
-    let header = atoll_abi::volume::VolumeHeader::parse(&disk, disk.len() as u64 / 4096).unwrap();
-    assert_eq!(header.files()[0].name.as_str(), INPUT_NAME);
-    assert!(disk[4096..].starts_with(b"one two three\0"));
+    // The first partition begins behind the first MiB.
+    let volume = &disk[1 << 20..];
+    let blocks = volume.len() as u64 / 4096;
+    let header = atoll_abi::volume::VolumeHeader::parse(volume, blocks).unwrap();
+    assert_eq!(header.files()[0].name.as_str(), "input");
+    assert!(volume[4096..].starts_with(b"one two three\0"));
 }
 
 #[test]

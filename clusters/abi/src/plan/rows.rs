@@ -188,6 +188,10 @@ pub struct Device {
     pub pci_address: u32,
     /// Core that its driver runs on, as an index within the instance.
     pub core: u32,
+    /// Bytes of a block of it, where the machine is made for a run.
+    pub block_size: u32,
+    /// 1 where it cannot be written, where the machine is made for a run.
+    pub read_only: u32,
     /// How often its driver is started again.
     pub restart: Restart,
 }

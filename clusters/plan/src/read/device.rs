@@ -6,13 +6,19 @@ use super::restart::{SYSTEM, restart};
 use super::{own_name, references};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
-use crate::table::{Located, Table, choice, text};
+use crate::table::{Located, Table, boolean, choice, text};
 use crate::written::{Channel, Device, Text};
+
+/// Sizes that a block of a device may have, in bytes.
+const BLOCK_SIZES: [(&str, u32); 2] = [("512 bytes", 512), ("4 KiB", 4096)];
 
 /// Reads a `[[device]]`.
 pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Device {
     let name = own_name(&mut table, "device", diagnostics);
-    table.only(&["name", "kind", "pci", "restart"], diagnostics);
+    table.only(
+        &["name", "kind", "pci", "block-size", "read-only", "restart"],
+        diagnostics,
+    );
     let kind = table
         .required("kind", diagnostics)
         .and_then(|value| {
@@ -36,11 +42,21 @@ pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
             }
             address.map(|address| Located::new(address, text.at))
         });
+    let block_size = table
+        .optional("block-size")
+        .and_then(|value| choice("block-size", &BLOCK_SIZES, value, diagnostics))
+        .unwrap_or(512);
+    let read_only = table
+        .optional("read-only")
+        .and_then(|value| boolean("read-only", value, diagnostics))
+        .unwrap_or(false);
     Device {
         restart: restart(&table, SYSTEM, diagnostics),
         name,
         kind,
         pci,
+        block_size,
+        read_only,
     }
 }
 
