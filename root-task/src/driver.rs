@@ -36,6 +36,8 @@ pub struct Driver {
     pub thread: cap::Tcb,
     /// The notification that wakes it.
     pub notification: cap::Notification,
+    /// The same, with the badge that says that its time is up.
+    pub time: cap::Notification,
 }
 
 impl Driver {
@@ -94,6 +96,7 @@ impl Driver {
             component,
             thread,
             notification,
+            time: authority.badged(notification, service_badge::TIME),
         }
     }
 }

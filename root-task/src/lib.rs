@@ -16,3 +16,4 @@ pub mod lifecycle;
 pub mod procinfo;
 pub mod readiness;
 pub mod starts;
+pub mod watches;

@@ -64,9 +64,11 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
 }
 
 impl Supervisor<'_> {
-    /// Stops the components that should have started by now and have not, and sets the alarm for the next one.
+    /// Stops the components that should have started by now and have not, wakes the drivers whose time is up, and sets the alarm
+    /// for the next one.
     fn keep_time(&mut self) {
         loop {
+            self.supervision.wake_watchers();
             while let Some(child) = self.supervision.overdue() {
                 self.report_fault(child, "it has not said in time that it has started");
                 self.stop(child);
@@ -116,6 +118,7 @@ impl Supervisor<'_> {
                 self.supervision.lost(Child::Service(index));
             }
             (badge::DRIVER, request::STOPPED) => self.supervision.device_quiet(index),
+            (badge::DRIVER, request::WATCH) => self.supervision.watch(index),
             (badge::DRIVER, request::QUIET) => {
                 let slot = usize::try_from(sel4::get_mr(0)).unwrap_or(usize::MAX);
                 self.supervision.service_quiet(index, slot);

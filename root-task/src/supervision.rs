@@ -12,6 +12,7 @@ use atoll_abi::event::Event;
 use atoll_abi::layout::entry;
 use atoll_abi::plan::Plan;
 use atoll_root_task::lifecycle::{Child, Lifecycle, Step};
+use atoll_root_task::watches::Watches;
 use sel4_root_task::console::emit;
 
 use crate::alarm::Alarm;
@@ -30,6 +31,7 @@ pub struct Supervision<'a> {
     /// All children, dead or alive.
     pub children: Children,
     lifecycle: Lifecycle<'a>,
+    watches: Watches,
     clock: Clock,
     /// Rings when the next component has to have started.
     alarm: Alarm,
@@ -56,6 +58,7 @@ impl<'a> Supervision<'a> {
             authority,
             children,
             lifecycle: Lifecycle::new(context.plan),
+            watches: Watches::new(context.plan),
             clock: Clock::new(context.ticks_per_microsecond),
             alarm,
             standing: Vec::new(),
@@ -192,6 +195,9 @@ impl<'a> Supervision<'a> {
     }
 
     fn reset(&mut self, child: Child, number: Option<u64>) {
+        if let Child::Driver(device) = child {
+            self.watches.end(device);
+        }
         let (authority, children) = (&mut self.authority, &mut self.children);
         if let Some(component) = children.component(child) {
             component.reset(authority, number);

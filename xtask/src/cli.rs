@@ -146,6 +146,9 @@ pub struct BootOptions {
     /// DEVICE=IMAGE. By default a disk is made for the run, with the partitions of the plan.
     #[arg(long = "disk", value_name = "[DEVICE=]IMAGE", value_parser = NamedDisk::parse)]
     pub disks: Vec<NamedDisk>,
+    /// Further options of QEMU's `-drive`, of every disk.
+    #[arg(long, hide = true, value_name = "OPTIONS", default_value = "")]
+    pub drive: String,
     /// Where to write the report; serial logs go beside it [default: target/atoll/report.json].
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -174,6 +177,7 @@ impl Default for BootOptions {
         BootOptions {
             input: None,
             disks: Vec::new(),
+            drive: String::new(),
             report: None,
             time_limit: None,
             silence_limit: SILENCE_LIMIT,

@@ -110,7 +110,11 @@ pub fn simulate(
         ));
     }
     let qemu = tools.path("qemu-system-x86_64");
-    let machine = machine::start(&qemu, &folder, scratch.path(), &disks, pace)?;
+    let drives = machine::Drives {
+        images: disks,
+        options: options.drive.clone(),
+    };
+    let machine = machine::start(&qemu, &folder, scratch.path(), &drives, pace)?;
     let started = Instant::now();
     let mut monitor = Monitor::new(plan);
     let mut watch = Watch {

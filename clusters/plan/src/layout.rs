@@ -210,6 +210,8 @@ fn devices(plan: &Plan, tables: &mut Tables) {
             core: owner.map_or(NONE, |owner| tables.clusters[owner].first_core),
             block_size: device.block_size,
             read_only: u32::from(device.read_only),
+            timeout_ms: device.timeout_ms,
+            padding: 0,
             restart: device.restart,
         });
     }

@@ -60,6 +60,8 @@ pub(crate) struct Device {
     pub(crate) block_size: u32,
     /// Whether its disk cannot be written.
     pub(crate) read_only: bool,
+    /// Milliseconds that it may take for a request.
+    pub(crate) timeout_ms: u32,
     /// How often its driver is started again.
     pub(crate) restart: Restart,
 }

@@ -136,6 +136,11 @@ pub fn quiet(slot: usize) {
     atoll_component::report(request::QUIET, &[slot as u64]);
 }
 
+/// Has the root task wake the driver when the device has had its time for a request.
+pub fn watch() {
+    atoll_component::report(request::WATCH, &[]);
+}
+
 /// Waits for a client or the device, and allows the next interrupt; the badges of all who woke it.
 pub fn wait() -> u64 {
     let badges = atoll_component::wait();

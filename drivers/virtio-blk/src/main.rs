@@ -16,6 +16,7 @@ mod guest;
 use core::fmt;
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::service_badge;
 use atoll_abi::plan::{DEVICE_VECTOR, Plan, VECTOR_BASE};
 use atoll_pci::BARS;
 use atoll_service::{Host, Memory};
@@ -81,6 +82,7 @@ fn interrupt_message(plan: &Plan, device: usize) -> Option<Result<InterruptMessa
 
 fn serve(mut driver: Driver) -> ! {
     let mut told = false;
+    let mut watch = None;
     driver.service_mut().set_interrupts(false);
     loop {
         let worked = turn(&mut driver);
@@ -92,7 +94,7 @@ fn serve(mut driver: Driver) -> ! {
             log(&error);
         }
         if !worked {
-            sleep(&mut driver);
+            sleep(&mut driver, &mut watch);
         }
     }
 }
@@ -106,12 +108,33 @@ fn turn(driver: &mut Driver) -> bool {
     driver.turn() || finished
 }
 
-/// Waits for the device or a client, where nothing has happened meanwhile.
-fn sleep(driver: &mut Driver) {
+/// Waits for the device or a client, where nothing has happened meanwhile. `watch` says how many requests there had been when the
+/// driver last asked to be woken when the device has had its time.
+///
+/// # Panics
+/// Where the device has not answered in its time. The root task starts the driver again, which resets the device.
+fn sleep(driver: &mut Driver, watch: &mut Option<u64>) {
     driver.service_mut().set_interrupts(true);
     let quiet = driver.may_sleep() && !driver.service().has_finished();
-    let badges = if quiet { guest::wait() } else { 0 };
+    let badges = match quiet {
+        true => {
+            let queue = driver.service().disk().queue();
+            if watch.is_none() && queue.in_flight() > 0 {
+                *watch = Some(queue.count());
+                guest::watch();
+            }
+            guest::wait()
+        }
+        false => 0,
+    };
     driver.service_mut().set_interrupts(false);
+    if badges & service_badge::TIME != 0
+        && let Some(count) = watch.take()
+        && !driver.service().has_finished()
+        && driver.service().disk().queue().has_of_the_first(count)
+    {
+        panic!("the device has not answered a request in its time; it is reset");
+    }
     driver.awake(badges);
 }
 

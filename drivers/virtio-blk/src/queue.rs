@@ -89,6 +89,8 @@ struct Chain {
     descriptors: u16,
     /// Most bytes that the device may write.
     most: u32,
+    /// How many chains were staged before it.
+    number: u64,
 }
 
 /// The queue.
@@ -103,6 +105,8 @@ pub struct Queue {
     next: [u8; MOST_DESCRIPTORS],
     chains: [Chain; MOST_DESCRIPTORS],
     in_flight: u16,
+    /// How many chains have been staged.
+    count: u64,
     /// Available index with what is staged, and without.
     staged: u16,
     published: u16,
@@ -138,6 +142,7 @@ impl Queue {
             next: [0; MOST_DESCRIPTORS],
             chains: [Chain::default(); MOST_DESCRIPTORS],
             in_flight: 0,
+            count: 0,
             staged: 0,
             published: 0,
             seen: 0,
@@ -226,7 +231,9 @@ impl Queue {
         self.chains[chain] = Chain {
             descriptors: FRAME + data as u16,
             most: 1 + if reads { bytes } else { 0 },
+            number: self.count,
         };
+        self.count += 1;
         let entry = usize::from(self.staged & (self.size - 1));
         self.dma.store16(AVAILABLE + 4 + 2 * entry, head.into());
         self.staged = self.staged.wrapping_add(1);
@@ -314,6 +321,17 @@ impl Queue {
     /// Chains that are staged or with the device.
     pub fn in_flight(&self) -> usize {
         self.in_flight.into()
+    }
+
+    /// How many chains have been staged so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether the device still has one of the first so many chains that were staged.
+    pub fn has_of_the_first(&self, count: u64) -> bool {
+        let mut chains = self.chains.iter();
+        chains.any(|own| own.descriptors != 0 && own.number < count)
     }
 
     /// Whether a chain that is staged or with the device begins with a descriptor.

@@ -121,6 +121,23 @@ fn what_the_device_writes_elsewhere_is_not_read() {
     }
 }
 
+#[test]
+fn what_a_device_does_not_answer_is_known() {
+    let mut bench = bench();
+    bench.calls(0, &[read(0, 0, 8), read(1, 100, 8)]);
+    let count = bench.driver.disk().queue().count();
+    let stuck = |bench: &Bench| bench.driver.disk().queue().has_of_the_first(count);
+    bench.device.take();
+    bench.device.serve(1, 0, &mut bench.pools);
+    bench.event(Event::Device);
+    assert!(stuck(&bench), "one is left");
+    bench.call(0, read(3, 200, 8));
+    bench.device.serve(0, 0, &mut bench.pools);
+    bench.event(Event::Device);
+    assert!(!stuck(&bench), "what came later does not count");
+    assert_eq!(bench.driver.disk().in_flight(), 1);
+}
+
 /// Random used rings, indices and status bytes: every request is answered once, and nothing panics.
 #[test]
 fn noise() {

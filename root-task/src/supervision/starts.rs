@@ -23,8 +23,23 @@ impl Supervision<'_> {
     /// Has the alarm ring when the next component has to have started. Tells whether that is still to come.
     pub fn set_alarm(&mut self) -> bool {
         let now = self.clock.milliseconds();
-        let due = self.lifecycle.next_due();
-        self.alarm.set(now, due)
+        let due = [self.lifecycle.next_due(), self.watches.next_due()];
+        self.alarm.set(now, due.into_iter().flatten().min())
+    }
+
+    /// A driver wants to be woken when its device has had its time.
+    pub fn watch(&mut self, device: usize) {
+        self.watches.begin(device, self.clock.milliseconds());
+    }
+
+    /// Wakes the drivers whose devices have had their time.
+    pub fn wake_watchers(&mut self) {
+        let now = self.clock.milliseconds();
+        while let Some(device) = self.watches.take_due(now) {
+            if let Some(driver) = self.children.driver(device) {
+                driver.time.signal();
+            }
+        }
     }
 
     /// The alarm has rung.

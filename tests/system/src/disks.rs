@@ -43,6 +43,11 @@ pub fn tests() -> Vec<Test> {
             "a disk without partitions is told, and what needs one ends with its reason",
             no_table,
         ),
+        Test::new(
+            "disk-hangs",
+            "a device that does not answer in its time is reset, and the calls that it had end",
+            hangs,
+        ),
     ]
 }
 
@@ -72,6 +77,7 @@ fn read_only(context: &Context) -> TestResult {
         &folder,
         "cannot open the log: the partition was not written (ReadOnly)",
     )
+    .map(drop)
 }
 
 fn large(context: &Context) -> TestResult {
@@ -91,7 +97,7 @@ fn backup_table(context: &Context) -> TestResult {
     file.write_all_at(b"x", 2 * 512 + 56)?;
     let (ended, report) = run_with(context, &folder, &disk)?;
     expect_pass(&ended, &report)?;
-    told(&folder, "the backup partition table is used")
+    told(&folder, "the backup partition table is used").map(drop)
 }
 
 fn no_table(context: &Context) -> TestResult {
@@ -106,7 +112,32 @@ fn no_table(context: &Context) -> TestResult {
         ended.shown()
     );
     told(&folder, "partition table")?;
-    told(&folder, "cannot use the service `log`: NoService")
+    told(&folder, "cannot use the service `log`: NoService").map(drop)
+}
+
+fn hangs(context: &Context) -> TestResult {
+    let folder = context.folder("disk-hangs")?;
+    let input = inputs::write(&folder, b"none\n")?;
+    let plan = "tests/system/plans/device-hangs.toml";
+    // A byte in a second: no write is done before the machine is ended.
+    let slow = ["--drive", "throttling.bps-write=1"];
+    let (ended, report) = context.run(plan, &input, &folder, &slow)?;
+    check!(
+        report["verdict"] == "fail",
+        "the verdict is {}: {}",
+        report["verdict"],
+        ended.shown()
+    );
+    let log = told(&folder, "the device has not answered a request in its time")?;
+    check!(
+        log.contains(r#""event":"restarted","who":"driver:disk0""#),
+        "its driver was not started again:\n{log}"
+    );
+    told(
+        &folder,
+        "cannot open the log: the partition was not written",
+    )
+    .map(drop)
 }
 
 /// A disk with partitions.
@@ -128,8 +159,8 @@ fn run_with(context: &Context, folder: &Path, disk: &Path) -> Result<(Ended, Val
     context.run(LEDGER, &input, folder, &["--disk", &disk])
 }
 
-/// Fails unless one of the clusters has printed a text.
-fn told(folder: &Path, text: &str) -> TestResult {
+/// What the clusters have printed. Fails unless one of them has printed a text.
+fn told(folder: &Path, text: &str) -> Result<String, Failure> {
     let logs = ["io", "compute"].map(|cluster| {
         fs::read_to_string(folder.join(format!("serial-{cluster}.log"))).unwrap_or_default()
     });
@@ -138,5 +169,5 @@ fn told(folder: &Path, text: &str) -> TestResult {
         "{text:?} was not printed:\n{}",
         logs.concat()
     );
-    Ok(())
+    Ok(logs.concat())
 }

@@ -32,7 +32,15 @@ pub struct Machine {
     errors: PathBuf,
 }
 
-/// Starts the machine. `scratch` holds its serial files, `disks` are the images of the devices; `pace` is how its cores share the host's.
+/// The disks of the devices.
+pub struct Drives {
+    /// The image of each.
+    pub images: Vec<PathBuf>,
+    /// What QEMU is told of every one beside that.
+    pub options: String,
+}
+
+/// Starts the machine. `scratch` holds its serial files; `pace` is how its cores share the host's.
 ///
 /// # Errors
 /// Where the plan needs what the machine cannot have, or QEMU cannot be started.
@@ -40,7 +48,7 @@ pub fn start(
     qemu: &Path,
     folder: &BuildFolder,
     scratch: &Path,
-    disks: &[PathBuf],
+    drives: &Drives,
     pace: Pace,
 ) -> Result<Machine> {
     let serial: Vec<PathBuf> = (0..folder.plan.instances().len())
@@ -55,7 +63,7 @@ pub fn start(
     // QEMU cuts module names at blanks, so it gets them relative to their folder.
     let mut command = child::command(qemu, OnDeath::Kill);
     command
-        .args(arguments(folder, &serial, &kernels, disks, pace)?)
+        .args(arguments(folder, &serial, &kernels, drives, pace)?)
         .current_dir(&folder.images)
         .stdout(stderr.try_clone().context("cannot share a file")?)
         .stderr(stderr);
@@ -72,7 +80,7 @@ fn arguments(
     folder: &BuildFolder,
     serial: &[PathBuf],
     kernels: &[PathBuf],
-    disks: &[PathBuf],
+    drives: &Drives,
     pace: Pace,
 ) -> Result<Vec<OsString>> {
     let plan = &folder.plan;
@@ -126,7 +134,7 @@ fn arguments(
         arguments.push("-device".into());
         arguments.push(format!("isa-debugcon,iobase={port:#x},chardev=kernel{index}").into());
     }
-    for (index, (device, disk)) in plan.devices().iter().zip(disks).enumerate() {
+    for (index, (device, disk)) in plan.devices().iter().zip(&drives.images).enumerate() {
         let (bus, slot, function) = (
             device.pci_address >> 8,
             device.pci_address >> 3 & 0x1f,
@@ -143,9 +151,13 @@ fn arguments(
             _ => "readonly=on,",
         };
         let block = device.block_size;
+        let further = match drives.options.as_str() {
+            "" => String::new(),
+            options => format!("{options},"),
+        };
         arguments.push("-drive".into());
         arguments.push(option(
-            &format!("if=none,id=disk{index},format=raw,{access}file="),
+            &format!("if=none,id=disk{index},format=raw,{access}{further}file="),
             disk,
             "",
         ));
@@ -233,13 +245,11 @@ mod tests {
             info: Default::default(),
         };
         let kernels = vec![PathBuf::from("/kernel"); serial.len()];
-        let arguments = arguments(
-            &folder,
-            &serial,
-            &kernels,
-            &[PathBuf::from("/tmp/x,y")],
-            pace,
-        )?;
+        let drives = Drives {
+            images: vec![PathBuf::from("/tmp/x,y")],
+            options: "throttling.bps-write=1".to_owned(),
+        };
+        let arguments = arguments(&folder, &serial, &kernels, &drives, pace)?;
         let words: Vec<_> = arguments
             .iter()
             .map(|word| word.to_string_lossy())
@@ -258,7 +268,7 @@ mod tests {
             "-kernel loader.elf -initrd plan.bin,a,,b",
             "file,id=serial1,path=/a,,b/serial0",
             "isa-debugcon,iobase=0x308,chardev=kernel1",
-            "file=/tmp/x,,y",
+            "format=raw,throttling.bps-write=1,file=/tmp/x,,y",
             "virtio-blk-pci,drive=disk0,disable-legacy=on,bus=pcie.0,addr=0x4.0x0",
         ] {
             assert!(text.contains(part), "{part}: {text}");

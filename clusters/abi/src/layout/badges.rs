@@ -64,8 +64,10 @@ pub mod service_badge {
     pub const DRIVER: u64 = 1 << 62;
     /// The device of a driver: it interrupts.
     pub const DEVICE: u64 = 1 << 63;
+    /// A driver's time is up: see [`crate::layout::request::WATCH`].
+    pub const TIME: u64 = 1 << 61;
     /// How many bits clients are divided among.
-    pub const CLIENT_BITS: usize = 62;
+    pub const CLIENT_BITS: usize = 61;
 
     /// The bit of the client of a slot; clients whose slots differ by a multiple of [`CLIENT_BITS`] share one.
     pub const fn client(slot: usize) -> u64 {

@@ -61,6 +61,9 @@ pub mod request {
     /// The device of the sender, a driver, writes nothing any more for a service that is gone. Registers: the service's slot
     /// among the services of the device.
     pub const QUIET: u64 = 0x1009;
+    /// The sender, a driver, has requests that its device has not answered, and wants to be woken, with
+    /// [`super::service_badge::TIME`], when the time is up that the plan gives the device for a request.
+    pub const WATCH: u64 = 0x100A;
     /// Bytes of text that one [`LOG`] message carries.
     pub const LOG_SIZE: usize = 512;
 }

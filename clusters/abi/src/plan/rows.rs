@@ -192,6 +192,10 @@ pub struct Device {
     pub block_size: u32,
     /// 1 where it cannot be written, where the machine is made for a run.
     pub read_only: u32,
+    /// Milliseconds that it may take for a request: then its driver is stopped, and started again.
+    pub timeout_ms: u32,
+    /// Zero.
+    pub padding: u32,
     /// How often its driver is started again.
     pub restart: Restart,
 }

@@ -123,8 +123,9 @@ impl Build<'_> {
             own.cspace(layout::slot::of_driver(plan, device));
             own.fresh(layout::PLAN, plan.pages() as u64);
             own.registers();
-            // Its memory for DMA comes out of an untyped of its own, and its interrupt has a handler and a badge.
-            own.amount.slots += 3;
+            // Its memory for DMA comes out of an untyped of its own, its interrupt has a handler and a badge, and so has the end of
+            // its time.
+            own.amount.slots += 4;
             own.fresh(layout::DMA, layout::DMA_PAGES as u64);
             own.notification();
             own.thread(0);

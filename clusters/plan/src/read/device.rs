@@ -6,17 +6,30 @@ use super::restart::{SYSTEM, restart};
 use super::{own_name, references};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
-use crate::table::{Located, Table, boolean, choice, text};
+use crate::table::{Located, Table, boolean, choice, integer, text};
 use crate::written::{Channel, Device, Text};
 
 /// Sizes that a block of a device may have, in bytes.
 const BLOCK_SIZES: [(&str, u32); 2] = [("512 bytes", 512), ("4 KiB", 4096)];
 
+/// Milliseconds that a device may take for a request, at least and at most.
+const TIMEOUTS: (u32, u32) = (100, 600_000);
+/// The same where the plan is silent.
+const DEFAULT_TIMEOUT: u32 = 30_000;
+
 /// Reads a `[[device]]`.
 pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Device {
     let name = own_name(&mut table, "device", diagnostics);
     table.only(
-        &["name", "kind", "pci", "block-size", "read-only", "restart"],
+        &[
+            "name",
+            "kind",
+            "pci",
+            "block-size",
+            "read-only",
+            "timeout-ms",
+            "restart",
+        ],
         diagnostics,
     );
     let kind = table
@@ -50,7 +63,16 @@ pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
         .optional("read-only")
         .and_then(|value| boolean("read-only", value, diagnostics))
         .unwrap_or(false);
+    let timeout_ms = match table.optional("timeout-ms") {
+        None => DEFAULT_TIMEOUT,
+        Some(value) => {
+            let what = format!("`timeout-ms` of {}", table.title);
+            let timeout = integer("timeout-ms", &what, TIMEOUTS, value, diagnostics);
+            timeout.map_or(DEFAULT_TIMEOUT, |it| it.value)
+        }
+    };
     Device {
+        timeout_ms,
         restart: restart(&table, SYSTEM, diagnostics),
         name,
         kind,

@@ -46,7 +46,8 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
         if let Some(upstream) = &mut self.links.upstream {
             upstream.link.disarm();
         }
-        let mut bits = badges & !(service_badge::DRIVER | service_badge::DEVICE);
+        let others = service_badge::DRIVER | service_badge::DEVICE | service_badge::TIME;
+        let mut bits = badges & !others;
         while bits != 0 {
             let first = bits.trailing_zeros() as usize;
             bits &= bits - 1;
