@@ -117,5 +117,5 @@ pub use stack::{DEFAULT_STACK_SIZE, SpawnError};
 pub use syscalls::{
     batch, become_mcp, exit, request_vcores, sleep, vcores_request, with_timeout, yield_vcore,
 };
-pub use transfer::{Transfer, TransferError};
+pub use transfer::Transfer;
 pub use uthread::{JoinHandle, block_on, spawn, try_spawn, yield_now};

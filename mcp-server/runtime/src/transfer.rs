@@ -13,17 +13,8 @@ use crate::block::{Blocks, Lent};
 use crate::reply::{Reply, Submission, was_cancelled};
 use crate::uthread;
 
-/// Why a transfer failed, and the blocks that it was given, where they are safe to use again.
-#[derive(Debug)]
-pub struct TransferError {
-    /// How it ended.
-    pub status: Status,
-    /// The blocks; none where they are still in flight: they come back to the pool by themselves.
-    pub blocks: Blocks,
-}
-
 /// A transfer to come of blocks that went into a call together. Dropped before its completion, the blocks go back to the pool at
-/// the completion.
+/// the completion; so do those of a transfer that fails, or later, where they are still in flight.
 #[must_use = "a transfer that is dropped ends unseen"]
 pub struct Transfer {
     submission: Submission,
@@ -52,11 +43,11 @@ impl Transfer {
     /// Waits for the blocks on the calling uthread.
     ///
     /// # Errors
-    /// Where the transfer failed.
+    /// How the transfer failed.
     ///
     /// # Panics
     /// Where the caller is not a uthread.
-    pub fn wait(mut self) -> Result<Blocks, TransferError> {
+    pub fn wait(mut self) -> Result<Blocks, Status> {
         let answer = uthread::wait_for(|waker| self.submission.take(waker));
         self.finish(answer)
     }
@@ -66,7 +57,7 @@ impl Transfer {
         Reply::new(self.submission.cancel(), was_cancelled)
     }
 
-    fn finish(&mut self, answer: Answer) -> Result<Blocks, TransferError> {
+    fn finish(&mut self, answer: Answer) -> Result<Blocks, Status> {
         let lent = self.lent.take();
         let mut blocks = lent.map_or(Blocks::new(), |lent| lent.settle_all(answer.block_returned));
         let whole = answer.result[0] == self.count as u64 && blocks.len() == self.count;
@@ -77,17 +68,14 @@ impl Transfer {
                     .for_each(|block| block.set_length(BLOCK_SIZE));
                 Ok(blocks)
             }
-            Status::Done => Err(TransferError {
-                status: Status::Malformed,
-                blocks,
-            }),
-            status => Err(TransferError { status, blocks }),
+            Status::Done => Err(Status::Malformed),
+            status => Err(status),
         }
     }
 }
 
 impl Future for Transfer {
-    type Output = Result<Blocks, TransferError>;
+    type Output = Result<Blocks, Status>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(self.submission.poll(context));

@@ -10,7 +10,7 @@ use atoll_abi::syscall::Status;
 
 use crate::block::{Block, Blocks};
 use crate::partition::Partition;
-use crate::transfer::{Transfer, TransferError};
+use crate::transfer::Transfer;
 
 /// Blocks that are read at a time: what they hold is copied once, because a log's records span blocks.
 const READ_AT_ONCE: u64 = 2 * MAX_CALL_BLOCKS as u64;
@@ -48,10 +48,7 @@ impl UnderWay {
         let Some(transfer) = self.transfers.pop_front() else {
             return Ok(false);
         };
-        let blocks = match transfer.wait() {
-            Ok(blocks) => blocks,
-            Err(TransferError { status, .. }) => return Err(Failed(status)),
-        };
+        let blocks = transfer.wait().map_err(Failed)?;
         if self.reads {
             for block in &blocks {
                 self.read.extend_from_slice(block.bytes());
