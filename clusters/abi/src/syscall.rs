@@ -76,6 +76,16 @@ impl Completion {
         }
     }
 
+    /// The answer to a syscall that is refused. Blocks that the client may not use, or that another call has, do not come back with
+    /// it.
+    pub fn refusal(syscall: &Syscall, status: Status) -> Completion {
+        let mut completion = Completion::of(syscall, status, [0; 2]);
+        if status == Status::BadBlock {
+            completion.block = NO_BLOCK;
+        }
+        completion
+    }
+
     /// The answer to a syscall.
     #[inline]
     pub fn of(syscall: &Syscall, status: Status, result: [u64; 2]) -> Completion {

@@ -12,6 +12,8 @@ use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use zerocopy::FromZeros;
 
+use crate::event::Actions;
+
 /// Names a parked call while it is parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallId {
@@ -277,6 +279,17 @@ impl<P> ServiceEnd<P> {
             *word &= !(1 << (ring % BITS));
         }
         result
+    }
+
+    /// Sends the answers of all rings.
+    pub fn send_all(&mut self, actions: &mut impl Actions) {
+        while let Some(ring) = self.next_answered() {
+            let sent = self.send(ring, |completions| {
+                actions.complete(ring, completions);
+                Ok::<_, core::convert::Infallible>(completions.len())
+            });
+            let Ok(()) = sent;
+        }
     }
 
     /// Takes the next answer of a ring out of its list.

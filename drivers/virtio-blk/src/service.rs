@@ -10,7 +10,7 @@ use alloc::vec;
 use atoll_abi::block::BlockList;
 use atoll_abi::interface::{DiskCall, request};
 use atoll_abi::plan::Plan;
-use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
 use zerocopy::FromZeros;
 
@@ -109,7 +109,7 @@ impl<D: Device> DiskService<D> {
             let answer = match self.accept(ring, syscall) {
                 Ok(None) => continue,
                 Ok(Some(result)) => Completion::of(syscall, Status::Done, result),
-                Err(status) => refusal(syscall, status),
+                Err(status) => Completion::refusal(syscall, status),
             };
             if let Some(place) = self.completions.get_mut(count) {
                 *place = answer;
@@ -277,13 +277,7 @@ impl<D: Device> DiskService<D> {
     fn act(&mut self, actions: &mut impl Actions) {
         self.collect();
         self.stage();
-        while let Some(ring) = self.calls.next_answered() {
-            let sent = self.calls.send(ring, |completions| {
-                actions.complete(ring, completions);
-                Ok::<_, core::convert::Infallible>(completions.len())
-            });
-            let Ok(()) = sent;
-        }
+        self.calls.send_all(actions);
     }
 }
 
@@ -314,14 +308,4 @@ impl<D: Device> Service for DiskService<D> {
         }
         self.act(actions);
     }
-}
-
-/// The completion of a call that is refused. Blocks that the client may not use, or that another call has, do not come back
-/// with it.
-fn refusal(syscall: &Syscall, status: Status) -> Completion {
-    let mut completion = Completion::of(syscall, status, [0; 2]);
-    if status == Status::BadBlock {
-        completion.block = NO_BLOCK;
-    }
-    completion
 }

@@ -4,7 +4,7 @@ mod forward;
 
 use atoll_abi::block::BlockList;
 use atoll_abi::plan::Plan;
-use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, Answer, BATCH, CallId, Event, Loss, Service, ServiceEnd};
 use atoll_disk_client::{Clients, Driver};
 use zerocopy::FromZeros;
@@ -70,7 +70,7 @@ impl BlockService {
             if let Err(status) = accepted
                 && let Some(place) = self.completions.get_mut(count)
             {
-                *place = refusal(syscall, status);
+                *place = Completion::refusal(syscall, status);
                 count += 1;
             }
         }
@@ -170,13 +170,7 @@ impl BlockService {
             actions.call(self.driver.staged());
             self.driver.sent();
         }
-        while let Some(ring) = self.calls.next_answered() {
-            let sent = self.calls.send(ring, |completions| {
-                actions.complete(ring, completions);
-                Ok::<_, core::convert::Infallible>(completions.len())
-            });
-            let Ok(()) = sent;
-        }
+        self.calls.send_all(actions);
     }
 }
 
@@ -211,14 +205,4 @@ impl Service for BlockService {
         }
         self.act(actions);
     }
-}
-
-/// The completion of a call that is refused. Blocks that the client may not use, or that another call has, do not come back
-/// with it.
-fn refusal(syscall: &Syscall, status: Status) -> Completion {
-    let mut completion = Completion::of(syscall, status, [0; 2]);
-    if status == Status::BadBlock {
-        completion.block = NO_BLOCK;
-    }
-    completion
 }

@@ -9,7 +9,7 @@ use alloc::collections::VecDeque;
 use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTORS_PER_BLOCK};
 use atoll_abi::interface::{Request as _, request};
 use atoll_abi::plan::Plan;
-use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, Answer, BATCH, CallId, Event, Service, ServiceEnd};
 use atoll_disk_client::{Clients, Driver};
 use zerocopy::FromZeros;
@@ -116,13 +116,7 @@ impl FileService {
             actions.call(self.driver.staged());
             self.driver.sent();
         }
-        while let Some(ring) = self.calls.next_answered() {
-            let sent = self.calls.send(ring, |completions| {
-                actions.complete(ring, completions);
-                Ok::<_, core::convert::Infallible>(completions.len())
-            });
-            let Ok(()) = sent;
-        }
+        self.calls.send_all(actions);
     }
 
     /// Asks what the partition is; then, in [`FileService::described`], for the volume's header.
@@ -195,11 +189,11 @@ impl FileService {
                             {
                                 client.blocks().give_back(&blocks);
                             }
-                            refusal(syscall, Status::Busy)
+                            Completion::refusal(syscall, Status::Busy)
                         }
                     }
                 }
-                Err(status) => refusal(syscall, status),
+                Err(status) => Completion::refusal(syscall, status),
             };
             if let Some(place) = self.completions.get_mut(count) {
                 *place = answer;
@@ -235,14 +229,4 @@ impl FileService {
     pub fn blocks_in_use(&self) -> usize {
         self.clients.blocks_taken()
     }
-}
-
-/// The completion of a call that is refused. A block that the client may not use, or that another call has, does not come
-/// back with it.
-fn refusal(syscall: &Syscall, status: Status) -> Completion {
-    let mut completion = Completion::of(syscall, status, [0; 2]);
-    if status == Status::BadBlock {
-        completion.block = NO_BLOCK;
-    }
-    completion
 }
