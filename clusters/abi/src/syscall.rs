@@ -135,11 +135,31 @@ pub enum Status {
     Malformed = 13,
     /// What was to be written can only be read.
     ReadOnly = 14,
+    /// The volume is full.
+    NoSpace = 15,
+    /// There is something of that name already.
+    Exists = 16,
+    /// Something that is no folder stands where a folder has to be.
+    NotAFolder = 17,
+    /// A folder stands where a file has to be.
+    IsAFolder = 18,
+    /// The folder is not empty.
+    NotEmpty = 19,
+    /// What the volume holds contradicts itself; it has to be repaired.
+    Corrupt = 20,
+    /// A name or a path is longer than one can be.
+    NameTooLong = 21,
+    /// The path leads through too many symbolic links.
+    TooManyLinks = 22,
+    /// The volume was not closed, and cannot be recovered because it can only be read.
+    Unclean = 23,
+    /// The volume, or the file, has a feature that is not supported.
+    Unsupported = 24,
 }
 
 impl Status {
     /// Every status, for tables and tests.
-    pub const ALL: [Status; 15] = [
+    pub const ALL: [Status; 25] = [
         Status::Done,
         Status::UnknownCall,
         Status::InvalidArgument,
@@ -155,6 +175,16 @@ impl Status {
         Status::NoService,
         Status::Malformed,
         Status::ReadOnly,
+        Status::NoSpace,
+        Status::Exists,
+        Status::NotAFolder,
+        Status::IsAFolder,
+        Status::NotEmpty,
+        Status::Corrupt,
+        Status::NameTooLong,
+        Status::TooManyLinks,
+        Status::Unclean,
+        Status::Unsupported,
     ];
 
     /// The status that a peer sent; anything unknown is [`Status::Malformed`].
@@ -201,7 +231,7 @@ mod tests {
         for status in Status::ALL {
             assert_eq!(Status::from_raw(status as u32), status);
         }
-        assert_eq!(Status::from_raw(15), Status::Malformed);
+        assert_eq!(Status::from_raw(25), Status::Malformed);
     }
 
     #[test]
