@@ -19,6 +19,11 @@ const SIZES: [usize; 5] = [1, 511, 513, 4097, 1_048_577];
 pub fn tests() -> Vec<Test> {
     vec![
         Test::new(
+            "disk-several",
+            "two disks of two kernels, one of them of two services, are used by three processes at once",
+            several,
+        ),
+        Test::new(
             "disk-4k",
             "files of any size are read from a disk of blocks of 4 KiB that cannot be written",
             blocks_of_4_kib,
@@ -49,6 +54,23 @@ pub fn tests() -> Vec<Test> {
             hangs,
         ),
     ]
+}
+
+fn several(context: &Context) -> TestResult {
+    let folder = context.folder("disk-several")?;
+    let input = inputs::write(&folder, &inputs::random(4 << 20))?;
+    let plan = "tests/system/plans/disks.toml";
+    let report = context.run_well(plan, &input, &folder)?;
+    inputs::check_digest(&report, &input, false)?;
+    let log = fs::read_to_string(folder.join("serial-compute.log"))?;
+    for process in ["ledger", "other-ledger"] {
+        let all = format!("[{process}] result {{\"records\":600,");
+        check!(
+            log.contains(&all),
+            "{process} did not write all records:\n{log}"
+        );
+    }
+    Ok(())
 }
 
 fn blocks_of_4_kib(context: &Context) -> TestResult {
