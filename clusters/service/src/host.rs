@@ -208,8 +208,10 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
     }
 
     /// Begins anew with the next client on a ring, when nothing of the one before is under way any more. Tells whether it
-    /// has. What the next one sends waits in the ring until then.
-    fn reconnect(&mut self, ring: usize) -> bool {
+    /// has. What the next one sends waits in the ring until then. Where that one is dead too, the service is told of its death,
+    /// unless `told` says that this was just done: its supervisor may wait to hear that nothing of it is under way, and the
+    /// service may know of the death of the one before only.
+    fn reconnect(&mut self, ring: usize, told: bool) -> bool {
         if !self.service.is_quiet(ring) {
             return false;
         }
@@ -221,7 +223,12 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
                 client.state = Connection::Open;
                 self.tell(Event::ClientConnected { ring, generation });
             }
-            None => self.attention.armed(ring),
+            None => {
+                self.attention.armed(ring);
+                if !told {
+                    self.tell(Event::ClientLost { ring });
+                }
+            }
         }
         true
     }
@@ -242,7 +249,7 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
             if !known {
                 self.tell(Event::ClientLost { ring });
             }
-            return self.reconnect(ring) || !known;
+            return self.reconnect(ring, !known) || !known;
         }
         match client.state {
             Connection::Lost | Connection::Closed => {

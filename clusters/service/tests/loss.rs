@@ -88,6 +88,25 @@ fn a_client_that_died_is_told_of_once() {
     assert!(host.may_sleep());
 }
 
+/// A client that came back and died before the service looked is another one than the one that the service knows to be dead.
+#[test]
+fn a_client_that_died_again_before_it_was_connected_is_told_of_again() {
+    for busy_at_first in [false, true] {
+        let (mut host, links, _) = host(1);
+        let busy = host.service().busy.clone();
+        busy.set(busy_at_first.then_some(0));
+        links[0].rings().changed = Some((false, 0));
+        rest(&mut host);
+        assert_eq!(events(&host), ["start", "lost 0"]);
+        busy.set(None);
+        links[0].rings().changed = Some((false, 0));
+        host.awake(service_badge::client(0));
+        rest(&mut host);
+        assert_eq!(events(&host), ["start", "lost 0", "lost 0"]);
+        assert!(host.may_sleep());
+    }
+}
+
 #[test]
 fn the_next_client_waits_until_nothing_of_the_one_before_is_under_way() {
     let (mut host, links, _) = host(2);
