@@ -144,7 +144,7 @@ fn make_room(ledger: &Ledger) -> Result<(), Refusal> {
         // With the lock, so that nothing is appended meanwhile.
         Ok((ledger.log.compact()?, *counts))
     });
-    let (compaction, counts) = match begun {
+    let (mut compaction, counts) = match begun {
         Ok(begun) => begun,
         Err(Refusal::Compacting) => {
             atoll_runtime::yield_now();

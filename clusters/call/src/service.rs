@@ -161,6 +161,11 @@ impl<P> ServiceEnd<P> {
         self.live
     }
 
+    /// How many calls of a client are parked, or answered and not sent: those too of rings that are lost.
+    pub fn of_client(&self, client: usize) -> usize {
+        self.clients.get(client).copied().unwrap_or(0)
+    }
+
     /// Slots that one client may use.
     pub fn share(&self) -> usize {
         self.share

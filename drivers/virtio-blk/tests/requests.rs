@@ -152,6 +152,36 @@ fn a_full_queue_takes_more_when_it_has_room() {
 }
 
 #[test]
+fn a_transfer_of_more_segments_than_there_may_be_is_done_in_pieces() {
+    let few = Abilities {
+        segments: 3,
+        ..ABILITIES
+    };
+    for (abilities, limit, pieces) in [(few, 256, 3), (ABILITIES, 4, 4), (ABILITIES, 8, 2)] {
+        let mut bench = bench_of(abilities, limit);
+        // No two of them are neighbours in memory.
+        let blocks = [0, 2, 4, 6, 8, 10, 12, 14];
+        let tag = bench.call(0, read_into(0, &blocks, 8, 61));
+        let other = bench.call(1, read_into(1, &[0], 0, 8));
+        let mut served = 0;
+        loop {
+            match bench.serve() {
+                0 => break,
+                count => served += count,
+            }
+        }
+        assert_eq!(served, pieces + 1, "{limit}");
+        assert_eq!(bench.answer(0), Some((tag, Status::Done, 61, 0)));
+        assert_eq!(bench.answer(1).map(|it| it.0), Some(other));
+        for (place, block) in blocks.into_iter().enumerate() {
+            let sector = EXTENTS[0].first + 8 + 8 * place as u64;
+            assert_eq!(bench.word(0, block, 0), sector_word(sector));
+        }
+        assert!(bench.is_at_rest());
+    }
+}
+
+#[test]
 fn queues_that_cannot_hold_a_request_are_refused() {
     let memory = atoll_test_disk::Memory::new(DMA_SIZE, DMA_PHYSICAL);
     for limit in 0..4 {

@@ -142,6 +142,7 @@ impl Block {
     pub(crate) fn lend(self) -> Lent {
         let lent = Lent {
             first: self.index,
+            count: 1,
             pool: self.pool,
         };
         self.pool.set_next(self.index, NO_BLOCK);
@@ -175,13 +176,14 @@ pub type Blocks = heapless::Vec<Block, MAX_CALL_BLOCKS>;
 pub(crate) fn lend_all(blocks: Blocks) -> Option<(Lent, BlockList)> {
     let indexes: heapless::Vec<u32, MAX_CALL_BLOCKS> = blocks.iter().map(|it| it.index).collect();
     let list = BlockList::of(&indexes)?;
-    let mut next = NO_BLOCK;
-    let mut lent = None;
+    let mut lent: Option<Lent> = None;
     for block in blocks.into_iter().rev() {
-        let own = block.lend();
-        own.pool.set_next(own.first, next);
-        next = own.first;
-        // The one behind it is named by this one from now on.
+        let mut own = block.lend();
+        // The ones behind it are named by this one from now on.
+        if let Some(behind) = lent {
+            own.pool.set_next(own.first, behind.first);
+            own.count += behind.count;
+        }
         lent = Some(own);
     }
     lent.map(|lent| (lent, list))
@@ -191,6 +193,7 @@ pub(crate) fn lend_all(blocks: Blocks) -> Option<(Lent, BlockList)> {
 #[must_use = "a block that went into a call is lost unless the call's end is settled"]
 pub(crate) struct Lent {
     first: u32,
+    count: u32,
     pool: &'static BlockPool,
 }
 
@@ -203,15 +206,17 @@ impl Lent {
     /// completion brings them back to the pool.
     pub(crate) fn settle_all(self, returned: bool) -> Blocks {
         let mut blocks = Blocks::new();
+        if !returned {
+            // They may have come back by now, and be in another call.
+            let count = isize::try_from(self.count).unwrap_or(0);
+            self.pool.in_flight.fetch_add(count, Ordering::Relaxed);
+            return blocks;
+        }
         let mut next = Some(self.first);
         while let Some(index) = next {
             next = self.pool.behind(index);
-            if returned {
-                // No more than went into the call.
-                let _ = blocks.push(self.pool.own(index));
-            } else {
-                self.pool.in_flight.fetch_add(1, Ordering::Relaxed);
-            }
+            // No more than went into the call.
+            let _ = blocks.push(self.pool.own(index));
         }
         blocks
     }

@@ -11,10 +11,12 @@ use core::fmt;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::syscall::Status;
+use atoll_call::NEVER;
 use atoll_log::{Action, DeviceFailed, Replay, Step, Writer};
 
 use crate::monitor::Monitor;
 use crate::partition::Partition;
+use crate::runtime::Runtime;
 use disk::Failed;
 
 pub use atoll_log::{Error, MAX_RECORD, Position, Refusal};
@@ -22,7 +24,7 @@ pub use atoll_log::{Error, MAX_RECORD, Position, Refusal};
 const _: () = assert!(atoll_log::BLOCK == BLOCK_SIZE);
 
 /// Bytes of a snapshot that wait in memory to be written, about.
-const MOST_WAITING: u64 = 128 << 10;
+const MOST_WAITING: usize = 128 << 10;
 
 /// Why a log cannot be opened or formatted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,18 @@ struct State {
     writer: Writer,
     /// A uthread does what the log asks of the disk.
     driven: bool,
+    /// The log may ask for something.
+    asked: bool,
+    /// How often was done what the log asked for.
+    rounds: u64,
+}
+
+impl State {
+    /// Why nothing more is written, if that is so.
+    fn refusal<T>(&self) -> Option<Result<T, Refusal>> {
+        let fault = self.writer.failed()?;
+        Some(Err(Refusal::Failed(fault)))
+    }
 }
 
 impl Log {
@@ -103,14 +117,16 @@ impl Log {
         let state = State {
             writer,
             driven: false,
+            asked: true,
+            rounds: 0,
         };
         let log = Log {
             partition,
             state: Monitor::new(state),
         };
-        let opened = log.drive_until(|writer, _| match writer.failed() {
-            Some(fault) => Some(Err(Refusal::Failed(fault))),
-            None => writer.is_open().then_some(Ok(())),
+        let opened = log.drive_until(|state| {
+            let open = state.writer.is_open().then_some(Ok(()));
+            state.refusal().or(open)
         });
         opened.map_err(|_| LogError::Disk(Status::DeviceError))?;
         Ok(log)
@@ -129,15 +145,14 @@ impl Log {
     /// # Errors
     /// [`Refusal::Failed`] where a write or flush failed: what was not stable before may be lost.
     pub fn sync(&self, position: Position) -> Result<(), Refusal> {
-        self.state.with(|state| {
-            if state.writer.durable() < position {
-                state.writer.sync();
+        self.ask(|writer| {
+            if writer.durable() < position {
+                writer.sync();
             }
         });
-        self.drive_until(|writer, _| match writer.failed() {
-            _ if writer.durable() >= position => Some(Ok(())),
-            Some(fault) => Some(Err(Refusal::Failed(fault))),
-            None => None,
+        self.drive_until(|state| {
+            let durable = state.writer.durable() >= position;
+            durable.then_some(Ok(())).or_else(|| state.refusal())
         })
     }
 
@@ -157,10 +172,12 @@ impl Log {
     /// # Errors
     /// As [`Log::sync`].
     pub fn write_out(&self) -> Result<(), Refusal> {
-        self.state.with(|state| state.writer.write_out());
-        self.drive_until(|writer, idle| match writer.failed() {
-            Some(fault) => Some(Err(Refusal::Failed(fault))),
-            None => idle.then_some(Ok(())),
+        self.ask(Writer::write_out);
+        let begun = self.state.with(|state| state.rounds);
+        self.drive_until(|state| {
+            // The round that was under way may have begun before; the next one has everything.
+            let written = !state.asked && !state.driven || state.rounds >= begun + 2;
+            state.refusal().or(written.then_some(Ok(())))
         })
     }
 
@@ -180,46 +197,59 @@ impl Log {
     /// # Errors
     /// Another one is under way, or a write or flush failed.
     pub fn compact(&self) -> Result<Compaction<'_>, Refusal> {
-        self.state.with(|state| state.writer.compact())?;
+        self.ask(Writer::compact)?;
         Ok(Compaction {
             log: self,
+            gathered: 0,
             whole: false,
         })
     }
 
+    /// Has the log asked for something, and tells what that gives.
+    fn ask<R>(&self, work: impl FnOnce(&mut Writer) -> R) -> R {
+        self.state.with(|state| {
+            state.asked = true;
+            work(&mut state.writer)
+        })
+    }
+
     /// Waits until `done` finds what it waits for, and meanwhile does what the log asks of the disk, or waits for the uthread that does.
-    /// `done` is also told whether the caller has just found that the log asks for nothing.
+    ///
+    /// What is done for all is not subject to the time-out of the one who does it.
     fn drive_until<T>(
         &self,
-        mut done: impl FnMut(&Writer, bool) -> Option<Result<T, Refusal>>,
+        mut done: impl FnMut(&State) -> Option<Result<T, Refusal>>,
     ) -> Result<T, Refusal> {
-        let mut idle = false;
-        loop {
+        let timeout = Runtime::set_timeout(NEVER);
+        let result = loop {
             let found = self.state.wait_for(|state| {
-                if let Some(result) = done(&state.writer, idle) {
+                if let Some(result) = done(state) {
                     return Some(Some(result));
                 }
-                if state.driven {
+                if state.driven || !state.asked {
                     return None;
                 }
                 state.driven = true;
                 Some(None)
             });
             if let Some(result) = found {
-                return result;
+                break result;
             }
-            idle = !self.drive();
+            self.drive();
             self.state.with_notify(|state| state.driven = false);
-        }
+        };
+        Runtime::set_timeout(timeout);
+        result
     }
 
-    /// Does one round of what the log asks of the disk; whether it asked for anything.
-    fn drive(&self) -> bool {
+    /// Does one round of what the log asks of the disk.
+    fn drive(&self) {
         let mut actions = Vec::new();
         self.state.with(|state| {
             while let Some(action) = state.writer.next_action() {
                 actions.push(action);
             }
+            state.asked = !actions.is_empty();
         });
         for action in &actions {
             let (id, result) = match *action {
@@ -234,7 +264,8 @@ impl Log {
                             None => false,
                         })
                     };
-                    (id, disk::write(&self.partition, first_block, blocks, fill))
+                    let written = disk::write(&self.partition, first_block, blocks, fill);
+                    (id, written)
                 }
                 Action::Flush { id } => (id, self.partition.flush().wait().map_err(Failed)),
             };
@@ -242,7 +273,7 @@ impl Log {
             self.state
                 .with_notify(|state| state.writer.completed(id, result));
         }
-        !actions.is_empty()
+        self.state.with_notify(|state| state.rounds += 1);
     }
 }
 
@@ -250,6 +281,8 @@ impl Log {
 #[must_use = "a compaction that is dropped changes nothing"]
 pub struct Compaction<'l> {
     log: &'l Log,
+    /// Bytes that were appended and wait in memory, about.
+    gathered: usize,
     whole: bool,
 }
 
@@ -258,15 +291,14 @@ impl Compaction<'_> {
     ///
     /// # Errors
     /// The snapshot does not fit, or a write or flush failed.
-    pub fn append(&self, record: &[u8]) -> Result<(), Refusal> {
-        let waiting = self.log.state.with(|state| {
-            state.writer.snapshot(record)?;
-            Ok(state.writer.waiting())
-        })?;
-        match waiting > MOST_WAITING {
-            true => self.log.write_out(),
-            false => Ok(()),
+    pub fn append(&mut self, record: &[u8]) -> Result<(), Refusal> {
+        self.log.ask(|writer| writer.snapshot(record))?;
+        self.gathered += record.len();
+        if self.gathered > MOST_WAITING {
+            self.gathered = 0;
+            self.log.write_out()?;
         }
+        Ok(())
     }
 
     /// The snapshot is whole. Waits until the log is the new one: afterwards a replay gives the snapshot's records, and then what was
@@ -275,11 +307,14 @@ impl Compaction<'_> {
     /// # Errors
     /// Snapshot and later records do not fit together, which leaves the log as it was; or a write or flush failed.
     pub fn commit(mut self) -> Result<(), Refusal> {
-        self.log.state.with(|state| state.writer.commit())?;
+        let before = self.log.ask(|writer| {
+            writer.commit()?;
+            Ok(writer.generation())
+        })?;
         self.whole = true;
-        self.log.drive_until(|writer, _| match writer.failed() {
-            Some(fault) => Some(Err(Refusal::Failed(fault))),
-            None => (!writer.is_compacting()).then_some(Ok(())),
+        self.log.drive_until(|state| {
+            let committed = state.writer.generation() > before;
+            state.refusal().or(committed.then_some(Ok(())))
         })
     }
 }
@@ -287,7 +322,7 @@ impl Compaction<'_> {
 impl Drop for Compaction<'_> {
     fn drop(&mut self) {
         if !self.whole {
-            self.log.state.with(|state| state.writer.abandon());
+            self.log.ask(Writer::abandon);
         }
     }
 }

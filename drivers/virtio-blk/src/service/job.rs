@@ -18,7 +18,7 @@ pub(super) struct Job {
     /// First sector on the disk.
     sector: u64,
     pub(super) sectors: u32,
-    /// Sectors that the device has done, of an operation that takes several requests.
+    /// Sectors that the device has done or has, of an operation that may take several requests.
     done: u32,
     /// Its blocks, and the place of their pool.
     pub(super) blocks: Option<(usize, BlockList)>,
@@ -140,15 +140,14 @@ impl<D: Device> DiskService<D> {
             let lost = self.clients.get(job.client).is_none_or(Client::is_lost);
             match success {
                 _ if lost => self.answer(id, Status::PeerLost),
-                true if rest > 0 && job.blocks.is_none() => {
-                    self.waiting.push_front(id);
-                }
+                true if rest > 0 => self.waiting.push_front(id),
                 true => self.answer(id, Status::Done),
                 false if single || self.disk.failure().is_some() => {
                     self.answer(id, Status::DeviceError);
                 }
                 false => {
                     job.alone = true;
+                    job.done = 0;
                     self.waiting.insert(again, id);
                     again += 1;
                 }
@@ -186,57 +185,75 @@ impl<D: Device> DiskService<D> {
     fn stage_transfers(&mut self, first: CallId, job: Job) -> Option<usize> {
         let most = self.disk.room().filter(|most| *most > 0)?;
         let mut data = Data::new();
-        if !self.add_blocks(&job, &mut data, most) {
+        let mut sectors = self.add_blocks(&job, &mut data, most);
+        let whole = job.done + sectors == job.sectors;
+        if !whole && self.disk.in_flight() > 0 {
+            // When the device has nothing there is more room; what does not fit even then is done in pieces.
             return None;
         }
-        let (mut sectors, mut last, mut last_job) = (job.sectors, first, job);
-        let mut count = 1;
-        while let Some(&id) = self.waiting.get(count).filter(|_| !job.alone) {
+        let mut staged = 1;
+        let mut last_job = job;
+        while let Some(&id) = self.waiting.get(staged).filter(|_| whole && !job.alone) {
             let Some(next) = self.calls.parked(id).copied() else {
                 break;
             };
             let before = (data.segments, data.count);
-            if !last_job.is_followed_by(&next) || !self.add_blocks(&next, &mut data, most) {
+            let follows = last_job.is_followed_by(&next);
+            if !follows || self.add_blocks(&next, &mut data, most) != next.sectors {
                 (data.segments, data.count) = before;
                 break;
             }
-            if let Some(last) = self.calls.parked(last) {
-                last.next = Some(id);
-            }
             sectors += next.sectors;
-            (last, last_job) = (id, next);
-            count += 1;
+            last_job = next;
+            staged += 1;
         }
         let chain = self.disk.stage(&Request {
             operation: job.operation,
-            sector: job.sector,
+            sector: job.sector + u64::from(job.done),
             sectors,
             data: data.as_slice(),
         })?;
-        self.waiting.drain(..count);
+        let mut next = None;
+        for id in self.waiting.drain(..staged).rev() {
+            if let Some(job) = self.calls.parked(id) {
+                job.done = if id == first { job.done } else { job.sectors };
+                job.next = next.replace(id);
+            }
+        }
+        if let Some(job) = self.calls.parked(first) {
+            job.done = if whole {
+                job.sectors
+            } else {
+                job.done + sectors
+            };
+        }
         Some(chain)
     }
 
-    /// Adds the memory of a transfer; `false` where it is too much for one request.
-    fn add_blocks(&self, job: &Job, data: &mut Data, most: usize) -> bool {
+    /// Adds the memory of what is left of a transfer, as far as there is room for it; how many sectors that are.
+    fn add_blocks(&self, job: &Job, data: &mut Data, most: usize) -> u32 {
         let Some((pool, blocks)) = &job.blocks else {
-            return false;
+            return 0;
         };
-        let mut rest = job.sectors as usize * SECTOR_SIZE;
-        for &block in blocks.as_slice() {
-            let Some(mut segment) = self.pools.segment(*pool, block) else {
-                return false;
+        let sectors_per_block = (BLOCK_SIZE / SECTOR_SIZE) as u32;
+        let mut added = 0;
+        // What is done is of whole blocks.
+        let rest = blocks
+            .as_slice()
+            .iter()
+            .skip((job.done / sectors_per_block) as usize);
+        for &block in rest {
+            let sectors = (job.sectors - job.done - added).min(sectors_per_block);
+            let Some(segment) = self.pools.segment(*pool, block).filter(|_| sectors > 0) else {
+                break;
             };
-            segment.length = rest.min(BLOCK_SIZE) as u32;
-            if segment.length == 0 {
+            let length = sectors * SECTOR_SIZE as u32;
+            if !data.add(Segment { length, ..segment }, most) {
                 break;
             }
-            if !data.add(segment, most) {
-                return false;
-            }
-            rest -= segment.length as usize;
+            added += sectors;
         }
-        true
+        added
     }
 
     /// The next request of an operation without blocks: a flush, or one on so many sectors as one request may have.

@@ -3,6 +3,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::mem;
 use core::ops::Range;
 
 use atoll_abi::block::{BLOCK_SIZE, MAX_CALL_BLOCKS};
@@ -18,7 +19,8 @@ const READ_AT_ONCE: u64 = 2 * MAX_CALL_BLOCKS as u64;
 /// How a call to the disk ended that failed.
 pub(super) struct Failed(pub(super) Status);
 
-/// Calls that are under way, the oldest one first.
+/// Calls that are under way, the oldest one first. Dropped, they are waited for: a write must not be done when the one who asked for it
+/// has gone on.
 struct UnderWay {
     transfers: VecDeque<Transfer>,
     /// What was read by those that are over.
@@ -57,12 +59,14 @@ impl UnderWay {
         Ok(true)
     }
 
-    /// So many blocks of the pool. Where it has none, the oldest call is waited for first, whose blocks may come back.
+    /// So many blocks of the pool, or fewer, where it has no more: nobody waits for blocks who has some, because all could. Where it
+    /// has none, the oldest call is waited for first, whose blocks come back.
     fn blocks(&mut self, count: usize) -> Result<Blocks, Failed> {
         let mut blocks = Blocks::new();
         while blocks.len() < count {
             let block = match Block::try_acquire() {
                 Some(block) => block,
+                None if !blocks.is_empty() => break,
                 None if self.wait()? => continue,
                 None => Block::acquire(),
             };
@@ -75,7 +79,15 @@ impl UnderWay {
     /// Waits for all; what they read.
     fn finish(mut self) -> Result<Vec<u8>, Failed> {
         while self.wait()? {}
-        Ok(self.read)
+        Ok(mem::take(&mut self.read))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        while let Some(transfer) = self.transfers.pop_front() {
+            let _ = transfer.wait();
+        }
     }
 }
 
@@ -91,6 +103,7 @@ pub(super) fn write(
     while begun < count {
         let part = (count - begun).min(MAX_CALL_BLOCKS as u32);
         let mut blocks = under_way.blocks(part as usize)?;
+        let part = blocks.len() as u32;
         for (block, index) in blocks.iter_mut().zip(begun..) {
             if !fill(index, block.bytes_mut()) {
                 return Err(Failed(Status::InvalidArgument));
@@ -128,6 +141,7 @@ pub(super) fn read(partition: &Partition, wanted: Range<u64>) -> Result<Vec<u8>,
     while next < end {
         let part = (end - next).min(MAX_CALL_BLOCKS as u64);
         let blocks = under_way.blocks(part as usize)?;
+        let part = blocks.len() as u64;
         under_way.transfers.push_back(partition.read(next, blocks));
         next += part;
     }

@@ -306,6 +306,18 @@ fn a_life_that_is_over_is_not_served_and_its_blocks_are_awaited() {
 }
 
 #[test]
+fn the_next_life_waits_for_what_has_no_blocks() {
+    let mut bench = bench();
+    let (first, blocks) = (0, 31);
+    bench.call(0, request::ZeroBlocks { first, blocks }.encode());
+    bench.event(Event::ClientLost { ring: 0 });
+    bench.event(Event::ClientLost { ring: 1 });
+    assert!(!bench.service.is_quiet(0), "the disk still zeroes blocks");
+    bench.drive(Status::Done, [31 * 8, 0]);
+    assert!(bench.service.is_quiet(0) && bench.is_at_rest());
+}
+
+#[test]
 fn more_calls_than_the_driver_takes_wait_for_it() {
     let mut bench = bench();
     for block in 0..POOL_BLOCKS {
