@@ -46,6 +46,12 @@ impl History {
         self.due = (within > 0).then_some(now + within);
     }
 
+    /// Something else than a start is awaited, which may take as long as a start and at least so many milliseconds.
+    pub fn begin_within(&mut self, now: u64, least: u64) {
+        let within = u64::from(self.limit.start_within_ms);
+        self.due = (within > 0).then_some(now + within.max(least));
+    }
+
     /// Nothing is awaited any more: it has started, or has ended.
     pub fn settle(&mut self) {
         self.due = None;

@@ -218,8 +218,12 @@ impl<'a> Lifecycle<'a> {
             Device::Gone => Life::Quiet,
             _ => Life::Dead,
         };
-        if self.devices[device] == Device::InUse {
-            self.begin_start(Child::Driver(device), now);
+        if matches!(self.devices[device], Device::New | Device::InUse) {
+            // What the device has of the service may take as long as the plan gives the device for a request.
+            let least = u64::from(self.plan.devices()[device].timeout_ms);
+            self.starts
+                .of(Child::Driver(device))
+                .begin_within(now, least);
             steps.push(Step::TellDriver(service));
         }
     }

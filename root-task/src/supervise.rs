@@ -103,11 +103,12 @@ impl Supervisor<'_> {
                 self.driver_started(index);
             }
             (badge::DRIVER, request::FAILED) => {
+                let quiet = sel4::get_mr(0) == 1;
                 self.report_fault(
                     Child::Driver(index),
                     "the device did not start; see its log",
                 );
-                self.supervision.driver_failed(index);
+                self.supervision.driver_failed(index, quiet);
                 self.driver_started(index);
             }
             (badge::SERVICE, request::FAILED) => {

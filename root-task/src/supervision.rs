@@ -117,10 +117,10 @@ impl<'a> Supervision<'a> {
         self.take(&steps);
     }
 
-    /// The driver of a device says that it cannot start.
-    pub fn driver_failed(&mut self, device: usize) {
+    /// The driver of a device says that it cannot start, and whether the device writes nothing any more.
+    pub fn driver_failed(&mut self, device: usize, quiet: bool) {
         let now = self.clock.milliseconds();
-        let steps = self.lifecycle.driver_failed(device, now);
+        let steps = self.lifecycle.driver_failed(device, quiet, now);
         self.take(&steps);
     }
 

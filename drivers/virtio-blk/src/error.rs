@@ -91,6 +91,20 @@ pub enum DriverError {
     },
 }
 
+impl DriverError {
+    /// Whether a device that could not be started for this reason writes nothing: the first thing that is done with a function that
+    /// is a virtio block device is that it is no bus master any more.
+    pub fn leaves_quiet(&self) -> bool {
+        !matches!(
+            self,
+            DriverError::Pci(_)
+                | DriverError::NotVirtioBlock { .. }
+                | DriverError::NotInPlan { .. }
+                | DriverError::UnreachableCore { .. }
+        )
+    }
+}
+
 impl From<PciError> for DriverError {
     fn from(error: PciError) -> DriverError {
         DriverError::Pci(error)

@@ -121,9 +121,9 @@ pub fn ready() {
     atoll_component::report(request::READY, &[]);
 }
 
-/// Tells the root task that the device cannot be used.
-pub fn failed() {
-    atoll_component::report(request::FAILED, &[]);
+/// Tells the root task that the device cannot be used, and whether it writes nothing any more.
+pub fn failed(quiet: bool) {
+    atoll_component::report(request::FAILED, &[u64::from(quiet)]);
 }
 
 /// Tells the root task that the device writes nothing any more.
@@ -139,6 +139,12 @@ pub fn quiet(slot: usize) {
 /// Has the root task wake the driver when the device has had its time for a request.
 pub fn watch() {
     atoll_component::report(request::WATCH, &[]);
+}
+
+/// Forgets who has woken the driver so far. To be followed by a look at everything.
+pub fn forget_wakes() {
+    let _ = cap::Notification::from_bits(slot::OWN_NOTIFICATION).poll();
+    let _ = INTERRUPT.irq_handler_ack();
 }
 
 /// Waits for a client or the device, and allows the next interrupt; the badges of all who woke it.

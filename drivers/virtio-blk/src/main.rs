@@ -41,7 +41,7 @@ fn run(device: usize, edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>, life: 
         Ok(done) => done,
         Err(error) => {
             log(&error);
-            guest::failed();
+            guest::failed(error.leaves_quiet());
             guest::park()
         }
     };
@@ -81,6 +81,8 @@ fn interrupt_message(plan: &Plan, device: usize) -> Option<Result<InterruptMessa
 }
 
 fn serve(mut driver: Driver) -> ! {
+    // What woke an earlier life is no news for this one.
+    guest::forget_wakes();
     let mut told = false;
     let mut watch = None;
     driver.service_mut().set_interrupts(false);

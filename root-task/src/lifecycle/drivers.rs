@@ -6,8 +6,10 @@ use super::{Child, Life, Lifecycle, Step};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Device {
-    /// Its driver serves it, or sets it up.
+    /// Its driver sets it up for the first time: it does nothing.
     #[default]
+    New,
+    /// Its driver serves it, or sets it up again.
     InUse,
     /// Its driver stays down, and was started only to reset it.
     Resetting,
@@ -28,7 +30,8 @@ impl Lifecycle<'_> {
             return steps;
         };
         // Of a service that lives it is no news: the service broke the protocol, or has been started again by now.
-        if self.services[service] == Life::Dead && self.devices[device] == Device::InUse {
+        let served = matches!(self.devices[device], Device::New | Device::InUse);
+        if self.services[service] == Life::Dead && served {
             self.services[service] = Life::Quiet;
             if !self.has_dead_services(device) {
                 self.settle_start(Child::Driver(device));
@@ -55,19 +58,26 @@ impl Lifecycle<'_> {
     pub fn driver_ready(&mut self, device: usize, now: u64) -> Vec<Step> {
         let mut steps = Vec::new();
         self.settle_start(Child::Driver(device));
+        if self.devices[device] == Device::New {
+            self.devices[device] = Device::InUse;
+        }
         self.services_quiet(device);
         self.settle(now, &mut steps);
         steps
     }
 
-    /// The driver of a device says that it cannot start. In its first life the device does nothing; later it may still do what
-    /// an earlier life had it do, because the driver may have failed before it reset the device.
+    /// The driver of a device says that it cannot start, and whether the device writes nothing any more for all that. In its first
+    /// life the device does nothing; later it may still do what an earlier life had it do, because the driver may have failed
+    /// before it had its hands on the device.
     #[must_use = "the steps have to be taken, in this order"]
-    pub fn driver_failed(&mut self, device: usize, now: u64) -> Vec<Step> {
+    pub fn driver_failed(&mut self, device: usize, quiet: bool, now: u64) -> Vec<Step> {
         self.settle_start(Child::Driver(device));
         let restarts = self.starts.of(Child::Driver(device)).restarts();
-        let mut steps = alloc::vec![Step::Down(Child::Driver(device), restarts)];
-        if restarts == 0 {
+        let mut steps = Vec::new();
+        if self.devices[device] != Device::Resetting {
+            steps.push(Step::Down(Child::Driver(device), restarts));
+        }
+        if quiet || self.devices[device] == Device::New {
             self.device_gone(device, &mut steps);
         } else {
             self.devices[device] = Device::Unknown;
@@ -88,7 +98,7 @@ impl Lifecycle<'_> {
                 self.settle(now, steps);
                 return;
             }
-            Device::InUse => {}
+            Device::New | Device::InUse => self.devices[device] = Device::InUse,
         }
         if self.start_or_stay_down(driver, now, steps) {
             // The new life resets the device first of all. Its services learn of the death by the driver's return.

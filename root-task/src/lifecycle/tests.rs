@@ -229,7 +229,7 @@ fn a_driver_that_cannot_start_leaves_its_service_without_device() {
     let plan = plan();
     let mut life = Lifecycle::new(&plan);
     assert_eq!(
-        life.driver_failed(2, 0),
+        life.driver_failed(2, false, 0),
         [Down(Driver(2), 0), TellServices(2)]
     );
     let steps = life.lost(Service(2), 0);
@@ -267,7 +267,43 @@ fn a_driver_that_cannot_start_again_leaves_a_device_that_may_still_write() {
         life.lost(Driver(0), 0),
         [Suspend(Driver(0)), Start(Driver(0))]
     );
-    assert_eq!(life.driver_failed(0, 0), [Down(Driver(0), 1)]);
+    assert_eq!(life.driver_failed(0, false, 0), [Down(Driver(0), 1)]);
     // Not even the death of the service gives its clients their blocks.
     assert_eq!(life.lost(Service(0), 1), [Suspend(Service(0))]);
+}
+
+#[test]
+fn a_device_that_was_in_use_and_could_not_be_reset_is_not_trusted() {
+    let plan = final_plan();
+    let mut life = Lifecycle::new(&plan);
+    let _ = life.driver_ready(0, 0);
+    let steps = life.lost(Driver(0), 0);
+    assert_eq!(steps, [Suspend(Driver(0)), Down(Driver(0), 0), Quiesce(0)]);
+    assert_eq!(life.driver_failed(0, false, 0), [], "it may still write");
+    assert_eq!(life.lost(Service(0), 0), [Suspend(Service(0))]);
+}
+
+#[test]
+fn a_device_that_does_not_reset_and_is_no_bus_master_is_quiet() {
+    let plan = plan();
+    let mut life = Lifecycle::new(&plan);
+    let _ = (life.driver_ready(0, 0), life.lost(Driver(0), 0));
+    assert_eq!(
+        life.driver_failed(0, true, 0),
+        [Down(Driver(0), 1), TellServices(0)]
+    );
+    assert_eq!(
+        life.lost(Service(0), 1),
+        [Suspend(Service(0)), TellClients(0), Start(Service(0))]
+    );
+}
+
+#[test]
+fn a_driver_has_as_long_for_what_it_has_of_a_dead_service_as_its_device_for_a_request() {
+    let mut tables = tables();
+    tables.devices[0].timeout_ms = 5 * START_WITHIN;
+    let plan = tables.encode();
+    let mut life = Lifecycle::new(&plan);
+    let _ = life.lost(Service(0), 7);
+    assert_eq!(life.next_due(), Some(7 + 5 * u64::from(START_WITHIN)));
 }

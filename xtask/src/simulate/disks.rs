@@ -57,8 +57,8 @@ impl NamedDisk {
         if !metadata.is_file() {
             bail!("the disk {shown} is not a regular file; name the image of a disk");
         }
-        let file = OpenOptions::new().read(true).write(true).open(&self.image);
-        file.with_context(|| format!("the disk {shown} cannot be written; make it writable"))?;
+        let file = OpenOptions::new().read(true).open(&self.image);
+        file.with_context(|| format!("the disk {shown} cannot be read; make it readable"))?;
         Ok(())
     }
 
@@ -112,6 +112,13 @@ pub fn prepare(
         let name = plan.devices()[device].name;
         if images[device].is_some() {
             bail!("device {name} is given two disks; name one");
+        }
+        if plan.devices()[device].read_only == 0 {
+            let file = OpenOptions::new().write(true).open(&disk.image);
+            file.with_context(|| {
+                let shown = locate::shown(&disk.image);
+                format!("the disk {shown} cannot be written; make it writable, or say `read-only = true` of device {name} in the plan")
+            })?;
         }
         images[device] = Some(locate::absolute(&disk.image)?);
     }

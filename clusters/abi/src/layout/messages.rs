@@ -45,7 +45,7 @@ pub mod request {
     /// A life of a process of the sender, a server, has ended. Registers: process, generation, exit status, most vcores granted at
     /// once.
     pub const EXITED: u64 = 0x1002;
-    /// The sender cannot start; it has said why.
+    /// The sender cannot start; it has said why. Registers, of a driver: 1 where its device writes nothing any more all the same.
     pub const FAILED: u64 = 0x1004;
     /// A process whose server is gone ends. Registers: exit status. Not answered.
     pub const EXIT_WITHOUT_SERVER: u64 = 0x1005;

@@ -23,7 +23,7 @@ fn nothing_is_awaited_of_a_component_that_has_started_or_is_lost() {
         |life| life.settle_start(Driver(0)),
         |life| drop(life.driver_ready(0, 0)),
         |life| drop(life.device_quiet(0, 0)),
-        |life| drop(life.driver_failed(0, 0)),
+        |life| drop(life.driver_failed(0, false, 0)),
     ];
     for settle in settles {
         life.begin_start(Driver(0), 0);
