@@ -5,13 +5,14 @@
 //! followed. A chain is named by its first descriptor, which also says where its header and its status byte are.
 
 mod layout;
+mod used;
 
 use core::sync::atomic::{Ordering, fence};
 
 use crate::{Dma, DriverError};
 use layout::{
-    AVAILABLE, DESCRIPTORS, DEVICE_WRITES, HEADERS, NEEDED, NEXT, NO_INTERRUPT, NO_NOTIFY, RANGES,
-    SPARE, STATUSES, USED,
+    AVAILABLE, DESCRIPTORS, DEVICE_WRITES, HEADERS, NEEDED, NEXT, NO_NOTIFY, RANGES, SPARE,
+    STATUSES, USED,
 };
 
 /// Most descriptors of a queue.
@@ -272,100 +273,5 @@ impl Queue {
         // done before an earlier store, which takes a full fence on every processor.
         fence(Ordering::SeqCst);
         self.dma.load16(USED) & NO_NOTIFY == 0
-    }
-
-    /// Takes the next chain that the device has finished.
-    ///
-    /// # Errors
-    /// What the device has broken. The queue is of no more use then: stop the device, then [`Queue::abandon`].
-    pub fn collect(&mut self) -> Result<Option<FinishedChain>, DriverError> {
-        debug_assert_eq!(self.staged, self.published, "published before collected");
-        let found = self.dma.load16(USED + 2);
-        let in_flight = self.in_flight;
-        match found.wrapping_sub(self.seen) {
-            0 => return Ok(None),
-            new if new <= in_flight => {}
-            _ => {
-                return Err(DriverError::UsedIndex {
-                    found,
-                    seen: self.seen,
-                    in_flight,
-                });
-            }
-        }
-        // The index before what it makes visible: the entry, the status and the data.
-        fence(Ordering::Acquire);
-        let entry = USED + 4 + 8 * usize::from(self.seen & (self.size - 1));
-        let id = self.dma.load32(entry);
-        let length = self.dma.load32(entry + 4);
-        let chain = id as usize;
-        let known = self.chains.get(chain).filter(|own| own.descriptors != 0);
-        let Some(&Chain { most, .. }) = known else {
-            return Err(DriverError::UsedId { id });
-        };
-        if length > most {
-            return Err(DriverError::UsedLength { length, most });
-        }
-        self.seen = self.seen.wrapping_add(1);
-        self.release(chain);
-        // Fewer bytes than the chain holds do not tell which are missing (section 2.7.8.2): then nothing is believed.
-        let success = length == most && self.dma.load8(STATUSES + chain) == 0;
-        Ok(Some(FinishedChain { chain, success }))
-    }
-
-    /// Whether the device has finished chains that have not been collected.
-    pub fn has_used(&self) -> bool {
-        self.dma.load16(USED + 2) != self.seen
-    }
-
-    /// Chains that are staged or with the device.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.into()
-    }
-
-    /// How many chains have been staged so far.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Whether the device still has one of the first so many chains that were staged.
-    pub fn has_of_the_first(&self, count: u64) -> bool {
-        let mut chains = self.chains.iter();
-        chains.any(|own| own.descriptors != 0 && own.number < count)
-    }
-
-    /// Whether a chain that is staged or with the device begins with a descriptor.
-    pub fn is_chain(&self, head: usize) -> bool {
-        self.chains
-            .get(head)
-            .is_some_and(|own| own.descriptors != 0)
-    }
-
-    /// Asks for an interrupt with the next used chain, or for none. After asking for one, look at
-    /// [`Queue::has_used`] once more before waiting for it.
-    pub fn set_interrupts(&mut self, wanted: bool) {
-        let flags = if wanted { 0 } else { NO_INTERRUPT };
-        self.dma.store16(AVAILABLE, flags);
-        // The flag before the next look at the used index (section 2.7.7).
-        fence(Ordering::SeqCst);
-    }
-
-    /// Takes back one chain from a device that has been stopped; `None` when there is none.
-    pub fn abandon(&mut self) -> Option<usize> {
-        let chain = self.chains.iter().position(|own| own.descriptors != 0)?;
-        self.release(chain);
-        Some(chain)
-    }
-
-    /// The descriptors of a chain are free again.
-    fn release(&mut self, chain: usize) {
-        let Chain { descriptors, .. } = core::mem::take(&mut self.chains[chain]);
-        let mut own = chain as u8;
-        for _ in 0..descriptors {
-            self.free[usize::from(self.free_count)] = own;
-            self.free_count += 1;
-            own = self.next[usize::from(own)];
-        }
-        self.in_flight -= 1;
     }
 }

@@ -4,6 +4,7 @@
 //! there is anything; the others wait. So one flush serves all that was appended while the one before was under way: group commit.
 #![deny(unsafe_code)]
 
+mod compaction;
 mod disk;
 
 use alloc::vec::Vec;
@@ -19,12 +20,11 @@ use crate::partition::Partition;
 use crate::runtime::Runtime;
 use disk::Failed;
 
+pub use compaction::Compaction;
+
 pub use atoll_log::{Error, MAX_RECORD, Position, Refusal};
 
 const _: () = assert!(atoll_log::BLOCK == BLOCK_SIZE);
-
-/// Bytes of a snapshot that wait in memory to be written, about.
-const MOST_WAITING: usize = 128 << 10;
 
 /// Why a log cannot be opened or formatted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,11 +198,7 @@ impl Log {
     /// Another one is under way, or a write or flush failed.
     pub fn compact(&self) -> Result<Compaction<'_>, Refusal> {
         self.ask(Writer::compact)?;
-        Ok(Compaction {
-            log: self,
-            gathered: 0,
-            whole: false,
-        })
+        Ok(Compaction::new(self))
     }
 
     /// Has the log asked for something, and tells what that gives.
@@ -274,55 +270,5 @@ impl Log {
                 .with_notify(|state| state.writer.completed(id, result));
         }
         self.state.with_notify(|state| state.rounds += 1);
-    }
-}
-
-/// A log that is written anew. Dropped before its end, the log stays as it was.
-#[must_use = "a compaction that is dropped changes nothing"]
-pub struct Compaction<'l> {
-    log: &'l Log,
-    /// Bytes that were appended and wait in memory, about.
-    gathered: usize,
-    whole: bool,
-}
-
-impl Compaction<'_> {
-    /// Appends a record of the snapshot. Waits where much of it has to be written first.
-    ///
-    /// # Errors
-    /// The snapshot does not fit, or a write or flush failed.
-    pub fn append(&mut self, record: &[u8]) -> Result<(), Refusal> {
-        self.log.ask(|writer| writer.snapshot(record))?;
-        self.gathered += record.len();
-        if self.gathered > MOST_WAITING {
-            self.gathered = 0;
-            self.log.write_out()?;
-        }
-        Ok(())
-    }
-
-    /// The snapshot is whole. Waits until the log is the new one: afterwards a replay gives the snapshot's records, and then what was
-    /// appended since [`Log::compact`]. Wherever the power is cut, no record is lost that was on stable storage.
-    ///
-    /// # Errors
-    /// Snapshot and later records do not fit together, which leaves the log as it was; or a write or flush failed.
-    pub fn commit(mut self) -> Result<(), Refusal> {
-        let before = self.log.ask(|writer| {
-            writer.commit()?;
-            Ok(writer.generation())
-        })?;
-        self.whole = true;
-        self.log.drive_until(|state| {
-            let committed = state.writer.generation() > before;
-            state.refusal().or(committed.then_some(Ok(())))
-        })
-    }
-}
-
-impl Drop for Compaction<'_> {
-    fn drop(&mut self) {
-        if !self.whole {
-            self.log.ask(Writer::abandon);
-        }
     }
 }

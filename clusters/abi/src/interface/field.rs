@@ -1,0 +1,81 @@
+//! How the fields of requests travel in a message.
+
+use crate::handle::Handle;
+use crate::name::Name;
+use crate::syscall::Status;
+
+/// A field of a request: how it travels in a message.
+pub(super) trait Field<Raw>: Sized {
+    fn to_raw(&self) -> Raw;
+    fn from_raw(raw: Raw) -> Result<Self, Status>;
+}
+
+impl Field<u64> for u64 {
+    fn to_raw(&self) -> u64 {
+        *self
+    }
+
+    fn from_raw(raw: u64) -> Result<u64, Status> {
+        Ok(raw)
+    }
+}
+
+impl Field<u64> for u32 {
+    fn to_raw(&self) -> u64 {
+        u64::from(*self)
+    }
+
+    fn from_raw(raw: u64) -> Result<u32, Status> {
+        u32::try_from(raw).map_err(|_| Status::InvalidArgument)
+    }
+}
+
+impl Field<u32> for u32 {
+    fn to_raw(&self) -> u32 {
+        *self
+    }
+
+    fn from_raw(raw: u32) -> Result<u32, Status> {
+        Ok(raw)
+    }
+}
+
+impl Field<u32> for Handle {
+    fn to_raw(&self) -> u32 {
+        Handle::to_raw(*self)
+    }
+
+    fn from_raw(raw: u32) -> Result<Handle, Status> {
+        Handle::from_raw(raw).ok_or(Status::BadHandle)
+    }
+}
+
+impl Field<[u64; 4]> for Name {
+    fn to_raw(&self) -> [u64; 4] {
+        self.to_words()
+    }
+
+    fn from_raw(raw: [u64; 4]) -> Result<Name, Status> {
+        Name::from_words(raw).ok_or(Status::InvalidArgument)
+    }
+}
+
+impl Field<[u64; 4]> for [u64; 4] {
+    fn to_raw(&self) -> [u64; 4] {
+        *self
+    }
+
+    fn from_raw(raw: [u64; 4]) -> Result<[u64; 4], Status> {
+        Ok(raw)
+    }
+}
+
+impl Field<u16> for u16 {
+    fn to_raw(&self) -> u16 {
+        *self
+    }
+
+    fn from_raw(raw: u16) -> Result<u16, Status> {
+        Ok(raw)
+    }
+}
