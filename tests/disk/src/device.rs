@@ -66,6 +66,11 @@ impl Job {
         }
     }
 
+    /// Where the data of each sector is, of a read or write.
+    pub fn places(&self) -> &[u64] {
+        &self.places
+    }
+
     /// Whether nothing is left to be transferred.
     pub fn is_done(&self) -> bool {
         self.done == self.sectors

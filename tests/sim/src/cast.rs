@@ -2,16 +2,21 @@
 
 use atoll_abi::connection::{Client, Connection};
 use atoll_abi::layout::service_badge;
+use atoll_blocks::BlockService;
 use atoll_channel::Side;
+use atoll_files::FileService;
 
+use crate::component::Component;
 use crate::driver::Driver;
 use crate::liar::Liar;
 use crate::port::{PeerDoorbell, Port};
 use crate::server::Server;
-use crate::service::Files;
 use crate::simulation::{Role, Simulation};
 use crate::state::Id;
 use crate::vcore::Vcore;
+
+/// Actors for services, of which the second one may be absent.
+const SERVICES: usize = 2;
 
 impl Simulation {
     /// The actor of a number; `again` where it died before.
@@ -23,11 +28,20 @@ impl Simulation {
                 false => Role::Server(Box::new(Server::new(self, id, again))),
             };
         }
-        if id == self.service() {
+        if id == self.service(0) {
             return match scenario.lying_service {
                 true => Role::Liar(Liar::service(self)),
-                false => Role::Service(Box::new(Files::new(self, again))),
+                false => Role::Files(Box::new(Component::new(self, 0, again, FileService::new))),
             };
+        }
+        if id == self.service(1) {
+            return match scenario.logs {
+                true => Role::Blocks(Box::new(Component::new(self, 1, again, BlockService::new))),
+                false => Role::Absent,
+            };
+        }
+        if id == self.device() {
+            return Role::Device;
         }
         if id == self.driver() {
             return match scenario.lying_driver {
@@ -47,7 +61,7 @@ impl Simulation {
 
     /// How many actors there are.
     pub fn actors(&self) -> usize {
-        self.driver() + 1 + self.scenario.all_processes() * self.scenario.vcores
+        self.first_vcore() + self.scenario.all_processes() * self.scenario.vcores
     }
 
     /// A cluster's server.
@@ -55,40 +69,63 @@ impl Simulation {
         cluster
     }
 
-    /// The file service.
-    pub fn service(&self) -> Id {
-        self.scenario.clusters
+    /// A service: the file service is the first one.
+    pub fn service(&self, service: usize) -> Id {
+        self.scenario.clusters + service
     }
 
-    /// Its block driver.
+    /// Which service an actor is; `None` where it is none.
+    pub fn service_number(&self, id: Id) -> Option<usize> {
+        let number = id.checked_sub(self.scenario.clusters)?;
+        (number < SERVICES).then_some(number)
+    }
+
+    /// The service that a process uses.
+    pub fn service_of(&self, process: usize) -> Id {
+        self.service(self.scenario.service_of(process))
+    }
+
+    /// The driver of the disk.
     pub fn driver(&self) -> Id {
-        self.scenario.clusters + 1
+        self.scenario.clusters + SERVICES
+    }
+
+    /// The disk.
+    pub fn device(&self) -> Id {
+        self.driver() + 1
+    }
+
+    fn first_vcore(&self) -> Id {
+        self.device() + 1
+    }
+
+    /// Whether an actor is a vcore.
+    pub fn is_vcore(&self, id: Id) -> bool {
+        id >= self.first_vcore()
     }
 
     /// A vcore.
     pub fn vcore(&self, process: usize, vcore: usize) -> Id {
-        self.driver() + 1 + process * self.scenario.vcores + vcore
+        self.first_vcore() + process * self.scenario.vcores + vcore
     }
 
     /// Process and number of an actor that is a vcore.
     pub fn vcore_of(&self, id: Id) -> (usize, usize) {
-        let index = id - self.driver() - 1;
+        let index = id - self.first_vcore();
         (index / self.scenario.vcores, index % self.scenario.vcores)
     }
 
     /// Whether an actor makes calls without regard to credits.
     pub fn floods(&self, id: Id) -> bool {
         let scenario = self.scenario;
-        scenario.flooding_process
-            && id > self.driver()
-            && scenario.process_lies(self.vcore_of(id).0)
+        scenario.flooding_process && self.is_vcore(id) && scenario.process_lies(self.vcore_of(id).0)
     }
 
     /// The cluster that an actor runs in.
     pub fn cluster_of(&self, id: Id) -> usize {
         match id {
             _ if id < self.scenario.clusters => id,
-            _ if id <= self.driver() => 0,
+            _ if !self.is_vcore(id) => 0,
             _ => self.scenario.cluster_of(self.vcore_of(id).0),
         }
     }
@@ -97,8 +134,10 @@ impl Simulation {
     pub fn name(&self, id: Id) -> String {
         match id {
             _ if id < self.scenario.clusters => format!("server {id}"),
-            _ if id == self.service() => "service".to_owned(),
+            _ if id == self.service(0) => "service".to_owned(),
+            _ if id == self.service(1) => "blocks".to_owned(),
             _ if id == self.driver() => "driver".to_owned(),
+            _ if id == self.device() => "disk".to_owned(),
             _ => {
                 let (process, vcore) = self.vcore_of(id);
                 format!("vcore {process}.{vcore}")
@@ -109,8 +148,10 @@ impl Simulation {
     /// The actors at the two sides of a connection.
     pub fn sides_of(&self, connection: &Connection) -> [Id; 2] {
         match connection.client {
-            Client::Service(_) => [self.service(), self.driver()],
-            Client::Vcore { process, vcore } => [self.vcore(process, vcore), self.service()],
+            Client::Service(service) => [self.service(service), self.driver()],
+            Client::Vcore { process, vcore } => {
+                [self.vcore(process, vcore), self.service_of(process)]
+            }
         }
     }
 
@@ -118,7 +159,7 @@ impl Simulation {
     pub fn badge_of(&self, connection: &Connection, side: Side) -> u64 {
         match (connection.client, side) {
             (Client::Service(_), Side::First) => service_badge::DRIVER,
-            (Client::Vcore { .. }, Side::Second) => service_badge::client(connection.slot),
+            (_, Side::Second) => service_badge::client(connection.slot),
             _ => 0,
         }
     }
@@ -138,10 +179,10 @@ impl Simulation {
         self.port(number, side, [me, peer], doorbell, again)
     }
 
-    /// The number of the connection of a vcore to the file service.
+    /// The number of the connection of a vcore to the service of its process.
     pub fn connection_of(&self, process: usize, vcore: usize) -> usize {
-        // The first one is that of the service to its driver.
-        1 + process * self.scenario.vcores + vcore
+        // The first ones are those of the services to the driver.
+        self.scenario.services() + process * self.scenario.vcores + vcore
     }
 
     /// One side of the channel between a vcore and its server.
@@ -161,7 +202,7 @@ impl Simulation {
         self.connections.len() + process * self.scenario.vcores + vcore
     }
 
-    /// The windows of a vcore: to its server, then to the file service.
+    /// The windows of a vcore: to its server, then to its service.
     pub fn windows_of(&self, process: usize, vcore: usize) -> [usize; 2] {
         [
             self.server_window(process, vcore),
@@ -173,7 +214,7 @@ impl Simulation {
     pub fn client_of(&self, window: usize) -> Option<(usize, usize)> {
         let index = match window.checked_sub(self.connections.len()) {
             Some(index) => index,
-            None => window.checked_sub(1)?,
+            None => window.checked_sub(self.scenario.services())?,
         };
         let vcores = self.scenario.vcores;
         Some((index / vcores, index % vcores))
@@ -183,7 +224,8 @@ impl Simulation {
     pub fn provider_of(&self, window: usize) -> Id {
         match (window < self.connections.len(), self.client_of(window)) {
             (false, Some((process, _))) => self.server(self.scenario.cluster_of(process)),
-            _ => self.service(),
+            (_, Some((process, _))) => self.service_of(process),
+            (_, None) => self.driver(),
         }
     }
 

@@ -3,6 +3,7 @@
 use atoll_core::state;
 use atoll_files::CALLS;
 
+use crate::driver::Driver;
 use crate::simulation::{Role, Simulation};
 use crate::state::{Id, State};
 
@@ -17,9 +18,11 @@ impl Simulation {
             }
             let found = match &*self.roles[id].borrow() {
                 Role::Server(server) => server.backlog(self),
-                Role::Service(files) => self.not_under_way(id, files.backlog(self)),
+                Role::Files(files) => self.not_under_way(id, files.backlog(self)),
+                Role::Blocks(blocks) => self.not_under_way(id, blocks.backlog(self)),
                 Role::Driver(driver) => self.not_under_way(id, driver.backlog(self)),
                 Role::Vcore(vcore) => self.not_under_way(id, vcore.backlog(self)),
+                Role::Device => self.disk_backlog(),
                 Role::Liar(_) | Role::Absent => None,
             };
             if id < self.scenario.clusters {
@@ -64,10 +67,7 @@ impl Simulation {
             let other = if client == id { provider } else { client };
             let (here, there) = (self.cluster_of(id), self.cluster_of(other));
             if let Some((channel, end)) = self.plan.channel_between(there as u32, here as u32) {
-                let component = match other == self.service() {
-                    true => self.scenario.all_processes(),
-                    false => self.vcore_of(other).0,
-                };
+                let component = self.component_of(other);
                 let state = self.state.borrow();
                 if !self.passes_on(&state, here)
                     || !self.passes_on(&state, there)
@@ -93,7 +93,7 @@ impl Simulation {
     /// Whether an actor may be about to ring: it runs, or another vcore of its process does, or its process was stopped in the
     /// middle of something, and its end is going to be announced.
     pub fn may_ring(&self, state: &State, id: Id) -> bool {
-        if id <= self.driver() {
+        if !self.is_vcore(id) {
             return state.status[id].runnable();
         }
         let (process, _) = self.vcore_of(id);
@@ -111,7 +111,11 @@ impl Simulation {
         let state = self.state.borrow();
         // One that runs may be about to ring.
         let rests = |id: Id| state.status[id].alive && !state.status[id].runnable();
-        let service = cluster == 0 && state.service_life == 0 && rests(self.service());
+        let of_service = (0..self.scenario.services()).any(|service| {
+            let first_life = cluster == 0 && state.services[service].life == 0;
+            let words = &self.wake_requests[self.scenario.all_processes() + service];
+            first_life && rests(self.service(service)) && words.any()
+        });
         let requests = &self.wake_requests;
         let of_processes = self.processes_of(cluster).any(|process| {
             let mut vcores = 0..self.scenario.vcores;
@@ -125,7 +129,6 @@ impl Simulation {
             let neighbour = channel.clusters[1 - own] as usize;
             (rests(neighbour) && words[1 - own].any()).then_some(())
         });
-        let of_service = service && requests[self.scenario.all_processes()].any();
         of_processes || of_service || incoming.next().is_some()
     }
 
@@ -134,10 +137,10 @@ impl Simulation {
         if !self.scenario.flooding_process {
             return;
         }
-        let Ok(role) = self.roles[self.service()].try_borrow() else {
+        let Ok(role) = self.roles[self.service(0)].try_borrow() else {
             return;
         };
-        if let Role::Service(files) = &*role {
+        if let Role::Files(files) = &*role {
             let share = CALLS / self.scenario.all_processes();
             let state = self.state.borrow();
             let windows = self.connections.iter().map(|it| it.number);
@@ -163,9 +166,11 @@ impl Simulation {
         }
         for (id, role) in self.roles.iter().enumerate() {
             match &*role.borrow() {
-                Role::Server(_) if !self.state.borrow().status[id].alive => {}
+                Role::Server(_) | Role::Driver(_) if !self.state.borrow().status[id].alive => {}
                 Role::Server(server) => self.check_server(id, server.personality()),
-                Role::Service(files) => self.check_service(files.service()),
+                Role::Files(files) => self.check_files(files.service()),
+                Role::Blocks(blocks) => self.check_blocks(blocks.service()),
+                Role::Driver(driver) => self.check_driver(driver),
                 _ => {}
             }
         }
@@ -197,7 +202,7 @@ impl Simulation {
         }
     }
 
-    fn check_service(&self, service: &atoll_files::FileService) {
+    fn check_files(&self, service: &atoll_files::FileService) {
         let lied_to = self.scenario.lying_driver;
         let left = [
             ("calls parked", service.parked()),
@@ -223,6 +228,27 @@ impl Simulation {
             ));
         }
         self.state.borrow_mut().tally.stale += unmatched;
+    }
+
+    fn check_blocks(&self, service: &atoll_blocks::BlockService) {
+        self.check_nothing_left(
+            "the blocks service",
+            service.under_way(),
+            service.blocks_in_use(),
+        );
+    }
+
+    fn check_driver(&self, driver: &Driver) {
+        let service = driver.service();
+        self.check_nothing_left("the driver", service.under_way(), service.blocks_taken());
+    }
+
+    fn check_nothing_left(&self, name: &str, calls: usize, blocks: usize) {
+        if calls > 0 || blocks > 0 {
+            self.violate(format!(
+                "conservation: {name} has {calls} calls and {blocks} blocks at the end"
+            ));
+        }
     }
 
     /// Whether every component of this run was honest and none died.

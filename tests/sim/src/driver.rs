@@ -1,173 +1,152 @@
-//! A block driver and its device: transfers end out of order, fail half-way, and the driver dies in the middle.
+//! The block driver: the real one, as a service over real rings and with a queue in memory that the disk shares, with the main
+//! loop of the driver on seL4.
 
-use std::collections::VecDeque;
+use std::rc::Weak;
 
-use atoll_abi::interface::{DiskCall, request};
-use atoll_abi::message::Payload;
-use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_channel::{CAPACITY, Link, Side};
-use atoll_test_support::disk::description;
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::connection::Provider;
+use atoll_abi::disk::Properties;
+use atoll_abi::layout::{DMA_PAGES, PAGE_SIZE};
+use atoll_channel::Side;
+use atoll_service::{Host, Memory};
+use atoll_test_disk as device;
+use atoll_virtio_blk::{Abilities, Device, Disk, DiskService, DriverError, Queue};
 
-use crate::faults;
-use crate::machine::DEVICE_SECTORS;
+use crate::component::backlog;
+use crate::machine::{disk_sectors, partition};
 use crate::port::Port;
 use crate::simulation::Simulation;
 
-struct Job {
-    syscall: Syscall,
-    read: request::ReadSectors,
-    written: u64,
-    /// Sectors after which the device fails.
-    fails_after: Option<u64>,
+/// Descriptors of the queue: few, so that it is full now and then.
+const DESCRIPTORS: u16 = 64;
+/// Most segments of the data of one request.
+const SEGMENTS: usize = 16;
+/// Physical address of the driver's memory.
+const DMA: u64 = 0x8000_0000;
+const SECTOR_SIZE: u32 = 512;
+
+/// The driver of the disk, in cluster 0.
+pub struct Driver {
+    host: Host<DiskService<Registers>, Port, NoMemory>,
+    started: bool,
+    asleep: bool,
 }
 
-/// The driver of the device, in cluster 0.
-pub struct Driver {
-    port: Port,
-    jobs: Vec<Job>,
-    answers: VecDeque<Completion>,
-    armed: bool,
-    /// How the device of this run is: whether a failure may kill the driver.
-    may_die: bool,
-    /// When the device can be used. One that takes long lets calls pile up.
-    ready: u64,
+/// The registers of the disk.
+struct Registers {
+    world: Weak<Simulation>,
+    /// The driver has views of it.
+    _memory: device::Memory,
+}
+
+impl Device for Registers {
+    fn notify(&mut self) {
+        if let Some(world) = self.world.upgrade()
+            && world.point(world.driver())
+        {
+            world.notify_disk();
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), DriverError> {
+        if let Some(world) = self.world.upgrade() {
+            world.reset_disk();
+        }
+        Ok(())
+    }
+}
+
+/// The driver looks into no block.
+struct NoMemory;
+
+impl Memory for NoMemory {
+    fn read_block(&mut self, _: u32, _: &mut [u8; BLOCK_SIZE]) {}
 }
 
 impl Driver {
-    /// A driver with nothing to do; `again` where another one died before.
+    /// A driver that has set its disk up, which was reset before; `again` where another one died.
     pub fn new(world: &Simulation, again: bool) -> Driver {
-        let state = &mut *world.state.borrow_mut();
-        let may_die = world.scenario.device_fails && state.random.one_in(2);
-        let slow = world.scenario.flooding_process;
-        let ready = if slow { state.random.below(150_000) } else { 0 };
+        let memory = device::Memory::new(DMA_PAGES * PAGE_SIZE, DMA);
+        let queue = Queue::new(memory.dma(), DESCRIPTORS).expect("memory for a queue");
+        let capacity = disk_sectors();
+        let disk = device::FakeDevice::new(&memory, queue.size(), queue.addresses(), capacity);
+        world.disk.borrow_mut().set_up(disk);
+        let abilities = Abilities {
+            sectors: capacity,
+            properties: Properties {
+                block_size: SECTOR_SIZE,
+                read_only: false,
+                caches: true,
+            },
+            segments: SEGMENTS,
+            zero: 16,
+            discard: 0,
+        };
+        let registers = Registers {
+            world: world.me.clone(),
+            _memory: memory,
+        };
+        let extents = (0..world.scenario.services()).map(|service| Some(partition(service)));
+        let disk = Disk::new(registers, queue, abilities);
+        let service = DiskService::new(&world.plan, 0, disk, extents);
+        let clients = world.plan.clients_of(Provider::Driver(0));
+        let clients =
+            clients.map(|connection| world.connection_port(connection.number, Side::Second, again));
         Driver {
-            port: world.connection_port(0, Side::Second, again),
-            jobs: Vec::new(),
-            answers: VecDeque::new(),
-            armed: false,
-            may_die,
-            ready,
+            host: Host::new(service, clients, None, NoMemory),
+            started: false,
+            asleep: false,
         }
     }
 
-    /// Resets the device and drops what is under way: nothing is written any more.
-    pub fn quiesce(&mut self) {
-        self.jobs.clear();
-        self.answers.clear();
-    }
-
-    /// Takes calls, moves one of the transfers on, and answers.
+    /// One turn of its main loop.
     pub fn step(&mut self, world: &Simulation) {
         let me = world.driver();
-        if world.state.borrow().now < self.ready {
+        if std::mem::take(&mut self.asleep) {
+            self.awake(world);
+        }
+        if !std::mem::replace(&mut self.started, true) {
+            self.host.start([]);
+            self.host.service_mut().set_interrupts(false);
+        }
+        let finished = self.host.service().has_finished();
+        if finished {
+            self.host.device();
+        }
+        let worked = self.host.turn() || finished;
+        while world.runs(me)
+            && let Some(slot) = self.host.service_mut().take_quiet()
+        {
+            // A service has the slot of its index, because all use this disk.
+            world.service_quiet(slot);
+        }
+        if worked || !world.runs(me) {
             return;
         }
-        if std::mem::take(&mut self.armed) {
-            self.port.disarm();
+        self.host.service_mut().set_interrupts(true);
+        if self.host.may_sleep() && !self.host.service().has_finished() && world.runs(me) {
+            self.asleep = world.state.borrow_mut().sleep(me, None);
         }
-        if self.port.peer_changed() {
-            self.quiesce();
-            if self.port.reattach().is_none() {
-                self.sleep(world);
-                return;
-            }
-        }
-        let room = CAPACITY - self.jobs.len() - self.answers.len();
-        let mut calls = [[0; 7]; CAPACITY];
-        // A broken ring is noted where it is found.
-        let count = self.port.receive(&mut calls[..room]).unwrap_or(0);
-        for call in calls[..count].iter().map(Syscall::from_message) {
-            self.accept(world, call);
-        }
-        if !world.runs(me) || (!self.jobs.is_empty() && !self.work(world)) {
-            return;
-        }
-        if !self.answers.is_empty() {
-            let answers = self.answers.make_contiguous();
-            match self.port.send(Completion::as_messages(answers)) {
-                Ok(sent) => drop(self.answers.drain(..sent)),
-                Err(_) => self.answers.clear(),
-            }
-        }
-        if self.jobs.is_empty() && self.answers.is_empty() && self.port.arm() {
-            self.sleep(world);
+        if !self.asleep {
+            self.awake(world);
         }
     }
 
-    fn sleep(&mut self, world: &Simulation) {
-        self.armed = true;
-        if world.runs(world.driver()) && !world.state.borrow_mut().sleep(world.driver(), None) {
-            self.port.disarm();
-            self.armed = false;
-        }
+    fn awake(&mut self, world: &Simulation) {
+        self.host.service_mut().set_interrupts(false);
+        let badges = world.state.borrow_mut().take_badges(world.driver());
+        self.host.awake(badges);
     }
 
-    fn accept(&mut self, world: &Simulation, syscall: Syscall) {
-        let read = match DiskCall::decode(&syscall) {
-            Ok(DiskCall::ReadSectors(read)) => read,
-            Ok(DiskCall::DescribeDisk(_)) => {
-                let description = description(DEVICE_SECTORS);
-                let completion = Completion::of(&syscall, Status::Done, description);
-                return self.answers.push_back(completion);
-            }
-            Ok(_) => return self.answer(&syscall, Status::UnknownCall, 0),
-            Err(status) => return self.answer(&syscall, status, 0),
-        };
-        let state = &mut *world.state.borrow_mut();
-        let fails = world.scenario.device_fails && !state.calm && state.random.one_in(6);
-        self.jobs.push(Job {
-            syscall,
-            read,
-            written: 0,
-            fails_after: fails.then(|| state.random.below(u64::from(read.sectors))),
-        });
+    /// The driver as a service.
+    pub fn service(&self) -> &DiskService<impl Device> {
+        self.host.service()
     }
 
-    fn answer(&mut self, syscall: &Syscall, status: Status, sectors: u64) {
-        let completion = Completion::of(syscall, status, [sectors, 0]);
-        self.answers.push_back(completion);
-    }
-
-    /// Writes a few sectors of one transfer. Tells whether the driver still lives.
-    fn work(&mut self, world: &Simulation) -> bool {
-        let (index, sectors) = {
-            let random = &mut world.state.borrow_mut().random;
-            (random.index(self.jobs.len()), 1 + random.below(8))
-        };
-        for _ in 0..sectors {
-            let job = &mut self.jobs[index];
-            let failed = job.fails_after == Some(job.written);
-            if failed || job.written == u64::from(job.read.sectors) {
-                let (syscall, written) = (job.syscall, job.written);
-                self.jobs.swap_remove(index);
-                if failed {
-                    let state = &mut *world.state.borrow_mut();
-                    state.tally.faults += 1;
-                    if self.may_die && state.random.one_in(4) {
-                        faults::kill(world, state, world.driver());
-                        return false;
-                    }
-                }
-                let status = match failed {
-                    true => Status::DeviceError,
-                    false => Status::Done,
-                };
-                self.answer(&syscall, status, written);
-                return true;
-            }
-            world.write_sector(&job.read, job.syscall.block, job.written);
-            job.written += 1;
-            if !world.point(world.driver()) {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// What it would do something about, by window.
+    /// What it would do something about, by window; what the disk has finished is told with the first one.
     pub fn backlog(&self, world: &Simulation) -> Option<(usize, String)> {
-        let waiting = self.port.waiting_messages(world);
-        let news = self.port.has_news(world);
-        (waiting > 0 || news).then(|| (self.port.window, format!("{waiting} messages")))
+        let finished = self.host.service().has_finished();
+        let finished = finished.then(|| (0, "a finished request".to_owned()));
+        finished.or_else(|| backlog(&self.host, world))
     }
 }

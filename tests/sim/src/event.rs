@@ -20,9 +20,9 @@ pub enum Signal {
     /// A deadline that an actor sleeps for.
     Timer(Id),
     /// A component that died is announced dead to its clients.
-    AnnounceService,
-    /// The driver's death is announced to the file service.
-    AnnounceDriver,
+    AnnounceService(usize),
+    /// A driver that died stays down, for a while or for good.
+    LeaveDriverDown,
     /// A component that died starts again, and attaches its rings.
     Restart(Id),
     /// A process that ended begins a new life, where the one that ended was this.

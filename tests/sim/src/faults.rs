@@ -1,7 +1,6 @@
 //! What goes wrong in a run, and what is done about it first.
 
 use atoll_abi::process::FAULTED;
-use atoll_channel::Side;
 
 use crate::event::{Event, Signal};
 use crate::simulation::Simulation;
@@ -30,8 +29,8 @@ pub enum Task {
     Doom(Id),
     /// A cluster's server died.
     LoseServer(usize),
-    /// The file service died.
-    LoseService,
+    /// A service died.
+    LoseService(usize),
     /// The driver died.
     LoseDriver,
     /// A vcore of a process took a fault, in this life of the process.
@@ -59,7 +58,8 @@ pub fn prepare(world: &Simulation) {
         doom(state, world.server(cluster));
     }
     for _ in 0..scenario.service_deaths {
-        doom(state, world.service());
+        let service = state.random.index(scenario.services());
+        doom(state, world.service(service));
     }
     for _ in 0..scenario.driver_deaths {
         doom(state, world.driver());
@@ -81,18 +81,20 @@ pub fn kill(world: &Simulation, state: &mut State, id: Id) {
     }
     state.tally.kills += 1;
     state.note(id, "dies", [0; 2]);
-    state.files_died |= id == world.service() || id == world.driver();
+    state.files_died |= id == world.service(0) || id == world.driver();
     if let Some(died) = state.servers_died.get_mut(id) {
         *died = true;
     }
     let task = match id {
         _ if id < world.scenario.clusters => Task::LoseServer(id),
-        _ if id == world.service() => Task::LoseService,
         _ if id == world.driver() => Task::LoseDriver,
-        _ => {
-            let (process, _) = world.vcore_of(id);
-            Task::Fault(process, world.life_of(process))
-        }
+        _ => match world.service_number(id) {
+            Some(service) => Task::LoseService(service),
+            None => {
+                let (process, _) = world.vcore_of(id);
+                Task::Fault(process, world.life_of(process))
+            }
+        },
     };
     let delay = state.random.below(3_000);
     state.at(delay, Event::Task(task));
@@ -113,7 +115,7 @@ pub fn act(world: &Simulation, task: Task) {
             }
         }
         Task::LoseServer(cluster) => on_server_lost(world, cluster),
-        Task::LoseService => on_service_lost(world),
+        Task::LoseService(service) => on_service_lost(world, service),
         Task::LoseDriver => on_driver_lost(world),
         Task::Fault(process, life) => {
             if world.life_of(process) == life {
@@ -142,20 +144,14 @@ fn on_server_lost(world: &Simulation, cluster: usize) {
     state.signal(delay, Signal::Restart(world.server(cluster)));
 }
 
-/// A dead service is announced to its clients when its device is quiet, or is back before it could be announced.
-fn on_service_lost(world: &Simulation) {
-    world.quiesce_for_service();
-    let state = &mut *world.state.borrow_mut();
-    state.note(world.service(), "is noticed dead", [0; 2]);
-    let mut delay = state.random.below(5_000);
-    if state.random.one_in(2) {
-        state.signal(delay, Signal::AnnounceService);
-        delay += 1 + state.random.below(20_000);
-    }
-    state.signal(delay, Signal::Restart(world.service()));
+/// A dead service is announced to its clients when the disk is quiet, or is back before it could be announced.
+fn on_service_lost(world: &Simulation, service: usize) {
+    let id = world.service(service);
+    world.state.borrow_mut().note(id, "is noticed dead", [0; 2]);
+    world.tell_driver(service);
 }
 
-/// A dead driver's device is reset. A driver may stay away for good.
+/// A dead driver's disk goes on until it is reset. A driver may stay away for good.
 fn on_driver_lost(world: &Simulation) {
     let state = &mut *world.state.borrow_mut();
     state.note(world.driver(), "is noticed dead", [0; 2]);
@@ -164,19 +160,11 @@ fn on_driver_lost(world: &Simulation) {
     let may_stay_away = scenario.device_fails && !state.kill_test && state.random.one_in(4);
     let returns = !may_stay_away && !scenario.lying_driver;
     if !returns || state.random.one_in(2) {
-        state.signal(delay, Signal::AnnounceDriver);
+        state.signal(delay, Signal::LeaveDriverDown);
         delay += 1 + state.random.below(10_000);
     }
     if returns {
         state.signal(delay, Signal::Restart(world.driver()));
-    }
-}
-
-/// Announces a dead driver to the file service, unless it is back already.
-pub fn announce_driver(world: &Simulation) {
-    if !world.state.borrow().status[world.driver()].alive {
-        world.windows[0].announce_lost(Side::Second);
-        world.wake_side(0, Side::First);
     }
 }
 
@@ -209,12 +197,11 @@ fn calm(world: &Simulation) {
             kill(world, state, world.driver());
         }
         if scenario.lying_service {
-            state.status[world.service()].alive = false;
+            state.status[world.service(0)].alive = false;
         }
     }
     if scenario.lying_service {
-        world.quiesce_for_service();
-        world.announce_service();
+        world.tell_driver(0);
     }
     for process in 0..scenario.all_processes() {
         if scenario.process_lies(process) {
@@ -240,7 +227,7 @@ impl Simulation {
         match victim {
             Victim::Server(cluster) => self.server(cluster),
             Victim::Process(process) => self.vcore(process, 0),
-            Victim::Service => self.service(),
+            Victim::Service => self.service(0),
             Victim::Driver => self.driver(),
         }
     }

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use atoll_abi::block::BlockList;
 use atoll_abi::syscall::{Call, Completion, Syscall};
 
 use crate::machine::POOL_BLOCKS;
 
 /// A call that was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Flight {
     /// The generation of its channel.
     pub generation: u32,
-    /// The block that it has.
-    pub block: Option<u32>,
-    /// The life of the file service at that time.
+    /// The blocks that it has.
+    pub blocks: Vec<u32>,
+    /// A device writes them; otherwise it reads them.
+    pub written: bool,
+    /// The life of its process.
+    life: u32,
+    /// The life of the service at that time.
     pub service_life: u32,
     /// It was answered without the block, which stays where it is.
     answered: bool,
@@ -29,7 +34,7 @@ impl Flights {
         Flights(vec![BTreeMap::new(); windows])
     }
 
-    /// A call was sent.
+    /// A call was sent, in a life of its process and of its service.
     ///
     /// # Errors
     /// One with its tag is in flight.
@@ -38,11 +43,13 @@ impl Flights {
         window: usize,
         generation: u32,
         call: &Syscall,
-        service_life: u32,
+        [life, service_life]: [u32; 2],
     ) -> Result<(), String> {
         let flight = Flight {
             generation,
-            block: block_of(call),
+            blocks: blocks_of(call),
+            written: is_written(call),
+            life,
             service_life,
             answered: false,
         };
@@ -60,7 +67,8 @@ impl Flights {
             return false;
         };
         let first = !std::mem::replace(&mut flight.answered, true);
-        if first && flight.block.is_none_or(|block| block == completion.block) {
+        let block = flight.blocks.first();
+        if first && block.is_none_or(|block| *block == completion.block) {
             self.0[window].remove(&key);
         }
         first
@@ -76,14 +84,29 @@ impl Flights {
         self.of(window).filter(|flight| !flight.answered).count()
     }
 
+    /// The process of a window has another life, which has its blocks: none is in a flight of the lives before.
+    pub fn forget_before(&mut self, window: usize, life: u32) {
+        self.0[window].retain(|_, flight| flight.life >= life);
+    }
+
     /// The service has another life: what the one before had is in no flight any more.
     pub fn forget(&mut self, window: usize) {
         self.0[window].clear();
     }
 }
 
-/// The block that a call lends out.
-pub fn block_of(call: &Syscall) -> Option<u32> {
-    let lends = call.call == Call::Read as u16 && call.block < POOL_BLOCKS;
-    lends.then_some(call.block)
+/// The blocks that a call lends out.
+pub fn blocks_of(call: &Syscall) -> Vec<u32> {
+    let list = match Call::from_raw(call.call) {
+        Some(Call::Read) => Some(BlockList::one(call.block)),
+        Some(Call::ReadBlocks | Call::WriteBlocks) => BlockList::from_call(call).ok(),
+        _ => None,
+    };
+    let list = list.filter(|list| list.as_slice().iter().all(|block| *block < POOL_BLOCKS));
+    list.map_or(Vec::new(), |list| list.as_slice().to_vec())
+}
+
+/// Whether a device writes the blocks that a call lends out.
+pub fn is_written(call: &Syscall) -> bool {
+    call.call != Call::WriteBlocks as u16
 }

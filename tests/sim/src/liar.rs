@@ -54,8 +54,8 @@ impl Liar {
 
     /// The file service. It lies to its clients, not to its driver.
     pub fn service(world: &Simulation) -> Liar {
-        let clients = 1..world.connections.len();
-        let ports = clients.map(|number| world.connection_port(number, Side::Second, false));
+        let clients = world.clients_of(0);
+        let ports = clients.map(|it| world.connection_port(it.number, Side::Second, false));
         Liar::new(Kind::Service, ports.collect())
     }
 

@@ -16,7 +16,7 @@
 //! | `scenario`, `machine` | what each scenario has, and the plan of its machine |
 //! | `simulation`, `state`, `event` | the actors, the points at which they alternate, time, doorbells, the trace |
 //! | `port`, `links`, `memory` | rings, blocks, and what is under way in rings |
-//! | `server`, `service`, `driver`, `vcore`, `liar` | the actors |
+//! | `server`, `component`, `driver`, `disk`, `vcore`, `liar` | the actors |
 //! | `gate`, `world`, `heap` | the border between the simulator and a process: where a vcore stops, what it asks of its kernel, its heap |
 //! | `program` | what an honest process does, and demands |
 //! | `tap`, `flights`, `observed` | what honest vcores send and take, calls in flight, and the blocks that they have |
@@ -27,6 +27,8 @@
 
 mod cast;
 mod checks;
+mod component;
+mod disk;
 mod driver;
 mod event;
 mod faults;
@@ -46,7 +48,6 @@ mod report;
 mod restart;
 mod scenario;
 mod server;
-mod service;
 mod simulation;
 mod state;
 mod supervisor;

@@ -10,6 +10,8 @@ use atoll_abi::plan::{
 };
 use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
 use atoll_scenarios::script;
+use atoll_test_disk::Sector;
+use atoll_virtio_blk::Extent;
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::scenario::Scenario;
@@ -18,8 +20,17 @@ use crate::scenario::Scenario;
 pub const POOL_BLOCKS: u32 = 8;
 /// Blocks of the volume.
 pub const VOLUME_BLOCKS: u64 = 16;
-/// Sectors of the device.
-pub const DEVICE_SECTORS: u64 = VOLUME_BLOCKS * SECTORS_PER_BLOCK;
+/// Blocks of the partition of the blocks service.
+pub const LOG_BLOCKS: u64 = 26;
+/// Blocks of each partition, by service. They lie one behind the other.
+const PARTITIONS: [u64; 2] = [VOLUME_BLOCKS, LOG_BLOCKS];
+/// The name of the blocks service.
+pub const LOG_SERVICE: &str = "log";
+
+/// Physical address of the first pool.
+const POOLS: u64 = 0x1000_0000;
+/// Bytes from one pool to the next: no block of one is behind a block of another one.
+const POOL_STRIDE: u64 = 0x10_0000;
 
 impl Scenario {
     /// The plan of its machine: each cluster is a kernel instance.
@@ -45,22 +56,33 @@ impl Scenario {
             cluster: self.cluster_of(index as usize) as u32,
             vcores: self.vcores as u32,
             pool: index,
-            services: 1,
+            services: 1 << self.service_of(index as usize),
             ..Process::new_zeroed()
         };
-        let pool = |index| Pool {
+        let pool = |index: u32| Pool {
+            base: POOLS + u64::from(index) * POOL_STRIDE,
             process: index,
             cluster: self.cluster_of(index as usize) as u32,
             ..POOL
         };
-        let service = Service {
-            name: Name::new(script::SERVICE).expect("a short word"),
-            kind: ServiceKind::Files as u32,
-            pool: processes,
+        let kinds = [
+            (script::SERVICE, ServiceKind::Files),
+            (LOG_SERVICE, ServiceKind::Blocks),
+        ];
+        let services = kinds.into_iter().zip(processes..).take(self.services());
+        let service = |((name, kind), pool)| Service {
+            name: Name::new(name).expect("a short word"),
+            kind: kind as u32,
+            pool,
             ..Service::new_zeroed()
         };
+        let services: Vec<Service> = services.map(service).collect();
         let mut pools: Vec<Pool> = (0..processes).map(pool).collect();
-        pools.push(Pool { service: 0, ..POOL });
+        pools.extend((0..self.services() as u32).map(|service| Pool {
+            base: POOLS + u64::from(processes + service) * POOL_STRIDE,
+            service,
+            ..POOL
+        }));
         let clusters = self.clusters as u32;
         let tables = Tables {
             clusters: (0..clusters).map(cluster).collect(),
@@ -68,7 +90,7 @@ impl Scenario {
             channels: (1..clusters).map(channel).collect(),
             processes: (0..processes).map(process).collect(),
             devices: empty_rows(1),
-            services: vec![service],
+            services,
             pools,
             ..Tables::default()
         };
@@ -84,10 +106,36 @@ const POOL: Pool = Pool {
     cluster: 0,
 };
 
-/// The bytes of a sector of the device.
-pub fn sector(number: u64) -> &'static [u8] {
+/// The partition of a service.
+pub fn partition(service: usize) -> Extent {
+    let before: u64 = PARTITIONS[..service].iter().sum();
+    Extent {
+        first: before * SECTORS_PER_BLOCK,
+        sectors: PARTITIONS[service] * SECTORS_PER_BLOCK,
+    }
+}
+
+/// Sectors of the disk.
+pub fn disk_sectors() -> u64 {
+    PARTITIONS.iter().sum::<u64>() * SECTORS_PER_BLOCK
+}
+
+/// The bytes of a sector of the disk that was never written: those of the volume, and zeroes behind them.
+pub fn sector(number: u64) -> Sector {
     let first = number as usize * SECTOR_SIZE;
-    image().get(first..first + SECTOR_SIZE).unwrap_or_default()
+    let bytes = image().get(first..first + SECTOR_SIZE);
+    bytes.map_or([0; SECTOR_SIZE], |bytes| {
+        bytes.try_into().expect("the bytes of a sector")
+    })
+}
+
+/// Pool, block and offset in the block of a physical address.
+pub fn place_of(address: u64) -> Option<(usize, u32, usize)> {
+    let offset = address.checked_sub(POOLS)?;
+    let (pool, offset) = (offset / POOL_STRIDE, offset % POOL_STRIDE);
+    let block = offset / BLOCK_SIZE as u64;
+    let known = block < u64::from(POOL_BLOCKS);
+    known.then_some((pool as usize, block as u32, offset as usize % BLOCK_SIZE))
 }
 
 /// What the device holds: the header of the volume, and in the blocks behind it words that tell where they are.

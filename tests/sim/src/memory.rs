@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE};
 use atoll_abi::connection::{CONNECTION_WORDS, WAKE_WORDS};
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_channel::{Endpoint, Side, WakeWords, announce_lost};
@@ -161,6 +161,16 @@ impl Pool {
         for word in self.words(block) {
             word.store(value, Ordering::Relaxed);
         }
+    }
+
+    /// A device reads a sector of a block.
+    pub fn read_sector(&self, block: u32, offset: usize) -> [u8; SECTOR_SIZE] {
+        let mut bytes = [0; SECTOR_SIZE];
+        let words = self.words(block).iter().skip(offset / 8);
+        for (word, bytes) in words.zip(bytes.as_chunks_mut().0) {
+            *bytes = word.load(Ordering::Relaxed).to_le_bytes();
+        }
+        bytes
     }
 
     /// Copies a block.

@@ -1,14 +1,11 @@
 //! What is noted, and checked, of what honest vcores send and take, and of what devices write.
 
-use atoll_abi::block::SECTOR_SIZE;
-use atoll_abi::interface::request::ReadSectors;
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::syscall::Syscall;
 
-use crate::flights::{Flight, block_of};
-use crate::machine::sector;
+use crate::flights::{Flight, blocks_of, is_written};
 use crate::simulation::Simulation;
-use crate::state::Id;
+use crate::state::{Id, State};
 use crate::tap::{generation, incarnations};
 
 impl Simulation {
@@ -22,15 +19,23 @@ impl Simulation {
         first: bool,
     ) {
         let call = Syscall::from_message(message);
-        let reused = block_of(&call).filter(|block| self.is_lent(window, *block));
+        let blocks = blocks_of(&call);
+        if let (false, Some((process, _))) = (blocks.is_empty(), self.client_of(window)) {
+            self.forget_earlier_lives(process);
+        }
+        let reused = blocks.iter().find(|block| self.is_lent(window, **block));
+        let life = self
+            .client_of(window)
+            .map_or(0, |(process, _)| self.life_of(process));
         let state = &mut *self.state.borrow_mut();
         state.tally.messages += 1;
         if first {
             state.note(me, "publishes", [window as u64, message[0]]);
         }
         state.links.sent(window, 0, generation, &[*message]);
-        let service_life = state.service_life;
-        let sent = state.flights.sent(window, generation, &call, service_life);
+        let service_life = self.life_of_provider(state, window);
+        let lives = [life, service_life];
+        let sent = state.flights.sent(window, generation, &call, lives);
         if let Err(violation) = sent {
             state.violate(violation);
         }
@@ -40,9 +45,25 @@ impl Simulation {
                 "blocks: {name} lends block {block}, which the service may still write, for another call"
             ));
         }
-        if let (Some(block), Some((process, _))) = (block_of(&call), self.client_of(window)) {
+        let spoiled = blocks.iter().filter(|_| is_written(&call));
+        for (block, (process, _)) in spoiled.zip(self.client_of(window).into_iter().cycle()) {
             // Whoever looks at it before it is read into finds this.
-            self.pools[process].spoil(block, call.tag);
+            self.pools[process].spoil(*block, call.tag);
+        }
+    }
+
+    /// The life of the service that answers on a window; a server has no blocks, and its lives do not count.
+    fn life_of_provider(&self, state: &State, window: usize) -> u32 {
+        let service = self.service_number(self.provider_of(window));
+        service.map_or(0, |service| state.services[service].life)
+    }
+
+    /// A process has blocks, so no device uses any that an earlier life of it had lent.
+    fn forget_earlier_lives(&self, process: usize) {
+        for number in self.connections_of(process) {
+            let life = self.life_of(process);
+            let flights = &mut self.state.borrow_mut().flights;
+            flights.forget_before(number, life);
         }
     }
 
@@ -54,7 +75,7 @@ impl Simulation {
         let state = self.state.borrow();
         self.connections_of(process).any(|number| {
             let now = generation(incarnations(*self.windows[number]));
-            let has = |it: &Flight| it.block == Some(block) && it.generation == now;
+            let has = |it: &Flight| it.blocks.contains(&block) && it.generation == now;
             state.flights.of(number).any(has)
         })
     }
@@ -68,24 +89,25 @@ impl Simulation {
         }
     }
 
-    /// A device writes a sector of a block.
-    pub fn write_sector(&self, read: &ReadSectors, block: u32, number: u64) {
-        let pool = read.pool as usize;
-        let offset = number as usize * SECTOR_SIZE;
-        self.pools[pool].write(block, offset, sector(read.sector + number));
+    /// The disk writes a sector of a block, or reads it: only while a call has the block that asks for that, of the life that
+    /// the service is in, and of the life that the process is in from when that lends a block.
+    pub fn check_transfer(&self, pool: usize, block: u32, written: bool) {
         if pool >= self.processes.len() || self.scenario.process_lies(pool) {
             return;
         }
         let held = {
             let state = self.state.borrow();
-            let life = state.service_life;
-            let has = |it: &Flight| it.block == Some(block) && it.service_life == life;
+            let life = state.services[self.scenario.service_of(pool)].life;
+            let has = |it: &Flight| {
+                it.blocks.contains(&block) && it.written == written && it.service_life == life
+            };
             self.connections_of(pool)
                 .any(|number| state.flights.of(number).any(has))
         };
         if !held {
+            let how = if written { "written" } else { "read" };
             self.violate(format!(
-                "blocks: block {block} of process {pool} is written, and no call has it"
+                "blocks: block {block} of process {pool} is {how}, and no call has it"
             ));
         }
     }

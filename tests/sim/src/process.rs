@@ -182,7 +182,7 @@ impl Simulation {
         let given = Given {
             handle,
             life: own.life,
-            service_life: self.state.borrow().service_life,
+            service_life: self.state.borrow().services[0].life,
         };
         if own.handles.len() == HANDLES {
             own.handles.remove(0);
@@ -193,7 +193,7 @@ impl Simulation {
     /// One of the handles of a life of the process, or of the service, that is over.
     pub fn stale_handle(&self, process: usize, choice: u64) -> Option<u32> {
         let own = self.processes[process].borrow();
-        let now = self.state.borrow().service_life;
+        let now = self.state.borrow().services[0].life;
         let stale = |given: &&Given| given.life < own.life || given.service_life < now;
         let stale: Vec<&Given> = own.handles.iter().filter(stale).collect();
         let chosen = Random::new(choice).next() as usize;

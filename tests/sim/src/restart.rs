@@ -10,14 +10,16 @@ use crate::state::Id;
 const AGAIN: u64 = 100;
 
 impl Simulation {
-    /// Starts a server, the file service or its driver again; a little later where an actor that has to be stopped is in the
+    /// Starts a server, a service or the driver again; a little later where an actor that has to be stopped is in the
     /// middle of a step.
     pub fn restart(&self, id: Id) {
         let done = match id {
             _ if self.state.borrow().status[id].alive => true,
-            _ if id == self.service() => self.restart_service(),
             _ if id == self.driver() => self.restart_driver(),
-            _ => self.restart_server(id),
+            _ => match self.service_number(id) {
+                Some(service) => self.restart_service(service),
+                None => self.restart_server(id),
+            },
         };
         if !done {
             self.state.borrow_mut().signal(AGAIN, Signal::Restart(id));
@@ -77,9 +79,9 @@ impl Simulation {
         true
     }
 
-    /// The file service starts with a driver that lives.
-    fn restart_service(&self) -> bool {
-        let (id, driver) = (self.service(), self.driver());
+    /// A service starts with a driver that lives.
+    fn restart_service(&self, service: usize) -> bool {
+        let (id, driver) = (self.service(service), self.driver());
         let alive = self.state.borrow().status[driver].alive;
         if self.roles[id].try_borrow_mut().is_err() || (!alive && !self.restart_driver()) {
             return false;
@@ -87,27 +89,31 @@ impl Simulation {
         let role = self.cast(id, true);
         {
             let state = &mut *self.state.borrow_mut();
-            state.service_life += 1;
-            for connection in &self.connections {
+            state.services[service].life += 1;
+            for connection in self.clients_of(service) {
                 state.flights.forget(connection.number);
             }
         }
         self.put(id, role);
-        self.wake_side(0, Side::Second);
-        for connection in &self.connections[1..] {
+        self.wake_side(service, Side::Second);
+        for connection in self.clients_of(service) {
             self.wake_side(connection.number, Side::First);
         }
         true
     }
 
+    /// A new life of the driver resets the disk first of all.
     fn restart_driver(&self) -> bool {
         let id = self.driver();
         if self.roles[id].try_borrow_mut().is_err() {
             return false;
         }
+        self.reset_disk();
         let role = self.cast(id, true);
+        self.state.borrow_mut().disk_gone = false;
         self.put(id, role);
-        self.wake_side(0, Side::First);
+        (0..self.scenario.services()).for_each(|service| self.wake_side(service, Side::First));
+        self.disk_quiet();
         true
     }
 }

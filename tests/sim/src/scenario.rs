@@ -45,6 +45,8 @@ pub struct Scenario {
     pub deep: bool,
     /// Processes follow the script.
     pub script: bool,
+    /// The last process logs on a partition of its own.
+    pub logs: bool,
 }
 
 const QUIET: Scenario = Scenario {
@@ -69,6 +71,7 @@ const QUIET: Scenario = Scenario {
     slow: true,
     deep: false,
     script: false,
+    logs: false,
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
@@ -279,6 +282,21 @@ impl Scenario {
     /// Whether the server of a cluster lies.
     pub fn server_lies(&self, cluster: usize) -> bool {
         self.lying_server && cluster == self.clusters - 1
+    }
+
+    /// Services: the file service, and the blocks service where a process logs.
+    pub fn services(&self) -> usize {
+        1 + usize::from(self.logs)
+    }
+
+    /// The service that a process uses.
+    pub fn service_of(&self, process: usize) -> usize {
+        usize::from(self.process_logs(process))
+    }
+
+    /// Whether a process logs: the last one does.
+    pub fn process_logs(&self, process: usize) -> bool {
+        self.logs && process + 1 == self.all_processes()
     }
 
     /// Whether a process is in the hands of a liar.

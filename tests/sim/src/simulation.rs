@@ -6,7 +6,11 @@ use std::rc::{Rc, Weak};
 
 use atoll_abi::connection::{Client, Connection};
 use atoll_abi::plan::EncodedPlan;
+use atoll_blocks::BlockService;
+use atoll_files::FileService;
 
+use crate::component::Component;
+use crate::disk::Disk;
 use crate::driver::Driver;
 use crate::event::{Event, Signal};
 use crate::faults;
@@ -18,7 +22,6 @@ use crate::process::Process;
 use crate::report::{Failure, Tally};
 use crate::scenario::Scenario;
 use crate::server::Server;
-use crate::service::Files;
 use crate::state::{Id, State};
 use crate::vcore::Vcore;
 
@@ -28,11 +31,14 @@ const LIMIT: u64 = 2_000_000;
 /// An actor.
 pub enum Role {
     Server(Box<Server>),
-    Service(Box<Files>),
+    Files(Box<Component<FileService>>),
+    Blocks(Box<Component<BlockService>>),
     Driver(Box<Driver>),
+    /// The disk, which is [`Simulation::disk`].
+    Device,
     Vcore(Box<Vcore>),
     Liar(Liar),
-    /// The actor of a cluster whose server lies: it does nothing.
+    /// One that there is not, or of a cluster whose server lies: it does nothing.
     Absent,
 }
 
@@ -48,12 +54,13 @@ pub struct Simulation {
     pub(crate) processes: Vec<RefCell<Process>>,
     /// Those of connections, then those of vcores with their servers.
     pub(crate) windows: Vec<Window>,
-    /// Of each process, then of the file service.
+    /// Of each process, then of each service.
     pub(crate) pools: Vec<Pool>,
-    /// Of each process, then of the file service.
+    /// Of each process, then of each service.
     pub(crate) wake_requests: Vec<WakeMemory>,
     /// Of each channel between clusters, by end.
     pub(crate) wake_pages: Vec<[WakeMemory; 2]>,
+    pub(crate) disk: RefCell<Disk>,
     seed: u64,
     /// The last one that is dropped.
     memory: ProcessMemory,
@@ -83,7 +90,7 @@ impl Simulation {
         let plan = scenario.plan();
         let connections: Vec<Connection> = plan.connections().collect();
         let vcores = processes * scenario.vcores;
-        let actors = scenario.clusters + 2 + vcores;
+        let actors = scenario.clusters + 4 + vcores;
         let windows = connections.len() + vcores;
         let mut state = State::new(scenario, seed, actors, windows);
         gate::install();
@@ -99,22 +106,28 @@ impl Simulation {
                     RefCell::new(Process::new(&plan, index, calls))
                 })
                 .collect(),
-            pools: (0..=processes).map(|_| Pool::new()).collect(),
+            pools: (0..processes + scenario.services())
+                .map(|_| Pool::new())
+                .collect(),
             plan,
             state: RefCell::new(state),
-            wake_requests: (0..=processes).map(|_| WakeMemory::new()).collect(),
+            wake_requests: (0..processes + scenario.services())
+                .map(|_| WakeMemory::new())
+                .collect(),
             wake_pages: (0..scenario.channels())
                 .map(|_| [WakeMemory::new(), WakeMemory::new()])
                 .collect(),
+            disk: RefCell::new(Disk::new()),
             seed,
             memory: ProcessMemory::new(),
         });
         world.add_links();
+        world.prepare_disk();
         for id in 0..actors {
             let role = world.cast(id, false);
             let status = &mut world.state.borrow_mut().status[id];
             status.alive = !matches!(role, Role::Absent);
-            status.granted = id <= world.driver();
+            status.granted = !world.is_vcore(id);
             *world.roles[id].borrow_mut() = role;
         }
         faults::prepare(&world);
@@ -185,8 +198,10 @@ impl Simulation {
         self.state.borrow_mut().depth += 1;
         match &mut *role {
             Role::Server(server) => server.step(self),
-            Role::Service(files) => files.step(self),
+            Role::Files(files) => files.step(self),
+            Role::Blocks(blocks) => blocks.step(self),
             Role::Driver(driver) => driver.step(self),
+            Role::Device => self.step_disk(),
             Role::Vcore(vcore) => vcore.step(self),
             Role::Liar(liar) => liar.step(self, id),
             Role::Absent => {}
@@ -216,12 +231,16 @@ impl Simulation {
             None => return false,
             Some(Signal::Doorbell(to, badge)) => self.state.borrow_mut().wake(to, badge),
             Some(Signal::Timer(to)) => self.state.borrow_mut().wake(to, 0),
-            Some(Signal::AnnounceService) => {
-                if !self.state.borrow().status[self.service()].alive {
-                    self.announce_service();
+            Some(Signal::AnnounceService(service)) => {
+                if !self.state.borrow().status[self.service(service)].alive {
+                    self.announce_service(service);
                 }
             }
-            Some(Signal::AnnounceDriver) => faults::announce_driver(self),
+            Some(Signal::LeaveDriverDown) => {
+                if !self.state.borrow().status[self.driver()].alive {
+                    self.leave_driver_down();
+                }
+            }
             Some(Signal::Restart(id)) => self.restart(id),
             Some(Signal::Begin(process, life)) => self.begin(process, life),
         }

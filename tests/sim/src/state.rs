@@ -47,6 +47,15 @@ impl Status {
     }
 }
 
+/// What root tasks know of a service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServiceState {
+    /// How often it has started again.
+    pub life: u32,
+    /// It is dead, and its clients do not know: the disk may still transfer for it.
+    pub waits_for_quiet: bool,
+}
+
 #[derive(Clone, Copy)]
 struct Noted {
     now: u64,
@@ -78,8 +87,10 @@ pub struct State {
     pub servers_died: Vec<bool>,
     /// Servers that stay down.
     pub servers_down: Vec<bool>,
-    /// How often the file service has started again.
-    pub service_life: u32,
+    /// What is known of each service.
+    pub services: [ServiceState; 2],
+    /// The disk was reset and has no driver.
+    pub disk_gone: bool,
     /// Points passed by all actors.
     pub steps: u64,
     /// Steps of actors inside one another.
@@ -107,7 +118,8 @@ impl State {
             files_died: false,
             servers_died: vec![false; scenario.clusters],
             servers_down: vec![false; scenario.clusters],
-            service_life: 0,
+            services: Default::default(),
+            disk_gone: false,
             steps: 0,
             depth: 0,
             violation: None,

@@ -1,29 +1,36 @@
 //! The root tasks: they notice who died, quiesce devices, announce deaths, and wake those who have to know.
 
-use atoll_abi::connection::Client;
+use atoll_abi::connection::{Connection, Provider};
+use atoll_abi::plan::MAX_PROCESSES;
 use atoll_abi::process::{FAULTED, ProcessId, is_failure};
 use atoll_channel::Side;
 use atoll_core::vcore::VcoreSets;
 
 use crate::event::Signal;
 use crate::memory::WakeMemory;
-use crate::simulation::{Role, Simulation};
+use crate::simulation::Simulation;
 use crate::state::Id;
 
 impl Simulation {
     /// The wake requests of a component, by the number under which its server knows it.
     pub fn requests_of(&self, component: usize) -> &WakeMemory {
-        // The last ones are those of the service.
-        let last = self.wake_requests.len() - 1;
-        &self.wake_requests[component.min(last)]
+        // Those of services are behind those of the processes.
+        let service = component.checked_sub(MAX_PROCESSES);
+        let of_service = |service| self.scenario.all_processes() + service;
+        &self.wake_requests[service.map_or(component, of_service)]
+    }
+
+    /// The place of the wake requests of an actor that is a service or a vcore.
+    pub fn component_of(&self, id: Id) -> usize {
+        match self.service_number(id) {
+            Some(service) => self.scenario.all_processes() + service,
+            None => self.vcore_of(id).0,
+        }
     }
 
     /// An actor asks its server to wake the other side of a connection.
     pub fn request_wake(&self, me: Id, connection: usize) {
-        let component = match me == self.service() {
-            true => self.scenario.all_processes(),
-            false => self.vcore_of(me).0,
-        };
+        let component = self.component_of(me);
         self.wake_requests[component].attach().set(connection);
         let state = &mut *self.state.borrow_mut();
         state.note(me, "requests a wake-up", [connection as u64, 0]);
@@ -63,7 +70,7 @@ impl Simulation {
         }
     }
 
-    /// The connections of a process to the file service.
+    /// The connections of a process to its service.
     pub fn connections_of(&self, process: usize) -> std::ops::Range<usize> {
         let first = self.connection_of(process, 0);
         first..first + self.scenario.vcores
@@ -158,7 +165,7 @@ impl Simulation {
         self.state.borrow_mut().ring(server, server, 0);
     }
 
-    /// Announces a process dead to its server and to the file service.
+    /// Announces a process dead to its server and to its service.
     fn announce_process(&self, process: usize) {
         for vcore in 0..self.scenario.vcores {
             let window = self.server_window(process, vcore);
@@ -183,24 +190,70 @@ impl Simulation {
         }
     }
 
-    /// Announces the file service dead to all its clients.
-    pub fn announce_service(&self) {
-        for connection in &self.connections {
-            if matches!(connection.client, Client::Vcore { .. }) {
-                self.windows[connection.number].announce_lost(Side::Second);
-                self.wake_side(connection.number, Side::First);
-            }
+    /// Connections of the clients of a service.
+    pub fn clients_of(&self, service: usize) -> impl Iterator<Item = &Connection> {
+        let provider = Provider::Service(service);
+        self.connections
+            .iter()
+            .filter(move |connection| connection.provider == provider)
+    }
+
+    /// Announces a service dead to all its clients.
+    pub fn announce_service(&self, service: usize) {
+        for connection in self.clients_of(service) {
+            self.windows[connection.number].announce_lost(Side::Second);
+            self.wake_side(connection.number, Side::First);
         }
     }
 
-    /// The device of a dead file service is made quiet, and then the driver is told of the death: blocks that the device
-    /// could still write are not to be given back yet. No actor is in the middle of a step.
-    pub fn quiesce_for_service(&self) {
-        if let Role::Driver(driver) = &mut *self.roles[self.driver()].borrow_mut() {
-            driver.quiesce();
+    /// The driver is told of the death of a service. Its clients learn of it when the disk is quiet: blocks that it could still
+    /// write are not to be given back yet.
+    pub fn tell_driver(&self, service: usize) {
+        let gone = {
+            let state = &mut *self.state.borrow_mut();
+            state.services[service].waits_for_quiet = true;
+            state.disk_gone
+        };
+        self.windows[service].announce_lost(Side::First);
+        self.wake_side(service, Side::Second);
+        if gone {
+            self.service_quiet(service);
         }
-        self.windows[0].announce_lost(Side::First);
-        self.wake_side(0, Side::Second);
+    }
+
+    /// The disk transfers nothing any more for a service. Where that is dead its clients may learn it, and it may start again.
+    pub fn service_quiet(&self, service: usize) {
+        let id = self.service(service);
+        let state = &mut *self.state.borrow_mut();
+        if !std::mem::take(&mut state.services[service].waits_for_quiet) {
+            return;
+        }
+        state.note(id, "is quiet", [0; 2]);
+        let mut delay = state.random.below(2_000);
+        let returns = !self.scenario.lying_service;
+        if !returns || state.random.one_in(2) {
+            state.signal(delay, Signal::AnnounceService(service));
+            delay += 1 + state.random.below(20_000);
+        }
+        if returns {
+            state.signal(delay, Signal::Restart(id));
+        }
+    }
+
+    /// The disk was reset: it transfers nothing any more for anybody.
+    pub fn disk_quiet(&self) {
+        (0..self.scenario.services()).for_each(|service| self.service_quiet(service));
+    }
+
+    /// The driver stays down: the disk is reset, and the services learn that it is gone.
+    pub fn leave_driver_down(&self) {
+        self.reset_disk();
+        self.state.borrow_mut().disk_gone = true;
+        for service in 0..self.scenario.services() {
+            self.windows[service].announce_lost(Side::Second);
+            self.wake_side(service, Side::First);
+        }
+        self.disk_quiet();
     }
 
     /// A server says that a process is dead: its root task announces it, and starts it again perhaps.

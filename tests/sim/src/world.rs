@@ -69,7 +69,9 @@ impl Simulation {
             return false;
         }
         let badge = self.badge_of(connection, Side::Second);
-        self.state.borrow_mut().ring(me, self.service(), badge);
+        self.state
+            .borrow_mut()
+            .ring(me, self.service_of(process), badge);
         true
     }
 
