@@ -2,6 +2,7 @@
 
 use atoll_abi::layout::service_badge;
 use atoll_test_disk::{FakeDevice, Job, Sector, Store, Target};
+use atoll_virtio_blk::Operation;
 
 use crate::event::Signal;
 use crate::faults;
@@ -25,6 +26,8 @@ pub struct Disk {
     device: Option<FakeDevice>,
     transfers: Vec<Transfer>,
     numbers: u64,
+    /// Sectors that were written and not counted.
+    written: u64,
     /// When it can be used. One that takes long lets calls pile up.
     ready: u64,
     /// A failure may kill the driver.
@@ -32,10 +35,11 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// A disk that was never written.
-    pub fn new() -> Disk {
+    /// A disk with what is on it; `None` where it was never written.
+    pub fn new(store: Option<Store>) -> Disk {
         Disk {
-            store: Some(Store::new(sector)),
+            store: Some(store.unwrap_or_else(|| Store::new(sector))),
+            written: 0,
             device: None,
             transfers: Vec::new(),
             numbers: 0,
@@ -57,7 +61,8 @@ impl Disk {
         self.device = Some(device);
     }
 
-    fn take_store(&mut self) -> Store {
+    /// What is on it, which is taken out of it.
+    pub fn take_store(&mut self) -> Store {
         let used = self.device.take().map(|device| device.store);
         used.or_else(|| self.store.take())
             .unwrap_or_else(|| Store::new(sector))
@@ -79,6 +84,7 @@ impl Disk {
         if !failed && (!transfer.job.is_done() || transfer.job.sectors == 0) {
             device.step(&mut transfer.job, bus);
             if transfer.job.sectors > 0 {
+                self.written += u64::from(transfer.job.operation != Operation::Read);
                 return Some((false, false));
             }
         }
@@ -168,6 +174,8 @@ impl Simulation {
         for _ in 0..steps {
             // Without the borrow of a step no other one is met: the driver may reset the disk at the point.
             let step = self.disk.borrow_mut().step(chosen, &mut Bus(self));
+            let written = std::mem::take(&mut self.disk.borrow_mut().written);
+            self.state.borrow_mut().tally.sectors_written += written;
             match step {
                 None => return,
                 Some((true, failed)) => return self.interrupt(failed),

@@ -20,6 +20,7 @@
 //! | `gate`, `world`, `heap` | the border between the simulator and a process: where a vcore stops, what it asks of its kernel, its heap |
 //! | `program` | what an honest process does, and demands |
 //! | `tap`, `flights`, `observed` | what honest vcores send and take, calls in flight, and the blocks that they have |
+//! | `power`, `ledger` | cuts of the power, and what has to survive them |
 //! | `process`, `supervisor`, `restart`, `faults` | the root tasks, and what goes wrong |
 //! | `checks` | what must always hold, and what must hold at the end |
 
@@ -35,12 +36,14 @@ mod faults;
 mod flights;
 mod gate;
 mod heap;
+mod ledger;
 mod liar;
 mod links;
 mod machine;
 mod memory;
 mod observed;
 mod port;
+mod power;
 mod process;
 mod program;
 mod random;
@@ -56,6 +59,7 @@ mod vcore;
 mod world;
 
 pub use faults::Victim;
+pub use power::run;
 pub use report::{Failure, Tally};
 pub use scenario::{KILL, SCENARIOS, Scenario, find};
-pub use simulation::{Outcome, Simulation, run};
+pub use simulation::{Outcome, Simulation};

@@ -209,6 +209,11 @@ fn json_summary(total: &Tally, first: u64, seeds: u64, seconds: f64) -> String {
         "doorbells": total.doorbells,
         "kills": total.kills,
         "faults": total.faults,
+        "power_cuts": total.power_cuts,
+        "records_acknowledged": total.records_acknowledged,
+        "records_replayed": total.records_replayed,
+        "sectors_written": total.sectors_written,
+        "sectors_lost": total.sectors_lost,
         "points": total.points,
         "lost_wake_ups": 0,
     });
@@ -230,6 +235,8 @@ fn summary(total: &Tally, first: u64, seeds: u64, seconds: f64) -> String {
          messages: {}, refused as of an old generation: {}\n\
          doorbells: {}, lost wake-ups: 0\n\
          kills: {}, other faults: {}\n\
+         cuts of the power: {}, sectors written: {}, lost with the power: {}\n\
+         records acknowledged: {}, replayed and checked: {}\n\
          points at which others could act: {}",
         total.ended_with_process,
         total.reads_checked,
@@ -238,6 +245,11 @@ fn summary(total: &Tally, first: u64, seeds: u64, seconds: f64) -> String {
         total.doorbells,
         total.kills,
         total.faults,
+        total.power_cuts,
+        total.sectors_written,
+        total.sectors_lost,
+        total.records_acknowledged,
+        total.records_replayed,
         total.points
     );
     text

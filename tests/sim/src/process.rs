@@ -12,7 +12,7 @@ use crate::simulation::Simulation;
 const HANDLES: usize = 8;
 
 /// Calls that a process makes in a later life, at most.
-const LATER_CALLS: u64 = 12;
+pub const LATER_CALLS: u64 = 12;
 
 /// A handle that the file service gave.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@
 
 mod actions;
 mod files;
+mod log;
 mod reads;
 mod verdict;
 
@@ -59,9 +60,10 @@ pub fn start(runtime: &'static Runtime, process: usize) {
     let scenario = gate::outside(|world| world.scenario);
     let program = Program { process, scenario };
     drop(spawn(runtime, program.process, move || {
-        match scenario.script {
-            true => program.follow_script(),
-            false => main(&Arc::new(program)),
+        match (scenario.script, scenario.process_logs(process)) {
+            (true, _) => program.follow_script(),
+            (_, true) => log::main(&Arc::new(program)),
+            _ => main(&Arc::new(program)),
         }
     }));
 }

@@ -25,6 +25,16 @@ pub struct Tally {
     pub faults: u64,
     /// Reads whose data was compared.
     pub reads_checked: u64,
+    /// Cuts of the power.
+    pub power_cuts: u64,
+    /// Records of logs that were acknowledged.
+    pub records_acknowledged: u64,
+    /// Records that were replayed and checked.
+    pub records_replayed: u64,
+    /// Sectors that the disk has written.
+    pub sectors_written: u64,
+    /// Writes of sectors that were lost with the power.
+    pub sectors_lost: u64,
     /// Points at which others could act.
     pub points: u64,
     /// Runs.
@@ -45,6 +55,11 @@ impl Tally {
         self.kills += other.kills;
         self.faults += other.faults;
         self.reads_checked += other.reads_checked;
+        self.power_cuts += other.power_cuts;
+        self.records_acknowledged += other.records_acknowledged;
+        self.records_replayed += other.records_replayed;
+        self.sectors_written += other.sectors_written;
+        self.sectors_lost += other.sectors_lost;
         self.points += other.points;
         self.runs += other.runs;
     }

@@ -47,6 +47,8 @@ pub struct Scenario {
     pub script: bool,
     /// The last process logs on a partition of its own.
     pub logs: bool,
+    /// The power is cut: how many times.
+    pub power_cuts: u64,
 }
 
 const QUIET: Scenario = Scenario {
@@ -72,10 +74,11 @@ const QUIET: Scenario = Scenario {
     deep: false,
     script: false,
     logs: false,
+    power_cuts: 0,
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 20] = [
+pub const SCENARIOS: [Scenario; 23] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -242,6 +245,34 @@ pub const SCENARIOS: [Scenario; 20] = [
         vcores: 1,
         slow: false,
         script: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "log",
+        about: "a process logs on a partition of its own, in another cluster; its last records are looked at in a second boot",
+        clusters: 2,
+        processes: 1,
+        logs: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "power-cut",
+        about: "the power is cut at any step while a process logs and another one reads files",
+        logs: true,
+        power_cuts: 4,
+        ..QUIET
+    },
+    Scenario {
+        name: "log-loss",
+        about: "the power is cut, the device fails, and services, driver and processes die while a process logs",
+        clusters: 2,
+        processes: 1,
+        logs: true,
+        power_cuts: 2,
+        device_fails: true,
+        service_deaths: 2,
+        driver_deaths: 1,
+        process_faults: 1,
         ..QUIET
     },
 ];

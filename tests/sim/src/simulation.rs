@@ -18,7 +18,8 @@ use crate::gate;
 use crate::heap::ProcessMemory;
 use crate::liar::Liar;
 use crate::memory::{Pool, WakeMemory, Window};
-use crate::process::Process;
+use crate::power::Past;
+use crate::process::{LATER_CALLS, Process};
 use crate::report::{Failure, Tally};
 use crate::scenario::Scenario;
 use crate::server::Server;
@@ -75,24 +76,23 @@ pub struct Outcome {
     pub hash: u64,
 }
 
-/// Runs one seed of a scenario.
-///
-/// # Errors
-/// The first violation of a check.
-pub fn run(scenario: &'static Scenario, seed: u64) -> Result<Outcome, Box<Failure>> {
-    Simulation::new(scenario, seed).run()
-}
-
 impl Simulation {
     /// A run that has not begun.
     pub fn new(scenario: &'static Scenario, seed: u64) -> Rc<Simulation> {
+        Simulation::boot(scenario, seed, None)
+    }
+
+    /// A machine that starts, where it was stopped before with what is left of it.
+    pub fn boot(scenario: &'static Scenario, seed: u64, past: Option<Past>) -> Rc<Simulation> {
         let processes = scenario.all_processes();
         let plan = scenario.plan();
         let connections: Vec<Connection> = plan.connections().collect();
         let vcores = processes * scenario.vcores;
         let actors = scenario.clusters + 4 + vcores;
         let windows = connections.len() + vcores;
+        let (again, looks) = (past.is_some(), past.as_ref().is_some_and(|past| past.looks));
         let mut state = State::new(scenario, seed, actors, windows);
+        let store = past.map(|past| state.go_on(past));
         gate::install();
         let world = Rc::new_cyclic(|me| Simulation {
             me: me.clone(),
@@ -102,7 +102,11 @@ impl Simulation {
             roles: (0..actors).map(|_| RefCell::new(Role::Absent)).collect(),
             processes: (0..processes)
                 .map(|index| {
-                    let calls = scenario.calls / 2 + state.random.below(scenario.calls);
+                    let calls = match (looks, again && !scenario.process_logs(index)) {
+                        (true, _) => 0,
+                        (_, true) => state.random.below(LATER_CALLS),
+                        _ => scenario.calls / 2 + state.random.below(scenario.calls),
+                    };
                     RefCell::new(Process::new(&plan, index, calls))
                 })
                 .collect(),
@@ -117,7 +121,7 @@ impl Simulation {
             wake_pages: (0..scenario.channels())
                 .map(|_| [WakeMemory::new(), WakeMemory::new()])
                 .collect(),
-            disk: RefCell::new(Disk::new()),
+            disk: RefCell::new(Disk::new(store)),
             seed,
             memory: ProcessMemory::new(),
         });
@@ -131,6 +135,7 @@ impl Simulation {
             *world.roles[id].borrow_mut() = role;
         }
         faults::prepare(&world);
+        world.state.borrow_mut().plan_cut();
         world
     }
 
@@ -158,6 +163,9 @@ impl Simulation {
             let state = &mut *self.state.borrow_mut();
             state.now += 1 + state.random.below(40);
             state.steps += 1;
+            if state.cut_at.is_some_and(|step| step <= state.steps) && state.store.is_none() {
+                self.cut_power(state);
+            }
             let status = &mut state.status[me];
             if !status.alive || !status.granted {
                 return false;
@@ -294,8 +302,8 @@ impl Simulation {
             }
             let event = {
                 let state = &mut *self.state.borrow_mut();
-                if state.violation.is_some() {
-                    break;
+                if state.violation.is_some() || state.store.is_some() {
+                    return;
                 }
                 state.next_event()
             };

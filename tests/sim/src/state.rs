@@ -4,9 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt::Write;
 
+use atoll_test_disk::Store;
+
 use crate::event::{Event, Signal};
 use crate::flights::Flights;
+use crate::ledger::Ledger;
 use crate::links::Links;
+use crate::power::Past;
 use crate::random::Random;
 use crate::report::Tally;
 use crate::scenario::Scenario;
@@ -96,6 +100,22 @@ pub struct State {
     /// Steps of actors inside one another.
     pub depth: u64,
     pub violation: Option<String>,
+    pub trace: Trace,
+    /// What the process that logs has logged.
+    pub ledger: Ledger,
+    /// Cuts of the power that are to come.
+    pub cuts: u64,
+    /// The step at which the next one comes.
+    pub cut_at: Option<u64>,
+    /// The power is cut, and this is on the disk.
+    pub store: Option<Store>,
+    /// The machine was started only to look at what is on the disk.
+    pub looks: bool,
+}
+
+/// What happened.
+#[derive(Default)]
+pub struct Trace {
     noted: VecDeque<Noted>,
     hash: u64,
 }
@@ -123,17 +143,43 @@ impl State {
             steps: 0,
             depth: 0,
             violation: None,
-            noted: VecDeque::new(),
-            hash: 0,
+            trace: Trace::default(),
+            ledger: Ledger::default(),
+            cuts: scenario.power_cuts,
+            cut_at: None,
+            store: None,
+            looks: false,
         }
+    }
+
+    /// Goes on where the machine was stopped; what is on its disk.
+    pub fn go_on(&mut self, past: Past) -> Store {
+        self.random = past.random;
+        (self.now, self.steps) = (past.now, past.steps);
+        (self.tally, self.trace) = (past.tally, past.trace);
+        self.ledger = past.ledger;
+        (self.cuts, self.looks) = (past.cuts, past.looks);
+        // A machine that is started to look has no faults.
+        self.calm = past.looks;
+        past.store
+    }
+
+    /// Stops every actor, and forgets what was to happen.
+    pub fn stop_all(&mut self) {
+        for status in &mut self.status {
+            (status.alive, status.granted) = (false, false);
+        }
+        self.events.clear();
+        self.signals.clear();
     }
 
     /// Writes something into the trace.
     pub fn note(&mut self, actor: Id, what: &'static str, numbers: [u64; 2]) {
-        if self.noted.len() == SHOWN {
-            self.noted.pop_front();
+        let trace = &mut self.trace;
+        if trace.noted.len() == SHOWN {
+            trace.noted.pop_front();
         }
-        self.noted.push_back(Noted {
+        trace.noted.push_back(Noted {
             now: self.now,
             actor,
             what,
@@ -143,7 +189,7 @@ impl State {
             .bytes()
             .fold(0, |sum, byte| u64::wrapping_add(sum << 5, u64::from(byte)));
         for word in [self.now, actor as u64, kind, numbers[0], numbers[1]] {
-            self.hash = (self.hash ^ word)
+            trace.hash = (trace.hash ^ word)
                 .wrapping_mul(0x100_0000_01b3)
                 .rotate_left(29);
         }
@@ -151,20 +197,23 @@ impl State {
 
     /// A number that is the same only for runs in which the same happened at the same times.
     pub fn hash(&self) -> u64 {
-        self.hash
+        self.trace.hash
     }
 
     /// The last entries of the trace, one a line.
     pub fn trace(&self, name: impl Fn(Id) -> String) -> String {
-        self.noted.iter().fold(String::new(), |mut text, noted| {
-            let [first, second] = noted.numbers;
-            let (now, what, actor) = (noted.now, noted.what, name(noted.actor));
-            let _ = writeln!(
-                text,
-                "{now:>9} ns  {actor:<14} {what} {first:#x} {second:#x}"
-            );
-            text
-        })
+        self.trace
+            .noted
+            .iter()
+            .fold(String::new(), |mut text, noted| {
+                let [first, second] = noted.numbers;
+                let (now, what, actor) = (noted.now, noted.what, name(noted.actor));
+                let _ = writeln!(
+                    text,
+                    "{now:>9} ns  {actor:<14} {what} {first:#x} {second:#x}"
+                );
+                text
+            })
     }
 
     /// Says that something is wrong; the first one counts.
