@@ -254,7 +254,10 @@ impl Simulation {
     /// Whether every component of this run was honest and none died.
     fn nothing_to_blame(&self) -> bool {
         let scenario = self.scenario;
-        let lies = scenario.lying_process || scenario.flooding_process || scenario.data_may_lie();
+        let lies = scenario.lying_process
+            || scenario.flooding_process
+            || scenario.lends_twice
+            || scenario.data_may_lie();
         !lies && !scenario.lying_server && self.state.borrow().tally.kills == 0
     }
 }

@@ -175,7 +175,7 @@ impl Simulation {
             // Without the borrow of a step no other one is met: the driver may reset the disk at the point.
             let step = self.disk.borrow_mut().step(chosen, &mut Bus(self));
             let written = std::mem::take(&mut self.disk.borrow_mut().written);
-            self.state.borrow_mut().tally.sectors_written += written;
+            self.state.borrow_mut().has_written(written);
             match step {
                 None => return,
                 Some((true, failed)) => return self.interrupt(failed),

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use atoll_abi::block::BlockList;
 use atoll_abi::interface::{Request, request};
 use atoll_abi::layout::RING_WINDOW_SIZE;
 use atoll_abi::message::{Message, Payload};
@@ -12,6 +13,7 @@ use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::{Link, Side, window};
 use atoll_scenarios::script;
 
+use crate::machine::LOG_BLOCKS;
 use crate::memory::WORDS;
 use crate::port::Port;
 use crate::random::Random;
@@ -34,6 +36,8 @@ enum Kind {
     Driver,
     /// A vcore of a process: it has wake requests too.
     Vcore(usize),
+    /// A vcore that lends the same blocks in several calls.
+    Lender,
     /// A vcore that makes calls and takes hardly any completions.
     Flood,
 }
@@ -70,6 +74,9 @@ impl Liar {
         let number = world.connection_of(process, vcore);
         let files = world.connection_port(number, Side::First, false);
         let server = world.server_port(process, vcore, Side::First, false);
+        if world.scenario.lends_twice {
+            return Liar::new(Kind::Lender, vec![files.careless()]);
+        }
         if world.scenario.flooding_process {
             return Liar::new(Kind::Flood, vec![server.careless(), files.careless()]);
         }
@@ -86,6 +93,7 @@ impl Liar {
         match self.kind {
             Kind::Server(cluster) => lie_about_wake_ups(world, cluster, me),
             Kind::Flood => self.flood(world, me),
+            Kind::Lender => self.lend(world),
             Kind::Vcore(process) if world.state.borrow_mut().random.one_in(16) => {
                 let number = garbage_connection(world);
                 world.requests_of(process).attach().set(number);
@@ -170,6 +178,34 @@ impl Liar {
             _ => {}
         }
         message
+    }
+
+    /// Lends a block in two calls at once, and takes what is answered.
+    fn lend(&mut self, world: &Simulation) {
+        let calls = {
+            let random = &mut world.state.borrow_mut().random;
+            let block = random.below(2) as u32;
+            [(); 2].map(|()| {
+                let first = random.below(LOG_BLOCKS);
+                let call = match random.one_in(2) {
+                    true => request::ReadBlocks { first }.encode(),
+                    false => request::WriteBlocks { first }.encode(),
+                };
+                let call = Syscall {
+                    tag: random.next(),
+                    generation: 1,
+                    ..BlockList::one(block).into_call(call)
+                };
+                call.to_message()
+            })
+        };
+        for port in &mut self.ports {
+            let _ = port.send(&calls);
+            let _ = port.receive(&mut [[0; 7]; 8]);
+            if port.peer_changed() {
+                port.reattach();
+            }
+        }
     }
 
     /// Makes as many calls as the rings take, valid ones, and takes a completion now and then.

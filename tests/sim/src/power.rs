@@ -44,10 +44,29 @@ pub fn run(scenario: &'static Scenario, seed: u64) -> Result<Outcome, Box<Failur
     }
 }
 
+/// Sectors that are written before a cut, at most, where those are counted: then something is in the disk's cache.
+const SECTORS: u64 = 200;
+
 impl State {
+    /// The disk has written sectors: the power is cut soon, perhaps.
+    pub fn has_written(&mut self, sectors: u64) {
+        self.tally.sectors_written += sectors;
+        if let Some(left) = &mut self.cut_after_sectors {
+            *left = left.saturating_sub(sectors);
+            if *left == 0 {
+                self.cut_after_sectors = None;
+                self.cut_at = Some(self.steps + 1 + self.random.below(60));
+            }
+        }
+    }
+
     /// Decides when the power is cut.
     pub fn plan_cut(&mut self) {
         if self.cuts > 0 {
+            if self.random.one_in(2) {
+                self.cut_after_sectors = Some(1 + self.random.below(SECTORS));
+                return;
+            }
             let distance = DISTANCES[self.random.index(DISTANCES.len())];
             self.cut_at = Some(self.steps + 1 + self.random.below(distance));
         }

@@ -47,6 +47,8 @@ pub struct Scenario {
     pub script: bool,
     /// The last process logs on a partition of its own.
     pub logs: bool,
+    /// The process that logs lends blocks twice instead.
+    pub lends_twice: bool,
     /// The power is cut: how many times.
     pub power_cuts: u64,
 }
@@ -74,11 +76,12 @@ const QUIET: Scenario = Scenario {
     deep: false,
     script: false,
     logs: false,
+    lends_twice: false,
     power_cuts: 0,
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 23] = [
+pub const SCENARIOS: [Scenario; 24] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -275,6 +278,15 @@ pub const SCENARIOS: [Scenario; 23] = [
         process_faults: 1,
         ..QUIET
     },
+    Scenario {
+        name: "lent-twice",
+        about: "a process lends the same blocks in several calls to the blocks service",
+        clusters: 2,
+        processes: 1,
+        logs: true,
+        lends_twice: true,
+        ..QUIET
+    },
 ];
 
 /// A call flow over two clusters in which an actor is killed at every step: for kill tests.
@@ -333,7 +345,7 @@ impl Scenario {
     /// Whether a process is in the hands of a liar.
     pub fn process_lies(&self, process: usize) -> bool {
         let one = process == (self.clusters - 1) * self.processes;
-        one && (self.lying_process || self.flooding_process)
+        one && (self.lying_process || self.flooding_process || self.lends_twice)
     }
 
     /// Whether blocks of a process may stay in flight for good.

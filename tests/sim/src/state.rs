@@ -107,6 +107,8 @@ pub struct State {
     pub cuts: u64,
     /// The step at which the next one comes.
     pub cut_at: Option<u64>,
+    /// It is decided when so many sectors more are written.
+    pub cut_after_sectors: Option<u64>,
     /// The power is cut, and this is on the disk.
     pub store: Option<Store>,
     /// The machine was started only to look at what is on the disk.
@@ -147,6 +149,7 @@ impl State {
             ledger: Ledger::default(),
             cuts: scenario.power_cuts,
             cut_at: None,
+            cut_after_sectors: None,
             store: None,
             looks: false,
         }

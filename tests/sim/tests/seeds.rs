@@ -137,6 +137,31 @@ fn everything_at_once() {
 }
 
 #[test]
+fn a_log_on_a_raw_partition() {
+    let total = seeds("log", 6 * SEEDS);
+    assert!(total.records_acknowledged > 0 && total.records_replayed > 0);
+}
+
+#[test]
+fn what_was_acknowledged_survives_cuts_of_the_power() {
+    let total = seeds("power-cut", 4 * SEEDS);
+    assert!(total.power_cuts > 0 && total.sectors_lost > 0);
+    assert!(total.records_acknowledged > 0 && total.records_replayed > 0);
+}
+
+#[test]
+fn what_was_acknowledged_survives_deaths_and_cuts() {
+    let total = seeds("log-loss", 4 * SEEDS);
+    assert!(total.power_cuts > 0 && total.kills > 0);
+    assert!(total.records_acknowledged > 0 && total.records_replayed > 0);
+}
+
+#[test]
+fn a_process_that_lends_a_block_twice_harms_nobody() {
+    assert!(all_seeds("lent-twice").faults > 0);
+}
+
+#[test]
 fn the_script_has_its_expected_trace() {
     let total = all_seeds("script");
     assert_eq!(total.ended(Status::UnknownCall), 2 * SEEDS);
