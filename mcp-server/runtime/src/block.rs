@@ -64,6 +64,12 @@ impl BlockPool {
         self.free.with(|free| free.len())
     }
 
+    /// Tells which blocks are free; `false` where that is being changed just now.
+    #[cfg(feature = "simulated")]
+    pub(crate) fn show_free(&self, show: impl FnOnce(&[u32])) -> bool {
+        self.free.try_with(|free| show(free)).is_some()
+    }
+
     /// Blocks of calls that ended early, which have not come back.
     pub(crate) fn in_flight(&self) -> usize {
         usize::try_from(self.in_flight.load(Ordering::Relaxed)).unwrap_or(0)

@@ -51,4 +51,9 @@ impl Runtime {
             false => None,
         }
     }
+
+    /// Tells which blocks are free; `false` where that is being changed just now.
+    pub fn show_free_blocks(&self, show: impl FnOnce(&[u32])) -> bool {
+        self.pool().show_free(show)
+    }
 }

@@ -150,6 +150,8 @@ impl Ledger {
                 self.entries.len()
             ));
         }
+        // One may have been made though the call that made it failed.
+        self.formatted = true;
         self.entries.truncate(next);
         self.acknowledged = next;
         Ok(())
@@ -182,7 +184,8 @@ impl Simulation {
         let died = self.state.borrow().tally.kills > 0;
         let excused = match status {
             Status::DeviceError => scenario.device_fails,
-            Status::PeerLost | Status::NoService => died,
+            // A partition that was asked for before its service came back is none any more.
+            Status::PeerLost | Status::NoService | Status::BadHandle => died,
             _ => false,
         };
         if !excused {

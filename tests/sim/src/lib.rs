@@ -20,7 +20,7 @@
 //! | `gate`, `world`, `heap` | the border between the simulator and a process: where a vcore stops, what it asks of its kernel, its heap |
 //! | `program` | what an honest process does, and demands |
 //! | `tap`, `flights`, `observed` | what honest vcores send and take, calls in flight, and the blocks that they have |
-//! | `power`, `ledger` | cuts of the power, and what has to survive them |
+//! | `power`, `ledger`, `raw` | cuts of the power, and what has to survive them |
 //! | `process`, `supervisor`, `restart`, `faults` | the root tasks, and what goes wrong |
 //! | `checks` | what must always hold, and what must hold at the end |
 
@@ -47,6 +47,7 @@ mod power;
 mod process;
 mod program;
 mod random;
+mod raw;
 mod report;
 mod restart;
 mod scenario;

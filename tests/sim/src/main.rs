@@ -212,6 +212,7 @@ fn json_summary(total: &Tally, first: u64, seeds: u64, seconds: f64) -> String {
         "power_cuts": total.power_cuts,
         "records_acknowledged": total.records_acknowledged,
         "records_replayed": total.records_replayed,
+        "blocks_checked": total.blocks_checked,
         "sectors_written": total.sectors_written,
         "sectors_lost": total.sectors_lost,
         "points": total.points,
@@ -236,7 +237,7 @@ fn summary(total: &Tally, first: u64, seeds: u64, seconds: f64) -> String {
          doorbells: {}, lost wake-ups: 0\n\
          kills: {}, other faults: {}\n\
          cuts of the power: {}, sectors written: {}, lost with the power: {}\n\
-         records acknowledged: {}, replayed and checked: {}\n\
+         records acknowledged: {}, replayed and checked: {}, blocks without a log checked: {}\n\
          points at which others could act: {}",
         total.ended_with_process,
         total.reads_checked,
@@ -250,6 +251,7 @@ fn summary(total: &Tally, first: u64, seeds: u64, seconds: f64) -> String {
         total.sectors_lost,
         total.records_acknowledged,
         total.records_replayed,
+        total.blocks_checked,
         total.points
     );
     text

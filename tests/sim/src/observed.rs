@@ -89,6 +89,43 @@ impl Simulation {
         }
     }
 
+    /// No block is free that a call has.
+    pub fn check_owners(&self) {
+        // The script names blocks that it does not have.
+        if self.scenario.data_may_lie() || self.scenario.script {
+            return;
+        }
+        let honest = |process: &usize| !self.scenario.process_lies(*process);
+        for process in (0..self.processes.len()).filter(honest) {
+            let Some(runtime) = self.processes[process].borrow().runtime else {
+                continue;
+            };
+            runtime.show_free_blocks(|free| {
+                if !free.is_empty() {
+                    // No device used any block when they were made free.
+                    self.forget_earlier_lives(process);
+                }
+                let twice = {
+                    let flights = &self.state.borrow().flights;
+                    let windows = self.connections_of(process);
+                    let mut lent = windows
+                        .flat_map(|number| {
+                            // What a vcore sent that had not seen its service come back is in no call.
+                            let now = generation(incarnations(*self.windows[number]));
+                            flights.of(number).filter(move |it| it.generation == now)
+                        })
+                        .flat_map(|flight| &flight.blocks);
+                    lent.find(|block| free.contains(block)).copied()
+                };
+                if let Some(block) = twice {
+                    self.violate(format!(
+                        "blocks: block {block} of process {process} is free, and a call has it"
+                    ));
+                }
+            });
+        }
+    }
+
     /// The disk writes a sector of a block, or reads it: only while a call has the block that asks for that, of the life that
     /// the service is in, and of the life that the process is in from when that lends a block.
     pub fn check_transfer(&self, pool: usize, block: u32, written: bool) {

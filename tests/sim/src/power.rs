@@ -6,6 +6,7 @@ use atoll_test_disk::Store;
 
 use crate::ledger::Ledger;
 use crate::random::Random;
+use crate::raw::RawBlocks;
 use crate::report::{Failure, Tally};
 use crate::scenario::Scenario;
 use crate::simulation::{Outcome, Simulation};
@@ -18,6 +19,7 @@ const DISTANCES: [u64; 3] = [400, 2_000, 12_000];
 pub struct Past {
     pub store: Store,
     pub ledger: Ledger,
+    pub raw: RawBlocks,
     pub random: Random,
     pub now: u64,
     pub steps: u64,
@@ -99,6 +101,7 @@ impl Simulation {
         if looks && (!self.scenario.logs || state.looks || state.kill_test) {
             return None;
         }
+        state.raw.cut();
         let store = cut.unwrap_or_else(|| {
             let mut store = self.disk.borrow_mut().take_store();
             store.cut(|| false);
@@ -107,6 +110,7 @@ impl Simulation {
         Some(Past {
             store,
             ledger: std::mem::take(&mut state.ledger),
+            raw: std::mem::take(&mut state.raw),
             random: Random::new(state.random.next()),
             now: state.now,
             steps: state.steps,

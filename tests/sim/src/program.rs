@@ -6,6 +6,7 @@
 mod actions;
 mod files;
 mod log;
+mod raw;
 mod reads;
 mod verdict;
 
@@ -62,6 +63,7 @@ pub fn start(runtime: &'static Runtime, process: usize) {
     drop(spawn(runtime, program.process, move || {
         match (scenario.script, scenario.process_logs(process)) {
             (true, _) => program.follow_script(),
+            (_, true) if scenario.without_log => raw::main(&Arc::new(program)),
             (_, true) => log::main(&Arc::new(program)),
             _ => main(&Arc::new(program)),
         }

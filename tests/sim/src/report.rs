@@ -31,6 +31,8 @@ pub struct Tally {
     pub records_acknowledged: u64,
     /// Records that were replayed and checked.
     pub records_replayed: u64,
+    /// Blocks that were read without a log and checked.
+    pub blocks_checked: u64,
     /// Sectors that the disk has written.
     pub sectors_written: u64,
     /// Writes of sectors that were lost with the power.
@@ -58,6 +60,7 @@ impl Tally {
         self.power_cuts += other.power_cuts;
         self.records_acknowledged += other.records_acknowledged;
         self.records_replayed += other.records_replayed;
+        self.blocks_checked += other.blocks_checked;
         self.sectors_written += other.sectors_written;
         self.sectors_lost += other.sectors_lost;
         self.points += other.points;

@@ -47,6 +47,8 @@ pub struct Scenario {
     pub script: bool,
     /// The last process logs on a partition of its own.
     pub logs: bool,
+    /// The process that logs writes blocks of its partition without a log.
+    pub without_log: bool,
     /// The process that logs lends blocks twice instead.
     pub lends_twice: bool,
     /// The power is cut: how many times.
@@ -76,12 +78,13 @@ const QUIET: Scenario = Scenario {
     deep: false,
     script: false,
     logs: false,
+    without_log: false,
     lends_twice: false,
     power_cuts: 0,
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 24] = [
+pub const SCENARIOS: [Scenario; 26] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -271,6 +274,28 @@ pub const SCENARIOS: [Scenario; 24] = [
         clusters: 2,
         processes: 1,
         logs: true,
+        power_cuts: 2,
+        device_fails: true,
+        service_deaths: 2,
+        driver_deaths: 1,
+        process_faults: 1,
+        ..QUIET
+    },
+    Scenario {
+        name: "raw-blocks",
+        about: "the power is cut at any step while a process writes, flushes and reads blocks of its partition",
+        logs: true,
+        without_log: true,
+        power_cuts: 4,
+        ..QUIET
+    },
+    Scenario {
+        name: "raw-loss",
+        about: "the power is cut, the device fails, and services and driver die while a process writes blocks",
+        clusters: 2,
+        processes: 1,
+        logs: true,
+        without_log: true,
         power_cuts: 2,
         device_fails: true,
         service_deaths: 2,

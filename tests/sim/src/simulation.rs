@@ -293,6 +293,7 @@ impl Simulation {
             if turns.is_multiple_of(16) {
                 self.check_sleepers();
                 self.check_shares();
+                self.check_owners();
             }
             if self.state.borrow().steps > LIMIT {
                 let processes = self.processes.iter();

@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::power::Past;
 use crate::random::Random;
+use crate::raw::RawBlocks;
 use crate::report::Tally;
 use crate::scenario::Scenario;
 
@@ -103,6 +104,8 @@ pub struct State {
     pub trace: Trace,
     /// What the process that logs has logged.
     pub ledger: Ledger,
+    /// What it has written without a log.
+    pub raw: RawBlocks,
     /// Cuts of the power that are to come.
     pub cuts: u64,
     /// The step at which the next one comes.
@@ -147,6 +150,7 @@ impl State {
             violation: None,
             trace: Trace::default(),
             ledger: Ledger::default(),
+            raw: RawBlocks::default(),
             cuts: scenario.power_cuts,
             cut_at: None,
             cut_after_sectors: None,
@@ -160,7 +164,7 @@ impl State {
         self.random = past.random;
         (self.now, self.steps) = (past.now, past.steps);
         (self.tally, self.trace) = (past.tally, past.trace);
-        self.ledger = past.ledger;
+        (self.ledger, self.raw) = (past.ledger, past.raw);
         (self.cuts, self.looks) = (past.cuts, past.looks);
         // A machine that is started to look has no faults.
         self.calm = past.looks;

@@ -201,6 +201,8 @@ impl Simulation {
     /// Announces a service dead to all its clients.
     pub fn announce_service(&self, service: usize) {
         for connection in self.clients_of(service) {
+            // The disk is quiet, and the clients take back what they had lent.
+            self.state.borrow_mut().flights.forget(connection.number);
             self.windows[connection.number].announce_lost(Side::Second);
             self.wake_side(connection.number, Side::First);
         }

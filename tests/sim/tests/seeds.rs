@@ -157,6 +157,18 @@ fn what_was_acknowledged_survives_deaths_and_cuts() {
 }
 
 #[test]
+fn what_was_flushed_survives_cuts_of_the_power() {
+    let total = seeds("raw-blocks", 2 * SEEDS);
+    assert!(total.power_cuts > 0 && total.sectors_lost > 0 && total.blocks_checked > 0);
+}
+
+#[test]
+fn what_was_flushed_survives_deaths_and_cuts() {
+    let total = seeds("raw-loss", 2 * SEEDS);
+    assert!(total.power_cuts > 0 && total.kills > 0 && total.blocks_checked > 0);
+}
+
+#[test]
 fn a_process_that_lends_a_block_twice_harms_nobody() {
     assert!(all_seeds("lent-twice").faults > 0);
 }

@@ -18,7 +18,7 @@ use crate::machine::LOG_SERVICE;
 use crate::random::Random;
 
 /// How often it opens its log, at most: services may stay away for good.
-const OPENINGS: usize = 30;
+pub const OPENINGS: usize = 30;
 
 /// A log that is open.
 struct Writers {
@@ -33,8 +33,7 @@ struct Failed;
 
 /// The first uthread of the process.
 pub fn main(program: &Arc<Program>) {
-    let _ = become_mcp().wait();
-    let _ = request_vcores(max_vcores()).wait();
+    use_all_vcores();
     for _ in 0..OPENINGS {
         // What it wrote before is in no device's hand when all its blocks are back.
         program.check_all_came_back();
@@ -48,18 +47,27 @@ pub fn main(program: &Arc<Program>) {
     program.exit();
 }
 
-/// Opens the log; makes it where there is none.
-fn open() -> Option<Log> {
-    let partition = connect(LOG_SERVICE)
-        .wait()
-        .and_then(|service| service.partition().wait());
-    let partition = match partition {
-        Ok(partition) => partition,
+pub fn use_all_vcores() {
+    // It works with one all the same.
+    let _ = become_mcp().wait();
+    let _ = request_vcores(max_vcores()).wait();
+}
+
+/// The partition of the process.
+pub fn partition() -> Option<Partition> {
+    let service = connect(LOG_SERVICE).wait();
+    match service.and_then(|service| service.partition().wait()) {
+        Ok(partition) => Some(partition),
         Err(status) => {
             gate::outside(|world| world.check_log_failure(status));
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// Opens the log; makes it where there is none.
+fn open() -> Option<Log> {
+    let partition = partition()?;
     let formatted = gate::outside(|world| world.state.borrow().ledger.formatted);
     match replay(partition) {
         Err(LogError::Log(_)) if !formatted => {
