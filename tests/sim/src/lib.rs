@@ -14,7 +14,7 @@
 //! | module | what |
 //! |---|---|
 //! | `scenario`, `machine` | what each scenario has, and the plan of its machine |
-//! | `simulation`, `state`, `event` | the actors, the points at which they alternate, time, doorbells, the trace |
+//! | `simulation`, `state`, `event`, `trace` | the actors, the points at which they alternate, time, doorbells, the trace |
 //! | `port`, `links`, `memory` | rings, blocks, and what is under way in rings |
 //! | `server`, `component`, `driver`, `disk`, `vcore`, `liar` | the actors |
 //! | `gate`, `world`, `heap` | the border between the simulator and a process: where a vcore stops, what it asks of its kernel, its heap |
@@ -56,6 +56,7 @@ mod simulation;
 mod state;
 mod supervisor;
 mod tap;
+mod trace;
 mod vcore;
 mod world;
 

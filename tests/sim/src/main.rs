@@ -231,7 +231,7 @@ fn summary(total: &Tally, first: u64, seeds: u64, seconds: f64) -> String {
     }
     let _ = write!(
         text,
-        "  {:>10} ended with their process\n\
+        "  {:>10} ended with their process or the power\n\
          reads whose data was compared: {}\n\
          messages: {}, refused as of an old generation: {}\n\
          doorbells: {}, lost wake-ups: 0\n\

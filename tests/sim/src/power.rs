@@ -10,7 +10,8 @@ use crate::raw::RawBlocks;
 use crate::report::{Failure, Tally};
 use crate::scenario::Scenario;
 use crate::simulation::{Outcome, Simulation};
-use crate::state::{State, Trace};
+use crate::state::State;
+use crate::trace::Trace;
 
 /// Points between two cuts, at most: one of these, so that boots and replays are cut too.
 const DISTANCES: [u64; 3] = [400, 2_000, 12_000];
@@ -101,6 +102,9 @@ impl Simulation {
         if looks && (!self.scenario.logs || state.looks || state.kill_test) {
             return None;
         }
+        let processes = self.processes.iter().map(|process| process.borrow());
+        let pending = processes.map(|process| process.pending.len() as u64);
+        state.tally.ended_with_process += pending.sum::<u64>();
         state.raw.cut();
         let store = cut.unwrap_or_else(|| {
             let mut store = self.disk.borrow_mut().take_store();

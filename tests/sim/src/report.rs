@@ -11,7 +11,7 @@ pub struct Tally {
     pub calls: u64,
     /// Calls that ended, by status.
     pub completions: [u64; Status::ALL.len()],
-    /// Calls that a process had under way when it ended.
+    /// Calls that a process had under way when it ended, or the power was cut.
     pub ended_with_process: u64,
     /// Messages that were published.
     pub messages: u64,
