@@ -46,11 +46,12 @@ impl<'l> Compaction<'l> {
     /// # Errors
     /// Snapshot and later records do not fit together, which leaves the log as it was; or a write or flush failed.
     pub fn commit(mut self) -> Result<(), Refusal> {
+        // From now on it ends by itself, and what is under way may be another one.
+        self.whole = true;
         let before = self.log.ask(|writer| {
             writer.commit()?;
             Ok(writer.generation())
         })?;
-        self.whole = true;
         self.log.drive_until(|state| {
             let committed = state.writer.generation() > before;
             state.refusal().or(committed.then_some(Ok(())))

@@ -172,7 +172,7 @@ impl Writers {
     }
 
     fn compact(&self, random: &mut Random) -> Result<(), Refusal> {
-        let (compaction, now) = self.order.with(|()| {
+        let (mut compaction, now) = self.order.with(|()| {
             let compaction = self.log.compact()?;
             let now = gate::outside(|world| world.state.borrow().ledger.snapshot());
             Ok((compaction, now))

@@ -73,7 +73,7 @@ fn one(block: Block) -> Blocks {
 
 fn read(partition: Partition, block: u64) -> Result<(), Status> {
     let read = partition.read(block, one(Block::acquire())).wait();
-    let blocks = read.map_err(|error| error.status)?;
+    let blocks = read?;
     for read in &blocks {
         gate::outside(|world| world.check_block(block, read.bytes()));
     }
@@ -88,7 +88,7 @@ fn write(partition: Partition, block: u64) -> Result<(), Status> {
         bytes.copy_from_slice(&contents(ticket, sector as u64));
     }
     let written = partition.write(block, one(from)).wait();
-    written.map_err(|error| error.status)?;
+    written?;
     gate::outside(|world| world.state.borrow_mut().raw.answered(block));
     Ok(())
 }
