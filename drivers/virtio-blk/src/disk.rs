@@ -61,11 +61,6 @@ impl<D: Device> Disk<D> {
         self.failure
     }
 
-    /// The device.
-    pub fn device(&self) -> &D {
-        &self.device
-    }
-
     /// Requests that the device has, or will have with the next [`Disk::publish`].
     pub fn in_flight(&self) -> usize {
         self.queue.in_flight()

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod actions;
 pub mod disk;
 pub mod link;
 pub mod volume;

@@ -2,18 +2,16 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use std::collections::VecDeque;
-
 use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTOR_SIZE};
 use atoll_abi::disk::Properties;
 use atoll_abi::interface::{Request, request};
-use atoll_abi::message::Message;
 use atoll_abi::plan::{
     EncodedPlan, NONE, Pool, Process, Service as PlanService, Tables, empty_rows,
 };
-use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Actions, Event, Service};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::{Event, Service};
 use atoll_test_disk::{FakeDevice, Line, Memory};
+use atoll_test_support::actions::Recorded;
 use atoll_virtio_blk::{Abilities, Disk, DiskService, Extent, MOST_SEGMENTS, Queue};
 use zerocopy::FromZeros;
 
@@ -79,25 +77,8 @@ pub fn plan() -> EncodedPlan {
     tables.encode()
 }
 
-/// What the driver answered, by client.
-#[derive(Default)]
-pub struct World {
-    pub answers: [VecDeque<Completion>; 2],
-}
-
-impl Actions for World {
-    fn complete(&mut self, ring: usize, completions: &[Completion]) {
-        self.answers[ring].extend(completions);
-    }
-
-    fn call(&mut self, _: &[Message]) {
-        panic!("a driver makes no calls");
-    }
-
-    fn read_block(&mut self, _: u32, _: &mut [u8; BLOCK_SIZE]) {
-        panic!("a driver looks into no block");
-    }
-}
+/// What the driver did. It makes no calls and looks into no block.
+pub type World = Recorded<2>;
 
 /// A driver, its device and what is between them.
 pub struct Bench {
@@ -224,6 +205,7 @@ impl Bench {
 
     /// Nothing is under way, and no call has a block.
     pub fn is_at_rest(&self) -> bool {
+        assert!(self.world.driver.is_empty(), "a driver makes no calls");
         (self.driver.under_way(), self.driver.blocks_taken()) == (0, 0)
     }
 }

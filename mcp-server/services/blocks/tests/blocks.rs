@@ -1,14 +1,12 @@
 //! The blocks service between two vcores of a client and a fake driver.
 
-use std::collections::VecDeque;
-
-use atoll_abi::block::{BLOCK_SIZE, BlockList};
+use atoll_abi::block::BlockList;
 use atoll_abi::interface::{Call, DiskCall, Request, request};
-use atoll_abi::message::{Message, Payload};
 use atoll_abi::plan::{EncodedPlan, NONE, Pool, Process, Service as PlanService, Tables};
 use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 use atoll_blocks::BlockService;
-use atoll_call::{Actions, Event, Loss, Service};
+use atoll_call::{Event, Loss, Service};
+use atoll_test_support::actions::Recorded;
 use atoll_test_support::disk::description;
 use zerocopy::FromZeros;
 
@@ -16,25 +14,7 @@ const POOL_BLOCKS: u32 = 100;
 /// Sectors of the partition: 31 blocks, and 7 sectors that are none.
 const SECTORS: u64 = 31 * 8 + 7;
 
-#[derive(Default)]
-struct World {
-    answers: [VecDeque<Completion>; 2],
-    driver: VecDeque<Syscall>,
-}
-
-impl Actions for World {
-    fn complete(&mut self, ring: usize, completions: &[Completion]) {
-        self.answers[ring].extend(completions);
-    }
-
-    fn call(&mut self, calls: &[Message]) {
-        self.driver.extend(calls.iter().map(Syscall::from_message));
-    }
-
-    fn read_block(&mut self, _: u32, _: &mut [u8; BLOCK_SIZE]) {
-        panic!("the service looks into no block");
-    }
-}
+type World = Recorded<2>;
 
 struct Bench {
     service: BlockService,

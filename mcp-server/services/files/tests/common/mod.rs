@@ -2,17 +2,15 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::collections::VecDeque;
-
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::{DiskCall, Request, request};
-use atoll_abi::message::{Message, Payload};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{EncodedPlan, NONE, Pool, Process, Service as PlanService, Tables};
 use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Actions, Event, Service};
+use atoll_call::{Event, Service};
 use atoll_files::FileService;
+use atoll_test_support::actions::Recorded;
 use atoll_test_support::disk::description;
 use atoll_test_support::volume::header_block;
 use zerocopy::FromZeros;
@@ -27,28 +25,7 @@ pub const BLOCKS: u32 = 70;
 pub const OTHER: usize = 2;
 
 /// What the service did.
-pub struct World {
-    /// By ring.
-    pub answers: [VecDeque<Completion>; 3],
-    /// Calls that the driver has.
-    pub driver: VecDeque<Syscall>,
-    pub header: [u8; BLOCK_SIZE],
-}
-
-impl Actions for World {
-    fn complete(&mut self, ring: usize, completions: &[Completion]) {
-        self.answers[ring].extend(completions);
-    }
-
-    fn call(&mut self, calls: &[Message]) {
-        self.driver.extend(calls.iter().map(Syscall::from_message));
-    }
-
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        assert_eq!(index, 0);
-        *into = self.header;
-    }
-}
+pub type World = Recorded<3>;
 
 /// A service and its world.
 pub struct Bench {
@@ -99,9 +76,8 @@ impl Bench {
         let mut bench = Bench {
             service: FileService::new(&plan(), 1),
             world: World {
-                answers: Default::default(),
-                driver: VecDeque::new(),
-                header: header(),
+                block: Some(header()),
+                ..World::default()
             },
             next_tag: 0,
         };
