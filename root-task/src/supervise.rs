@@ -70,7 +70,10 @@ impl Supervisor<'_> {
         loop {
             self.supervision.wake_watchers();
             while let Some(child) = self.supervision.overdue() {
-                self.report_fault(child, "it has not said in time that it has started");
+                self.report_fault(
+                    child,
+                    "it has not said in time that it has started, or that its device is quiet",
+                );
                 self.stop(child);
             }
             if self.supervision.set_alarm() {

@@ -201,13 +201,13 @@ interfaces! {
             /// The file.
             file: Handle = handle,
         }
-        /// Reads into a block. Result: bytes read, 0 at the end of the file.
+        /// Reads into [blocks](crate::block::BlockList). Result: bytes read, 0 at the end of the file.
         Read = 3, block Written, {
             /// The file.
             file: Handle = handle,
             /// Where to begin, in bytes: a multiple of the block size.
             offset: u64 = arguments[0],
-            /// Bytes wanted, at most one block.
+            /// Bytes wanted, no more than the blocks hold.
             length: u64 = arguments[1],
         }
         /// Closes a file.

@@ -4,8 +4,14 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use atoll_abi::name::Name;
+use atoll_abi::plan::MAX_SERVICES;
 use atoll_abi::plan::Plan;
-use atoll_gpt::{GptError, Partitions, Table, TableCopy, Want};
+use atoll_gpt::{GptError, MOST_NAMES, Partitions, Table, Want};
+
+const _: () = assert!(
+    MAX_SERVICES <= MOST_NAMES,
+    "a table is asked for the partitions of all services"
+);
 
 use crate::disk::{Device, Disk};
 use crate::queue::{Operation, Request, Segment};
@@ -28,9 +34,7 @@ pub fn find<D: Device>(
             return names.iter().map(|_| None).collect();
         }
     };
-    if found.copy() == TableCopy::Backup
-        && let Some(damage) = found.damage()
-    {
+    if let Some(damage) = found.damage() {
         log(&format_args!(
             "the backup partition table is used: {damage}"
         ));

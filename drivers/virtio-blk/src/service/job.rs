@@ -1,19 +1,16 @@
 //! What a call asks of the device, and how calls become requests.
 
-use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTOR_SIZE};
+use atoll_abi::block::{BlockList, SECTOR_SIZE, SECTORS_PER_BLOCK};
 use atoll_abi::syscall::Status;
 use atoll_call::CallId;
 
 use super::DiskService;
-use super::client::Client;
 use crate::disk::Device;
 use crate::queue::{MOST_SEGMENTS, Operation, Request, Segment};
 
 /// A call that waits for the device, or that the device has.
 #[derive(Clone, Copy)]
 pub(super) struct Job {
-    /// The slot of its client.
-    pub(super) client: usize,
     pub(super) operation: Operation,
     /// First sector on the disk.
     sector: u64,
@@ -29,13 +26,12 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn flush(client: usize) -> Job {
-        Job::range(client, Operation::Flush, 0, 0)
+    pub(super) fn flush() -> Job {
+        Job::range(Operation::Flush, 0, 0)
     }
 
-    pub(super) fn range(client: usize, operation: Operation, sector: u64, sectors: u32) -> Job {
+    pub(super) fn range(operation: Operation, sector: u64, sectors: u32) -> Job {
         Job {
-            client,
             operation,
             sector,
             sectors,
@@ -47,7 +43,6 @@ impl Job {
     }
 
     pub(super) fn transfer(
-        client: usize,
         operation: Operation,
         sector: u64,
         sectors: u32,
@@ -56,7 +51,7 @@ impl Job {
     ) -> Job {
         Job {
             blocks: Some((pool, blocks)),
-            ..Job::range(client, operation, sector, sectors)
+            ..Job::range(operation, sector, sectors)
         }
     }
 
@@ -64,7 +59,7 @@ impl Job {
     fn is_followed_by(&self, other: &Job) -> bool {
         let transfers = matches!(self.operation, Operation::Read | Operation::Write);
         // Where this one fills its last block only in part, the other one's data would not be where the device puts it.
-        let whole = (self.sectors as usize * SECTOR_SIZE).is_multiple_of(BLOCK_SIZE);
+        let whole = u64::from(self.sectors).is_multiple_of(SECTORS_PER_BLOCK);
         let behind = self.sector + u64::from(self.sectors) == other.sector;
         transfers && self.operation == other.operation && whole && behind && !other.alone
     }
@@ -108,6 +103,21 @@ impl Data {
         true
     }
 
+    /// What there is now, for [`Data::reset`]: how many segments, and how long the last one is.
+    fn mark(&self) -> (usize, u32) {
+        let last = self.as_slice().last();
+        (self.count, last.map_or(0, |last| last.length))
+    }
+
+    /// What was added since a mark is no more of it.
+    fn reset(&mut self, (count, length): (usize, u32)) {
+        self.count = count;
+        let last = count.checked_sub(1);
+        if let Some(last) = last.and_then(|last| self.segments.get_mut(last)) {
+            last.length = length;
+        }
+    }
+
     fn as_slice(&self) -> &[Segment] {
         self.segments.get(..self.count).unwrap_or_default()
     }
@@ -132,12 +142,12 @@ impl<D: Device> DiskService<D> {
         let mut next = Some(first);
         let mut again = 0;
         while let Some(id) = next {
+            let lost = self.calls.ring_of(id).is_none();
             let Some(job) = self.calls.parked(id) else {
                 return;
             };
             next = job.next.take();
             let rest = job.sectors - job.done;
-            let lost = self.clients.get(job.client).is_none_or(Client::is_lost);
             match success {
                 _ if lost => self.answer(id, Status::PeerLost),
                 true if rest > 0 => self.waiting.push_front(id),
@@ -169,7 +179,7 @@ impl<D: Device> DiskService<D> {
                 continue;
             };
             let chain = match job.blocks {
-                Some(_) => self.stage_transfers(first, job),
+                Some(_) => self.stage_transfers(job),
                 None => self.stage_range(first, job),
             };
             let Some(chain) = chain else { break };
@@ -182,7 +192,7 @@ impl<D: Device> DiskService<D> {
 
     /// One request for the first call that waits, and for those behind it that go on where it ends. Its chain; `None` where
     /// the queue has no room.
-    fn stage_transfers(&mut self, first: CallId, job: Job) -> Option<usize> {
+    fn stage_transfers(&mut self, job: Job) -> Option<usize> {
         let most = self.disk.room().filter(|most| *most > 0)?;
         let mut data = Data::new();
         let mut sectors = self.add_blocks(&job, &mut data, most);
@@ -197,10 +207,12 @@ impl<D: Device> DiskService<D> {
             let Some(next) = self.calls.parked(id).copied() else {
                 break;
             };
-            let before = (data.segments, data.count);
-            let follows = last_job.is_followed_by(&next);
-            if !follows || self.add_blocks(&next, &mut data, most) != next.sectors {
-                (data.segments, data.count) = before;
+            if !last_job.is_followed_by(&next) {
+                break;
+            }
+            let before = data.mark();
+            if self.add_blocks(&next, &mut data, most) != next.sectors {
+                data.reset(before);
                 break;
             }
             sectors += next.sectors;
@@ -216,16 +228,13 @@ impl<D: Device> DiskService<D> {
         let mut next = None;
         for id in self.waiting.drain(..staged).rev() {
             if let Some(job) = self.calls.parked(id) {
-                job.done = if id == first { job.done } else { job.sectors };
+                job.done = if whole {
+                    job.sectors
+                } else {
+                    job.done + sectors
+                };
                 job.next = next.replace(id);
             }
-        }
-        if let Some(job) = self.calls.parked(first) {
-            job.done = if whole {
-                job.sectors
-            } else {
-                job.done + sectors
-            };
         }
         Some(chain)
     }
@@ -235,7 +244,7 @@ impl<D: Device> DiskService<D> {
         let Some((pool, blocks)) = &job.blocks else {
             return 0;
         };
-        let sectors_per_block = (BLOCK_SIZE / SECTOR_SIZE) as u32;
+        let sectors_per_block = SECTORS_PER_BLOCK as u32;
         let mut added = 0;
         // What is done is of whole blocks.
         let rest = blocks

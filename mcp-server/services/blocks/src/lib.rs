@@ -19,8 +19,6 @@
     )
 )]
 
-extern crate alloc;
-
 mod service;
 
 pub use service::{BlockService, CALLS};

@@ -125,17 +125,9 @@ impl BlockService {
         self.end(id, status, result, answer.block_returned);
     }
 
-    /// Ends a call. Blocks that the driver may still use stay taken for good.
     fn end(&mut self, id: CallId, status: Status, result: [u64; 2], returned: bool) {
-        let Some(parked) = self.calls.answer(id, status, result, returned) else {
-            return;
-        };
-        if returned
-            && let Some(blocks) = &parked.blocks
-            && let Some(client) = self.clients.get_mut(parked.client)
-        {
-            client.blocks().give_back(blocks);
-        }
+        let (calls, clients) = (&mut self.calls, &mut self.clients);
+        end(calls, clients, id, (status, result), returned);
     }
 
     /// A ring of a client is lost: forgets its calls, but for those that the driver has.
@@ -152,12 +144,10 @@ impl BlockService {
     }
 
     fn on_driver_lost(&mut self, loss: Loss) {
-        let mut ended = alloc::vec::Vec::with_capacity(self.calls.live());
-        self.driver
-            .lose(loss, |id, returned| ended.push((id, returned)));
-        for (id, returned) in ended {
-            self.end(id, Status::PeerLost, [0; 2], returned);
-        }
+        let (calls, clients) = (&mut self.calls, &mut self.clients);
+        self.driver.lose(loss, |id, returned| {
+            end(calls, clients, id, (Status::PeerLost, [0; 2]), returned);
+        });
         if loss == Loss::Death {
             // Nor does the device use blocks any more that the driver had when it broke the protocol.
             self.clients.take_blocks_back();
@@ -207,5 +197,24 @@ impl Service for BlockService {
             Event::Start | Event::Device => {}
         }
         self.act(actions);
+    }
+}
+
+/// Ends a call. Blocks that the driver may still use stay taken for good.
+fn end(
+    calls: &mut ServiceEnd<Parked>,
+    clients: &mut Clients<()>,
+    id: CallId,
+    (status, result): (Status, [u64; 2]),
+    returned: bool,
+) {
+    let Some(parked) = calls.answer(id, status, result, returned) else {
+        return;
+    };
+    if returned
+        && let Some(blocks) = &parked.blocks
+        && let Some(client) = clients.get_mut(parked.client)
+    {
+        client.blocks().give_back(blocks);
     }
 }

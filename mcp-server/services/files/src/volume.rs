@@ -119,7 +119,7 @@ impl Volume {
         Ok(ReadPlan::Transfer {
             // No overflow: the header was accepted, so the file's last block is a block of the device.
             sector: file.first_block * SECTORS_PER_BLOCK + offset / SECTOR_SIZE as u64,
-            // A block holds them, whose size is a multiple of theirs.
+            // The blocks of the call hold them: their size is a multiple of that of the disk's blocks.
             sectors: bytes
                 .div_ceil(SECTOR_SIZE as u32)
                 .next_multiple_of(self.unit),
