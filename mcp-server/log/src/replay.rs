@@ -213,12 +213,6 @@ impl Replay {
         self.asked = 0..0;
     }
 
-    /// Bytes of the area before the next record.
-    pub fn replayed(&self) -> u64 {
-        let header = self.header.as_ref();
-        header.map_or(0, |(header, _)| self.offset(header))
-    }
-
     /// A writer at the end of the log, for its next life.
     ///
     /// # Errors

@@ -23,8 +23,7 @@ use super::size::Size;
 use super::tool::TIME;
 use super::{Place, identity};
 
-/// Features of the file systems. The machine reads them with the crate `ext4-view`, which wants `filetype` and refuses
-/// `meta_bg`, `inline_data`, `ea_inode`, `large_dir`, `mmp`, and what it does not know.
+/// Features of the file systems. Tests read them with the crate `ext4-view`, which wants `filetype` and refuses `meta_bg`, `inline_data`, `ea_inode`, `large_dir`, `mmp`, and what it does not know.
 ///
 /// No journal: nothing writes to them, and it would be 4 MiB and more of zeros. No `resize_inode`: they do not grow.
 const FEATURES: &str = "none,filetype,extent,64bit,flex_bg,metadata_csum,sparse_super,large_file,huge_file,dir_index,\

@@ -90,7 +90,7 @@ impl Made {
         self.extent(name).first * u64::from(self.block_size)
     }
 
-    /// The file system of a partition, as the machine reads it, after a check.
+    /// The file system of a partition, after a check.
     fn file_system(&self, name: &str) -> Ext4 {
         Made::check_file_system(&self.path, self.offset(name));
         let part = Part(File::open(&self.path).unwrap(), self.offset(name));

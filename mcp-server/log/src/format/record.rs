@@ -32,7 +32,7 @@ pub(crate) struct Site {
 }
 
 impl RecordHeader {
-    /// The header of a record at a site.
+    /// The header that these bytes begin with.
     pub(crate) fn read(bytes: &[u8]) -> Option<RecordHeader> {
         let (header, _) = RecordHeader::read_from_prefix(bytes).ok()?;
         Some(header)

@@ -56,11 +56,6 @@ impl Compaction {
         covers.then_some((self.stream.epoch(), self.stream.end()))
     }
 
-    /// Bytes that wait for a group.
-    pub(super) fn waiting(&self) -> u64 {
-        self.stream.untaken() + self.since.len() as u64
-    }
-
     /// Puts what was appended since it began behind the snapshot.
     fn join(&mut self) -> Result<(), Refusal> {
         let needed = self.since.len() + self.lengths.len() * RECORD_OVERHEAD;

@@ -1,6 +1,5 @@
 //! What a writer tells of itself.
 
-use super::compaction::Compaction;
 use super::{Opening, Writer};
 use crate::error::Fault;
 
@@ -61,12 +60,5 @@ impl Writer {
     /// Bytes of the area that are left; a record needs [`RECORD_OVERHEAD`](crate::RECORD_OVERHEAD) of them besides its payload.
     pub fn left(&self) -> u64 {
         self.main.left()
-    }
-
-    /// Bytes that were appended, to both areas, and wait in memory for a group that writes them. An application that appends faster
-    /// than the device writes bounds its memory by it.
-    pub fn waiting(&self) -> u64 {
-        let compaction = self.compaction.as_ref();
-        self.main.untaken() + compaction.map_or(0, Compaction::waiting)
     }
 }

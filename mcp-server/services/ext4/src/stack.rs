@@ -43,9 +43,8 @@ impl StackMemory {
 
     /// Whether it has overflowed.
     pub(crate) fn has_overflowed(&self) -> bool {
-        let zone = self.0.iter().take(RED_ZONE_WORDS);
-        zone.into_iter()
-            .any(|word| word.load(Ordering::Relaxed) != UNTOUCHED)
+        let mut zone = self.0.iter().take(RED_ZONE_WORDS);
+        zone.any(|word| word.load(Ordering::Relaxed) != UNTOUCHED)
     }
 
     /// Bytes that were in use at most.

@@ -104,12 +104,13 @@ impl Superblock {
         let has_high = word(bytes, 96)? & 0x80 != 0;
         let high = if has_high { word(bytes, 0x150)? } else { 0 };
         let blocks = u64::from(high) << 32 | u64::from(word(bytes, 4)?);
-        let fits = blocks
+        let size = blocks
             .checked_mul(u64::from(block_size))
-            .is_some_and(|bytes| bytes <= sectors.saturating_mul(SECTOR_SIZE as u64));
+            .ok_or(Status::Corrupt)?;
+        let fits = size <= sectors.saturating_mul(SECTOR_SIZE as u64);
         let group = u64::from(word(bytes, 32)?);
         let inodes = u64::from(word(bytes, 0)?);
-        let inodes_fit = inodes <= blocks * u64::from(block_size) / 128;
+        let inodes_fit = inodes <= size / 128;
         if !fits || !inodes_fit || group < FEWEST_GROUP_BLOCKS {
             return Err(Status::Corrupt);
         }

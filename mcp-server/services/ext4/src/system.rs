@@ -262,7 +262,10 @@ impl Drop for FileSystem {
     fn drop(&mut self) {
         // A coroutine that ended has nothing on its stack, so dropping it needs no unwinding.
         if !self.coroutine.done() {
+            // One that has overflowed its stack must not go on: to panic here while that is told ends the process.
+            self.check_stack();
             let _ = self.coroutine.resume(Input::Stop);
+            self.check_stack();
         }
     }
 }

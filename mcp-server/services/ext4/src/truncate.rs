@@ -15,7 +15,7 @@ use crate::volume::Volume;
 use crate::{FileId, Kind};
 
 /// Blocks of the largest file.
-const MOST_BLOCKS: u64 = u32::MAX as u64;
+pub(crate) const MOST_BLOCKS: u64 = u32::MAX as u64;
 
 /// Blocks that are freed without a transfer in between: the crate takes some microseconds for each.
 const FREED_AT_ONCE: u64 = 4096;
@@ -133,6 +133,7 @@ impl Volume<'_> {
         let number = InodeNumber::new(file.0).map_err(status_of)?;
         self.has_freed = true;
         let inode = self.crate_fs.inode(number).map_err(status_of)?;
+        let inode = self.sized(inode)?;
         let is_file = Kind::from(inode.file_type()) == Kind::File;
         if is_file && inode.blocks > 0 && inode.flags.contains(InodeFlags::EXTENTS) {
             self.empty(&inode)?;

@@ -16,6 +16,7 @@ use crate::open::OpenFiles;
 use crate::status::status_of;
 use crate::superblock::Superblock;
 use crate::system::{Input, Suspended};
+use crate::truncate::MOST_BLOCKS;
 use crate::{Attributes, Clock, FileId, Kind, Operation, Outcome, Settings, Space, State};
 
 /// The number of the inode that has the journal.
@@ -235,9 +236,17 @@ impl<'d> Volume<'d> {
     pub(crate) fn opened_file(&mut self, file: FileId) -> Result<rsext4::InodeInfo, Status> {
         let inode = self.opened(file)?;
         match Kind::from(inode.file_type()) {
-            Kind::File => Ok(inode),
+            Kind::File => self.sized(inode),
             Kind::Folder => Err(Status::IsAFolder),
             _ => Err(Status::Unsupported),
+        }
+    }
+
+    /// An inode whose size a file can have: the volume may say any.
+    pub(crate) fn sized(&self, inode: rsext4::InodeInfo) -> Result<rsext4::InodeInfo, Status> {
+        match inode.size <= MOST_BLOCKS * u64::from(self.block_size) {
+            true => Ok(inode),
+            false => Err(Status::Corrupt),
         }
     }
 

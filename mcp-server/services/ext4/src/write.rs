@@ -30,7 +30,9 @@ impl Volume<'_> {
         if bytes == 0 {
             return Ok(());
         }
-        let stop = end.next_multiple_of(size);
+        let stop = end
+            .checked_next_multiple_of(size)
+            .ok_or(Status::InvalidArgument)?;
         let written = self.transfer(&inode, offset, stop);
         // The file ends where the data does. The crate knows of whole blocks, and of none that had data before.
         let now = self.crate_fs.inode(inode.number).map_err(status_of)?.size;

@@ -198,7 +198,13 @@ fn what_is_written_wrongly_is_refused() {
     let file = host.create(b"/f").unwrap().file;
     host.write(file, 0, &[1; 10_000]).unwrap();
     let most = u64::from(MOST_WRITE);
-    for (offset, bytes) in [(1, 4096), (0, 100), (0, most + 1), (u64::MAX - 4095, 4096)] {
+    for (offset, bytes) in [
+        (1, 4096),
+        (0, 100),
+        (0, most + 1),
+        (u64::MAX - 4095, 4096),
+        (u64::MAX - 4095, 1),
+    ] {
         let write = Operation::Write {
             file,
             offset,
