@@ -34,6 +34,20 @@ pub struct Authority {
     spare: Option<Slot<cap_type::Granule>>,
 }
 
+/// Pages in consecutive slots: what is kept of them does not grow with their number.
+#[derive(Clone, Copy)]
+pub struct PageRun {
+    first: cap::Granule,
+    count: u64,
+}
+
+impl PageRun {
+    /// Each page.
+    pub fn pages(self) -> impl Iterator<Item = cap::Granule> {
+        (self.first.bits()..self.first.bits() + self.count).map(cap::Granule::from_bits)
+    }
+}
+
 /// Frames in consecutive slots that have one holder: what is kept of them does not grow with their number.
 struct Frames {
     first: u32,
@@ -193,6 +207,17 @@ impl Authority {
         let frame = self.device_frame(address);
         self.note(frame, holder);
         frame
+    }
+
+    /// Makes neighbouring pages of memory that belongs to no instance, one at least, for a holder.
+    pub fn device_pages(&mut self, address: u64, count: u64, holder: &str) -> PageRun {
+        let first = self.device_page(address, holder);
+        for index in 1..count {
+            let page = self.device_page(address + index * PAGE_SIZE as u64, holder);
+            // Nothing lies between it and the one before it, so that no other slot was filled on the way.
+            assert_eq!(page.bits(), first.bits() + index);
+        }
+        PageRun { first, count }
     }
 
     /// The page of the HPET's registers, for any number of holders.

@@ -13,6 +13,7 @@ use crate::authority::Authority;
 use crate::component::Component;
 use crate::connections::{self, ConnectionParts};
 use crate::driver::Driver;
+use crate::pools::Pools;
 use crate::process::{self, Process};
 use crate::server::Server;
 use crate::service::Service;
@@ -66,6 +67,7 @@ impl Children {
     /// Builds all.
     pub fn build(authority: &mut Authority, context: &Context<'_>) -> Children {
         let plan = context.plan;
+        let mut pools = Pools::default();
         let mut children = Children {
             servers: Vec::new(),
             drivers: Vec::new(),
@@ -78,7 +80,7 @@ impl Children {
                 continue;
             }
             let mut server = Server::build(authority, context, cluster);
-            let processes = process::build_all(authority, context, &mut server);
+            let processes = process::build_all(authority, context, &mut pools, &mut server);
             children.processes.extend(processes);
             children.servers.push(server);
         }
@@ -92,7 +94,7 @@ impl Children {
         }
         for (index, service) in plan.services().iter().enumerate() {
             if context.runs(service.cluster) {
-                let service = Service::build(authority, context, index);
+                let service = Service::build(authority, context, &mut pools, index);
                 children.services.push(service);
             }
         }

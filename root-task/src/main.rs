@@ -19,6 +19,7 @@ mod driver;
 mod instance;
 mod interrupts;
 mod mapped_page;
+mod pools;
 mod process;
 mod server;
 mod service;

@@ -12,6 +12,7 @@ use crate::authority::Authority;
 use crate::children::Context;
 use crate::component::{Component, Page, ThreadPlan, priority};
 use crate::death_notice::{DeathNotice, Doorbell, RINGS};
+use crate::pools::Pools;
 use crate::server::Server;
 use crate::wake;
 
@@ -37,13 +38,14 @@ pub struct Process {
 pub fn build_all(
     authority: &mut Authority,
     context: &Context<'_>,
+    pools: &mut Pools,
     server: &mut Server,
 ) -> Vec<Process> {
     let cluster = server.cluster;
     let callees = callees(authority, context, cluster);
     let processes = context.plan.processes_of(cluster as u32);
     processes
-        .map(|(index, _)| build(authority, context, index, server, &callees))
+        .map(|(index, _)| build(authority, context, pools, index, server, &callees))
         .collect()
 }
 
@@ -67,6 +69,7 @@ fn callees(
 fn build(
     authority: &mut Authority,
     context: &Context<'_>,
+    pools: &mut Pools,
     index: usize,
     server: &mut Server,
     callees: &[(usize, cap::Endpoint)],
@@ -102,6 +105,13 @@ fn build(
         }
     }
     map_memory(authority, context, index, component, server, information);
+    pools.map(
+        authority,
+        context.plan,
+        plan.pool,
+        component,
+        layout::BLOCKS,
+    );
     for vcore in 0..plan.vcores as usize {
         process.build_vcore(authority, context, server, vcore);
     }
@@ -141,14 +151,6 @@ fn map_memory(
         CapRights::read_only(),
     );
     let process = &plan.processes()[index];
-    let pool = &plan.pools()[process.pool as usize];
-    component.map_outside(
-        authority,
-        pool.base,
-        layout::BLOCKS,
-        pool.blocks as usize,
-        CapRights::read_write(),
-    );
     let heap_pages = process.heap_size as usize / PAGE_SIZE;
     component.map_private(authority, layout::HEAP, heap_pages);
     for index in 0..=process.uthreads as usize {

@@ -2,14 +2,15 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, SERVICE_BLOCKS, badge, entry, slot};
+use atoll_abi::layout::{self, PAGE_SIZE, badge, entry, slot};
 use atoll_abi::plan::ServiceKind;
-use sel4::{CapRights, cap};
+use sel4::cap;
 use zerocopy::IntoBytes;
 
 use crate::authority::Authority;
 use crate::children::Context;
 use crate::component::{Component, ThreadPlan, priority};
+use crate::pools::Pools;
 
 /// A built service.
 pub struct Service {
@@ -25,7 +26,12 @@ pub struct Service {
 
 impl Service {
     /// Builds a service: everything but its connections.
-    pub fn build(authority: &mut Authority, context: &Context<'_>, index: usize) -> Service {
+    pub fn build(
+        authority: &mut Authority,
+        context: &Context<'_>,
+        pools: &mut Pools,
+        index: usize,
+    ) -> Service {
         let plan = context.plan;
         let service = &plan.services()[index];
         let kind = ServiceKind::from_raw(service.kind)
@@ -38,15 +44,12 @@ impl Service {
             slot::of_service(plan, index),
         );
         component.map_bytes(authority, layout::PLAN, plan.as_bytes());
-        let pool = &plan.pools()[service.pool as usize];
-        assert!(pool.blocks as usize <= SERVICE_BLOCKS);
-        component.map_outside(
-            authority,
-            pool.base,
-            layout::SERVICE_POOL,
-            pool.blocks as usize,
-            CapRights::read_only(),
-        );
+        let heap_pages = service.heap_size as usize / PAGE_SIZE;
+        component.map_private(authority, layout::HEAP, heap_pages);
+        for reached in plan.reached_pools(index) {
+            let address = reached.address;
+            pools.map(authority, plan, reached.pool, &mut component, address);
+        }
         let notification = authority.notification();
         let sender = badge::SERVICE + index as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);
@@ -58,7 +61,7 @@ impl Service {
                 core: service.core,
                 priority: priority::SERVICE,
                 fault_slot: slot::ROOT_TASK,
-                arguments: [entry::number(index, 0), 0],
+                arguments: [entry::number(index, 0), service.heap_size],
             },
         );
         Service {

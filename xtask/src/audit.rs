@@ -2,7 +2,7 @@
 //!
 //! An instance and its children may hold the instance's own memory. Beyond that
 //! - the client and the provider of a connection may hold its window;
-//! - a process and a service may hold their own pool;
+//! - a process and a service may hold their own pool, and a file service those of the processes that are its clients;
 //! - a process that operates its cluster may hold the first page of each ring of each connection that its cluster has a side
 //!   of;
 //! - a server may hold the wake pages of its cluster's channels and, where its cluster has processes or a channel with HPET

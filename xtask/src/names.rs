@@ -148,6 +148,7 @@ pub mod tests {
             device: 0,
             core: 0,
             pool: 1,
+            heap_size: 8 << 20,
             partition: name("files"),
             ..Service::new_zeroed()
         });

@@ -10,8 +10,8 @@ use core::ops::Range;
 
 use crate::block::BLOCK_SIZE;
 use crate::plan::{
-    MAX_CHANNELS, MAX_CLUSTER_VCORES, MAX_CONNECTIONS, MAX_PROCESSES, MAX_SERVICE_CONNECTIONS,
-    MAX_SERVICES,
+    MAX_CHANNELS, MAX_CLUSTER_VCORES, MAX_CONNECTIONS, MAX_PROCESSES, MAX_SERVICE_CLIENTS,
+    MAX_SERVICE_CONNECTIONS, MAX_SERVICES,
 };
 
 pub use badges::{badge, server_badge, service_badge};
@@ -90,11 +90,11 @@ const SERVER_PROCINFO: usize = AREA_BASE + 0x2800_0000;
 /// In a service: the window of its connection to the driver of its device.
 pub const DRIVER_WINDOW: usize = AREA_BASE + 0x3000_0000;
 
-/// In a service: its own pool of blocks, [`SERVICE_BLOCKS`] of them, read-only, into which it reads what it needs itself.
+/// In a service: its own pool of blocks, [`SERVICE_BLOCKS`] of them, for what it reads and writes itself.
 pub const SERVICE_POOL: usize = AREA_BASE + 0x3010_0000;
 
 /// Blocks of a service's own pool.
-pub const SERVICE_BLOCKS: usize = 4;
+pub const SERVICE_BLOCKS: usize = 8;
 
 /// In a server that has the authority: the registers of the HPET.
 pub const HPET: usize = AREA_BASE + 0x3020_0000;
@@ -136,7 +136,7 @@ pub const BLOCKS: usize = AREA_BASE + 0x8000_0000;
 /// Blocks that a process's pool may have.
 pub const MAX_POOL_BLOCKS: usize = 4096;
 
-/// In a process: its heap.
+/// In a process or service: its heap.
 pub const HEAP: usize = AREA_BASE + 0x1_0000_0000;
 
 /// Bytes of a process's heap that are its program's at least: the others are the runtime's.
@@ -155,8 +155,14 @@ pub const fn least_heap(vcores: u64, services: u64, blocks: u64, uthreads: u64) 
     PROGRAM_HEAP + runtime
 }
 
-/// Bytes of the heap of a server, service or driver.
+/// Bytes of the heap of a server or driver, which is part of its image.
 pub const COMPONENT_HEAP_SIZE: usize = 1 << 20;
+
+/// Bytes of the heap of a service at least.
+pub const LEAST_SERVICE_HEAP: usize = 1 << 20;
+
+/// In a service that reaches the blocks of its clients: their pools: see [`client_pool`].
+pub const CLIENT_POOLS: usize = AREA_BASE + 0x2_0000_0000;
 
 /// Bytes of the heap of a root task.
 pub const ROOT_TASK_HEAP_SIZE: usize = 4 << 20;
@@ -178,6 +184,9 @@ const _: () = {
     assert!(telemetry(MAX_CONNECTIONS, 0) <= UTHREAD_STACKS);
     assert!(uthread_stack(MAX_UTHREADS).end <= BLOCKS);
     assert!(block(MAX_POOL_BLOCKS) <= HEAP);
+    assert!(HEAP + LEAST_SERVICE_HEAP <= CLIENT_POOLS);
+    // The upper half of the address space is the kernel's.
+    assert!(client_pool(MAX_SERVICE_CLIENTS) <= 1 << 47);
 };
 
 /// The address of a thread's stack: lowest mapped byte.
@@ -254,6 +263,12 @@ pub const fn telemetry(connection: usize, ring: usize) -> usize {
 /// The address of a block of a process's pool.
 pub const fn block(index: usize) -> usize {
     BLOCKS + index * BLOCK_SIZE
+}
+
+/// The address, in a service, of the pool of one of its client processes, by its place among
+/// [`Plan::client_processes`](crate::plan::Plan::client_processes).
+pub const fn client_pool(client: usize) -> usize {
+    CLIENT_POOLS + client * MAX_POOL_BLOCKS * BLOCK_SIZE
 }
 
 #[cfg(test)]

@@ -29,4 +29,4 @@ pub mod time;
 pub mod volume;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 8;
+pub const ABI_VERSION: u32 = 9;

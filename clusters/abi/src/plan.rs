@@ -2,11 +2,13 @@
 //! drivers. All addresses are physical, all sizes are bytes.
 
 mod encoded;
+mod reach;
 mod rows;
 #[cfg(any(feature = "alloc", test))]
 mod tables;
 
 pub use encoded::Plan;
+pub use reach::ReachedPool;
 pub use rows::{
     Channel, Cluster, ClusterKind, Device, DeviceKind, DoorbellKind, Instance, KernelMode, Machine,
     Pool, Process, Restart, Service, ServiceKind, port,

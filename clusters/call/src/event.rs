@@ -54,8 +54,11 @@ pub trait Actions {
     /// upstream broke the ring, which is told by [`Event::UpstreamLost`].
     fn call(&mut self, calls: &[Message]);
 
-    /// Copies a block of the service's own pool.
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]);
+    /// Copies a block of a pool that the service reaches: see `Plan::reached_pools`. A client may write its blocks meanwhile.
+    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]);
+
+    /// Writes a block of a pool that the service reaches.
+    fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]);
 }
 
 /// A service: a pure state machine that has clients, and may use one other component.

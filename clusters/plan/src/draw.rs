@@ -226,7 +226,13 @@ fn services(plan: &Plan, out: &mut String) -> fmt::Result {
         if let Some(core) = instance_core(plan, service.cluster, service.core) {
             write!(out, " on core {core}")?;
         }
-        writeln!(out, ", device {}, pool {}", device.name, service.pool)?;
+        writeln!(
+            out,
+            ", device {}, pool {}, heap {}",
+            device.name,
+            service.pool,
+            size::show(service.heap_size)
+        )?;
     }
     none_if(plan.services().is_empty(), out)
 }

@@ -121,10 +121,13 @@ errors! {
         "the machine has {machine} of memory, but the plan needs {needed}: {shares}; raise `memory` of the machine or lower that of a cluster";
     /// Heaps, stacks and kernel together larger than their instance.
     HeapsTooLarge { instance: String, taken: String, memory: String, overhead: String, place: Place } =>
-        "the heaps and the uthreads' stacks of the processes of instance `{instance}`, up to this one, take {taken}, but of its {memory} ({place}) {overhead} are the kernel's and the components'; lower `heap` or `uthreads`, or raise `memory` of the cluster";
+        "the heaps of the services and processes of instance `{instance}` and its uthreads' stacks, up to this one, take {taken}, but of its {memory} ({place}) {overhead} are the kernel's and the components'; lower `heap` or `uthreads`, or raise `memory` of the cluster";
     /// A heap in which the runtime of a process finds no place.
     HeapTooSmall { process: String, heap: String, needed: String, vcores: u32, services: usize, blocks: u32, uthreads: u32 } =>
         "`heap` of process `{process}` is {heap}, but it needs {needed} for {vcores} vcores, {services} services, {blocks} blocks, {uthreads} uthreads and its program; raise `heap`, or lower the others";
+    /// A heap in which a service finds no place.
+    ServiceHeapTooSmall { service: String, heap: String, least: String } =>
+        "`heap` of service `{service}` is {heap}, but a service needs at least {least}; raise `heap`";
     /// A root task that would run out of capability slots.
     TooManySlots { instance: String, needed: u64, slots: u64, bits: u32, place: Place, most: String } =>
         "the root task of instance `{instance}` needs {needed} capability slots, but has {slots}, because `KernelRootCNodeSizeBits` is {bits} ({place}); {most}: lower `blocks`, `heap`, `uthreads` or `vcores`, or raise `KernelRootCNodeSizeBits`";

@@ -5,7 +5,9 @@
 //! each service; [`RESERVED_HIGH`] at the end of the machine's memory. Instances and shared memory begin on large pages.
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::layout::{LARGE_PAGE_SIZE, PAGE_SIZE, RING_WINDOW_SIZE, SERVICE_BLOCKS};
+use atoll_abi::layout::{
+    CLIENT_POOLS, HEAP, LARGE_PAGE_SIZE, PAGE_SIZE, RING_WINDOW_SIZE, SERVICE_BLOCKS,
+};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{
     Channel, Cluster, Device, DoorbellKind, Instance, KernelMode, MAX_CORES, Machine, NONE, Pool,
@@ -29,13 +31,16 @@ pub const RESERVED_HIGH: u64 = LARGE_PAGE;
 pub const MAX_MACHINE_MEMORY: u64 = 2 << 30;
 /// Least memory of a kernel instance.
 pub const MIN_INSTANCE_MEMORY: u64 = 48 << 20;
-/// What of an instance's memory heaps and uthreads' stacks must leave to its kernel, root task, servers, services, drivers
-/// and images.
+/// What of an instance's memory the heaps of its services and processes and its uthreads' stacks must leave to its kernel, root
+/// task, servers, drivers and images.
 pub const INSTANCE_OVERHEAD: u64 = 32 << 20;
 /// I/O port of each instance's serial console.
 pub const SERIAL_PORTS: [u32; 4] = [0x3f8, 0x2f8, 0x3e8, 0x2e8];
 /// Most kernel instances.
 pub const MAX_INSTANCES: usize = SERIAL_PORTS.len();
+
+// No heap is larger than the memory of a machine.
+const _: () = assert!(HEAP as u64 + MAX_MACHINE_MEMORY <= CLIENT_POOLS as u64);
 
 const WINDOW: u64 = RING_WINDOW_SIZE as u64;
 const PAGE: u64 = PAGE_SIZE as u64;
@@ -231,6 +236,7 @@ fn services(plan: &Plan, tables: &mut Tables) {
             padding: 0,
             partition: name(&service.partition.value),
             partition_size: service.size,
+            heap_size: service.heap.value,
             restart: service.restart,
         });
     }

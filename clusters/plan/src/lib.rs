@@ -49,6 +49,7 @@
 //! kind = "files"                   # the files of the volume on its device
 //! cluster = "io"                   # the cluster that claims the device
 //! device = "disk0"                 # each is used by exactly one service
+//! heap = "8 MiB"                   # optional: 8 MiB for files, 1 MiB for blocks; at least 1 MiB, whole 4 KiB
 //! restart = { times = 3, within-ms = 60000 }  # optional, that; clusters (their servers) and devices (drivers) have it too
 //!
 //! [[channel]]                      # at most one between two clusters
@@ -109,7 +110,7 @@ pub use layout::{
     INSTANCE_OVERHEAD, LARGE_PAGE, MAX_INSTANCES, MAX_MACHINE_MEMORY, MIN_INSTANCE_MEMORY,
     RESERVED_HIGH, RESERVED_LOW, SERIAL_PORTS,
 };
-pub use need::{Amount, Need, image_pages};
+pub use need::{Amount, Need, Part, image_pages};
 pub use options::{KERNEL_OPTIONS, KernelOption, OptionValue};
 pub use shown::{Shown, printable, shown};
 pub use source::{MAX_BYTES, images, read as read_source};

@@ -33,12 +33,21 @@ const SLOT_SIZE: u64 = 32;
 /// Bytes of the root task's heap that have nothing to do with how much it makes.
 const OTHER_RECORDS: u64 = 256 << 10;
 
+/// A component whose sizes a plan says, by its index there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A service.
+    Service(usize),
+    /// A process.
+    Process(usize),
+}
+
 /// What an instance needs.
 pub struct Need {
     /// In all, with the root task itself.
     pub total: Amount,
-    /// Of each process that it runs, by its index in the plan.
-    pub processes: Vec<(usize, Amount)>,
+    /// Of each service and of each process that it runs.
+    pub parts: Vec<(Part, Amount)>,
 }
 
 impl Need {
@@ -64,22 +73,21 @@ impl Need {
             records: RUN_RECORD + OTHER_RECORDS,
         };
         let mut total = own;
-        let mut processes = Vec::new();
+        let mut parts = Vec::new();
         for (holder, amount) in components.amounts() {
             total = total + amount;
-            if let Holder::Process(index) = holder {
-                processes.push((index, amount));
+            match holder {
+                Holder::Service(index) => parts.push((Part::Service(index), amount)),
+                Holder::Process(index) => parts.push((Part::Process(index), amount)),
+                Holder::RootTask | Holder::Server(_) | Holder::Driver(_) => {}
             }
         }
-        Need { total, processes }
+        Need { total, parts }
     }
 
-    /// The process that needs the most of something, and how much.
-    pub fn largest(&self, what: impl Fn(&Amount) -> u64) -> Option<(usize, u64)> {
-        let needs = self
-            .processes
-            .iter()
-            .map(|(index, own)| (*index, what(own)));
+    /// The service or process that needs the most of something, and how much.
+    pub fn largest(&self, what: impl Fn(&Amount) -> u64) -> Option<(Part, u64)> {
+        let needs = self.parts.iter().map(|(part, own)| (*part, what(own)));
         // The first one of those that need as much.
         needs.rev().max_by_key(|(_, own)| *own)
     }

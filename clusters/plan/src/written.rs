@@ -75,6 +75,7 @@ pub(crate) struct Service {
     pub(crate) partition: Text,
     /// Bytes of the partition where a run makes the disk; 0 where it is as large as what is put into it.
     pub(crate) size: u64,
+    pub(crate) heap: Located<u64>,
     /// How often it is started again.
     pub(crate) restart: Restart,
 }

@@ -120,7 +120,7 @@ fn text_of(sketch: &Sketch) -> String {
         writeln!(
             text,
             "[[device]]\nname = \"d{disk}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.0\"\n\
-             [[service]]\nname = \"s{disk}\"\nkind = \"files\"\ncluster = \"c{cluster}\"\ndevice = \"d{disk}\""
+             [[service]]\nname = \"s{disk}\"\nkind = \"files\"\ncluster = \"c{cluster}\"\ndevice = \"d{disk}\"\nheap = \"1 MiB\""
         )
         .unwrap();
     }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use atoll_abi::layout::{MAX_VCORES, PAGE_SIZE, least_heap};
 use atoll_abi::plan::{EncodedPlan, MAX_CLUSTER_PROCESSES, MAX_CLUSTERS, MAX_PROCESSES, Plan};
-use atoll_plan::{CheckedPlan, Need};
+use atoll_plan::{CheckedPlan, Need, Part};
 use common::assert_sound;
 use zerocopy::IntoBytes;
 
@@ -160,23 +160,62 @@ fn a_root_task_needs_more_for_each_process_by_what_that_process_has() {
         process(&mut text, "second", "many", vcores, rest);
         let plan = checked(&text).encode();
         let own = Need::of(&plan, 1, 18);
-        assert_eq!(own.processes.len(), 2);
-        assert_eq!(Need::of(&plan, 0, 18).processes, []);
+        assert_eq!(own.parts.len(), 2);
+        assert_eq!(Need::of(&plan, 0, 18).parts, []);
         own
     };
     let base = need(1, "");
-    let (first, second) = (base.processes[0].1, base.processes[1].1);
+    let (first, second) = (base.parts[0].1, base.parts[1].1);
     assert_eq!(first, second);
-    assert_eq!(base.largest(|own| own.slots), Some((0, first.slots)));
+    assert_eq!(
+        base.largest(|own| own.slots),
+        Some((Part::Process(0), first.slots))
+    );
     let with_vcore = need(2, "");
-    let own = with_vcore.processes[1].1;
+    let own = with_vcore.parts[1].1;
     // A thread with its stack, IPC buffer and thread-local storage; a ring that its server has too; a notification, its badge,
     // and two announcements.
     let more = own.slots - second.slots;
     assert_eq!(more, 1 + 32 + 1 + 4 + 2 * 4 + 1 + 3);
-    assert_eq!(with_vcore.largest(|own| own.slots), Some((1, own.slots)));
+    assert_eq!(
+        with_vcore.largest(|own| own.slots),
+        Some((Part::Process(1), own.slots))
+    );
     // The server has what is no process's.
-    let shares: u64 = base.processes.iter().map(|(_, own)| own.slots).sum();
+    let shares: u64 = base.parts.iter().map(|(_, own)| own.slots).sum();
     assert!(base.total.slots > shares + 400);
     assert!(base.total.bytes > second.bytes && base.total.records > second.records);
+}
+
+#[test]
+fn a_file_service_takes_slots_for_the_pools_of_its_clients_and_a_blocks_service_does_not() {
+    // Slots of the service, where its client has so many blocks and runs on the same kernel or another one.
+    let slots = |kind: &str, home: &str, blocks: u32| {
+        let mut text = format!("{MACHINE}kernel-mode = \"per-cluster\"\n");
+        cluster(&mut text, "io", 0..1);
+        text.push_str("devices = [\"disk0\"]\n");
+        cluster(&mut text, "other", 1..2);
+        write!(
+            text,
+            "[[device]]\nname = \"disk0\"\nkind = \"virtio-blk\"\npci = \"0:4.0\"\n\
+             [[service]]\nname = \"disk\"\nkind = \"{kind}\"\ncluster = \"io\"\ndevice = \"disk0\"\nheap = \"1 MiB\"\n\
+             [[channel]]\nbetween = [\"io\", \"other\"]\n"
+        )
+        .unwrap();
+        process(&mut text, "client", home, 1, "services = [\"disk\"]");
+        let text = text.replace("blocks = 1\n", &format!("blocks = {blocks}\n"));
+        let need = Need::of(&checked(&text).encode(), 0, 18);
+        let own = need
+            .parts
+            .iter()
+            .find(|(part, _)| *part == Part::Service(0));
+        own.unwrap().1.slots
+    };
+    // A page for each block, and the structure of the second large page that they reach into.
+    let more = |kind: &str, home: &str| slots(kind, home, 513) - slots(kind, home, 1);
+    assert_eq!(more("files", "io"), 512 + 1);
+    assert_eq!(more("blocks", "io"), 0);
+    // On another kernel the pages are made for the service, and its own pool lies farther away.
+    assert!((512 + 1..512 + 64).contains(&more("files", "other")));
+    assert!(more("blocks", "other") < 64);
 }

@@ -2,20 +2,21 @@
 
 #![allow(unsafe_code)]
 
+mod pools;
+
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::connection::{Connection, Provider};
-use atoll_abi::layout::{self, SERVICE_BLOCKS, entry, request, slot};
+use atoll_abi::layout::{self, entry, request, slot};
 use atoll_abi::plan::Plan;
 use atoll_call::Service;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
 use atoll_component::{like_blocking, report, ticks, wait};
 use sel4::cap;
 
+use crate::guest::pools::Pools;
 use crate::host::Host;
-use crate::links::Memory;
 
 /// How the other side of a connection is woken.
 pub enum PeerDoorbell {
@@ -33,21 +34,6 @@ impl Doorbell for PeerDoorbell {
                 requests.set(*connection);
                 cap::Notification::from_bits(slot::SERVER_NOTIFICATION).signal();
             }
-        }
-    }
-}
-
-/// The service's own pool of blocks.
-pub struct Pool(());
-
-impl Memory for Pool {
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        assert!((index as usize) < SERVICE_BLOCKS);
-        let block = (layout::SERVICE_POOL + index as usize * BLOCK_SIZE) as *const u8;
-        for (offset, byte) in into.iter_mut().enumerate() {
-            // SAFETY: the root task mapped the pool there, `SERVICE_BLOCKS` blocks, and the offset lies in the block.
-            // Volatile, because the device writes it.
-            *byte = unsafe { block.add(offset).read_volatile() };
         }
     }
 }
@@ -88,11 +74,14 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
     (clients, driver)
 }
 
-/// The whole life of a service, which is entered with a number of [`entry`]. `make` makes it from the plan and its index.
+/// The whole life of a service, which is entered with a number of [`entry`] and the bytes of its heap. `make` makes it from the
+/// plan and its index.
 ///
 /// # Panics
-/// Where the root task mapped no plan of this version.
-pub fn run<S: Service>(number: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
+/// Where the root task mapped no plan of this version, or no heap.
+pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
+    // Before anything is allocated.
+    atoll_component::heap::claim_mapped(heap as usize);
     let index = entry::index(number);
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
     let (clients, driver) = links(plan, index);
@@ -101,7 +90,7 @@ pub fn run<S: Service>(number: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
     let polls = !plan.vcore_runs_on(plan.instance_of(own.cluster), own.core);
     // They grow with each life of this service, so that handles of an earlier one are not valid.
     let generations: Vec<u32> = clients.iter().map(|it| it.endpoint.generation()).collect();
-    let mut host = Host::new(service, clients, Some(driver), Pool(()));
+    let mut host = Host::new(service, clients, Some(driver), Pools::new(plan, index));
     host.start(generations);
     let budget = match polls {
         // Turns without work before it arms its rings and blocks.

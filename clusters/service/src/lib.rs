@@ -18,4 +18,4 @@ mod host;
 mod links;
 
 pub use host::Host;
-pub use links::Memory;
+pub use links::{Memory, NoMemory};

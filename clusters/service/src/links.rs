@@ -1,4 +1,4 @@
-//! What a service acts on: its rings, and memory that a device writes.
+//! What a service acts on: its rings, and pools of blocks.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -9,10 +9,29 @@ use atoll_abi::syscall::Completion;
 use atoll_call::Actions;
 use atoll_channel::{Link, LinkError};
 
-/// Memory of a service that a device writes.
+/// The pools of blocks that a service reads and writes itself. They are named by their indexes in the plan.
+///
+/// # Panics
+/// Both methods do where the service does not reach the pool, or the pool has no such block.
 pub trait Memory {
-    /// Copies a block of the service's own pool.
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]);
+    /// Copies a block. A device or the pool's owner may write it meanwhile.
+    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]);
+
+    /// Writes a block.
+    fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]);
+}
+
+/// The memory of a component that looks into no block.
+pub struct NoMemory;
+
+impl Memory for NoMemory {
+    fn read_block(&mut self, pool: u32, _: u32, _: &mut [u8; BLOCK_SIZE]) {
+        panic!("the component does not reach pool {pool}");
+    }
+
+    fn write_block(&mut self, pool: u32, _: u32, _: &[u8; BLOCK_SIZE]) {
+        panic!("the component does not reach pool {pool}");
+    }
 }
 
 /// What the service acts on.
@@ -80,7 +99,11 @@ impl<L: Link, M: Memory> Actions for Links<L, M> {
         }
     }
 
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        self.memory.read_block(index, into);
+    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        self.memory.read_block(pool, index, into);
+    }
+
+    fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
+        self.memory.write_block(pool, index, from);
     }
 }

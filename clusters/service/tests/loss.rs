@@ -4,7 +4,7 @@ mod common;
 
 use atoll_abi::layout::service_badge;
 use atoll_abi::syscall::{Completion, Status};
-use atoll_service::Host;
+use atoll_service::{Host, NoMemory};
 use atoll_test_support::link::FakeLink;
 
 use common::*;

@@ -26,6 +26,7 @@ const INTERRUPT: cap::IrqHandler = cap::IrqHandler::from_bits(slot::INTERRUPT);
 atoll_component::entry!(enter);
 
 fn enter(number: u64, dma_physical: u64) -> ! {
+    atoll_component::heap::claim_arena();
     // SAFETY: the program is entered once, with what the root task gives.
     let edge = unsafe { Edge::new(dma_physical) };
     let life = Life {

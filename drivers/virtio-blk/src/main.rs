@@ -15,23 +15,15 @@ mod guest;
 
 use core::fmt;
 
-use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::service_badge;
 use atoll_abi::plan::{DEVICE_VECTOR, Plan, VECTOR_BASE};
 use atoll_pci::BARS;
-use atoll_service::{Host, Memory};
+use atoll_service::{Host, NoMemory};
 use atoll_virtio_blk::{
     Disk, DiskService, DriverError, InterruptMessage, MappedBars, partitions, start,
 };
 
 use guest::{Edge, Life, Link, Transport};
-
-/// The driver looks into no block.
-struct NoMemory;
-
-impl Memory for NoMemory {
-    fn read_block(&mut self, _: u32, _: &mut [u8; BLOCK_SIZE]) {}
-}
 
 type Driver = Host<DiskService<Transport>, Link, NoMemory>;
 

@@ -15,7 +15,7 @@ use crate::disk::Disk;
 use crate::doorbell::{Notification, PeerDoorbell, WOKEN};
 use crate::driver;
 use crate::plan;
-use crate::pool::Pool;
+use crate::pool::{Pool, Reached};
 use crate::server::{Events, Server};
 use crate::service::{self, Files};
 use crate::vcore::Vcore;
@@ -147,9 +147,9 @@ impl Machine {
                 }
             }
         }
-        let own_pool = pools[plan.services()[0].pool as usize];
+        let memory = Reached::new(&plan, 0, &pools);
         let service =
-            atoll_service::Host::new(FileService::new(&plan, 0), clients, upstream, own_pool);
+            atoll_service::Host::new(FileService::new(&plan, 0), clients, upstream, memory);
 
         let finished = Arc::new(AtomicUsize::new(0));
         let [servers_over, service_over, driver_over] =

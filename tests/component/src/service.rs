@@ -8,11 +8,11 @@ use atoll_service::Host;
 
 use crate::doorbell::Notification;
 use crate::machine::{FOREVER, LOST, OVER, PATIENCE};
-use crate::pool::Pool;
+use crate::pool::Reached;
 use crate::wiring::Line;
 
 /// The service and its rings.
-pub type Files = Host<FileService, Line, Pool>;
+pub type Files = Host<FileService, Line, Reached>;
 
 /// Whether a service keeps nothing of any client.
 pub fn is_at_rest(service: &FileService) -> bool {

@@ -70,6 +70,7 @@ impl Run {
         let driver = FakeLink::default();
         let spoiled = Rc::new(Cell::new(0));
         let header = Header {
+            pool: plan.services()[0].pool,
             right: disk.clone(),
             spoiled: spoiled.clone(),
         };

@@ -1,6 +1,6 @@
 //! A service: the real host of a service over real rings, with the main loop of a service on seL4.
 
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::connection::Provider;
@@ -15,7 +15,7 @@ use crate::state::Id;
 
 /// A service among its rings.
 pub struct Component<S> {
-    host: Host<S, Port, Pool>,
+    host: Host<S, Port, Pools>,
     me: Id,
     clients: usize,
     started: bool,
@@ -23,20 +23,39 @@ pub struct Component<S> {
     idle: u64,
 }
 
-/// Its own pool of blocks.
-struct Pool {
+/// The pools that it reaches.
+struct Pools {
     world: Weak<Simulation>,
     me: Id,
-    index: usize,
+    /// By their indexes in the plan.
+    reached: Vec<u32>,
 }
 
-impl Memory for Pool {
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        let Some(world) = self.world.upgrade() else {
-            return;
-        };
-        world.point(self.me);
-        world.pools[self.index].read(index, into);
+impl Pools {
+    /// The world, after others have gone on, for an access to a block of a client that a call has; `None` where there is no
+    /// world any more.
+    fn before(&self, pool: u32, index: u32, written: bool) -> Option<Rc<Simulation>> {
+        assert!(self.reached.contains(&pool), "pool {pool} is not reached");
+        let world = self.world.upgrade()?;
+        if !world.point(self.me) {
+            return None;
+        }
+        world.check_transfer(pool as usize, index, written);
+        Some(world)
+    }
+}
+
+impl Memory for Pools {
+    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        if let Some(world) = self.before(pool, index, false) {
+            world.pools[pool as usize].read(index, into);
+        }
+    }
+
+    fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
+        if let Some(world) = self.before(pool, index, true) {
+            world.pools[pool as usize].write(index, 0, from);
+        }
     }
 }
 
@@ -54,16 +73,17 @@ impl<S: Service> Component<S> {
             .map(|connection| port(connection.number, Side::Second))
             .collect();
         let me = world.service(index);
-        let pool = Pool {
+        let reached = world.plan.reached_pools(index).map(|it| it.pool);
+        let pools = Pools {
             world: world.me.clone(),
             me,
-            index: world.scenario.all_processes() + index,
+            reached: reached.collect(),
         };
         let driver = port(index, Side::First);
         Component {
             me,
             clients: clients.len(),
-            host: Host::new(service(&world.plan, index), clients, Some(driver), pool),
+            host: Host::new(service(&world.plan, index), clients, Some(driver), pools),
             started: false,
             asleep: false,
             idle: 0,

@@ -3,12 +3,11 @@
 
 use std::rc::Weak;
 
-use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::connection::Provider;
 use atoll_abi::disk::Properties;
 use atoll_abi::layout::{DMA_PAGES, PAGE_SIZE};
 use atoll_channel::Side;
-use atoll_service::{Host, Memory};
+use atoll_service::{Host, NoMemory};
 use atoll_test_disk as device;
 use atoll_virtio_blk::{Abilities, Device, Disk, DiskService, DriverError, Queue};
 
@@ -54,13 +53,6 @@ impl Device for Registers {
         }
         Ok(())
     }
-}
-
-/// The driver looks into no block.
-struct NoMemory;
-
-impl Memory for NoMemory {
-    fn read_block(&mut self, _: u32, _: &mut [u8; BLOCK_SIZE]) {}
 }
 
 impl Driver {

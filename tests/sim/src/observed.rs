@@ -126,7 +126,7 @@ impl Simulation {
         }
     }
 
-    /// The disk writes a sector of a block, or reads it: only while a call has the block that asks for that, of the life that
+    /// The disk or a service writes into a block, or reads it: only while a call has the block that asks for that, of the life that
     /// the service is in, and of the life that the process is in from when that lends a block.
     pub fn check_transfer(&self, pool: usize, block: u32, written: bool) {
         if pool >= self.processes.len() || self.scenario.process_lies(pool) {

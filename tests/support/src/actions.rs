@@ -1,6 +1,6 @@
 //! What a service does, recorded.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::message::{Message, Payload};
@@ -13,8 +13,8 @@ pub struct Recorded<const RINGS: usize> {
     pub answers: [VecDeque<Completion>; RINGS],
     /// Calls to the upstream that it has not answered.
     pub driver: VecDeque<Syscall>,
-    /// What each block of the service's own pool holds; `None` where the service looks into no block.
-    pub block: Option<[u8; BLOCK_SIZE]>,
+    /// What blocks hold, by pool and index: those that a test has filled, and those that the service wrote.
+    pub blocks: BTreeMap<(u32, u32), [u8; BLOCK_SIZE]>,
 }
 
 impl<const RINGS: usize> Default for Recorded<RINGS> {
@@ -22,7 +22,7 @@ impl<const RINGS: usize> Default for Recorded<RINGS> {
         Recorded {
             answers: [const { VecDeque::new() }; RINGS],
             driver: VecDeque::new(),
-            block: None,
+            blocks: BTreeMap::new(),
         }
     }
 }
@@ -36,8 +36,12 @@ impl<const RINGS: usize> Actions for Recorded<RINGS> {
         self.driver.extend(calls.iter().map(Syscall::from_message));
     }
 
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        assert_eq!(index, 0, "the service has one block that it reads");
-        *into = self.block.expect("the service looks into a block");
+    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        let block = self.blocks.get(&(pool, index));
+        *into = *block.unwrap_or_else(|| panic!("nothing is in block {index} of pool {pool}"));
+    }
+
+    fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
+        self.blocks.insert((pool, index), *from);
     }
 }

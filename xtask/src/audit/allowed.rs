@@ -58,8 +58,9 @@ impl InstanceAudit<'_> {
                 let mut services = plan.services().iter();
                 let index =
                     services.position(|s| s.name.as_str() == name && self.runs(s.cluster))?;
-                let service = &plan.services()[index];
-                allowed.extend(plan.pools().get(service.pool as usize).map(pool));
+                let reached = plan.reached_pools(index);
+                let pools = reached.filter_map(|it| plan.pools().get(it.pool as usize));
+                allowed.extend(pools.map(pool));
                 let own = |it: &Connection| {
                     it.client == Client::Service(index) || it.provider == Provider::Service(index)
                 };

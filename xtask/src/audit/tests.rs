@@ -1,4 +1,4 @@
-use atoll_abi::plan::{DoorbellKind, HPET_BASE, NONE};
+use atoll_abi::plan::{DoorbellKind, HPET_BASE, NONE, ServiceKind, Tables};
 
 use super::*;
 use crate::names::tests::{example, example_tables};
@@ -48,6 +48,8 @@ fn what_the_plan_gives_may_be_held() {
     assert_allowed(1, WINDOWS[1], WINDOWS[1] + 0x8000, "process:digest");
     assert_allowed(1, PROCESS_POOL, SERVICE_POOL, "process:digest");
     assert_allowed(0, SERVICE_POOL, SERVICE_POOL + 0x4000, "service:files");
+    // Its clients' blocks are read and written by the file service too.
+    assert_allowed(0, PROCESS_POOL, SERVICE_POOL, "service:files");
     for (instance, server) in [(0, "server:io"), (1, "server:compute")] {
         assert_allowed(instance, WAKE_PAGE, WAKE_PAGE + 0x1000, server);
         assert_allowed(instance, HPET_BASE, HPET_BASE + 0x1000, server);
@@ -79,6 +81,43 @@ fn a_root_task_holds_what_it_announces_deaths_with() {
         // That of the process announces it, and tells what was counted on both rings.
         assert_eq!(pages(1, *vcore), [true, false, true, false]);
     }
+}
+
+#[test]
+fn the_pool_of_a_process_is_for_it_and_for_the_file_services_that_it_uses() {
+    let held = |tables: &Tables, instance: usize, holder: &str| {
+        let mut both = [Holdings::default(), Holdings::default()];
+        both[instance] = frames(PROCESS_POOL, PROCESS_POOL + 0x1000, holder);
+        check(&tables.encode(), both.iter()).violations
+    };
+    let refused = |holder: &str| {
+        let what = format!("{holder} holds 0x1800d000-0x1800e000, the pool of process digest");
+        let instance = if holder == "process:second" {
+            "compute"
+        } else {
+            "io"
+        };
+        [format!("{instance}: {what}")]
+    };
+    let mut tables = example_tables();
+    tables.processes.push(atoll_abi::plan::Process {
+        name: atoll_abi::name::Name::new("second").unwrap(),
+        pool: NONE,
+        services: 0,
+        ..tables.processes[0]
+    });
+    assert_eq!(held(&tables, 0, "service:files"), [""; 0]);
+    assert_eq!(held(&tables, 0, "driver:disk"), refused("driver:disk"));
+    assert_eq!(held(&tables, 0, "server:io"), refused("server:io"));
+    let second = "process:second";
+    assert_eq!(held(&tables, 1, second), refused(second));
+    // A service of blocks has its own pool alone.
+    tables.services[0].kind = ServiceKind::Blocks as u32;
+    assert_eq!(held(&tables, 0, "service:files"), refused("service:files"));
+    // So has a file service that the process does not use.
+    tables.services[0].kind = ServiceKind::Files as u32;
+    tables.processes[0].services = 0;
+    assert_eq!(held(&tables, 0, "service:files"), refused("service:files"));
 }
 
 #[test]
@@ -168,13 +207,6 @@ fn a_window_or_pool_of_another_holder_is_a_violation() {
         WINDOWS[2] + 0x1000,
         "server:compute",
         "compute: server:compute holds 0x18008000-0x18009000, the window between vcore 1 of process digest and service files",
-    );
-    assert_violation(
-        0,
-        PROCESS_POOL,
-        PROCESS_POOL + 0x1000,
-        "service:files",
-        "io: service:files holds 0x1800d000-0x1800e000, the pool of process digest",
     );
     assert_violation(
         0,

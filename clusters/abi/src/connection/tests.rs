@@ -2,7 +2,8 @@ extern crate std;
 use std::vec::Vec;
 
 use super::*;
-use crate::plan::{EncodedPlan, NONE, Tables, empty_rows};
+use crate::layout::{SERVICE_POOL, client_pool};
+use crate::plan::{EncodedPlan, NONE, ServiceKind, Tables, empty_rows};
 
 /// Two services, each on a device of its own; process 0 uses the second one, process 1 both.
 fn tables() -> Tables {
@@ -92,6 +93,54 @@ fn a_service_names_blocks_of_its_own_and_of_its_clients() {
         [true, true, false, true, false],
     ];
     assert_eq!(may, expected.concat());
+}
+
+#[test]
+fn the_clients_of_a_service_are_in_the_order_of_their_first_connections() {
+    let mut tables = tables();
+    // One that has no vcore has no connection.
+    tables.processes.push(tables.processes[1]);
+    tables.processes[2].vcores = 0;
+    tables.processes.push(tables.processes[0]);
+    let plan = tables.encode();
+    for service in 0..2 {
+        let mut first = Vec::new();
+        for connection in plan.clients_of(Provider::Service(service)) {
+            if let Client::Vcore { process, vcore: 0 } = connection.client {
+                first.push(process);
+            }
+        }
+        let clients = plan.client_processes(service).map(|(index, _)| index);
+        assert_eq!(clients.collect::<Vec<_>>(), first);
+    }
+    let of_second = plan.client_processes(1).map(|(index, _)| index);
+    assert_eq!(of_second.collect::<Vec<_>>(), [0, 1, 3]);
+    assert_eq!(plan.client_processes(2).count(), 0);
+}
+
+#[test]
+fn a_file_service_reaches_the_pools_of_its_clients_and_a_blocks_service_its_own_alone() {
+    let mut tables = tables();
+    for (index, process) in (0..).zip(&mut tables.processes) {
+        process.pool = 10 + index;
+    }
+    for (index, service) in (0..).zip(&mut tables.services) {
+        service.pool = 20 + index;
+    }
+    let reached = |tables: &Tables| -> Vec<(u32, usize)> {
+        let plan = tables.encode();
+        let pools = plan.reached_pools(1).map(|it| (it.pool, it.address));
+        pools.collect()
+    };
+    let own = (21, SERVICE_POOL);
+    assert_eq!(reached(&tables), [own], "a kind that there is not");
+    tables.services[1].kind = ServiceKind::Blocks as u32;
+    assert_eq!(reached(&tables), [own]);
+    tables.services[1].kind = ServiceKind::Files as u32;
+    let clients = [(10, client_pool(0)), (11, client_pool(1))];
+    assert_eq!(reached(&tables), [own, clients[0], clients[1]]);
+    assert_eq!(client_pool(1), 0x12_0100_0000);
+    assert_eq!(tables.encode().reached_pools(2).count(), 0);
 }
 
 #[test]

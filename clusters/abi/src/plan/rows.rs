@@ -230,6 +230,8 @@ pub struct Service {
     pub partition: Name,
     /// Bytes of the partition where the disk is made for a run; 0 where it is as large as what is put into it.
     pub partition_size: u64,
+    /// Bytes of its heap.
+    pub heap_size: u64,
     /// How often it is started again.
     pub restart: Restart,
 }
@@ -259,6 +261,14 @@ impl ServiceKind {
         match self {
             ServiceKind::Files => Interface::Files,
             ServiceKind::Blocks => Interface::Blocks,
+        }
+    }
+
+    /// Whether they read and write the blocks of their clients themselves, and so have their clients' pools.
+    pub const fn reaches_client_blocks(self) -> bool {
+        match self {
+            ServiceKind::Files => true,
+            ServiceKind::Blocks => false,
         }
     }
 

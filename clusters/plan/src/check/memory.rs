@@ -1,6 +1,6 @@
 //! What is handed out fits what there is.
 
-use atoll_abi::layout::{MAIN_STACK_SIZE, PAGE_SIZE, UTHREAD_STACK_SIZE, least_heap};
+use atoll_abi::layout::{LEAST_SERVICE_HEAP, MAIN_STACK_SIZE, UTHREAD_STACK_SIZE, least_heap};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -8,9 +8,10 @@ use crate::layout::{
     INSTANCE_OVERHEAD, LARGE_PAGE, MAX_MACHINE_MEMORY, MIN_INSTANCE_MEMORY, RESERVED_HIGH,
     RESERVED_LOW, shared_size,
 };
+use crate::read::is_whole_pages;
 use crate::size;
 use crate::table::Located;
-use crate::written::{Plan, Process};
+use crate::written::{Plan, Process, Service, Text};
 
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     whole_pages("`memory` of the machine", plan.memory, diagnostics);
@@ -31,8 +32,27 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
         instance(plan, &clusters, diagnostics);
     }
     total(plan, diagnostics);
+    for service in &plan.services {
+        service_heap(service, diagnostics);
+    }
     for process in &plan.processes {
         heap(plan, process, diagnostics);
+    }
+}
+
+/// A service's heap has place for its tables.
+fn service_heap(service: &Service, diagnostics: &mut Diagnostics<'_>) {
+    let least = LEAST_SERVICE_HEAP as u64;
+    // One that is no whole pages has been reported.
+    if service.heap.value < least && is_whole_pages(service.heap.value) {
+        diagnostics.report(
+            service.heap.at,
+            ErrorKind::ServiceHeapTooSmall {
+                service: service.name.value.clone(),
+                heap: size::show(service.heap.value),
+                least: size::show(least),
+            },
+        );
     }
 }
 
@@ -47,8 +67,7 @@ fn heap(plan: &Plan, process: &Process, diagnostics: &mut Diagnostics<'_>) {
         uthreads.into(),
     );
     // One that is no whole pages has been reported.
-    let whole = process.heap.value > 0 && process.heap.value.is_multiple_of(PAGE_SIZE as u64);
-    if process.heap.value >= needed || !whole {
+    if process.heap.value >= needed || !is_whole_pages(process.heap.value) {
         return;
     }
     diagnostics.report(
@@ -78,7 +97,7 @@ fn whole_pages(what: &str, memory: Located<u64>, diagnostics: &mut Diagnostics<'
     }
 }
 
-/// An instance has memory for its kernel, its components, and the heaps and stacks of its processes.
+/// An instance has memory for its kernel, its components, and the heaps and stacks of its services and processes.
 fn instance(plan: &Plan, clusters: &[usize], diagnostics: &mut Diagnostics<'_>) {
     let Some(&first) = clusters.first() else {
         return;
@@ -99,20 +118,21 @@ fn instance(plan: &Plan, clusters: &[usize], diagnostics: &mut Diagnostics<'_>) 
         return;
     }
     let mut taken = 0u64;
-    for process in &plan.processes {
-        let here = plan
-            .cluster(&process.cluster.value)
-            .is_some_and(|cluster| clusters.contains(&cluster));
-        if !here {
-            continue;
-        }
-        let stacks =
-            MAIN_STACK_SIZE as u64 + u64::from(process.uthreads) * UTHREAD_STACK_SIZE as u64;
-        taken = sum([taken, process.heap.value, stacks].into_iter());
+    let services = plan.services.iter().map(|it| (&it.cluster, it.heap, 0));
+    let processes = plan.processes.iter().map(|it| {
+        let stacks = MAIN_STACK_SIZE as u64 + u64::from(it.uthreads) * UTHREAD_STACK_SIZE as u64;
+        (&it.cluster, it.heap, stacks)
+    });
+    let here = |cluster: &Text| {
+        let cluster = plan.cluster(&cluster.value);
+        cluster.is_some_and(|cluster| clusters.contains(&cluster))
+    };
+    for (_, heap, stacks) in services.chain(processes).filter(|it| here(it.0)) {
+        taken = sum([taken, heap.value, stacks].into_iter());
         if taken > memory - INSTANCE_OVERHEAD {
             let place = diagnostics.place(at);
             diagnostics.report(
-                process.heap.at,
+                heap.at,
                 ErrorKind::HeapsTooLarge {
                     instance: plan.instance_name(clusters).to_owned(),
                     taken: size::show(taken),

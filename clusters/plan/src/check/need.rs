@@ -5,7 +5,7 @@ use atoll_abi::layout::ROOT_TASK_HEAP_SIZE;
 use crate::checked::CheckedPlan;
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
-use crate::need::{Amount, Need};
+use crate::need::{Amount, Need, Part};
 use crate::size;
 use crate::written::Plan;
 
@@ -18,17 +18,21 @@ pub(crate) fn check(plan: &Plan, laid_out: &CheckedPlan, diagnostics: &mut Diagn
         let bits = laid_out.root_cnode_bits(index);
         let need = Need::of(&laid_out.encode(), index, bits);
         let instance = plan.instance_name(clusters).to_owned();
-        // The process that needs the most of something: where it stands, and what is said of it.
+        // The service or process that needs the most of something: where it stands, and what is said of it.
         let most = |what: &dyn Fn(&Amount) -> u64, show: &dyn Fn(u64) -> String| match need
             .largest(what)
         {
-            Some((process, share)) => {
-                let name = &plan.processes[process].name;
-                let text = format!("process `{}` needs the most, {}", name.value, show(share));
+            Some((part, share)) => {
+                let (kind, name) = match part {
+                    Part::Service(index) => ("service", &plan.services[index].name),
+                    Part::Process(index) => ("process", &plan.processes[index].name),
+                };
+                let share = show(share);
+                let text = format!("{kind} `{}` needs the most, {share}", name.value);
                 (name.at, text)
             }
             None => {
-                let text = "servers, services and drivers alone need that".to_owned();
+                let text = "servers alone need that".to_owned();
                 (cluster.name.at, text)
             }
         };

@@ -15,7 +15,7 @@ pub struct Amount {
 
 /// Bytes of the records of pages in consecutive slots, which are made together: three half words, in a list that was copied into
 /// one of twice its length, and five words where they are set back when their component starts again, in a list for each
-/// component.
+/// component, or a few words in a tree where they are a pool that others have too.
 pub(super) const RUN_RECORD: u64 = 3 * 12 + 2 * 40;
 
 /// Bytes of the record of a paging structure: two words in a tree of which each node may be half empty. Its slot may end a run

@@ -1,7 +1,7 @@
 //! The steps of a root task, in its order.
 
 use atoll_abi::connection::{Client, Provider};
-use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE, SERVICE_BLOCKS};
+use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::plan::{HPET_BASE, NONE, Plan};
 
 use super::amount::CONNECTION_RECORD;
@@ -41,7 +41,8 @@ impl Build<'_> {
         self.plan.instance_of(cluster) == self.instance
     }
 
-    /// A page of memory that belongs to no instance, or of a device, mapped in a component.
+    /// Pages of memory that belongs to no instance, or of a device, mapped in a component: they are made for the first one that has
+    /// them.
     fn outside(&mut self, holder: Holder, physical: u64, address: usize, pages: u64) {
         let own = self.components.of(holder);
         own.amount.slots += self.device_memory.take(physical, pages);
@@ -145,8 +146,11 @@ impl Build<'_> {
             own.fresh(layout::PLAN, plan.pages() as u64);
             own.notification();
             own.thread(0);
-            let pool = plan.pools()[row.pool as usize].base;
-            self.outside(service, pool, layout::SERVICE_POOL, SERVICE_BLOCKS as u64);
+            own.fresh(layout::HEAP, row.heap_size.div_ceil(PAGE_SIZE as u64));
+            for reached in plan.reached_pools(index) {
+                let pool = &plan.pools()[reached.pool as usize];
+                self.outside(service, pool.base, reached.address, pool.blocks.into());
+            }
         }
     }
 

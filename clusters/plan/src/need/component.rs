@@ -6,10 +6,12 @@ use atoll_abi::layout::{self, COMPONENT_HEAP_SIZE, PAGE_SIZE, STACK_SIZE, TLS_PA
 
 use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
 
-/// Pages that the program of a process may take, and that of another component beside its heap.
+/// Pages that the program of a component may take, beside a heap in its image.
 pub(super) const IMAGE_PAGES: u64 = 128;
-/// The programs of components that are no processes. Each has a heap in its image.
+/// The programs of components that are no processes.
 pub(super) const COMPONENT_PROGRAMS: [&str; 4] = ["mcp-server", "files", "blocks", "virtio-blk"];
+/// Those that have a heap in their image.
+const ARENA_PROGRAMS: [&str; 2] = ["mcp-server", "virtio-blk"];
 /// Where programs are linked.
 const IMAGE_BASE: usize = 0x40_0000;
 /// Address bits below the entries of each level of an address space.
@@ -26,7 +28,7 @@ const PAGE: u64 = PAGE_SIZE as u64;
 
 /// Pages that the program of a name may take at most; the build refuses larger ones.
 pub fn image_pages(image: &str) -> u64 {
-    let heap_pages = match COMPONENT_PROGRAMS.contains(&image) {
+    let heap_pages = match ARENA_PROGRAMS.contains(&image) {
         true => COMPONENT_HEAP_SIZE as u64 / PAGE,
         false => 0,
     };

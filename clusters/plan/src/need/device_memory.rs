@@ -26,7 +26,7 @@ impl DeviceMemory {
 
     /// Makes pages from an address on: how many slots are filled beside those of the pages.
     pub(super) fn take(&mut self, address: u64, pages: u64) -> u64 {
-        // The registers of the HPET have several holders, and are made once.
+        // The registers of the HPET and the pools of processes have several holders, and are made once.
         if pages == 0 || !self.made.insert(address) {
             return 0;
         }

@@ -8,6 +8,7 @@ mod service;
 
 use std::path::Path;
 
+use atoll_abi::layout::PAGE_SIZE;
 use atoll_abi::name::Name;
 use atoll_abi::plan::{KernelMode, MAX_CORES};
 use toml::Spanned;
@@ -20,6 +21,7 @@ use self::service::{service, unread_service};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::layout::{MAX_INSTANCES, MAX_MACHINE_MEMORY};
+use crate::size;
 use crate::table::{Located, Table, array, bytes, choice, integer, text, wrong_type};
 use crate::written::{Plan, Text, UNNAMED};
 
@@ -164,6 +166,28 @@ fn name(what: &str, text: Located<&str>, diagnostics: &mut Diagnostics<'_>) -> N
 
 fn owned(text: Located<&str>) -> Text {
     Located::new(text.value.to_owned(), text.at)
+}
+
+/// The `heap` of a service or process; `None` where there is none, or it could not be read. One that is no whole pages is
+/// reported.
+fn heap(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Located<u64>> {
+    let heap = bytes("heap", table.optional("heap")?, diagnostics)?;
+    if !is_whole_pages(heap.value) {
+        diagnostics.report(
+            heap.at,
+            ErrorKind::Unaligned {
+                what: format!("`heap` of {}", table.title),
+                size: size::show(heap.value),
+                unit: size::show(PAGE_SIZE as u64),
+            },
+        );
+    }
+    Some(heap)
+}
+
+/// Whether a heap is of whole pages, and of one at least.
+pub(crate) fn is_whole_pages(heap: u64) -> bool {
+    heap > 0 && heap.is_multiple_of(PAGE_SIZE as u64)
 }
 
 /// A reference to something that is called `what`. The texts that stand for what could not be read cannot be written.

@@ -4,11 +4,9 @@ use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_UTHREADS, MAX_VCORES, PAGE_SIZE, le
 use atoll_abi::name::Name;
 
 use super::restart::{NEVER, restart};
-use super::{cores, name, own_name, references, required_reference};
+use super::{cores, heap, name, own_name, references, required_reference};
 use crate::diagnostics::Diagnostics;
-use crate::error::ErrorKind;
-use crate::size;
-use crate::table::{Located, Table, boolean, bytes, integer, text};
+use crate::table::{Located, Table, boolean, integer, text};
 use crate::written::Process;
 
 /// What stands for a number that could not be read, so that nothing else is said of it.
@@ -59,21 +57,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             integer("uthreads", &what, range, value, diagnostics).map_or(LEAST, |it| it.value)
         }
     };
-    let heap = table
-        .optional("heap")
-        .and_then(|value| bytes("heap", value, diagnostics));
-    if let Some(heap) = heap
-        && (heap.value == 0 || !heap.value.is_multiple_of(PAGE_SIZE as u64))
-    {
-        diagnostics.report(
-            heap.at,
-            ErrorKind::Unaligned {
-                what: format!("`heap` of {}", table.title),
-                size: size::show(heap.value),
-                unit: size::show(PAGE_SIZE as u64),
-            },
-        );
-    }
+    let heap = heap(&table, diagnostics);
     let operator = table
         .optional("operator")
         .and_then(|value| boolean("operator", value, diagnostics))

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::restart::{SYSTEM, restart};
-use super::{name as checked_name, own_name, owned, required_reference};
+use super::{heap, name as checked_name, own_name, owned, required_reference};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::size;
@@ -17,6 +17,14 @@ use crate::written::{Service, Text, UNNAMED};
 const PARTITION_UNIT: u64 = 1 << 20;
 /// Bytes of a partition of blocks where the plan is silent.
 const DEFAULT_PARTITION: u64 = 16 << 20;
+
+/// Bytes of a heap where the plan is silent.
+const fn default_heap(kind: ServiceKind) -> u64 {
+    match kind {
+        ServiceKind::Files => 8 << 20,
+        ServiceKind::Blocks => 1 << 20,
+    }
+}
 
 /// Reads a `[[service]]`.
 pub(super) fn service(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Service {
@@ -29,6 +37,7 @@ pub(super) fn service(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             "device",
             "partition",
             "size",
+            "heap",
             "restart",
         ],
         diagnostics,
@@ -53,6 +62,7 @@ pub(super) fn service(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     Service {
         restart: restart(&table, SYSTEM, diagnostics),
         size: partition_size(&table, kind, diagnostics),
+        heap: heap(&table, diagnostics).unwrap_or(Located::new(default_heap(kind), name.at)),
         name,
         kind,
         cluster,
@@ -106,6 +116,7 @@ pub(super) fn unread_service(at: usize) -> Service {
         device: Text::new(String::new(), at),
         partition: Text::new(String::new(), at),
         size: 0,
+        heap: Located::new(default_heap(ServiceKind::Files), at),
         restart: SYSTEM,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use atoll_abi::connection::{Client, Provider};
-use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE, SERVICE_BLOCKS, STACK_SIZE, slot};
+use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE, STACK_SIZE, slot};
 use atoll_abi::plan::{MAX_PROCESSES, Plan, Process};
 
 /// What a component has: ranges of addresses, and slots.
@@ -110,7 +110,11 @@ fn server(plan: &Plan, cluster: u32) {
 fn service(plan: &Plan, index: usize) {
     let mut space = Space::new(1);
     space.add(layout::PLAN, plan.pages() * PAGE_SIZE);
-    space.add(layout::SERVICE_POOL, SERVICE_BLOCKS * PAGE_SIZE);
+    space.add(layout::HEAP, plan.services()[index].heap_size as usize);
+    for reached in plan.reached_pools(index) {
+        let blocks = plan.pools()[reached.pool as usize].blocks as usize;
+        space.add(reached.address, blocks * PAGE_SIZE);
+    }
     space.page(layout::WAKE_REQUESTS);
     space.window(layout::DRIVER_WINDOW);
     for connection in plan.clients_of(Provider::Service(index)) {

@@ -1,9 +1,8 @@
 //! A service that answers each call at once, among fake links.
 
-use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, Event, Service};
-use atoll_service::{Host, Memory};
+use atoll_service::{Host, NoMemory};
 use atoll_test_support::link::FakeLink;
 
 /// Answers each call at once, and records what it is told. A call with a count asks the upstream.
@@ -48,12 +47,6 @@ impl Service for Echo {
             Event::Device => self.events.push("device".to_owned()),
         }
     }
-}
-
-pub struct NoMemory;
-
-impl Memory for NoMemory {
-    fn read_block(&mut self, _: u32, _: &mut [u8; BLOCK_SIZE]) {}
 }
 
 pub type Echoes = Host<Echo, FakeLink, NoMemory>;

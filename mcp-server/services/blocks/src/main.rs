@@ -1,5 +1,5 @@
 //! The blocks service as a component of seL4. The root task enters it with the number of its service
-//! (`atoll_abi::layout::entry`).
+//! (`atoll_abi::layout::entry`) and the bytes of its heap.
 
 #![no_std]
 #![no_main]
@@ -9,6 +9,6 @@ use atoll_blocks::BlockService;
 
 atoll_component::entry!(enter);
 
-fn enter(number: u64, _: u64) -> ! {
-    atoll_service::guest::run(number, BlockService::new)
+fn enter(number: u64, heap: u64) -> ! {
+    atoll_service::guest::run(number, heap, BlockService::new)
 }

@@ -2,8 +2,8 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 
-use atoll_abi::connection::{Client as Side, Provider};
 use atoll_abi::plan::Plan;
 use atoll_call::BlockTable;
 
@@ -35,10 +35,10 @@ pub struct Client<T> {
 }
 
 impl<T: ClientState> Client<T> {
-    fn new(pool: u32, blocks: u32) -> Client<T> {
+    fn new(pool: u32, blocks: u32, rings: usize) -> Client<T> {
         Client {
             generation: 0,
-            rings: 0,
+            rings,
             pool,
             blocks: BlockTable::new(blocks),
             state: T::new(0),
@@ -89,31 +89,17 @@ pub struct Clients<T> {
 impl<T: ClientState> Clients<T> {
     /// Those of a service of a plan, by its index.
     pub fn new(plan: &Plan, service: usize) -> Clients<T> {
-        let mut processes = vec![];
-        let mut owners = vec![];
-        for connection in plan.clients_of(Provider::Service(service)) {
-            let Side::Vcore { process, .. } = connection.client else {
-                continue;
-            };
-            let known = processes.iter().position(|known| *known == process);
-            owners.push(known.unwrap_or(processes.len()));
-            if known.is_none() {
-                processes.push(process);
-            }
-        }
-        let client = |process: usize| {
-            let pool = plan.processes().get(process).map_or(0, |it| it.pool);
-            let blocks = plan.pools().get(pool as usize).map_or(0, |it| it.blocks);
-            Client::new(pool, blocks)
-        };
-        let mut clients: Box<[Client<T>]> = processes.into_iter().map(client).collect();
-        for owner in &owners {
-            if let Some(client) = clients.get_mut(*owner) {
-                client.rings += 1;
-            }
+        let mut clients = vec![];
+        let mut owners: Vec<usize> = vec![];
+        for (index, (_, process)) in plan.client_processes(service).enumerate() {
+            let pool = plan.pools().get(process.pool as usize);
+            let blocks = pool.map_or(0, |it| it.blocks);
+            let rings = process.vcores as usize;
+            clients.push(Client::new(process.pool, blocks, rings));
+            owners.extend(core::iter::repeat_n(index, rings));
         }
         Clients {
-            clients,
+            clients: clients.into_boxed_slice(),
             channels: vec![Some(0); owners.len()].into_boxed_slice(),
             owners: owners.into_boxed_slice(),
         }
@@ -202,15 +188,15 @@ impl<T: ClientState> Clients<T> {
 
 #[cfg(test)]
 mod tests {
-    use atoll_abi::layout::{COMPONENT_HEAP_SIZE, MAX_POOL_BLOCKS};
+    use atoll_abi::layout::{LEAST_SERVICE_HEAP, MAX_POOL_BLOCKS};
     use atoll_abi::plan::MAX_SERVICE_CLIENTS;
 
     use super::*;
 
     #[test]
-    fn the_tables_of_all_clients_leave_three_quarters_of_the_heap() {
+    fn the_tables_of_all_clients_leave_three_quarters_of_the_least_heap() {
         let blocks = MAX_POOL_BLOCKS / u64::BITS as usize * size_of::<u64>();
         let bytes = MAX_SERVICE_CLIENTS * (size_of::<Client<()>>() + blocks);
-        assert!(bytes <= COMPONENT_HEAP_SIZE / 4, "{bytes}");
+        assert!(bytes <= LEAST_SERVICE_HEAP / 4, "{bytes}");
     }
 }

@@ -44,16 +44,16 @@ impl OpenFiles {
 
 #[cfg(test)]
 mod tests {
-    use atoll_abi::layout::{COMPONENT_HEAP_SIZE, MAX_POOL_BLOCKS};
+    use atoll_abi::layout::{LEAST_SERVICE_HEAP, MAX_POOL_BLOCKS};
     use atoll_abi::plan::MAX_SERVICE_CLIENTS;
     use atoll_disk_client::Client;
 
     use super::*;
 
     #[test]
-    fn the_tables_of_all_clients_leave_half_of_the_heap() {
+    fn the_tables_of_all_clients_leave_half_of_the_least_heap() {
         let blocks = MAX_POOL_BLOCKS / u64::BITS as usize * size_of::<u64>();
         let bytes = MAX_SERVICE_CLIENTS * (size_of::<Client<OpenFiles>>() + blocks);
-        assert!(bytes <= COMPONENT_HEAP_SIZE / 2, "{bytes}");
+        assert!(bytes <= LEAST_SERVICE_HEAP / 2, "{bytes}");
     }
 }

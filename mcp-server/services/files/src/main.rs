@@ -1,5 +1,5 @@
 //! The file service as a component of seL4. The root task enters it with the number of its service
-//! (`atoll_abi::layout::entry`).
+//! (`atoll_abi::layout::entry`) and the bytes of its heap.
 
 #![no_std]
 #![no_main]
@@ -9,6 +9,6 @@ use atoll_files::FileService;
 
 atoll_component::entry!(enter);
 
-fn enter(number: u64, _: u64) -> ! {
-    atoll_service::guest::run(number, FileService::new)
+fn enter(number: u64, heap: u64) -> ! {
+    atoll_service::guest::run(number, heap, FileService::new)
 }

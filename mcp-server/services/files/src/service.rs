@@ -149,7 +149,7 @@ impl FileService {
         match answer.status {
             Status::Done => {
                 let mut header = [0; BLOCK_SIZE];
-                actions.read_block(HEADER_BLOCK, &mut header);
+                actions.read_block(self.pool, HEADER_BLOCK, &mut header);
                 self.volume.load(&header);
             }
             status => self.volume.fail(status),

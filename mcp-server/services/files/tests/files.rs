@@ -74,7 +74,7 @@ fn calls_wait_for_the_volume_in_their_order() {
 #[test]
 fn a_volume_that_is_none_fails_every_call() {
     let mut bench = Bench::loading();
-    bench.world.block.as_mut().unwrap()[0] ^= 1;
+    bench.world.blocks.get_mut(&(OWN_POOL, 0)).unwrap()[0] ^= 1;
     bench.call(0, open("input"));
     bench.drive();
     assert_eq!(bench.answer(0).unwrap().1, Status::NoService);

@@ -33,8 +33,12 @@ impl<A: Actions> Actions for Recorder<'_, A> {
         self.actions.call(calls);
     }
 
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        self.actions.read_block(index, into);
+    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        self.actions.read_block(pool, index, into);
+    }
+
+    fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
+        self.actions.write_block(pool, index, from);
     }
 }
 

@@ -15,16 +15,22 @@ use super::Run;
 
 /// The block that the device wrote for the service: the header, or anything.
 pub struct Header {
+    /// The service's own pool.
+    pub pool: u32,
     pub right: Rc<Disk>,
     pub spoiled: Rc<Cell<u64>>,
 }
 
 impl Memory for Header {
-    fn read_block(&mut self, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        assert_eq!(index, 0);
+    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        assert_eq!((pool, index), (self.pool, 0));
         *into = *self.right.header();
         let spoiled = self.spoiled.get();
         into[spoiled as usize % 256] ^= (spoiled >> 8) as u8;
+    }
+
+    fn write_block(&mut self, pool: u32, index: u32, _: &[u8; BLOCK_SIZE]) {
+        panic!("block {index} of pool {pool} is written");
     }
 }
 

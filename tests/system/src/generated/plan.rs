@@ -150,9 +150,10 @@ impl Generator<'_> {
                 .clusters
                 .iter()
                 .position(|it| it.devices.contains(&device));
+            let heap = self.one_of(&["1 MiB", "1028 KiB", "8 MiB", "23 MiB"]);
             writeln!(
                 text,
-                "[[device]]\nname = \"d{device}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.{function}\"\n[[service]]\nname = \"s{device}\"\nkind = \"files\"\ncluster = \"c{}\"\ndevice = \"d{device}\"",
+                "[[device]]\nname = \"d{device}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.{function}\"\n[[service]]\nname = \"s{device}\"\nkind = \"files\"\ncluster = \"c{}\"\ndevice = \"d{device}\"\nheap = \"{heap}\"",
                 owner.unwrap_or(0)
             )?;
         }

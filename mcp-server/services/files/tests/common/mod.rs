@@ -21,6 +21,8 @@ pub const CAPACITY: u64 = 16 * 8;
 pub const LENGTH: u64 = BLOCK_SIZE as u64 + 513;
 /// Blocks of each client's pool.
 pub const BLOCKS: u32 = 70;
+/// The service's own pool.
+pub const OWN_POOL: u32 = 3;
 /// Rings of client 0: 0 and 1; the ring of client 1.
 pub const OTHER: usize = 2;
 
@@ -76,7 +78,7 @@ impl Bench {
         let mut bench = Bench {
             service: FileService::new(&plan(), 1),
             world: World {
-                block: Some(header()),
+                blocks: [((OWN_POOL, 0), header())].into(),
                 ..World::default()
             },
             next_tag: 0,
