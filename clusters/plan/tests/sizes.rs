@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use atoll_abi::layout::{MAX_VCORES, PAGE_SIZE, least_heap};
 use atoll_abi::plan::{EncodedPlan, MAX_CLUSTER_PROCESSES, MAX_CLUSTERS, MAX_PROCESSES, Plan};
-use atoll_plan::{CheckedPlan, Need, Part};
+use atoll_plan::{Amount, CheckedPlan, Need, Part};
 use common::assert_sound;
 use zerocopy::IntoBytes;
 
@@ -187,35 +187,46 @@ fn a_root_task_needs_more_for_each_process_by_what_that_process_has() {
     assert!(base.total.bytes > second.bytes && base.total.records > second.records);
 }
 
+/// What a service needs of the given kind, with a heap of so many MiB. Its client has so many blocks and runs in the cluster `home`:
+/// `io`, that of the service, or `other`, on another kernel.
+fn need_of_service(kind: &str, heap: u32, home: &str, blocks: u32) -> Amount {
+    let mut text = format!("{MACHINE}kernel-mode = \"per-cluster\"\n");
+    cluster(&mut text, "io", 0..1);
+    text.push_str("devices = [\"disk0\"]\n");
+    cluster(&mut text, "other", 1..2);
+    write!(
+        text,
+        "[[device]]\nname = \"disk0\"\nkind = \"virtio-blk\"\npci = \"0:4.0\"\n\
+         [[service]]\nname = \"disk\"\nkind = \"{kind}\"\ncluster = \"io\"\ndevice = \"disk0\"\nheap = \"{heap} MiB\"\n\
+         [[channel]]\nbetween = [\"io\", \"other\"]\n"
+    )
+    .unwrap();
+    process(&mut text, "client", home, 1, "services = [\"disk\"]");
+    let text = text.replace("blocks = 1\n", &format!("blocks = {blocks}\n"));
+    let need = Need::of(&checked(&text).encode(), 0, 18);
+    let own = need
+        .parts
+        .iter()
+        .find(|(part, _)| *part == Part::Service(0));
+    own.unwrap().1
+}
+
 #[test]
 fn a_file_service_takes_slots_for_the_pools_of_its_clients_and_a_blocks_service_does_not() {
-    // Slots of the service, where its client has so many blocks and runs on the same kernel or another one.
-    let slots = |kind: &str, home: &str, blocks: u32| {
-        let mut text = format!("{MACHINE}kernel-mode = \"per-cluster\"\n");
-        cluster(&mut text, "io", 0..1);
-        text.push_str("devices = [\"disk0\"]\n");
-        cluster(&mut text, "other", 1..2);
-        write!(
-            text,
-            "[[device]]\nname = \"disk0\"\nkind = \"virtio-blk\"\npci = \"0:4.0\"\n\
-             [[service]]\nname = \"disk\"\nkind = \"{kind}\"\ncluster = \"io\"\ndevice = \"disk0\"\nheap = \"1 MiB\"\n\
-             [[channel]]\nbetween = [\"io\", \"other\"]\n"
-        )
-        .unwrap();
-        process(&mut text, "client", home, 1, "services = [\"disk\"]");
-        let text = text.replace("blocks = 1\n", &format!("blocks = {blocks}\n"));
-        let need = Need::of(&checked(&text).encode(), 0, 18);
-        let own = need
-            .parts
-            .iter()
-            .find(|(part, _)| *part == Part::Service(0));
-        own.unwrap().1.slots
-    };
+    let slots = |kind, home, blocks| need_of_service(kind, 1, home, blocks).slots;
     // A page for each block, and the structure of the second large page that they reach into.
-    let more = |kind: &str, home: &str| slots(kind, home, 513) - slots(kind, home, 1);
+    let more = |kind, home| slots(kind, home, 513) - slots(kind, home, 1);
     assert_eq!(more("files", "io"), 512 + 1);
     assert_eq!(more("blocks", "io"), 0);
     // On another kernel the pages are made for the service, and its own pool lies farther away.
     assert!((512 + 1..512 + 64).contains(&more("files", "other")));
     assert!(more("blocks", "other") < 64);
+}
+
+#[test]
+fn a_service_takes_memory_for_its_heap() {
+    let [small, large] = [1, 9].map(|heap| need_of_service("files", heap, "io", 1));
+    // Pages of 8 MiB, and the structures of four more large pages.
+    assert_eq!(large.slots - small.slots, 2048 + 4);
+    assert_eq!(large.bytes - small.bytes, (2048 + 4) * PAGE_SIZE as u64);
 }
