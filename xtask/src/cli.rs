@@ -83,9 +83,6 @@ enum Command {
     /// Write the image of a partitioned disk.
     #[command(hide = true)]
     Disk(DiskOptions),
-    /// Write a volume image.
-    #[command(hide = true)]
-    Volume(FilesOption),
 }
 
 #[derive(Subcommand)]
@@ -146,6 +143,10 @@ pub struct BootOptions {
     /// DEVICE=IMAGE. By default a disk is made for the run, with the partitions of the plan.
     #[arg(long = "disk", value_name = "[DEVICE=]IMAGE", value_parser = NamedDisk::parse)]
     pub disks: Vec<NamedDisk>,
+    /// A folder: the disks that are made for the run have its content, the input beside it, in the partition of each file
+    /// service. Where it has a file `input`, that is the input.
+    #[arg(long, value_name = "FOLDER")]
+    pub disk_from: Option<PathBuf>,
     /// Further options of QEMU's `-drive`, of every disk.
     #[arg(long, hide = true, value_name = "OPTIONS", default_value = "")]
     pub drive: String,
@@ -177,6 +178,7 @@ impl Default for BootOptions {
         BootOptions {
             input: None,
             disks: Vec::new(),
+            disk_from: None,
             drive: String::new(),
             report: None,
             time_limit: None,
@@ -236,6 +238,7 @@ impl Cli {
             Command::Run(options) => {
                 let files = simulate::Files::open(&options.boot)?;
                 let plan = plan::load(&options.plan.plan)?;
+                simulate::check_disks(&plan.plan.encode(), &options.boot)?;
                 let tools = setup::complete()?;
                 let folder = build::build(&plan, &tools)?;
                 return simulate::simulate(&folder, files, &options.boot, &tools);
@@ -252,7 +255,6 @@ impl Cli {
             Command::Exclusively(options) => return options.run(),
             Command::Archive(files) => files.write_archive()?,
             Command::Disk(options) => options.run()?,
-            Command::Volume(files) => files.write_volume()?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -14,6 +14,7 @@ mod tool;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use atoll_abi::name::Name;
@@ -27,6 +28,7 @@ use crate::tools::Tools;
 use ext4::FileSystem;
 use output::Output;
 
+pub use folder::check as check_folder;
 pub use gpt::MOST_PARTITIONS;
 
 /// Bytes to which partitions are aligned, as is usual; the two tables have as many at the ends of the disk.
@@ -60,15 +62,40 @@ pub enum Contents {
     },
     /// The bytes of a file; zeros fill the last block.
     Image(PathBuf),
-    /// An ext4 file system with what is in a folder. It belongs to root, and all times in it are the same.
-    Folder(PathBuf),
-    /// An ext4 file system with one file.
-    File {
-        /// The file's name in the file system.
-        name_in_folder: OsString,
-        /// Its content.
-        input: Input,
+    /// An ext4 file system. It belongs to root, and all times in it are the same.
+    FileSystem {
+        /// What is in it.
+        tree: Tree,
+        /// What it is for.
+        usage: Usage,
     },
+}
+
+/// What is in a file system.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// The folder whose content is in it; its root is empty where there is none.
+    pub folder: Option<PathBuf>,
+    /// A file that is in its root beside that.
+    pub file: Option<RootFile>,
+}
+
+/// A file in the root of a file system.
+#[derive(Clone, Debug)]
+pub struct RootFile {
+    /// Its name there.
+    pub name: OsString,
+    /// Its content.
+    pub input: Rc<Input>,
+}
+
+/// What a file system is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// It is written: so it has a journal, and room for more than its content.
+    pub written: bool,
+    /// Bytes that it has at least; where it is written and this is 0, it has 16 MiB beside its content.
+    pub least_bytes: u64,
 }
 
 /// Where a partition is, in bytes.
@@ -150,8 +177,13 @@ fn check_apart(output: &Output, contents: &Contents) -> Result<()> {
     let is_source = match contents {
         Contents::Empty { .. } => false,
         Contents::Image(path) => output.replaces(path),
-        Contents::File { input, .. } => output.replaces(&input.path),
-        Contents::Folder(path) => fs::canonicalize(path).is_ok_and(|path| output.is_in(&path)),
+        Contents::FileSystem { tree, .. } => {
+            let folder = tree.folder.as_ref();
+            let folder = folder.and_then(|path| fs::canonicalize(path).ok());
+            let file = tree.file.as_ref();
+            folder.is_some_and(|folder| output.is_in(&folder))
+                || file.is_some_and(|file| output.replaces(&file.input.path))
+        }
     };
     if is_source {
         bail!(
@@ -185,11 +217,7 @@ impl Place<'_> {
             Contents::Empty { bytes: 0 } => bail!("it would have no bytes; give it some"),
             Contents::Empty { bytes } => Ok(*bytes),
             Contents::Image(path) => self.copy(path),
-            Contents::Folder(path) => FileSystem::new(self)?.of_folder(path),
-            Contents::File {
-                name_in_folder,
-                input,
-            } => FileSystem::new(self)?.of_file(name_in_folder, input),
+            Contents::FileSystem { tree, usage } => FileSystem::new(self)?.make(tree, *usage),
         }
     }
 
@@ -210,4 +238,4 @@ impl Place<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -31,7 +31,6 @@ mod summary;
 mod tail;
 mod test;
 mod tools;
-mod volume;
 
 use std::process::ExitCode;
 

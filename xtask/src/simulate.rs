@@ -7,6 +7,7 @@ mod machine;
 mod pace;
 mod report_file;
 mod versions;
+mod volumes;
 mod watch;
 
 use std::path::Path;
@@ -16,7 +17,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::cli::BootOptions;
-use crate::input::Input;
 use crate::locate;
 use crate::monitor::Monitor;
 use crate::names;
@@ -29,9 +29,10 @@ use crate::tools::Tools;
 
 use folder::BuildFolder;
 use logs::Logs;
+use volumes::Volumes;
 use watch::{Limits, Watch};
 
-pub use disks::NamedDisk;
+pub use disks::{NamedDisk, check as check_disks};
 pub use pace::Pace;
 pub use report_file::ReportFile;
 
@@ -46,7 +47,7 @@ const SECONDS_PER_MIB: u64 = 2;
 
 /// The files of a run.
 pub struct Files {
-    input: Input,
+    volumes: Volumes,
     report: ReportFile,
 }
 
@@ -54,20 +55,22 @@ impl Files {
     /// Takes them, so that what is wrong with one is told before anything is built.
     ///
     /// # Errors
-    /// Where the input cannot be read or the report cannot be written, or the report is to be written where the input is.
+    /// Where the input or the folder of the disks cannot be read, or the report cannot be written, or would be among these.
     pub fn open(options: &BootOptions) -> Result<Files> {
-        let input = Input::open(options.input.as_deref())?;
+        let volumes = Volumes::open(options)?;
         for disk in &options.disks {
             disk.check()?;
         }
         let report = ReportFile::named(options.report.as_deref(), "report.json")?;
-        if report.is(&input.file) {
+        if report.is(&volumes.input.file) {
             bail!(
                 "the report would overwrite the input, {}; name another file with --report",
                 locate::shown(report.path())
             );
         }
-        Ok(Files { input, report })
+        let remedy = "name a report in another folder with --report";
+        volumes.check_apart("report and the serial logs", &report.folder(), remedy)?;
+        Ok(Files { volumes, report })
     }
 }
 
@@ -82,13 +85,14 @@ pub fn simulate(
     tools: &Tools,
 ) -> Result<ExitCode> {
     let Files {
-        input,
+        volumes,
         report: mut report_file,
     } = files;
     let scratch = scratch::subfolder()?;
     let folder = BuildFolder::copy(build, scratch.path().join("images"))?;
     let plan = &folder.plan;
     let names = names::instances(plan);
+    let input = &volumes.input;
     let mut logs = Logs::create(&report_file.folder(), &names, &input.file)?;
 
     let input_path = locate::absolute(&input.path)?.display().to_string();
@@ -99,8 +103,18 @@ pub fn simulate(
         plan.machine().name,
         input.length
     ));
-    let named = &options.disks;
-    let disks = disks::prepare(plan, named, input, scratch.path(), tools, &mut progress)?;
+    if let Some(folder) = &volumes.folder {
+        let shown = locate::shown(folder);
+        progress.line(&format!("disks are made from {shown}"));
+    }
+    let disks = disks::prepare(
+        plan,
+        options,
+        &volumes,
+        scratch.path(),
+        tools,
+        &mut progress,
+    )?;
 
     let host_cores = pace::host_cores();
     let pace = Pace::of(plan, host_cores, options.count_instructions);

@@ -46,9 +46,11 @@
 //!
 //! [[service]]                      # answers the calls of processes, on the first core of its cluster
 //! name = "files"
-//! kind = "files"                   # the files of the volume on its device
+//! kind = "files"                   # the files of an ext4 file system; or "blocks": the partition as it is, of `size` or 16 MiB
 //! cluster = "io"                   # the cluster that claims the device
-//! device = "disk0"                 # each is used by exactly one service
+//! device = "disk0"                 # of that cluster; several services may have partitions of it
+//! partition = "files"              # optional: the service's own name
+//! size = "32 MiB"                  # optional, where a run makes the disk: at least that; else the files, and 16 MiB if writable
 //! heap = "8 MiB"                   # optional: 8 MiB for files, 1 MiB for blocks; at least 1 MiB, whole 4 KiB
 //! restart = { times = 3, within-ms = 60000 }  # optional, that; clusters (their servers) and devices (drivers) have it too
 //!

@@ -1,7 +1,9 @@
 //! Bad input ends with a message that says what to do, a failure, and no process left behind.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -34,6 +36,11 @@ pub fn tests() -> Vec<Test> {
                 command.args(["run", "--input"]).arg(&folder);
                 refused(context, command, &folder, "is a directory; name a file")
             },
+        ),
+        Test::new(
+            "disk-from",
+            "a folder that no disk can be made from",
+            disk_from,
         ),
         Test::new("plan-missing", "a plan that does not exist", |context| {
             let folder = context.folder("plan-missing")?;
@@ -105,6 +112,31 @@ pub fn tests() -> Vec<Test> {
             },
         ),
     ]
+}
+
+fn disk_from(context: &Context) -> TestResult {
+    let folder = context.folder("disk-from")?;
+    let content = folder.join("content");
+    fs::create_dir_all(&content)?;
+    let input = inputs::write(&content, b"text")?;
+    let none = folder.join("none");
+    let report = folder.join("report.json");
+    let inner_report = content.join("report.json");
+    let refused_with = |from: &Path, words: &[&OsStr], message: &str| {
+        let mut command = simulate(context);
+        command.arg("--disk-from").arg(from).args(words);
+        refused(context, command, &folder, message)
+    };
+    let report = [OsStr::new("--report"), report.as_os_str()];
+    refused_with(&none, &report, "name a folder that exists")?;
+    refused_with(&input, &report, "is not a folder; name one")?;
+    let words = ["--report".as_ref(), inner_report.as_os_str()];
+    let message = "name a report in another folder with --report";
+    refused_with(&content, &words, message)?;
+    let words = ["--input".as_ref(), input.as_os_str(), report[0], report[1]];
+    refused_with(&content, &words, "there are two inputs")?;
+    let words = ["--disk".as_ref(), input.as_os_str(), report[0], report[1]];
+    refused_with(&content, &words, "--disk names a disk for every device")
 }
 
 /// A run on the plan 2x2, which a system test of its own builds if nothing else did.

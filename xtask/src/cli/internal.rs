@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::child::{OnDeath, Running};
-use crate::disk::{self, Contents, DiskPlan, PartitionSource};
+use crate::disk::{self, Contents, DiskPlan, PartitionSource, RootFile, Tree, Usage};
 use crate::input::Input;
 use crate::lock::Lock;
 use crate::progress::Progress;
-use crate::{archive, setup, step, volume};
+use crate::{archive, setup, step};
 
 #[derive(Args)]
 pub struct ExclusiveOptions {
@@ -72,20 +72,6 @@ impl FilesOption {
     pub fn write_archive(&self) -> Result<()> {
         archive::write(&self.out, &self.files)
     }
-
-    /// Writes a volume of the files.
-    ///
-    /// # Errors
-    /// Where one cannot be read, or the volume cannot be written.
-    pub fn write_volume(&self) -> Result<()> {
-        let files = self.files.iter();
-        let files = files.map(|(name, path)| Ok((name.clone(), Input::open(Some(path))?)));
-        volume::write(
-            &self.out,
-            &files.collect::<Result<Vec<_>>>()?,
-            &mut Progress::new(),
-        )
-    }
 }
 
 #[derive(Args)]
@@ -96,6 +82,9 @@ pub struct DiskOptions {
     /// Bytes of a logical block: 512 or 4096.
     #[arg(long, value_name = "BYTES", default_value_t = 512)]
     block_size: u32,
+    /// Make file systems for a device that is not written: without a journal, and without room for more than their content.
+    #[arg(long)]
+    read_only: bool,
     /// A partition: its name, and `empty:SIZE`, `image:PATH`, `folder:PATH` or `file:PATH`.
     #[arg(long = "partition", value_name = "NAME=KIND:WHAT", value_parser = parse_partition)]
     partitions: Vec<(String, Kind)>,
@@ -150,7 +139,7 @@ impl DiskOptions {
         let partitions = self.partitions.iter().map(|(name, kind)| {
             Ok(PartitionSource {
                 name: name.clone(),
-                contents: kind.contents()?,
+                contents: kind.contents(self.usage())?,
             })
         });
         let plan = DiskPlan {
@@ -160,18 +149,32 @@ impl DiskOptions {
         let tools = setup::for_disks()?;
         disk::make(&self.out, &plan, &tools, &mut Progress::new())
     }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            written: !self.read_only,
+            least_bytes: 0,
+        }
+    }
 }
 
 impl Kind {
-    fn contents(&self) -> Result<Contents> {
+    fn contents(&self, usage: Usage) -> Result<Contents> {
+        let file_system = |tree| Contents::FileSystem { tree, usage };
         Ok(match self {
             Kind::Empty(bytes) => Contents::Empty { bytes: *bytes },
             Kind::Image(path) => Contents::Image(path.clone()),
-            Kind::Folder(path) => Contents::Folder(path.clone()),
-            Kind::File(path) => Contents::File {
-                name_in_folder: path.file_name().unwrap_or_default().to_owned(),
-                input: Input::open(Some(path))?,
-            },
+            Kind::Folder(path) => file_system(Tree {
+                folder: Some(path.clone()),
+                file: None,
+            }),
+            Kind::File(path) => file_system(Tree {
+                folder: None,
+                file: Some(RootFile {
+                    name: path.file_name().unwrap_or_default().to_owned(),
+                    input: Input::open(Some(path))?.into(),
+                }),
+            }),
         })
     }
 }

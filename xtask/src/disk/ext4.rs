@@ -1,7 +1,7 @@
 //! Makes ext4 file systems with e2fsprogs, in place and without being root.
 //!
 //! `mke2fs -d` copies a folder, and with it owners and times of access, which are not the same in the next run; `debugfs` sets
-//! them afterwards. A single file is written by `debugfs` itself, which reads it where it is: mke2fs would want a folder
+//! them afterwards. A file beside it is written by `debugfs` itself, which reads it where it is: mke2fs would want a folder
 //! with a copy of it.
 
 use std::ffi::{OsStr, OsString};
@@ -9,25 +9,29 @@ use std::fmt::Write;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::input::Input;
 use crate::{locate, scratch};
 
-use super::folder::Census;
-use super::size::Size;
+use super::folder::{BLOCK, Census, changed, find};
+use super::size::{JOURNAL_BLOCKS, Size};
 use super::tool::TIME;
-use super::{Place, identity};
+use super::{Place, RootFile, Tree, Usage, identity, round_up};
 
-/// Features of the file systems. Tests read them with the crate `ext4-view`, which wants `filetype` and refuses `meta_bg`, `inline_data`, `ea_inode`, `large_dir`, `mmp`, and what it does not know.
+/// Features of the file systems. The file service mounts them with the crate `rsext4`, and tests also read them with the crate
+/// `ext4-view`, which wants `filetype` and refuses `meta_bg`, `inline_data`, `ea_inode`, `large_dir`, `mmp`, and what it does
+/// not know.
 ///
-/// No journal: nothing writes to them, and it would be 4 MiB and more of zeros. No `resize_inode`: they do not grow.
+/// No `resize_inode`: they do not grow.
 const FEATURES: &str = "none,filetype,extent,64bit,flex_bg,metadata_csum,sparse_super,large_file,huge_file,dir_index,\
      dir_nlink,extra_isize,ext_attr";
+
+/// The feature of those that are written.
+const JOURNAL: &str = "has_journal";
 
 /// Settings that stand in for those of the host, so that all hosts make the same. Every kind of file system is named
 /// that mke2fs chooses by size.
@@ -44,7 +48,9 @@ const FIRST_INODE: u64 = 11;
 const ATTEMPTS: u32 = 4;
 
 /// What e2fsprogs say where a file system is too small.
-const TOO_SMALL: [&str; 3] = [
+const TOO_SMALL: [&str; 5] = [
+    "Filesystem too small for a journal",
+    "Total journal size too big for filesystem",
     "Could not allocate block in ext2 filesystem",
     "Could not allocate inode in ext2 filesystem",
     "Not enough space to build proposed filesystem",
@@ -52,13 +58,6 @@ const TOO_SMALL: [&str; 3] = [
 
 /// Bytes of a name.
 const LONGEST_NAME: usize = 255;
-
-/// What a file system is made of.
-#[derive(Clone, Copy)]
-enum Content<'a> {
-    Folder(&'a Path),
-    File(&'a OsStr, &'a Input),
-}
 
 /// A file system that is made in a place of an image.
 pub struct FileSystem<'a, 'b> {
@@ -82,57 +81,47 @@ impl<'a, 'b> FileSystem<'a, 'b> {
         self.scratch.path().join("mke2fs.conf")
     }
 
-    /// Makes one of a folder; returns its bytes.
+    /// Makes one; returns its bytes.
     ///
     /// # Errors
-    /// Where the folder cannot be read or changes meanwhile, or the file system cannot be written.
-    pub fn of_folder(&mut self, folder: &Path) -> Result<u64> {
-        let shown = locate::shown(folder);
-        let folder = fs::canonicalize(folder)
-            .with_context(|| format!("cannot read {shown}; name a folder that exists"))?;
-        if !folder.is_dir() {
-            bail!("{shown} is not a folder; name one, or the file as a file");
+    /// Where a name cannot be one, what it is made of cannot be read or changes meanwhile, or it cannot be written.
+    pub fn make(&mut self, tree: &Tree, usage: Usage) -> Result<u64> {
+        let mut tree = tree.clone();
+        if let Some(folder) = &mut tree.folder {
+            *folder = find(folder)?;
         }
-        let census = Census::of_folder(&folder)?;
-        let bytes = self.make(Size::of(&census), Content::Folder(&folder))?;
-        if Census::of_folder(&folder)? != census {
-            bail!("{shown} changed while it was read; try again when nothing writes to it");
+        check_name(&tree)?;
+        let [folder, file] = self.count(&tree)?;
+        let bytes = self.make_of(Size::of(&(folder + file), usage), &tree, usage)?;
+        let [folder_now, file_now] = self.count(&tree)?;
+        match (&tree.folder, &tree.file) {
+            (Some(path), _) if folder_now != folder => Err(changed(path)),
+            (_, Some(RootFile { input, .. })) if file_now != file => Err(changed(&input.path)),
+            _ => Ok(bytes),
         }
-        Ok(bytes)
     }
 
-    /// Makes one of a file; returns its bytes.
-    ///
-    /// # Errors
-    /// Where the name cannot be one, the file changes meanwhile, or the file system cannot be written.
-    pub fn of_file(&mut self, name: &OsStr, input: &Input) -> Result<u64> {
-        let bytes = name.as_bytes();
-        if !(1..=LONGEST_NAME).contains(&bytes.len())
-            || matches!(bytes, b"." | b".." | b"lost+found")
-            || bytes.iter().any(|byte| matches!(byte, 0 | b'/'))
-        {
-            bail!(
-                "{name:?} cannot name a file in a folder; use 1 to {LONGEST_NAME} bytes without a slash"
-            );
-        }
-        let census = Census::of_file(&input.file)?;
-        let bytes = self.make(Size::of(&census), Content::File(name, input))?;
-        if Census::of_file(&input.file)? != census {
-            bail!(
-                "{} changed while it was read; try again when nothing writes to it",
-                locate::shown(&input.path)
-            );
-        }
-        Ok(bytes)
+    /// Looks at the folder and the file.
+    fn count(&mut self, tree: &Tree) -> Result<[Census; 2]> {
+        let folder = match &tree.folder {
+            Some(folder) => Census::of_folder(folder, self.place.progress)?,
+            None => Census::default(),
+        };
+        let file = match &tree.file {
+            Some(file) => Census::of_file(&file.input)?,
+            None => Census::default(),
+        };
+        Ok([folder, file])
     }
 
-    fn make(&mut self, mut size: Size, content: Content<'_>) -> Result<u64> {
+    fn make_of(&mut self, mut size: Size, tree: &Tree, usage: Usage) -> Result<u64> {
         for _ in 0..ATTEMPTS {
             let (output, offset) = (self.place.output, self.place.offset);
+            let end = round_up(offset.saturating_add(size.bytes()), BLOCK)?;
             // What an earlier attempt has written is gone.
             output.set_length(offset)?;
-            output.set_length(offset + size.bytes())?;
-            if self.attempt(size, content)? {
+            output.set_length(end)?;
+            if self.attempt(size, tree, usage)? {
                 self.set_owners_and_times()?;
                 return Ok(size.bytes());
             }
@@ -145,7 +134,7 @@ impl<'a, 'b> FileSystem<'a, 'b> {
     }
 
     /// Whether the content fits.
-    fn attempt(&mut self, size: Size, content: Content<'_>) -> Result<bool> {
+    fn attempt(&mut self, size: Size, tree: &Tree, usage: Usage) -> Result<bool> {
         let name = self.place.name;
         let id = |purpose| identity::of(purpose, [name.as_str()]);
         let mut command = self.place.command("mke2fs");
@@ -154,34 +143,45 @@ impl<'a, 'b> FileSystem<'a, 'b> {
             .args([
                 "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0",
             ])
-            .args(["-O", FEATURES, "-N", &size.inodes.to_string()])
+            .args(["-N", &size.inodes.to_string()])
             .args(["-U", &id("file system").to_string()])
+            // The image has zeros where a journal would be cleared.
             .arg("-E")
             .arg(format!(
-                "offset={},hash_seed={},root_owner=0:0,nodiscard,lazy_itable_init=0,no_copy_xattrs",
+                "offset={},hash_seed={},root_owner=0:0,nodiscard,lazy_itable_init=0,lazy_journal_init=1,no_copy_xattrs",
                 self.place.offset,
                 id("hash seed")
             ));
-        if let Content::Folder(folder) = content {
+        match usage.written {
+            false => command.args(["-O", FEATURES]),
+            true => {
+                let mebibytes = (JOURNAL_BLOCKS * BLOCK) >> 20;
+                command
+                    .args(["-O", &format!("{FEATURES},{JOURNAL}")])
+                    .args(["-J", &format!("size={mebibytes}")])
+            }
+        };
+        if let Some(folder) = &tree.folder {
             command.arg("-d").arg(folder);
         }
         command
             .arg(self.place.output.name())
             .arg(size.blocks.to_string());
         let (success, said) = self.place.run(command, "mke2fs")?;
-        if !success {
+        // It succeeds, without a journal, where there is no room for one.
+        if !success || is_too_small(&said) {
             return too_small("mke2fs", &said);
         }
-        match content {
-            Content::Folder(_) => Ok(true),
-            Content::File(name, input) => self.write_file(name, input),
+        match &tree.file {
+            None => Ok(true),
+            Some(file) => self.write_file(file),
         }
     }
 
     /// Whether a file fits.
-    fn write_file(&mut self, name: &OsStr, input: &Input) -> Result<bool> {
+    fn write_file(&mut self, file: &RootFile) -> Result<bool> {
         let mut request = b"write /dev/stdin \"".to_vec();
-        for byte in name.as_bytes() {
+        for byte in file.name.as_bytes() {
             request.push(*byte);
             if *byte == b'"' {
                 request.push(b'"');
@@ -189,7 +189,7 @@ impl<'a, 'b> FileSystem<'a, 'b> {
         }
         request.push(b'"');
         let mut command = self.debugfs("-R", &OsString::from_vec(request));
-        let file = input.file.try_clone().context("cannot share a file")?;
+        let file = file.input.file.try_clone().context("cannot share a file")?;
         command.stdin(Stdio::from(file));
         // It succeeds whatever comes of its requests.
         match self.place.run(command, "debugfs")? {
@@ -240,56 +240,43 @@ impl<'a, 'b> FileSystem<'a, 'b> {
     }
 }
 
+/// Refuses a file that has no name, or one that another file has.
+fn check_name(tree: &Tree) -> Result<()> {
+    let Some(RootFile { name, .. }) = &tree.file else {
+        return Ok(());
+    };
+    let bytes = name.as_bytes();
+    if !(1..=LONGEST_NAME).contains(&bytes.len())
+        || matches!(bytes, b"." | b".." | b"lost+found")
+        || bytes.iter().any(|byte| matches!(byte, 0 | b'/'))
+    {
+        bail!(
+            "{name:?} cannot name a file in a folder; use 1 to {LONGEST_NAME} bytes without a slash"
+        );
+    }
+    let same = tree.folder.as_ref().map(|folder| folder.join(name));
+    if let Some(same) = same
+        && fs::symlink_metadata(&same).is_ok()
+    {
+        bail!(
+            "there is {} already; give one of the two another name",
+            locate::shown(&same)
+        );
+    }
+    Ok(())
+}
+
+fn is_too_small(said: &str) -> bool {
+    TOO_SMALL.iter().any(|sign| said.contains(sign))
+}
+
 /// That it is too small, or what else went wrong.
 fn too_small(program: &str, said: &str) -> Result<bool> {
-    if TOO_SMALL.iter().any(|sign| said.contains(sign)) {
+    if is_too_small(said) {
         return Ok(false);
     }
     bail!("{program} failed: {said}; correct what it names, and see that the disk is not full")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::disk::tests::{Made, tools};
-    use crate::disk::{Name, Output};
-    use crate::progress::Progress;
-
-    #[test]
-    fn one_that_is_too_small_is_made_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let content = folder.path().join("content");
-        fs::create_dir(&content).unwrap();
-        for index in 0..100 {
-            fs::write(content.join(index.to_string()), vec![1; 30_000]).unwrap();
-        }
-        let output = Output::create(&folder.path().join("disk")).unwrap();
-        let mut place = Place {
-            output: &output,
-            offset: 1 << 20,
-            name: Name::new("n").unwrap(),
-            tools: &tools(),
-            progress: &mut Progress::new(),
-        };
-        let mut file_system = FileSystem::new(&mut place).unwrap();
-        let small = Size {
-            blocks: 512,
-            inodes: 16,
-        };
-        let made = file_system.make(small, Content::Folder(&content)).unwrap();
-        assert_eq!(made, small.grown().grown().grown().bytes());
-        let tiny = Size {
-            blocks: 8,
-            inodes: 8,
-        };
-        let error = file_system.make(tiny, Content::Folder(&content));
-        let text = error.unwrap_err().to_string();
-        assert!(text.contains("did not fit into 4 file systems"), "{text}");
-        // The one before is gone from the file.
-        let made = file_system.make(small, Content::Folder(&content)).unwrap();
-        assert_eq!(output.file().metadata().unwrap().len(), (1 << 20) + made);
-        let path = folder.path().join("disk");
-        output.complete().unwrap();
-        Made::check_file_system(&path, 1 << 20);
-    }
-}
+mod tests;

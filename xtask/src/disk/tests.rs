@@ -1,4 +1,5 @@
 mod file_systems;
+mod mounted;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -36,14 +37,24 @@ impl Ext4Read for Part {
     }
 }
 
-/// A disk that was made, in a folder of its own whose name is none that tools like.
+/// A disk that was made.
 pub struct Made {
-    _folder: tempfile::TempDir,
+    /// A folder of its own, where it has one: its name is none that tools like.
+    _folder: Option<tempfile::TempDir>,
     path: PathBuf,
     block_size: u32,
 }
 
 impl Made {
+    /// A disk that something else made.
+    pub fn at(path: PathBuf, block_size: u32) -> Made {
+        Made {
+            _folder: None,
+            path,
+            block_size,
+        }
+    }
+
     fn of(block_size: u32, partitions: Vec<(&str, Contents)>) -> Result<Made> {
         let folder = tempfile::Builder::new().prefix("?a=b \"").tempdir()?;
         let path = folder.path().join("disk ?offset=7");
@@ -60,7 +71,7 @@ impl Made {
         assert_eq!(left, usize::from(result.is_ok()));
         result?;
         Ok(Made {
-            _folder: folder,
+            _folder: Some(folder),
             path,
             block_size,
         })
@@ -91,7 +102,7 @@ impl Made {
     }
 
     /// The file system of a partition, after a check.
-    fn file_system(&self, name: &str) -> Ext4 {
+    pub fn file_system(&self, name: &str) -> Ext4 {
         Made::check_file_system(&self.path, self.offset(name));
         let part = Part(File::open(&self.path).unwrap(), self.offset(name));
         Ext4::load(Box::new(part)).unwrap()
@@ -100,6 +111,14 @@ impl Made {
     /// Checks a file system as e2fsck does.
     pub fn check_file_system(path: &Path, offset: u64) {
         e2fsprogs("e2fsck", &["-f", "-n"], path, offset);
+    }
+
+    fn superblock(&self, name: &str) -> [u8; 1024] {
+        let mut bytes = [0; 1024];
+        let file = File::open(&self.path).unwrap();
+        file.read_exact_at(&mut bytes, self.offset(name) + 1024)
+            .unwrap();
+        bytes
     }
 
     fn stored_bytes(&self) -> u64 {
@@ -125,10 +144,37 @@ fn empty(bytes: u64) -> Contents {
     Contents::Empty { bytes }
 }
 
+const READ_ONLY: Usage = Usage {
+    written: false,
+    least_bytes: 0,
+};
+
+const WRITTEN: Usage = Usage {
+    written: true,
+    least_bytes: 0,
+};
+
+fn tree(folder: Option<&Path>, file: Option<(&[u8], &Path)>) -> Tree {
+    Tree {
+        folder: folder.map(Path::to_path_buf),
+        file: file.map(|(name, path)| RootFile {
+            name: OsStr::from_bytes(name).to_owned(),
+            input: Input::open(Some(path)).unwrap().into(),
+        }),
+    }
+}
+
 fn file(name: &[u8], path: &Path) -> Contents {
-    Contents::File {
-        name_in_folder: OsStr::from_bytes(name).to_owned(),
-        input: Input::open(Some(path)).unwrap(),
+    Contents::FileSystem {
+        tree: tree(None, Some((name, path))),
+        usage: READ_ONLY,
+    }
+}
+
+fn folder_of(path: &Path) -> Contents {
+    Contents::FileSystem {
+        tree: tree(Some(path), None),
+        usage: READ_ONLY,
     }
 }
 
@@ -199,8 +245,8 @@ fn what_cannot_be_made_is_refused_with_what_to_do() {
         ),
         (empty(u64::MAX), "larger than a file can be; make"),
         (Contents::Image(path.clone()), "is empty; name a file"),
-        (Contents::Folder(path.clone()), "is not a folder; name one"),
-        (Contents::Folder(none), "name a folder that exists"),
+        (folder_of(&path), "is not a folder; name one"),
+        (folder_of(&none), "name a folder that exists"),
         (file(b"a/b", &path), "cannot name a file in a folder; use"),
         (file(b"", &path), "cannot name a file in a folder; use"),
     ] {
@@ -239,7 +285,7 @@ fn a_disk_does_not_replace_what_it_is_made_of() {
     for (out, contents) in [
         (image.clone(), Contents::Image(image.clone())),
         (root.join("link"), file(b"n", &image)),
-        (inner.join("new"), Contents::Folder(root.to_path_buf())),
+        (inner.join("new"), folder_of(root)),
     ] {
         let text = refusal(&out, contents);
         assert!(text.contains("is made of; write the disk to"), "{text}");

@@ -4,17 +4,15 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use atoll_abi::plan::{Plan, Service, ServiceKind};
+use atoll_abi::plan::{Device, Plan, Service, ServiceKind};
 
-use crate::disk::{self, Contents, DiskPlan, PartitionSource};
-use crate::input::Input;
+use crate::cli::BootOptions;
+use crate::disk::{self, Contents, DiskPlan, PartitionSource, Usage};
 use crate::locate;
 use crate::progress::Progress;
 use crate::tools::Tools;
-use crate::volume;
 
-/// Name of the input in a volume.
-const INPUT_NAME: &str = "input";
+use super::volumes::Volumes;
 
 /// An image that the user names for a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,27 +91,25 @@ impl NamedDisk {
     }
 }
 
-/// The images of a machine's devices, in their order. What is not among the `named` ones is made in `scratch`, with the input in
-/// every volume.
+/// Finds out whether the disks that the options name fit a plan.
 ///
 /// # Errors
-/// Where a named image is for no device, or one cannot be made.
-pub fn prepare(
-    plan: &Plan,
-    named: &[NamedDisk],
-    input: Input,
-    scratch: &Path,
-    tools: &Tools,
-    progress: &mut Progress,
-) -> Result<Vec<PathBuf>> {
-    let mut images: Vec<Option<PathBuf>> = vec![None; plan.devices().len()];
-    for disk in named {
+/// Where an image is for no device, or nothing would hold what is in the folder of `--disk-from`.
+pub fn check(plan: &Plan, options: &BootOptions) -> Result<()> {
+    assign(plan, options).map(drop)
+}
+
+/// The images that the user names for the devices, in their order; the others are made.
+fn assign(plan: &Plan, options: &BootOptions) -> Result<Vec<Option<PathBuf>>> {
+    let devices = plan.devices();
+    let mut images: Vec<Option<PathBuf>> = vec![None; devices.len()];
+    for disk in &options.disks {
         let device = disk.device_of(plan)?;
-        let name = plan.devices()[device].name;
+        let name = devices[device].name;
         if images[device].is_some() {
             bail!("device {name} is given two disks; name one");
         }
-        if plan.devices()[device].read_only == 0 {
+        if devices[device].read_only == 0 {
             let file = OpenOptions::new().write(true).open(&disk.image);
             file.with_context(|| {
                 let shown = locate::shown(&disk.image);
@@ -122,39 +118,79 @@ pub fn prepare(
         }
         images[device] = Some(locate::absolute(&disk.image)?);
     }
-    if images.iter().all(Option::is_some) {
-        return Ok(images.into_iter().flatten().collect());
+    if let Some(folder) = &options.disk_from {
+        let shown = locate::shown(folder);
+        if images.iter().all(Option::is_some) {
+            bail!(
+                "--disk names a disk for every device, so none is made from {shown}; leave --disk-from out, or a --disk"
+            );
+        }
+        let has_files = |index: usize| {
+            let mut services = plan.services_of_device(index);
+            services.any(|(_, service)| is_files(service))
+        };
+        let mut made = (0..images.len()).filter(|&index| images[index].is_none());
+        if !made.any(has_files) {
+            bail!(
+                "plan {} has no file service on a disk that is made, so nothing would hold what is in {shown}; leave --disk-from out",
+                plan.machine().name
+            );
+        }
     }
-    let volume = scratch.join("volume");
-    volume::write(&volume, &[(INPUT_NAME.to_owned(), input)], progress)?;
-    let mut made = Vec::new();
-    for (device, image) in images.into_iter().enumerate() {
-        made.push(match image {
+    Ok(images)
+}
+
+/// The images of a machine's devices, in their order. What the options do not name is made in `scratch`.
+///
+/// # Errors
+/// Where a named image is for no device, or one cannot be made.
+pub fn prepare(
+    plan: &Plan,
+    options: &BootOptions,
+    volumes: &Volumes,
+    scratch: &Path,
+    tools: &Tools,
+    progress: &mut Progress,
+) -> Result<Vec<PathBuf>> {
+    let images = assign(plan, options)?;
+    let mut all = Vec::new();
+    for (index, image) in images.into_iter().enumerate() {
+        all.push(match image {
             Some(image) => image,
             None => {
-                let path = scratch.join(format!("disk{device}"));
-                let services = plan.services_of_device(device);
-                let partitions = services.map(|(_, service)| partition(service, &volume));
-                let plan = DiskPlan {
-                    block_size: plan.devices()[device].block_size,
+                let path = scratch.join(format!("disk{index}"));
+                let device = &plan.devices()[index];
+                let services = plan.services_of_device(index);
+                let partitions = services.map(|(_, service)| partition(service, device, volumes));
+                let disk = DiskPlan {
+                    block_size: device.block_size,
                     partitions: partitions.collect(),
                 };
-                disk::make(&path, &plan, tools, progress)?;
+                disk::make(&path, &disk, tools, progress)?;
                 path
             }
         });
     }
-    Ok(made)
+    Ok(all)
+}
+
+fn is_files(service: &Service) -> bool {
+    ServiceKind::from_raw(service.kind) == Some(ServiceKind::Files)
 }
 
 /// The partition of a service.
-fn partition(service: &Service, volume: &Path) -> PartitionSource {
-    let kind = ServiceKind::from_raw(service.kind);
+fn partition(service: &Service, device: &Device, volumes: &Volumes) -> PartitionSource {
     PartitionSource {
         name: service.partition.to_string(),
-        contents: match kind {
-            Some(ServiceKind::Files) => Contents::Image(volume.to_path_buf()),
-            _ => Contents::Empty {
+        contents: match is_files(service) {
+            true => Contents::FileSystem {
+                tree: volumes.tree(),
+                usage: Usage {
+                    written: device.read_only == 0,
+                    least_bytes: service.partition_size,
+                },
+            },
+            false => Contents::Empty {
                 bytes: service.partition_size,
             },
         },
@@ -164,7 +200,8 @@ fn partition(service: &Service, volume: &Path) -> PartitionSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::tests::example;
+    use crate::names::tests::{example, example_tables};
+    use atoll_abi::plan::Tables;
 
     #[test]
     fn a_disk_is_an_image_with_or_without_its_device() {
@@ -179,5 +216,37 @@ mod tests {
         assert_eq!(named(None, "/a").device_of(&plan).unwrap(), 0);
         let refused = named(Some("none"), "/a").device_of(&plan).unwrap_err();
         assert!(refused.to_string().contains("has no device"), "{refused}");
+    }
+    #[test]
+    fn a_folder_needs_a_disk_that_is_made_with_a_file_service() {
+        let image = tempfile::NamedTempFile::new().unwrap();
+        let disk = |device: &str| NamedDisk {
+            device: Some(device.to_owned()),
+            image: image.path().to_path_buf(),
+        };
+        let options = |disks: &[&str]| BootOptions {
+            disks: disks.iter().map(|name| disk(name)).collect(),
+            disk_from: Some("/folder".into()),
+            ..BootOptions::default()
+        };
+        let mut tables = example_tables();
+        check(&tables.encode(), &options(&[])).unwrap();
+        let name = tables.devices[0].name.to_string();
+        let refusal = |tables: &Tables, disks: &[&str]| {
+            let refused = check(&tables.encode(), &options(disks)).unwrap_err();
+            refused.to_string()
+        };
+        let text = refusal(&tables, &[&name]);
+        assert!(text.contains("for every device"), "{text}");
+        assert!(
+            text.contains("leave --disk-from out, or a --disk"),
+            "{text}"
+        );
+        tables.services[0].kind = ServiceKind::Blocks as u32;
+        let text = refusal(&tables, &[]);
+        assert!(
+            text.contains("no file service on a disk that is made"),
+            "{text}"
+        );
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use zerocopy::IntoBytes;
 
 use super::*;
+use crate::disk::tests::{Made, tools as disk_tools};
 use crate::monitor::tests::GOOD_RUN;
 use crate::names::tests::example;
 use crate::setup::tests::script;
@@ -54,19 +55,16 @@ fn run(body: &str, options: &[&str]) -> Outcome {
         "qemu",
         &format!("echo $$ > {}/pid\n{FIND_SERIAL}\n{body}", path.display()),
     );
-    let tools = Tools {
-        found: vec![Tool {
-            name: "qemu-system-x86_64".to_owned(),
-            path: path.join("qemu"),
-            version: "7.2.0".to_owned(),
-        }],
-    };
+    let mut tools = disk_tools();
+    tools.found.push(Tool {
+        name: "qemu-system-x86_64".to_owned(),
+        path: path.join("qemu"),
+        version: "7.2.0".to_owned(),
+    });
     let report = path.join("report.json");
     let options = boot_options(&report, options);
-    let options = BootOptions {
-        input: Some(path.join("input")),
-        ..options
-    };
+    let input = options.disk_from.is_none().then(|| path.join("input"));
+    let options = BootOptions { input, ..options };
     let files = Files::open(&options).unwrap();
     let code = simulate(&path.join("build"), files, &options, &tools).unwrap();
     let outcome = Outcome {
@@ -118,20 +116,55 @@ fn a_good_run_passes_and_leaves_its_logs() {
     assert!(log.contains("io: [io] server is up\n"), "{log}");
 }
 
-#[test]
-fn the_disk_holds_the_input() {
-    let body = format!(
+/// Script lines of a good run that keep the disk.
+fn keep_disk() -> String {
+    format!(
         "for word in \"$@\"; do case $word in *format=raw*) cp \"${{word#*file=}}\" \"$(dirname $0)/disk\" ;; esac; done\n{}\nexec sleep 60",
         print(GOOD_RUN)
-    );
-    let outcome = run(&body, &[]);
-    let disk = fs::read(outcome.folder.path().join("disk")).unwrap();
-    // The first partition begins behind the first MiB.
-    let volume = &disk[1 << 20..];
-    let blocks = volume.len() as u64 / 4096;
-    let header = atoll_abi::volume::VolumeHeader::parse(volume, blocks).unwrap();
-    assert_eq!(header.files()[0].name.as_str(), "input");
-    assert!(volume[4096..].starts_with(b"one two three\0"));
+    )
+}
+
+impl Outcome {
+    /// What a file of the disk's volume holds.
+    fn on_disk(&self, path: &str) -> String {
+        let disk = Made::at(self.folder.path().join("disk"), 512);
+        disk.file_system("files").read_to_string(path).unwrap()
+    }
+}
+
+#[test]
+fn the_disk_holds_the_input() {
+    let outcome = run(&keep_disk(), &[]);
+    assert_eq!(outcome.on_disk("/input"), "one two three");
+}
+
+#[test]
+fn the_disk_holds_a_folder_and_the_input() {
+    let content = tempfile::tempdir().unwrap();
+    let folder = content.path();
+    fs::create_dir(folder.join("inner")).unwrap();
+    fs::write(folder.join("inner/file"), "inner").unwrap();
+    let options = ["--disk-from", folder.to_str().unwrap()];
+    let outcome = run(&keep_disk(), &options);
+    assert_eq!(outcome.on_disk("/inner/file"), "inner");
+    assert!(outcome.on_disk("/input").len() > 20_000);
+
+    fs::write(folder.join("input"), "the folder's own").unwrap();
+    let outcome = run(&keep_disk(), &options);
+    assert_eq!(outcome.on_disk("/input"), "the folder's own");
+    let input = fs::canonicalize(folder).unwrap().join("input");
+    assert_eq!(outcome.report["input"], input.to_str().unwrap());
+}
+
+#[test]
+fn a_report_in_the_folder_of_the_disk_is_refused() {
+    let content = tempfile::tempdir().unwrap();
+    let folder = content.path();
+    let options = ["--disk-from", folder.to_str().unwrap()];
+    let options = boot_options(&folder.join("report.json"), &options);
+    let text = format!("{:#}", Files::open(&options).err().unwrap());
+    assert!(text.contains("name a report in another folder"), "{text}");
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
 }
 
 #[test]

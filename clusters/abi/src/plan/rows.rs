@@ -228,7 +228,8 @@ pub struct Service {
     pub padding: u32,
     /// The partition of the device that is its own: the name of an entry of the GUID partition table.
     pub partition: Name,
-    /// Bytes of the partition where the disk is made for a run; 0 where it is as large as what is put into it.
+    /// Bytes of the partition where the disk is made for a run. One of files has this many at least, and 0 where the plan is
+    /// silent: it is then as large as what is put into it, with room where it is written.
     pub partition_size: u64,
     /// Bytes of its heap.
     pub heap_size: u64,

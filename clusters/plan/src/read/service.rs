@@ -83,7 +83,7 @@ fn partition_name(
     }
 }
 
-/// Bytes of the service's partition, where a run makes the disk.
+/// Bytes of the service's partition, where a run makes the disk; of one of files at least, and 0 where the plan is silent.
 fn partition_size(table: &Table<'_>, kind: ServiceKind, diagnostics: &mut Diagnostics<'_>) -> u64 {
     let Some(value) = table.optional("size") else {
         return match kind {

@@ -99,7 +99,7 @@ pub const PHASES: [Phase; 17] = [
     Phase {
         name: "run-copying",
         prepare: |context, folder| Ok(run(context, folder, &islands(folder)?).into()),
-        reached: |folder| temporary(folder, "volume"),
+        reached: |folder| runs(folder, "write /dev/stdin"),
     },
     Phase {
         name: "run-booting",
@@ -252,15 +252,6 @@ fn runs(folder: &Path, words: &str) -> bool {
     programs
         .iter()
         .any(|program| program.contains(words) && !program.contains("setpriv"))
-}
-
-/// Whether a temporary file of the call has this name.
-fn temporary(folder: &Path, name: &str) -> bool {
-    let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
-    let own = entries(folder.join("tmp"));
-    let runs = own.flat_map(|own| entries(own.path()));
-    runs.flat_map(|run| entries(run.path()))
-        .any(|file| file.file_name() == name)
 }
 
 /// Whether the machine has said something.
