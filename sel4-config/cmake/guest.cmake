@@ -8,6 +8,29 @@ include_guard(GLOBAL)
 
 set(ATOLL_TRIPLE x86_64-unknown-linux-gnu)
 
+# What the bindings do not depend on: these options have one value in the configuration that they are made for.
+set(ATOLL_OPTIONS_OF_KERNELS_ALONE
+    KernelTimerTickMS=2 KernelTimeSlice=5 KernelRootCNodeSizeBits=16 KernelNumPriorities=256 KernelRetypeFanOutLimit=256
+    KernelMaxNumWorkUnitsPerPreemption=100 KernelStackBits=12)
+
+# atoll_bindings_config(result variant options): the folder with the configuration for the bindings of a variant.
+#
+# It is the same one for every plan with these options: Cargo builds all programs again where it has another name.
+function(atoll_bindings_config result variant options)
+    foreach(pair IN LISTS ATOLL_OPTIONS_OF_KERNELS_ALONE)
+        string(REGEX REPLACE "=.*" "" name "${pair}")
+        list(TRANSFORM options REPLACE "^${name}=.*$" "${pair}")
+    endforeach()
+    if(variant STREQUAL "smp")
+        list(TRANSFORM options REPLACE "^KernelMaxNumNodes=.*$" "KernelMaxNumNodes=2")
+    endif()
+    string(SHA256 key "${options}")
+    string(SUBSTRING "${key}" 0 16 key)
+    set(folder "${ATOLL_ROOT}/target/guest-${variant}/config-${key}")
+    atoll_write_autoconf("${folder}/autoconf.h" "${options}")
+    set(${result} "${folder}" PARENT_SCOPE)
+endfunction()
+
 # atoll_cargo_settings(environment arguments target_dir config): what Cargo is given for every program.
 function(atoll_cargo_settings environment arguments target_dir config)
     set(${environment}

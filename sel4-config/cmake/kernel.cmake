@@ -168,8 +168,23 @@ function(atoll_kernel name tree base options)
         string(APPEND all "#line 1 \"${source}\"\n#include \"${source}\"\n")
     endforeach()
     file(CONFIGURE OUTPUT "${dir}/kernel_all.c" CONTENT "${all}" @ONLY)
+    set(compile ${CMAKE_C_COMPILER} ${flags} -c ${dir}/kernel_all.c -o ${dir}/kernel.o)
+    # The object differs from that of another build only by what is in this key: plans whose instances have equal options and an
+    # equal base share it. A tree that is not the pinned one may change, so what is built of it is not kept.
+    if(ATOLL_KERNEL_TREE_IS_PINNED)
+        string(REPLACE "${CMAKE_BINARY_DIR}" "" key "${compile}")
+        string(SHA256 key "${key};${options};${base};${sources};${ATOLL_KERNEL_FIXED};${CMAKE_C_COMPILER_VERSION}")
+        string(SUBSTRING "${key}" 0 16 key)
+        file(CONFIGURE OUTPUT ${dir}/compile.cmake @ONLY CONTENT
+            "set(COMMAND \"${compile}\")
+set(OUTPUT \"${dir}/kernel.o\")
+set(CACHED \"${ATOLL_ROOT}/target/atoll/kernels/${key}.o\")
+include(\"${CMAKE_CURRENT_FUNCTION_LIST_DIR}/cached.cmake\")
+")
+        set(compile ${CMAKE_COMMAND} -P ${dir}/compile.cmake)
+    endif()
     add_custom_command(OUTPUT ${dir}/kernel.o
-        COMMAND ${CMAKE_C_COMPILER} ${flags} -c ${dir}/kernel_all.c -o ${dir}/kernel.o
+        COMMAND ${compile}
         DEPENDS ${generated} ${gen}/autoconf.h ${gen}/plat_mode/machine/hardware.h ${dir}/kernel_all.c
         COMMENT "seL4 instance ${name}: compiling the kernel"
         VERBATIM)

@@ -44,6 +44,7 @@ if(NOT ATOLL_KERNEL_TREE)
         message(FATAL_ERROR "the kernel source cannot be fetched: it is in the crate sel4-sys 0.0.28 that Cargo.lock pins")
     endif()
     set(ATOLL_KERNEL_TREE "${crate}/seL4" CACHE PATH "The seL4 source tree" FORCE)
+    set(ATOLL_KERNEL_TREE_IS_PINNED ON CACHE INTERNAL "The seL4 source tree is the one that Cargo.lock pins")
 endif()
 
 if(NOT ATOLL_XTASK)
