@@ -6,6 +6,7 @@
 
 mod field;
 
+use crate::file::{OpenFlags, Path};
 use crate::handle::Handle;
 use crate::name::Name;
 use crate::syscall::{NO_BLOCK, Status, Syscall};
@@ -189,16 +190,19 @@ interfaces! {
         }
     }
 
-    /// Files of a volume.
+    /// Files and folders of a volume. A path is read from the volume's root, whether it begins with a slash or not; `..` does not
+    /// leave the root. Where a call has a block, the path lies at its beginning; where it has none, in the message.
     interface Files as FilesCall {
-        /// Opens a file. Result: handle, length in bytes.
-        Open = 1, block None, {
-            /// The file's name.
-            name: Name = arguments,
+        /// Opens a file or folder. Result: handle, length in bytes.
+        Open = 1, block Read, {
+            /// How.
+            flags: OpenFlags = handle,
+            /// Its path.
+            path: Path = arguments,
         }
-        /// Tells a file's length. Result: length in bytes.
+        /// Tells what is known of something open. Result: [`crate::file::Attributes`].
         Stat = 2, block None, {
-            /// The file.
+            /// The file or folder.
             file: Handle = handle,
         }
         /// Reads into [blocks](crate::block::BlockList). Result: bytes read, 0 at the end of the file.
@@ -210,11 +214,61 @@ interfaces! {
             /// Bytes wanted, no more than the blocks hold.
             length: u64 = arguments[1],
         }
-        /// Closes a file.
+        /// Closes something open.
         Close = 4, block None, {
-            /// The file.
+            /// The file or folder.
             file: Handle = handle,
         }
+        /// Writes from [blocks](crate::block::BlockList). Result: bytes written. They are on stable storage when a later
+        /// [`Call::Sync`] has been answered.
+        Write = 12, block Read, {
+            /// The file.
+            file: Handle = handle,
+            /// Where to begin, in bytes. Data that begins with a block of the file, and ends with one or at the file's end or
+            /// beyond it, is copied by no processor.
+            offset: u64 = arguments[0],
+            /// Bytes, no more than the blocks hold.
+            length: u64 = arguments[1],
+        }
+        /// Lists entries of a folder into [blocks](crate::block::BlockList), beginning with a [`crate::file::ListHeader`]. Result:
+        /// bytes in the blocks, and entries.
+        List = 13, block Written, {
+            /// The folder.
+            folder: Handle = handle,
+            /// Where to go on: 0 at the beginning, then the first word of the header's `next`.
+            place: u64 = arguments[0],
+            /// Where to go on: 0 at the beginning, then the second word of the header's `next`.
+            kind: u64 = arguments[1],
+        }
+        /// Sets the length of a file.
+        Truncate = 14, block None, {
+            /// The file.
+            file: Handle = handle,
+            /// Its length in bytes.
+            length: u64 = arguments[0],
+        }
+        /// Renames: a file may replace a file, and a folder an empty folder. The path that it has and the one that it gets lie one
+        /// behind the other in the call's blocks.
+        Rename = 15, block Read, {
+            /// Bytes of the path that it has.
+            from: u32 = arguments[0],
+            /// Bytes of the path that it gets.
+            to: u32 = arguments[1],
+        }
+        /// Removes the name of a file or an empty folder. What is open lives on until it is closed.
+        Remove = 16, block Read, {
+            /// Its path.
+            path: Path = arguments,
+        }
+        /// Makes a folder.
+        MakeFolder = 17, block Read, {
+            /// Its path.
+            path: Path = arguments,
+        }
+        /// When it is answered, everything is on stable storage that was done by calls that had been answered when this was made.
+        Sync = 18, block None, {}
+        /// Tells how large the volume is. Result: its [blocks](crate::block::BLOCK_SIZE), and those of them that are free.
+        Space = 19, block None, {}
     }
 
     /// A partition of a disk, as the disk's driver serves it to the one service whose it is. Sectors are counted from the

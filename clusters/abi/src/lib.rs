@@ -17,6 +17,7 @@ pub mod boot;
 pub mod connection;
 pub mod disk;
 pub mod event;
+pub mod file;
 pub mod handle;
 pub mod interface;
 pub mod layout;
@@ -26,7 +27,6 @@ pub mod plan;
 pub mod process;
 pub mod syscall;
 pub mod time;
-pub mod volume;
 
 /// Version of every layout in this crate; raised when any of them changes.
 pub const ABI_VERSION: u32 = 9;

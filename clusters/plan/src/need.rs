@@ -17,7 +17,7 @@ pub use component::image_pages;
 
 use self::amount::RUN_RECORD;
 use self::build::Build;
-use self::component::{COMPONENT_PROGRAMS, Holder, IMAGE_PAGES};
+use self::component::{COMPONENT_PROGRAMS, Holder, program_pages};
 
 /// Slots that a kernel fills before its root task runs, beside those of the root task's image: its initial capabilities, and
 /// its untypeds (`MAX_NUM_BOOTINFO_UNTYPED_CAPS` in `sel4-config/cmake/kernel.cmake`).
@@ -60,7 +60,8 @@ impl Need {
             .iter()
             .map(|it| it.image.as_str())
             .collect();
-        let archive = (programs.len() + COMPONENT_PROGRAMS.len()) as u64 * IMAGE_PAGES;
+        let programs = programs.into_iter().chain(COMPONENT_PROGRAMS);
+        let archive: u64 = programs.map(program_pages).sum();
         let heap = (ROOT_TASK_HEAP_SIZE / PAGE_SIZE) as u64;
         let image = ROOT_TASK_PAGES + heap + archive;
         let page = PAGE_SIZE as u64;

@@ -74,7 +74,7 @@ impl EventQueue {
         let Awaited {
             submission,
             lent,
-            length,
+            read,
         } = call.into();
         self.queue.with(|queue| {
             queue.outstanding += 1;
@@ -85,7 +85,7 @@ impl EventQueue {
             queue: self.queue.clone(),
             token,
             lent,
-            length,
+            read,
             connection: submission.connection(),
         };
         match submission {
@@ -122,26 +122,29 @@ impl EventQueue {
 pub struct Awaited {
     submission: Submission,
     lent: Option<Lent>,
-    length: usize,
+    /// Bytes that it reads into what was lent; `None` where what was lent is no block of the caller.
+    read: Option<usize>,
 }
 
 impl<T> From<Reply<T>> for Awaited {
     fn from(reply: Reply<T>) -> Awaited {
+        let (submission, lent) = reply.into_call().into_parts();
         Awaited {
-            submission: reply.into_submission(),
-            lent: None,
-            length: 0,
+            submission,
+            lent,
+            read: None,
         }
     }
 }
 
 impl From<Reading> for Awaited {
     fn from(reading: Reading) -> Awaited {
-        let (submission, lent, length) = reading.into_parts();
+        let (call, length) = reading.into_call();
+        let (submission, lent) = call.into_parts();
         Awaited {
             submission,
             lent,
-            length,
+            read: Some(length),
         }
     }
 }

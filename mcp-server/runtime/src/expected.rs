@@ -37,16 +37,21 @@ pub(crate) struct Expected {
     pub(crate) queue: Arc<Monitor<Queue>>,
     pub(crate) token: u64,
     pub(crate) lent: Option<Lent>,
-    /// Bytes that were to be read.
-    pub(crate) length: usize,
+    /// Bytes that were to be read into what was lent; `None` where the event has no block.
+    pub(crate) read: Option<usize>,
     pub(crate) connection: Connection,
 }
 
 impl Expected {
     pub(crate) fn arrive(self, answer: Answer) {
-        let (status, block) = match self.lent {
-            Some(lent) => lent.read_done(answer, self.length),
-            None => (answer.status, None),
+        let (status, block) = match (self.lent, self.read) {
+            (Some(lent), Some(length)) => lent.read_done(answer, length),
+            (Some(lent), None) => {
+                // It goes back to the pool.
+                drop(lent.settle_all(answer.block_returned));
+                (answer.status, None)
+            }
+            (None, _) => (answer.status, None),
         };
         let event = Event {
             token: self.token,

@@ -1,46 +1,26 @@
-//! Files, and the services that have them.
+//! Open files.
 #![deny(unsafe_code)]
 
 use core::future::Future;
-use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::file::Attributes;
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::{Request as _, request};
-use atoll_abi::name::Name;
-use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::Answer;
 
 use crate::batch::Request;
-use crate::block::{Block, Lent};
-use crate::reply::{Reply, Submission, was_cancelled};
+use crate::block::{Block, Blocks, lend_all};
+use crate::lending::Lending;
+use crate::reply::{Reply, Submission};
 use crate::runtime::Runtime;
-use crate::target::{Connection, Target};
-use crate::uthread;
+use crate::target::Connection;
+use crate::transfer::{Amount, Transfer};
 
-/// Opens a file of the first service with files that the process may use; [`Status::NoService`] where there is none. A name
-/// that is none is [`Status::InvalidArgument`].
-pub fn open(name: &str) -> Reply<File> {
-    open_at(Runtime::current().port_of_kind(ServiceKind::Files), name)
-}
-
-pub(crate) fn open_at(port: Option<usize>, name: &str) -> Reply<File> {
-    let submission = match (Name::new(name), port) {
-        (None, _) => Submission::refused(Status::InvalidArgument),
-        (_, None) => Submission::refused(Status::NoService),
-        (Some(name), Some(port)) => {
-            Submission::new(Target::port(port), request::Open { name }.encode())
-        }
-    };
-    Reply::new(submission, |answer, connection| {
-        File::opened(answer.result, connection)
-    })
-}
-
-/// An open file.
+/// An open file or folder.
 ///
 /// It is good for as long as the service that opened it lives: after a restart of the service its calls end with
 /// [`Status::BadHandle`], without asking the service.
@@ -69,6 +49,14 @@ impl File {
         self.length
     }
 
+    /// Asks for what is known of it.
+    pub fn attributes(&self) -> Reply<Attributes> {
+        let file = self.handle;
+        Reply::new(self.submit(request::Stat { file }.encode()), |answer, _| {
+            Attributes::from_raw(answer.result)
+        })
+    }
+
     /// Asks for its length in bytes.
     pub fn stat(&self) -> Reply<u64> {
         self.stat_request().submit()
@@ -86,28 +74,87 @@ impl File {
     /// Reads `length` bytes, at most one block, from `offset`, a multiple of the block size, into a block.
     pub fn read(&self, offset: u64, length: usize, block: Block) -> Reading {
         let length = length.min(BLOCK_SIZE);
-        let lent = block.lend();
         let read = request::Read {
             file: self.handle,
             offset,
             length: length as u64,
         };
+        self.reading(read.encode(), length, block)
+    }
+
+    fn reading(&self, syscall: Syscall, length: usize, block: Block) -> Reading {
+        let lent = block.lend();
         let syscall = Syscall {
             block: lent.index(),
-            ..read.encode()
+            ..syscall
         };
         Reading {
-            submission: Submission::new(self.connection.into(), syscall),
-            lent: Some(lent),
+            call: Lending::new(self.submit(syscall), Some(lent)),
             length,
         }
+    }
+
+    fn submit(&self, syscall: Syscall) -> Submission {
+        Submission::new(self.connection.into(), syscall)
+    }
+
+    /// Reads `length` bytes, at most what the blocks hold, from `offset`, a multiple of the block size, into blocks: at least one, at
+    /// most [`MAX_CALL_BLOCKS`](atoll_abi::block::MAX_CALL_BLOCKS).
+    pub fn read_blocks(&self, offset: u64, length: usize, into: Blocks) -> Transfer {
+        let length = length.min(into.len() * BLOCK_SIZE);
+        let read = request::Read {
+            file: self.handle,
+            offset,
+            length: length as u64,
+        };
+        self.transfer(read.encode(), length, into)
+    }
+
+    /// Writes `length` bytes, at most what the blocks hold, from blocks to `offset`. Where the file is shorter, it ends with them
+    /// then. No processor copies data that begins and ends with a block of the file, or ends it.
+    ///
+    /// They are on stable storage when a [`sync`](crate::Volume::sync) has been answered that was asked for after the write had been
+    /// answered.
+    pub fn write(&self, offset: u64, length: usize, from: Blocks) -> Transfer {
+        let length = length.min(from.len() * BLOCK_SIZE);
+        let write = request::Write {
+            file: self.handle,
+            offset,
+            length: length as u64,
+        };
+        self.transfer(write.encode(), length, from)
+    }
+
+    fn transfer(&self, syscall: Syscall, length: usize, blocks: Blocks) -> Transfer {
+        let count = blocks.len();
+        let Some((lent, list)) = lend_all(blocks) else {
+            return Transfer::refused(Status::InvalidArgument);
+        };
+        let call = Lending::new(self.submit(list.into_call(syscall)), Some(lent));
+        Transfer::new(call, count, Amount::Bytes(length))
+    }
+
+    /// Sets its length: what is behind is gone, and what it gets reads as zeroes.
+    pub fn truncate(&self, length: u64) -> Reply<()> {
+        let file = self.handle;
+        let truncate = request::Truncate { file, length };
+        Reply::new(self.submit(truncate.encode()), |_, _| Ok(()))
+    }
+
+    /// Lists entries of a folder into a block, from where the listing before said on: see [`list`](crate::list()).
+    pub(crate) fn list(&self, [place, kind]: [u64; 2], block: Block) -> Reading {
+        let list = request::List {
+            folder: self.handle,
+            place,
+            kind,
+        };
+        self.reading(list.encode(), BLOCK_SIZE, block)
     }
 
     /// Closes it.
     pub fn close(self) -> Reply<()> {
         let file = self.handle;
-        let syscall = request::Close { file }.encode();
-        let submission = Submission::new(self.connection.into(), syscall);
+        let submission = self.submit(request::Close { file }.encode());
         Reply::new(submission, |_, _| Ok(()))
     }
 }
@@ -124,8 +171,7 @@ pub struct ReadError {
 /// A read to come. Dropped before its completion, its block goes back to the pool at the completion.
 #[must_use = "a read that is dropped was in vain"]
 pub struct Reading {
-    submission: Submission,
-    lent: Option<Lent>,
+    call: Lending,
     length: usize,
 }
 
@@ -138,12 +184,12 @@ impl Reading {
     /// # Panics
     /// Where the caller is not a uthread.
     pub fn wait(mut self) -> Result<Block, ReadError> {
-        let answer = uthread::wait_for(|waker| self.submission.take(waker));
+        let answer = self.call.wait();
         self.finish(answer)
     }
 
     fn finish(&mut self, answer: Answer) -> Result<Block, ReadError> {
-        let (status, block) = match self.lent.take() {
+        let (status, block) = match self.call.take_lent() {
             Some(lent) => lent.read_done(answer, self.length),
             // It was polled after its end.
             None => (Status::Malformed, None),
@@ -156,13 +202,11 @@ impl Reading {
 
     /// Cancels the read: see [`Reply::cancel`].
     pub fn cancel(&self) -> Reply<bool> {
-        Reply::new(self.submission.cancel(), was_cancelled)
+        self.call.cancel()
     }
 
-    pub(crate) fn into_parts(mut self) -> (Submission, Option<Lent>, usize) {
-        let gone = Submission::refused(Status::Cancelled);
-        let submission = mem::replace(&mut self.submission, gone);
-        (submission, self.lent.take(), self.length)
+    pub(crate) fn into_call(self) -> (Lending, usize) {
+        (self.call, self.length)
     }
 }
 
@@ -170,21 +214,8 @@ impl Future for Reading {
     type Output = Result<Block, ReadError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.submission.poll(context));
+        let answer = ready!(self.call.poll(context));
         Poll::Ready(self.finish(answer))
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        let Some(lent) = self.lent.take() else {
-            return;
-        };
-        match &mut self.submission {
-            Submission::Pending(pending) => pending.abandon(Some(lent)),
-            // It never left the process.
-            Submission::Timer(_) | Submission::Answered(_) => drop(lent.settle(true)),
-        }
     }
 }
 

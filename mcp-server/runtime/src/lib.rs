@@ -72,8 +72,10 @@ pub mod events;
 mod expected;
 mod facts;
 mod files;
+mod folder;
 #[cfg(feature = "guest")]
 pub mod guest;
+mod lending;
 pub mod log;
 pub mod monitor;
 mod partition;
@@ -95,10 +97,13 @@ mod timers;
 mod tls;
 mod transfer;
 pub mod uthread;
+mod volume;
 mod waiter;
 pub mod window;
 pub mod world;
 
+pub use atoll_abi::block::{BLOCK_SIZE, MAX_CALL_BLOCKS};
+pub use atoll_abi::file::{Attributes, Kind, OpenFlags};
 pub use atoll_abi::syscall::Status;
 pub use batch::{Replies, Request, submit_all};
 pub use block::{Block, Blocks};
@@ -106,7 +111,8 @@ pub use events::{Event, EventQueue};
 pub use facts::{
     current_core, current_vcore, kernel_entries, max_vcores, process_name, vcores_granted,
 };
-pub use files::{File, ReadError, Reading, open};
+pub use files::{File, ReadError, Reading};
+pub use folder::{Listing, list};
 pub use monitor::Monitor;
 pub use partition::Partition;
 pub use raw::raw_call;
@@ -119,3 +125,4 @@ pub use syscalls::{
 };
 pub use transfer::Transfer;
 pub use uthread::{JoinHandle, block_on, spawn, try_spawn, yield_now};
+pub use volume::{Volume, open};

@@ -6,9 +6,10 @@ use atoll_abi::interface::{Request as _, request};
 use atoll_abi::syscall::{Status, Syscall};
 
 use crate::block::{Blocks, lend_all};
+use crate::lending::Lending;
 use crate::reply::{Reply, Submission};
 use crate::target::{Connection, Target};
-use crate::transfer::Transfer;
+use crate::transfer::{Amount, Transfer};
 
 /// A partition of a disk, in blocks of [`BLOCK_SIZE`](atoll_abi::block::BLOCK_SIZE) bytes, of which no other process has any.
 ///
@@ -70,7 +71,7 @@ impl Partition {
             return Transfer::refused(Status::InvalidArgument);
         };
         let submission = Submission::new(self.connection.into(), list.into_call(syscall));
-        Transfer::new(submission, lent, count)
+        Transfer::new(Lending::new(submission, Some(lent)), count, Amount::Blocks)
     }
 
     /// Has everything put on stable storage of which the writes have been answered.

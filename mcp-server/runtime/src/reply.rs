@@ -4,15 +4,15 @@
 use core::future::Future;
 use core::iter::once;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::Answer;
 
+use crate::lending::Lending;
 use crate::pending::{Pending, Timer};
 use crate::runtime::Runtime;
 use crate::target::{Connection, Target};
-use crate::uthread;
 use crate::waiter::own_answer;
 
 /// What answers a syscall.
@@ -91,18 +91,24 @@ impl Submission {
 /// The answer to come of a syscall. Dropping it does not cancel the syscall: it completes unseen.
 #[must_use = "a syscall whose reply is dropped completes unseen"]
 pub struct Reply<T> {
-    submission: Submission,
+    call: Lending,
     decode: Decode<T>,
 }
 
 impl<T> Reply<T> {
     pub(crate) fn new(submission: Submission, decode: Decode<T>) -> Reply<T> {
-        Reply { submission, decode }
+        Reply::of(Lending::new(submission, None), decode)
     }
 
-    fn finish(&self, answer: Answer) -> Result<T, Status> {
+    /// That of a call whose blocks go back to the pool when it has ended.
+    pub(crate) fn of(call: Lending, decode: Decode<T>) -> Reply<T> {
+        Reply { call, decode }
+    }
+
+    fn finish(&mut self, answer: Answer) -> Result<T, Status> {
+        drop(self.call.settle(&answer));
         match answer.status {
-            Status::Done => (self.decode)(&answer, self.submission.connection()),
+            Status::Done => (self.decode)(&answer, self.call.submission().connection()),
             status => Err(status),
         }
     }
@@ -115,7 +121,7 @@ impl<T> Reply<T> {
     /// # Panics
     /// Where the caller is not a uthread.
     pub fn wait(mut self) -> Result<T, Status> {
-        let answer = uthread::wait_for(|waker| self.submission.take(waker));
+        let answer = self.call.wait();
         self.finish(answer)
     }
 
@@ -125,11 +131,11 @@ impl<T> Reply<T> {
     /// The one who serves the syscall is not told, and may still do what was asked. A block that the syscall was given comes
     /// back to the pool when that is over.
     pub fn cancel(&self) -> Reply<bool> {
-        Reply::new(self.submission.cancel(), was_cancelled)
+        self.call.cancel()
     }
 
-    pub(crate) fn into_submission(self) -> Submission {
-        self.submission
+    pub(crate) fn into_call(self) -> Lending {
+        self.call
     }
 }
 
@@ -142,8 +148,7 @@ impl<T> Future for Reply<T> {
     type Output = Result<T, Status>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.submission
-            .poll(context)
-            .map(|answer| self.finish(answer))
+        let answer = ready!(self.call.poll(context));
+        Poll::Ready(self.finish(answer))
     }
 }

@@ -6,11 +6,12 @@ use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::Status;
 
-use crate::files::{File, open_at};
+use crate::files::File;
 use crate::partition::Partition;
 use crate::reply::{Reply, Submission};
 use crate::runtime::Runtime;
 use crate::target::Target;
+use crate::volume::Volume;
 
 /// A service that the process is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +27,15 @@ impl Service {
         self.name.as_str()
     }
 
-    /// Opens a file of the service. A name that is none is [`Status::InvalidArgument`]; a service without files is
-    /// [`Status::NoService`].
-    pub fn open(&self, name: &str) -> Reply<File> {
-        match self.kind.interface() {
-            Interface::Files => open_at(Some(self.port), name),
-            _ => open_at(None, name),
-        }
+    /// The volume of the service. Where it has no files, every call ends with [`Status::NoService`].
+    pub fn volume(&self) -> Volume {
+        let has_files = self.kind.interface() == Interface::Files;
+        Volume::of_port(has_files.then_some(self.port))
+    }
+
+    /// Opens a file of the service's [volume](Service::volume).
+    pub fn open(&self, path: impl AsRef<[u8]>) -> Reply<File> {
+        self.volume().open(path)
     }
 
     /// Asks for the partition of the service; [`Status::NoService`] where it has none that is used as it is.

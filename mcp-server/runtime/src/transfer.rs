@@ -9,38 +9,45 @@ use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::syscall::Status;
 use atoll_call::Answer;
 
-use crate::block::{Blocks, Lent};
-use crate::reply::{Reply, Submission, was_cancelled};
-use crate::uthread;
+use crate::block::Blocks;
+use crate::lending::Lending;
+use crate::reply::{Reply, Submission};
+
+/// What a transfer's result counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Amount {
+    /// Blocks, of which all have to be transferred.
+    Blocks,
+    /// Bytes, of which there are at most so many.
+    Bytes(usize),
+}
 
 /// A transfer to come of blocks that went into a call together. Dropped before its completion, the blocks go back to the pool at
 /// the completion; so do those of a transfer that fails, or later, where they are still in flight.
 #[must_use = "a transfer that is dropped ends unseen"]
 pub struct Transfer {
-    submission: Submission,
-    lent: Option<Lent>,
+    call: Lending,
     count: usize,
+    amount: Amount,
 }
 
 impl Transfer {
-    pub(crate) fn new(submission: Submission, lent: Lent, count: usize) -> Transfer {
+    /// That of a call with so many blocks.
+    pub(crate) fn new(call: Lending, count: usize, amount: Amount) -> Transfer {
         Transfer {
-            submission,
-            lent: Some(lent),
+            call,
             count,
+            amount,
         }
     }
 
     /// Nothing was given, and nothing was submitted.
     pub(crate) fn refused(status: Status) -> Transfer {
-        Transfer {
-            submission: Submission::refused(status),
-            lent: None,
-            count: 0,
-        }
+        let call = Lending::new(Submission::refused(status), None);
+        Transfer::new(call, 0, Amount::Blocks)
     }
 
-    /// Waits for the blocks on the calling uthread.
+    /// Waits for the blocks on the calling uthread. The [bytes](crate::Block::bytes) of each are what was transferred.
     ///
     /// # Errors
     /// How the transfer failed.
@@ -48,28 +55,34 @@ impl Transfer {
     /// # Panics
     /// Where the caller is not a uthread.
     pub fn wait(mut self) -> Result<Blocks, Status> {
-        let answer = uthread::wait_for(|waker| self.submission.take(waker));
+        let answer = self.call.wait();
         self.finish(answer)
     }
 
     /// Cancels the transfer: see [`Reply::cancel`].
     pub fn cancel(&self) -> Reply<bool> {
-        Reply::new(self.submission.cancel(), was_cancelled)
+        self.call.cancel()
     }
 
     fn finish(&mut self, answer: Answer) -> Result<Blocks, Status> {
-        let lent = self.lent.take();
-        let mut blocks = lent.map_or(Blocks::new(), |lent| lent.settle_all(answer.block_returned));
-        let whole = answer.result[0] == self.count as u64 && blocks.len() == self.count;
-        match answer.status {
-            Status::Done if whole => {
-                blocks
-                    .iter_mut()
-                    .for_each(|block| block.set_length(BLOCK_SIZE));
+        let mut blocks = self.call.settle(&answer);
+        let result = answer.result[0];
+        let bytes = match self.amount {
+            Amount::Blocks if result == self.count as u64 => Some(self.count * BLOCK_SIZE),
+            Amount::Blocks => None,
+            Amount::Bytes(most) => usize::try_from(result).ok().filter(|it| *it <= most),
+        };
+        match (answer.status, bytes) {
+            (Status::Done, Some(mut left)) if blocks.len() == self.count => {
+                for block in &mut blocks {
+                    let length = left.min(BLOCK_SIZE);
+                    block.set_length(length);
+                    left -= length;
+                }
                 Ok(blocks)
             }
-            Status::Done => Err(Status::Malformed),
-            status => Err(status),
+            (Status::Done, _) => Err(Status::Malformed),
+            (status, _) => Err(status),
         }
     }
 }
@@ -78,20 +91,7 @@ impl Future for Transfer {
     type Output = Result<Blocks, Status>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.submission.poll(context));
+        let answer = ready!(self.call.poll(context));
         Poll::Ready(self.finish(answer))
-    }
-}
-
-impl Drop for Transfer {
-    fn drop(&mut self) {
-        let Some(lent) = self.lent.take() else {
-            return;
-        };
-        match &mut self.submission {
-            Submission::Pending(pending) => pending.abandon(Some(lent)),
-            // It never left the process.
-            Submission::Timer(_) | Submission::Answered(_) => drop(lent.settle_all(true)),
-        }
     }
 }

@@ -164,12 +164,12 @@ impl Machine {
                 .map(|((server, files), own)| Vcore::new(began, own.clone(), pool, server, files))
                 .collect()
         });
-        let disk = Disk::new(files);
+        let (disk, reached) = (Disk::new(files), Reached::all(&pools));
         let driver = {
             let line = driver_line.expect("the plan has a driver");
             let (own, over): (Notification, _) =
                 (notifications.driver.clone(), driver_over.clone());
-            thread::spawn(move || driver::drive(&disk, line, &pools, &own, &over))
+            thread::spawn(move || driver::drive(disk, line, reached, &own, &over))
         };
         let service = {
             let (own, over) = (notifications.service.clone(), service_over.clone());

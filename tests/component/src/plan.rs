@@ -10,6 +10,9 @@ use zerocopy::FromZeros;
 /// Blocks of each process's pool.
 pub const BLOCKS: u32 = 8;
 
+/// Bytes of the service's heap, of which the journal may take half.
+const HEAP: u64 = 8 << 20;
+
 /// Name of the service that has the volume's files.
 pub const SERVICE: &str = "files";
 
@@ -43,6 +46,7 @@ pub fn plan(processes: &[(u32, u32)]) -> EncodedPlan {
         name: name_of(SERVICE),
         kind: ServiceKind::Files as u32,
         pool: count,
+        heap_size: HEAP,
         ..Service::new_zeroed()
     };
     let mut tables = Tables {

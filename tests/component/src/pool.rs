@@ -34,7 +34,7 @@ impl Pool {
     }
 }
 
-/// The pools that a service reaches, by their indexes in the plan.
+/// The pools that a component reaches, by their indexes in the plan.
 pub struct Reached(BTreeMap<u32, Pool>);
 
 impl Reached {
@@ -48,9 +48,14 @@ impl Reached {
         )
     }
 
+    /// All of them, which the driver reaches.
+    pub fn all(pools: &[Pool]) -> Reached {
+        Reached((0..).zip(pools.iter().copied()).collect())
+    }
+
     fn pool(&self, pool: u32) -> Pool {
         let own = self.0.get(&pool);
-        *own.unwrap_or_else(|| panic!("the service does not reach pool {pool}"))
+        *own.unwrap_or_else(|| panic!("the component does not reach pool {pool}"))
     }
 }
 

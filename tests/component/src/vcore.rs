@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use atoll_abi::file::{OpenFlags, Path};
+use atoll_abi::handle::Handle;
+use atoll_abi::interface::{Request, request};
 use atoll_abi::message::{MESSAGE_WORDS, Payload};
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Answer, ClientEnd, Completed, Ended, NEVER, Waiter};
@@ -86,6 +89,20 @@ impl Vcore {
     /// Reads a word of a block of the process's pool.
     pub fn word(&self, block: u32, word: usize) -> u64 {
         self.pool.read(block, word)
+    }
+
+    /// Opens a file, and waits for that. Gives its handle and its length.
+    ///
+    /// # Panics
+    /// Where it cannot be opened, or the path does not fit a message.
+    pub fn open(&mut self, path: &str) -> (Handle, u64) {
+        let open = request::Open {
+            flags: OpenFlags::empty(),
+            path: Path::short(path.as_bytes()).expect("a short path"),
+        };
+        let [handle, length] = self.done(Port::Files, open.encode());
+        let handle = Handle::from_raw(handle as u32);
+        (handle.expect("a handle"), length)
     }
 
     /// Stages a call, for which there is a credit, with a deadline in nanoseconds from now. Gives its tag.

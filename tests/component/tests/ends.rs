@@ -3,10 +3,9 @@
 use std::thread;
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::handle::Handle;
 use atoll_abi::interface::{Request, request};
 use atoll_abi::syscall::Syscall;
-use atoll_component_tests::plan::{BLOCKS, name_of};
+use atoll_component_tests::plan::BLOCKS;
 use atoll_component_tests::{Machine, Port, Vcore};
 
 const FILES: [(&str, u64); 1] = [("input", BLOCK_SIZE as u64)];
@@ -29,13 +28,12 @@ fn exit(vcore: &mut Vcore) {
 
 /// Opens files, of which it closes none, has all its blocks read into, and exits before it has one answer.
 fn leave_everything(mut vcores: Vec<Vcore>) {
-    let name = name_of("input");
     for vcore in &mut vcores {
-        vcore.done(Port::Files, request::Open { name }.encode());
+        vcore.open("input");
     }
-    let [handle, _] = vcores[0].done(Port::Files, request::Open { name }.encode());
+    let (file, _) = vcores[0].open("input");
     let read = request::Read {
-        file: Handle::from_raw(handle as u32).unwrap(),
+        file,
         offset: 0,
         length: BLOCK_SIZE as u64,
     };

@@ -3,29 +3,41 @@
 
 mod answers;
 mod checked;
+mod contents;
+mod lent;
+mod memory;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atoll_abi::block::SECTORS_PER_BLOCK;
 use atoll_abi::connection::{Client, Provider};
-use atoll_abi::interface::{Call, DiskCall, request};
+use atoll_abi::interface::DiskCall;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::Syscall;
 use atoll_call::{Event, Loss};
-use atoll_component_tests::plan::BLOCKS;
+
+use contents::{Contents, Expected};
+use lent::device_blocks;
 
 pub use checked::Checked;
+pub use memory::Shared;
 
 /// A block: its pool and its number.
 type Block = (u32, u32);
 
+/// A call that the service has and did not answer yet.
+struct Taken {
+    call: Syscall,
+    /// The blocks that it lends.
+    blocks: Vec<u32>,
+    expected: Expected,
+}
+
 /// A ring of a client.
 struct Ring {
     process: usize,
-    /// Calls that were taken and are not answered.
-    open: Vec<Syscall>,
+    taken: Vec<Taken>,
     lost: bool,
 }
 
@@ -34,11 +46,12 @@ struct Ring {
 struct Files {
     /// The latest generation of its calls.
     generation: u32,
-    /// Lengths of the files of all handles that it was ever given: one that changes its generation as it likes may be given a
-    /// handle again.
-    given: BTreeMap<u32, BTreeSet<u64>>,
-    /// Handles that are open, with the length of the file.
-    open: BTreeMap<u32, u64>,
+    /// All handles that it was ever given.
+    given: BTreeSet<u32>,
+    /// Handles that are open, each with the file, where that is known.
+    open: BTreeMap<u32, Option<Vec<u8>>>,
+    /// Calls of rings that are lost. The service may still be doing them.
+    unseen: Vec<Taken>,
 }
 
 /// The clients and the driver of one service.
@@ -49,23 +62,32 @@ pub struct Model {
     own_pool: u32,
     /// Sectors that may be asked for; unknown where the driver lies.
     capacity: Option<u64>,
+    contents: Contents,
+    memory: Shared,
+    /// Calls of the event that the service handles, with their processes.
+    coming: Vec<(usize, Syscall)>,
     /// Calls that the driver has, in order.
     pub at_driver: Vec<Syscall>,
-    /// Blocks that the device writes.
-    writing: BTreeSet<Block>,
-    /// Blocks that a driver did not give back: it may write them until it has died.
+    /// Blocks that a driver did not give back: it may use them until it has died.
     pub withheld: BTreeSet<Block>,
+    /// Reads of which all bytes were compared.
+    pub compared: u64,
 }
 
 impl Model {
-    /// The model of the plan's service 0, whose driver asks for sectors below `capacity` only, where that is known.
-    pub fn new(plan: &Plan, capacity: Option<u64>) -> Model {
+    /// The model of the plan's service 0. Of an honest driver it knows how many sectors it has, and what these files hold at first.
+    pub fn new(
+        plan: &Plan,
+        memory: Shared,
+        capacity: Option<u64>,
+        files: &[(&str, Vec<u8>)],
+    ) -> Model {
         let clients = plan.clients_of(Provider::Service(0));
         let rings: Vec<Ring> = clients
             .filter_map(|connection| match connection.client {
                 Client::Vcore { process, .. } => Some(Ring {
                     process,
-                    open: Vec::new(),
+                    taken: Vec::new(),
                     lost: false,
                 }),
                 Client::Service(_) => None,
@@ -79,9 +101,12 @@ impl Model {
             rings,
             own_pool: plan.services()[0].pool,
             capacity,
+            contents: Contents::new(files),
+            memory,
+            coming: Vec::new(),
             at_driver: Vec::new(),
-            writing: BTreeSet::new(),
             withheld: BTreeSet::new(),
+            compared: 0,
         }
     }
 
@@ -90,14 +115,14 @@ impl Model {
         self.clients.entry(process).or_default()
     }
 
-    /// Files that are open.
-    pub fn open_files(&self) -> usize {
+    /// Handles that are open.
+    pub fn open(&self) -> usize {
         self.clients.values().map(|client| client.open.len()).sum()
     }
 
     /// Calls of a ring that were taken and are not answered.
     pub fn open_calls_of(&self, ring: usize) -> usize {
-        self.rings[ring].open.len()
+        self.rings[ring].taken.len()
     }
 
     /// Calls of rings that are not lost which were taken and are not answered.
@@ -107,9 +132,17 @@ impl Model {
             .sum()
     }
 
+    /// Calls that the service has, those of lost rings too, with their processes.
+    fn all_taken(&self) -> impl Iterator<Item = (usize, &Taken)> {
+        let of_rings = self.rings.iter();
+        let of_rings = of_rings.flat_map(|ring| ring.taken.iter().map(|it| (ring.process, it)));
+        let unseen = self.clients.iter();
+        of_rings.chain(unseen.flat_map(|(process, it)| it.unseen.iter().map(|it| (*process, it))))
+    }
+
     /// Handles that some client was given: what a hostile one tries.
     pub fn handles(&self) -> Vec<u64> {
-        let given = self.clients.values().flat_map(|client| client.given.keys());
+        let given = self.clients.values().flat_map(|client| &client.given);
         given.map(|handle| u64::from(*handle)).collect()
     }
 
@@ -120,12 +153,15 @@ impl Model {
         open.map(|handle| u64::from(*handle)).collect()
     }
 
-    fn busy(&self, block: Block) -> bool {
-        self.writing.contains(&block) || self.withheld.contains(&block)
+    /// The file that a handle of a process names, where that is known.
+    fn file_of(&self, process: usize, handle: u32) -> Option<Vec<u8>> {
+        self.clients.get(&process)?.open.get(&handle)?.clone()
     }
 
     fn lose(&mut self, ring: usize, lost: bool) {
-        self.rings[ring].open.clear();
+        let taken = std::mem::take(&mut self.rings[ring].taken);
+        taken.iter().for_each(|it| self.changed_unseen(it));
+        self.client(ring).unseen.extend(taken);
         self.rings[ring].lost = true;
         let process = self.rings[ring].process;
         let mut own = self.rings.iter().filter(|ring| ring.process == process);
@@ -142,10 +178,11 @@ impl Model {
     fn before(&mut self, event: &Event<'_>) {
         match *event {
             Event::Calls { ring, calls } => {
-                let own = &mut self.rings[ring];
+                let own = &self.rings[ring];
                 assert!(!own.lost, "calls of a lost ring are taken");
-                own.open.extend(calls);
-                assert!(own.open.len() <= RING_SLOTS, "more than there is room for");
+                self.coming = calls.iter().map(|call| (own.process, *call)).collect();
+                let all = own.taken.len() + calls.len();
+                assert!(all <= RING_SLOTS, "more than there is room for");
             }
             Event::Completions(completions) => {
                 for completion in completions {
@@ -154,22 +191,25 @@ impl Model {
                         continue;
                     };
                     let call = self.at_driver.remove(place);
-                    self.written(&call, completion.block == call.block);
+                    self.used(&call, completion.block == call.block);
                 }
             }
             Event::ClientLost { ring } => self.lose(ring, true),
             Event::ClientConnected { ring, .. } => {
-                let pool = self.rings[ring].process as u32;
-                let mut busy = self.writing.union(&self.withheld);
-                assert!(
-                    busy.all(|block| block.0 != pool),
-                    "a client begins while blocks of the one before are written"
-                );
+                let process = self.rings[ring].process;
+                for block in 0..atoll_component_tests::plan::BLOCKS {
+                    assert!(
+                        !self.is_busy((process as u32, block)),
+                        "a client begins while the device uses blocks of the one before"
+                    );
+                }
                 self.lose(ring, false);
+                // The host waits until the service has none of them any more.
+                self.client(ring).unseen.clear();
             }
             Event::UpstreamLost(loss) => {
                 for call in std::mem::take(&mut self.at_driver) {
-                    self.written(&call, loss == Loss::Death);
+                    self.used(&call, loss == Loss::Death);
                 }
                 if loss == Loss::Death {
                     // Its device was reset before that was announced.
@@ -180,18 +220,14 @@ impl Model {
         }
     }
 
-    /// The driver has a block no more, or may write it for as long as it lives.
-    fn written(&mut self, call: &Syscall, returned: bool) {
-        let Ok(DiskCall::ReadSectors(request::ReadSectors { pool, .. })) = DiskCall::decode(call)
-        else {
-            return;
-        };
-        let block = (pool, call.block);
-        assert!(self.writing.remove(&block));
-        // The service's own block is read again after each loss: what it holds is checked, also where a
-        // lost driver wrote it.
-        if !returned && pool != self.own_pool {
-            self.withheld.insert(block);
+    /// The driver has the blocks of a call no more, or may use them for as long as it lives.
+    fn used(&mut self, call: &Syscall, returned: bool) {
+        let (_, blocks) = device_blocks(call);
+        // The service transfers what it reads for itself again after each loss: what is in its own blocks is checked, also where
+        // a lost driver wrote it.
+        let of_clients = blocks.into_iter().filter(|it| it.0 != self.own_pool);
+        if !returned {
+            self.withheld.extend(of_clients);
         }
     }
 
@@ -199,33 +235,14 @@ impl Model {
     fn asked(&mut self, message: &Message) {
         let call = Syscall::from_message(message);
         match DiskCall::decode(&call) {
-            Ok(DiskCall::ReadSectors(read)) => self.reads(&call, &read),
-            Ok(DiskCall::DescribeDisk(_)) => {}
+            Ok(DiskCall::ReadSectors(read)) => self.transfers(&call, read.sector, read.sectors),
+            Ok(DiskCall::WriteSectors(write)) => self.transfers(&call, write.sector, write.sectors),
+            Ok(DiskCall::DescribeDisk(_) | DiskCall::FlushDisk(_)) => {}
             _ => panic!("{call:?} is no call of a file service to its driver"),
         }
         let same = self.at_driver.iter().any(|other| other.tag == call.tag);
         assert!(!same, "a tag is used twice at a time");
         self.at_driver.push(call);
         assert!(self.at_driver.len() <= RING_SLOTS, "beyond the credits");
-    }
-
-    /// The driver is asked for sectors.
-    fn reads(&mut self, call: &Syscall, read: &request::ReadSectors) {
-        assert!((1..=SECTORS_PER_BLOCK).contains(&u64::from(read.sectors)));
-        let end = read.sector + u64::from(read.sectors);
-        assert!(self.capacity.is_none_or(|capacity| end <= capacity));
-        let block = (read.pool, call.block);
-        assert!(!self.busy(block), "{block:?} is written twice at a time");
-        if read.pool == self.own_pool {
-            assert_eq!((call.block, read.sector), (0, 0));
-        } else {
-            assert!(call.block < BLOCKS);
-            let of_client = |ring: &&Ring| ring.process == read.pool as usize;
-            let rings = self.rings.iter().filter(of_client);
-            let mut calls = rings.flat_map(|ring| &ring.open);
-            let lent = calls.any(|it| it.call == Call::Read as u16 && it.block == call.block);
-            assert!(lent, "a block that its client did not lend");
-        }
-        self.writing.insert(block);
     }
 }

@@ -1,18 +1,20 @@
 //! What is read from raw bytes, plans apart: an error or a value, never a panic, and a value that was accepted can be used.
 
 use atoll_abi::archive::{self, ARCHIVE_MAGIC};
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::file::{
+    Attributes, ENTRY_ALIGNMENT, Entry, LONGEST_NAME, LONGEST_PATH, ListHeader, OpenFlags, Path,
+    SHORT_PATH, entries, pack_entry,
+};
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::{BlocksCall, DiskCall, FilesCall, ProcessCall, Request};
 use atoll_abi::message::Payload;
 use atoll_abi::name::{NAME_SIZE, Name};
 use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{Call, Route, Status, Syscall};
-use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
 use atoll_component_tests::plan::name_of;
 use atoll_fuzz::script::spoil;
 use atoll_fuzz::{Script, Seen, target};
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 const RUNS: usize = 4000;
 
@@ -26,46 +28,117 @@ fn aligned(bytes: &[u8]) -> Vec<u64> {
     words.collect()
 }
 
-fn volume(bytes: &[u8], seen: &Seen) {
+fn listing(bytes: &[u8], seen: &Seen) {
     let mut script = Script::new(bytes);
-    let mut files = [VolumeFile::EMPTY; VOLUME_FILES];
-    let blocks = script.mostly(1000, &[0, 1, 16, 1 << 40]);
-    let count = script.below(4);
-    for file in &mut files[..count] {
-        *file = VolumeFile {
-            name: name_of("file"),
-            first_block: script.mostly(1, &[0, 2, blocks]),
-            length: script.mostly(4097, &[0, 1, 4096, blocks.wrapping_mul(4096)]),
-        };
+    let names = ["a", "four", "a longer name", ""].map(str::as_bytes);
+    let mut packed = Vec::new();
+    let mut expected = Vec::new();
+    for inode in 0..script.below(5) as u32 {
+        let name = script.pick(&names).unwrap_or_default();
+        let kind = script.byte();
+        let entry = Entry { inode, kind, name };
+        let (header, name, padding) = pack_entry(&entry);
+        packed.extend([&header[..], name, padding].concat());
+        expected.push(entry);
     }
-    let header = VolumeHeader {
-        magic: VOLUME_MAGIC,
-        version: VOLUME_VERSION,
-        count: script.mostly(count as u64, &[64, 65]) as u32,
-        blocks,
-        reserved: [0; 5],
-        files,
+    let header = ListHeader {
+        next: [script.raw(), script.raw()],
+        entries: expected.len() as u32,
+        bytes: packed.len() as u32,
     };
-    let raw = match script.below(4) {
-        0 => bytes.to_vec(),
-        1 => spoil(header.as_bytes().to_vec(), &mut script),
-        _ => header.as_bytes().to_vec(),
+    let right = [header.as_bytes(), &packed].concat();
+    let (raw, is_right) = match script.below(4) {
+        0 => (bytes.to_vec(), false),
+        1 => (spoil(right, &mut script), false),
+        _ => (right, true),
     };
-    let device = script.mostly(blocks, &[blocks, 16, u64::MAX]);
-    let Ok(header) = VolumeHeader::parse(&raw, device) else {
+    let Ok((found, rest)) = ListHeader::read_from_prefix(&raw) else {
         seen.note("refused");
         return;
     };
-    seen.note("accepted");
-    assert!(header.blocks <= device);
-    for file in header.files() {
-        let last = file.first_block + file.length.div_ceil(BLOCK_SIZE as u64);
-        assert!(file.first_block > 0 && last <= header.blocks);
-        seen.note("file");
+    let range = rest.as_ptr_range();
+    let all: Vec<Entry<'_>> = entries(rest).collect();
+    for entry in &all {
+        let name = entry.name.as_ptr_range();
+        assert!(entry.name.len() <= LONGEST_NAME);
+        assert!(range.start <= name.start && name.end <= range.end);
+        seen.note("entry");
+    }
+    // The padding behind the last one may be missing.
+    assert!(all.len() * ENTRY_ALIGNMENT * 2 <= rest.len());
+    if is_right {
+        assert_eq!((found, all), (header, expected));
+        seen.note("accepted");
     }
 }
 
-target!(volumes, RUNS, 600, volume, ["accepted", "refused", "file"]);
+target!(
+    listings,
+    RUNS,
+    600,
+    listing,
+    ["accepted", "refused", "entry"]
+);
+
+fn file_words(bytes: &[u8], seen: &Seen) {
+    let mut script = Script::new(bytes);
+    let words =
+        std::array::from_fn(|_| script.word(&[0, u64::from_le_bytes(*b"/folder/"), 4096, 4097]));
+    let path = Path(words);
+    let short = path.bytes();
+    assert!(short.len() <= SHORT_PATH && short.last() != Some(&0));
+    match Path::short(short) {
+        Some(again) => {
+            assert_eq!(again, path);
+            seen.note("path");
+        }
+        None => {
+            assert!(short.contains(&0));
+            seen.note("no path");
+        }
+    }
+    match path.length() {
+        Ok(length) => assert!(length <= LONGEST_PATH && length as u64 == words[0]),
+        Err(status) => assert_eq!(status, Status::NameTooLong),
+    }
+    let raw = [script.raw(), script.word(&[1, 2, 7, 8, 1 << 32 | 1])];
+    match Attributes::from_raw(raw) {
+        Ok(attributes) => {
+            assert_eq!(attributes.to_raw(), raw);
+            seen.note("attributes");
+        }
+        Err(status) => {
+            assert_eq!(status, Status::Malformed);
+            seen.note("no attributes");
+        }
+    }
+    let raw = script.word(&[0, 1, 15, 16]) as u32;
+    match OpenFlags::from_raw(raw) {
+        Ok(flags) => {
+            assert_eq!(flags.bits(), raw);
+            seen.note("flags");
+        }
+        Err(status) => {
+            assert_eq!(status, Status::InvalidArgument);
+            seen.note("no flags");
+        }
+    }
+}
+
+target!(
+    words_of_files,
+    RUNS,
+    60,
+    file_words,
+    [
+        "path",
+        "no path",
+        "attributes",
+        "no attributes",
+        "flags",
+        "no flags"
+    ]
+);
 
 fn image(bytes: &[u8], seen: &Seen) {
     let mut script = Script::new(bytes);
@@ -175,13 +248,17 @@ fn call(bytes: &[u8], seen: &Seen) {
     let call = script.pick(Call::ALL).unwrap_or(Call::Stat);
     syscall.call = script.mostly(call as u64, &[0, 12, 31, 38, 47, 54]) as u16;
     if script.once_in(2) {
+        syscall.handle = script.word(&[0, 1, 1 << 16 | 1]) as u32;
         syscall.arguments = name_of("input").to_words();
+    }
+    if script.once_in(4) {
+        syscall.arguments[0] = script.below(100) as u64;
     }
     if script.once_in(2) {
         syscall.arguments[1..].fill(7);
     }
     let known = decoded!(&syscall, seen, ProcessCall: Print Exit BecomeMcp RequestVcores YieldVcore SetAlarm Connect)
-        + decoded!(&syscall, seen, FilesCall: Open Stat Read Close)
+        + decoded!(&syscall, seen, FilesCall: Open Stat Read Close Write List Truncate Rename Remove MakeFolder Sync Space)
         + decoded!(&syscall, seen, DiskCall: ReadSectors WriteSectors FlushDisk ZeroSectors DiscardSectors DescribeDisk)
         + decoded!(&syscall, seen, BlocksCall: DescribeBlocks ReadBlocks WriteBlocks FlushBlocks ZeroBlocks DiscardBlocks);
     assert!(known <= 1, "a call belongs to one interface");
@@ -199,6 +276,14 @@ target!(
         "Open",
         "Read",
         "Close",
+        "Write",
+        "List",
+        "Truncate",
+        "Rename",
+        "Remove",
+        "MakeFolder",
+        "Sync",
+        "Space",
         "ReadSectors",
         "WriteSectors",
         "FlushDisk",

@@ -5,6 +5,7 @@
 //! one vcore and at least [`BLOCKS`] blocks, and ends when the script does.
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::file::{Kind, Path};
 use atoll_abi::interface::Interface;
 use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
@@ -36,7 +37,7 @@ pub struct Step {
     pub ask: Ask,
     /// How it ends.
     pub status: Status,
-    /// Its results; the handle of a file that was opened is shown as zero.
+    /// Its results; the handle of a file that was opened, when one was modified, and the size of the volume are shown as zero.
     pub result: [u64; 2],
 }
 
@@ -49,6 +50,14 @@ pub enum Ask {
     Open(&'static str),
     /// Asks for the length of the open file.
     Stat,
+    /// Makes a folder.
+    MakeFolder(&'static str),
+    /// Removes what has a name.
+    Remove(&'static str),
+    /// Asks how large the volume is.
+    Space,
+    /// Has everything put on stable storage.
+    Sync,
     /// Reads: offset, length, block.
     Read(u64, u64, u32),
     /// Closes the open file, whose handle stays the one that is used.
@@ -84,7 +93,7 @@ pub const SCRIPT: &[Step] = &[
     step(Ask::Stat, Status::BadHandle, [0, 0]),
     step(Ask::Open("missing"), Status::NotFound, [0, 0]),
     step(Ask::Open("input"), Status::Done, [0, FILES[0].1]),
-    step(Ask::Stat, Status::Done, [FILES[0].1, 0]),
+    step(Ask::Stat, Status::Done, [FILES[0].1, Kind::File as u64]),
     step(Ask::Read(0, BLOCK, 0), Status::Done, [BLOCK, 0]),
     step(Ask::Read(BLOCK, 100, 1), Status::Done, [100, 0]),
     step(Ask::Read(2 * BLOCK, BLOCK, 2), Status::Done, [513, 0]),
@@ -111,18 +120,21 @@ pub const SCRIPT: &[Step] = &[
     step(Ask::Open("input"), Status::Done, [0, FILES[0].1]),
     step(Ask::Read(4 * BLOCK, BLOCK, 0), Status::Done, [0, 0]),
     step(Ask::Close, Status::Done, [0, 0]),
+    step(Ask::Remove("missing"), Status::NotFound, [0, 0]),
+    step(Ask::MakeFolder("input"), Status::Exists, [0, 0]),
+    step(Ask::Space, Status::Done, [0, 0]),
+    step(Ask::Sync, Status::Done, [0, 0]),
 ];
-
-fn index_of(name: &str) -> usize {
-    let found = FILES.iter().position(|(file, _)| *file == name);
-    found.unwrap_or(0)
-}
 
 impl Ask {
     fn call(self) -> u16 {
         match self {
             Ask::Connect(_) => Call::Connect as u16,
             Ask::Open(_) => Call::Open as u16,
+            Ask::MakeFolder(_) => Call::MakeFolder as u16,
+            Ask::Remove(_) => Call::Remove as u16,
+            Ask::Space => Call::Space as u16,
+            Ask::Sync => Call::Sync as u16,
             Ask::Stat => Call::Stat as u16,
             Ask::Read(..) => Call::Read as u16,
             Ask::Close => Call::Close as u16,
@@ -140,9 +152,11 @@ impl Ask {
             ..Syscall::EMPTY
         };
         match self {
-            Ask::Connect(name) | Ask::Open(name) => {
-                syscall.arguments = Name::new(name)?.to_words();
+            Ask::Connect(name) => syscall.arguments = Name::new(name)?.to_words(),
+            Ask::Open(name) | Ask::MakeFolder(name) | Ask::Remove(name) => {
+                syscall.arguments = Path::short(name.as_bytes())?.0
             }
+            Ask::Space | Ask::Sync => {}
             Ask::Stat | Ask::Close => syscall.handle = handle,
             Ask::Read(offset, length, block) => {
                 syscall.handle = handle;
@@ -184,7 +198,6 @@ pub struct Runner {
     process: usize,
     done: usize,
     handle: u32,
-    file: usize,
     difference: Option<Difference>,
 }
 
@@ -195,7 +208,6 @@ impl Runner {
             process,
             done: 0,
             handle: 0,
-            file: 0,
             difference: None,
         }
     }
@@ -216,14 +228,6 @@ impl Runner {
         }
     }
 
-    /// Index in [`FILES`] of the file that the next call is about.
-    pub fn next_file(&self) -> usize {
-        match SCRIPT.get(self.done).map(|step| step.ask) {
-            Some(Ask::Open(name)) => index_of(name),
-            _ => self.file,
-        }
-    }
-
     /// The call that was under way ended.
     pub fn ended(&mut self, completion: &Completion) {
         let status = Status::from_raw(completion.status);
@@ -231,11 +235,17 @@ impl Runner {
         let step = self.done;
         let mut as_expected = false;
         if let Some(expected) = SCRIPT.get(step) {
-            if let (Ask::Open(name), Status::Done) = (expected.ask, status) {
-                self.handle = result[0] as u32;
-                // A service may give any handle.
-                result[0] = 0;
-                self.file = index_of(name);
+            match expected.ask {
+                Ask::Open(_) if status == Status::Done => {
+                    self.handle = result[0] as u32;
+                    // A service may give any handle.
+                    result[0] = 0;
+                }
+                // Each world has made its volume at another time.
+                Ask::Stat => result[1] &= u64::from(u32::MAX),
+                // And of another size.
+                Ask::Space => result = [0; 2],
+                _ => {}
             }
             // A block that the client may not use does not come back.
             let block = match expected.ask {

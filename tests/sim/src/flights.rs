@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use atoll_abi::block::BlockList;
+use atoll_abi::interface::BlockUse;
 use atoll_abi::syscall::{Call, Completion, Syscall};
 
 use crate::machine::POOL_BLOCKS;
@@ -97,16 +98,13 @@ impl Flights {
 
 /// The blocks that a call lends out.
 pub fn blocks_of(call: &Syscall) -> Vec<u32> {
-    let list = match Call::from_raw(call.call) {
-        Some(Call::Read) => Some(BlockList::one(call.block)),
-        Some(Call::ReadBlocks | Call::WriteBlocks) => BlockList::from_call(call).ok(),
-        _ => None,
-    };
+    let lends = Call::from_raw(call.call).is_some_and(|call| call.block_use() != BlockUse::None);
+    let list = BlockList::from_call(call).ok().filter(|_| lends);
     let list = list.filter(|list| list.as_slice().iter().all(|block| *block < POOL_BLOCKS));
     list.map_or(Vec::new(), |list| list.as_slice().to_vec())
 }
 
-/// Whether a device writes the blocks that a call lends out.
+/// Whether a device or a service writes the blocks that a call lends out.
 pub fn is_written(call: &Syscall) -> bool {
-    call.call != Call::WriteBlocks as u16
+    Call::from_raw(call.call).is_some_and(|call| call.block_use() == BlockUse::Written)
 }

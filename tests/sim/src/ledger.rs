@@ -178,7 +178,16 @@ impl Simulation {
         state.tally.records_acknowledged += state.ledger.acknowledge(index);
     }
 
-    /// A call of a process that logs has failed: something has to be wrong.
+    /// A call of a process that writes files has failed: something has to be wrong.
+    pub fn check_write_failure(&self, status: Status) {
+        // A file that was made may be gone with the service that made it.
+        let excused = status == Status::NotFound && self.state.borrow().files_died;
+        if !excused {
+            self.check_log_failure(status);
+        }
+    }
+
+    /// A call of a process that logs or writes has failed: something has to be wrong.
     pub fn check_log_failure(&self, status: Status) {
         let scenario = self.scenario;
         let died = self.state.borrow().tally.kills > 0;

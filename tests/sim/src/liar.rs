@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 
 use atoll_abi::block::BlockList;
+use atoll_abi::file::{OpenFlags, Path};
 use atoll_abi::interface::{Request, request};
 use atoll_abi::layout::RING_WINDOW_SIZE;
 use atoll_abi::message::{Message, Payload};
-use atoll_abi::name::Name;
 use atoll_abi::plan::MAX_CONNECTIONS;
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::{Link, Side, window};
@@ -165,7 +165,7 @@ impl Liar {
             3 => {
                 let mut syscall = Syscall::from_message(&message);
                 syscall.tag = random.garbage();
-                syscall.call = random.below(13) as u16;
+                syscall.call = random.below(21) as u16;
                 syscall.count = random.below(40) as u16;
                 syscall.handle = random.garbage() as u32;
                 syscall.arguments = std::array::from_fn(|_| random.garbage());
@@ -215,7 +215,8 @@ impl Liar {
             length: 8,
         };
         let open = request::Open {
-            name: Name::new(script::FILES[0].0).expect("a short word"),
+            flags: OpenFlags::empty(),
+            path: Path::short(script::FILES[0].0.as_bytes()).expect("a short word"),
         };
         let count = world.scenario.vcores as u64;
         // It wants all its vcores.

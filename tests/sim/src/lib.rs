@@ -20,7 +20,7 @@
 //! | `gate`, `world`, `heap` | the border between the simulator and a process: where a vcore stops, what it asks of its kernel, its heap |
 //! | `program` | what an honest process does, and demands |
 //! | `tap`, `flights`, `observed` | what honest vcores send and take, calls in flight, and the blocks that they have |
-//! | `power`, `ledger`, `raw` | cuts of the power, and what has to survive them |
+//! | `power`, `ledger`, `raw`, `written` | cuts of the power, and what has to survive them |
 //! | `process`, `supervisor`, `restart`, `faults` | the root tasks, and what goes wrong |
 //! | `checks` | what must always hold, and what must hold at the end |
 
@@ -59,6 +59,7 @@ mod tap;
 mod trace;
 mod vcore;
 mod world;
+mod written;
 
 pub use faults::Victim;
 pub use power::run;

@@ -8,22 +8,26 @@ use atoll_abi::plan::{
     Channel, Cluster, DoorbellKind, EncodedPlan, NONE, Pool, Process, Service, ServiceKind, Tables,
     empty_rows,
 };
-use atoll_abi::volume::{VOLUME_FILES, VOLUME_MAGIC, VOLUME_VERSION, VolumeFile, VolumeHeader};
 use atoll_scenarios::script;
 use atoll_test_disk::Sector;
+use atoll_test_support::volume::volume;
 use atoll_virtio_blk::Extent;
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::FromZeros;
 
 use crate::scenario::Scenario;
 
 /// Blocks of each process's pool.
 pub const POOL_BLOCKS: u32 = 8;
+/// Mebibytes of the volume: the least in which there is a journal.
+const VOLUME_MEBIBYTES: u64 = 10;
 /// Blocks of the volume.
-pub const VOLUME_BLOCKS: u64 = 16;
+const VOLUME_BLOCKS: u64 = (VOLUME_MEBIBYTES << 20) / BLOCK_SIZE as u64;
 /// Blocks of the partition of the blocks service.
 pub const LOG_BLOCKS: u64 = 26;
 /// Blocks of each partition, by service. They lie one behind the other.
 const PARTITIONS: [u64; 2] = [VOLUME_BLOCKS, LOG_BLOCKS];
+/// Bytes of heap of each service.
+const SERVICE_HEAP: u64 = 8 << 20;
 /// The name of the blocks service.
 pub const LOG_SERVICE: &str = "log";
 
@@ -73,6 +77,7 @@ impl Scenario {
         let service = |((name, kind), pool)| Service {
             name: Name::new(name).expect("a short word"),
             kind: kind as u32,
+            heap_size: SERVICE_HEAP,
             pool,
             ..Service::new_zeroed()
         };
@@ -138,43 +143,30 @@ pub fn place_of(address: u64) -> Option<(usize, u32, usize)> {
     known.then_some((pool as usize, block as u32, offset as usize % BLOCK_SIZE))
 }
 
-/// What the device holds: the header of the volume, and in the blocks behind it words that tell where they are.
-pub fn image() -> &'static [u8] {
+/// What the device holds: an ext4 volume with the files of the script.
+fn image() -> &'static [u8] {
     static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        let mut bytes = volume().as_bytes().to_vec();
-        bytes.resize(BLOCK_SIZE, 0);
-        let words = BLOCK_SIZE as u64 / 8..VOLUME_BLOCKS * BLOCK_SIZE as u64 / 8;
-        bytes.extend(
-            words.flat_map(|word| (word.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes()),
-        );
-        bytes
+        let files: Vec<_> = script::FILES
+            .iter()
+            .enumerate()
+            .map(|(index, (name, _))| (*name, content(index)))
+            .collect();
+        volume(VOLUME_MEBIBYTES as usize, &files)
     });
     &IMAGE
 }
 
-/// A file of the volume, by its index.
-pub fn file(index: usize) -> VolumeFile {
-    volume().files[index]
-}
-
-/// The header of the simulated volume: the files of the script.
-pub fn volume() -> VolumeHeader {
-    let mut files = [VolumeFile::EMPTY; VOLUME_FILES];
-    let mut block = 1;
-    for (entry, (name, length)) in files.iter_mut().zip(script::FILES) {
-        *entry = VolumeFile {
-            name: Name::new(name).expect("a short word"),
-            first_block: block,
-            length,
+/// What a file of the volume holds, by its index: words that tell where they are.
+pub fn content(index: usize) -> &'static [u8] {
+    static CONTENTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let content = |(index, (_, length)): (usize, (&str, u64))| {
+            let words = 0..length.div_ceil(8);
+            let word = |word: u64| (word << 8 | index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut bytes: Vec<u8> = words.flat_map(|it| word(it).to_le_bytes()).collect();
+            bytes.truncate(length as usize);
+            bytes
         };
-        block += length.div_ceil(BLOCK_SIZE as u64);
-    }
-    VolumeHeader {
-        magic: VOLUME_MAGIC,
-        version: VOLUME_VERSION,
-        count: script::FILES.len() as u32,
-        blocks: VOLUME_BLOCKS,
-        reserved: [0; 5],
-        files,
-    }
+        script::FILES.into_iter().enumerate().map(content).collect()
+    });
+    &CONTENTS[index]
 }

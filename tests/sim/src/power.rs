@@ -12,6 +12,7 @@ use crate::scenario::Scenario;
 use crate::simulation::{Outcome, Simulation};
 use crate::state::State;
 use crate::trace::Trace;
+use crate::written::WrittenFiles;
 
 /// Points between two cuts, at most: one of these, so that boots and replays are cut too.
 const DISTANCES: [u64; 3] = [400, 2_000, 12_000];
@@ -21,6 +22,7 @@ pub struct Past {
     pub store: Store,
     pub ledger: Ledger,
     pub raw: RawBlocks,
+    pub written: WrittenFiles,
     pub random: Random,
     pub now: u64,
     pub steps: u64,
@@ -99,13 +101,14 @@ impl Simulation {
         let state = &mut *self.state.borrow_mut();
         let cut = state.store.take();
         let looks = cut.is_none();
-        if looks && (!self.scenario.logs || state.looks || state.kill_test) {
+        if looks && (!self.scenario.keeps() || state.looks || state.kill_test) {
             return None;
         }
         let processes = self.processes.iter().map(|process| process.borrow());
         let pending = processes.map(|process| process.pending.len() as u64);
         state.tally.ended_with_process += pending.sum::<u64>();
         state.raw.cut();
+        state.written.cut();
         let store = cut.unwrap_or_else(|| {
             let mut store = self.disk.borrow_mut().take_store();
             store.cut(|| false);
@@ -115,6 +118,7 @@ impl Simulation {
             store,
             ledger: std::mem::take(&mut state.ledger),
             raw: std::mem::take(&mut state.raw),
+            written: std::mem::take(&mut state.written),
             random: Random::new(state.random.next()),
             now: state.now,
             steps: state.steps,

@@ -9,6 +9,7 @@ mod log;
 mod raw;
 mod reads;
 mod verdict;
+mod writes;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,6 +64,7 @@ pub fn start(runtime: &'static Runtime, process: usize) {
     drop(spawn(runtime, program.process, move || {
         match (scenario.script, scenario.process_logs(process)) {
             (true, _) => program.follow_script(),
+            _ if scenario.process_writes(process) => writes::main(&Arc::new(program)),
             (_, true) if scenario.without_log => raw::main(&Arc::new(program)),
             (_, true) => log::main(&Arc::new(program)),
             _ => main(&Arc::new(program)),

@@ -55,6 +55,8 @@ pub struct Scenario {
     pub without_log: bool,
     /// The process that logs lends blocks twice instead.
     pub lends_twice: bool,
+    /// The last process writes files.
+    pub writes_files: bool,
     /// The power is cut: how many times.
     pub power_cuts: u64,
 }
@@ -93,6 +95,16 @@ impl Scenario {
     /// Whether a process logs: the last one does.
     pub fn process_logs(&self, process: usize) -> bool {
         self.logs && process + 1 == self.all_processes()
+    }
+
+    /// Whether a process writes files: the last one does.
+    pub fn process_writes(&self, process: usize) -> bool {
+        self.writes_files && process + 1 == self.all_processes()
+    }
+
+    /// Whether something is on the disk that has to be there in the next boot.
+    pub fn keeps(&self) -> bool {
+        self.logs || self.writes_files
     }
 
     /// Whether a process is in the hands of a liar.

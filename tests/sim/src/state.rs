@@ -15,6 +15,7 @@ use crate::raw::RawBlocks;
 use crate::report::Tally;
 use crate::scenario::Scenario;
 use crate::trace::Trace;
+use crate::written::WrittenFiles;
 
 /// Names an actor.
 pub type Id = usize;
@@ -95,6 +96,8 @@ pub struct State {
     pub ledger: Ledger,
     /// What it has written without a log.
     pub raw: RawBlocks,
+    /// What a process has done to files.
+    pub written: WrittenFiles,
     /// Cuts of the power that are to come.
     pub cuts: u64,
     /// The step at which the next one comes.
@@ -133,6 +136,7 @@ impl State {
             trace: Trace::default(),
             ledger: Ledger::default(),
             raw: RawBlocks::default(),
+            written: WrittenFiles::default(),
             cuts: scenario.power_cuts,
             cut_at: None,
             cut_after_sectors: None,
@@ -146,7 +150,7 @@ impl State {
         self.random = past.random;
         (self.now, self.steps) = (past.now, past.steps);
         (self.tally, self.trace) = (past.tally, past.trace);
-        (self.ledger, self.raw) = (past.ledger, past.raw);
+        (self.ledger, self.raw, self.written) = (past.ledger, past.raw, past.written);
         (self.cuts, self.looks) = (past.cuts, past.looks);
         // A machine that is started to look has no faults.
         self.calm = past.looks;

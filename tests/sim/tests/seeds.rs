@@ -170,6 +170,26 @@ fn what_was_flushed_survives_deaths_and_cuts() {
 }
 
 #[test]
+fn files_are_replaced_as_a_whole() {
+    let total = seeds("files", SEEDS);
+    assert!(total.records_acknowledged > 0 && total.reads_checked > 0);
+}
+
+#[test]
+fn what_was_synced_survives_cuts_of_the_power() {
+    let total = seeds("files-cut", 2 * SEEDS);
+    assert!(total.power_cuts > 0 && total.sectors_lost > 0);
+    assert!(total.records_acknowledged > 0 && total.reads_checked > 0);
+}
+
+#[test]
+fn what_was_synced_survives_deaths_and_cuts() {
+    let total = seeds("files-loss", 2 * SEEDS);
+    assert!(total.power_cuts > 0 && total.kills > 0);
+    assert!(total.records_acknowledged > 0 && total.reads_checked > 0);
+}
+
+#[test]
 fn a_process_that_lends_a_block_twice_harms_nobody() {
     assert!(all_seeds("lent-twice").faults > 0);
 }

@@ -4,5 +4,6 @@
 
 pub mod actions;
 pub mod disk;
+pub mod e2fsprogs;
 pub mod link;
 pub mod volume;

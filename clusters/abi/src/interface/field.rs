@@ -1,5 +1,6 @@
 //! How the fields of requests travel in a message.
 
+use crate::file::{OpenFlags, Path};
 use crate::handle::Handle;
 use crate::name::Name;
 use crate::syscall::Status;
@@ -47,6 +48,26 @@ impl Field<u32> for Handle {
 
     fn from_raw(raw: u32) -> Result<Handle, Status> {
         Handle::from_raw(raw).ok_or(Status::BadHandle)
+    }
+}
+
+impl Field<u32> for OpenFlags {
+    fn to_raw(&self) -> u32 {
+        self.bits()
+    }
+
+    fn from_raw(raw: u32) -> Result<OpenFlags, Status> {
+        OpenFlags::from_raw(raw)
+    }
+}
+
+impl Field<[u64; 4]> for Path {
+    fn to_raw(&self) -> [u64; 4] {
+        self.0
+    }
+
+    fn from_raw(raw: [u64; 4]) -> Result<Path, Status> {
+        Ok(Path(raw))
     }
 }
 

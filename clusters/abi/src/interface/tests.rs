@@ -2,7 +2,7 @@ use super::*;
 use crate::message::Payload;
 
 /// Numbers as they are on the wire. Written out by hand: a row that changes its number must not change this list.
-const NUMBERS: [(u16, &str); 23] = [
+const NUMBERS: [(u16, &str); 31] = [
     (1, "Open"),
     (2, "Stat"),
     (3, "Read"),
@@ -14,6 +14,14 @@ const NUMBERS: [(u16, &str); 23] = [
     (9, "YieldVcore"),
     (10, "SetAlarm"),
     (11, "Connect"),
+    (12, "Write"),
+    (13, "List"),
+    (14, "Truncate"),
+    (15, "Rename"),
+    (16, "Remove"),
+    (17, "MakeFolder"),
+    (18, "Sync"),
+    (19, "Space"),
     (32, "ReadSectors"),
     (33, "WriteSectors"),
     (34, "FlushDisk"),
@@ -56,20 +64,6 @@ fn bytes_are_frozen() {
     let name = Name::new("input").unwrap();
     let input = [0x74_7570_6e69, 0, 0, 0];
     let found = |request: Syscall| request.to_message();
-    let open = request::Open { name }.encode();
-    assert_eq!(found(open), words(1, input));
-    let file = handle(0x0003_0002);
-    let stat = request::Stat { file }.encode();
-    assert_eq!(found(stat), words(0x0003_0002 << 32 | 2, [0; 4]));
-    let read = request::Read {
-        file,
-        offset: 0x1000,
-        length: 7,
-    };
-    let expected = words(0x0003_0002 << 32 | 3, [0x1000, 7, 0, 0]);
-    assert_eq!(found(read.encode()), expected);
-    let close = request::Close { file }.encode();
-    assert_eq!(found(close), words(0x0003_0002 << 32 | 4, [0; 4]));
     let text = [0x6968, 0, 0, 0];
     let print = request::Print { text, length: 2 }.encode();
     assert_eq!(found(print), words(2 << 16 | 5, text));
@@ -108,6 +102,51 @@ fn bytes_are_frozen() {
 }
 
 #[test]
+fn bytes_of_calls_for_files_are_frozen() {
+    let found = |request: Syscall| request.to_message();
+    let file = handle(0x0003_0002);
+    let of_file = |call: u64, arguments| words(0x0003_0002 << 32 | call, arguments);
+    let (offset, length) = (0x1000, 7);
+    let flags = OpenFlags::CREATE | OpenFlags::TRUNCATE;
+    let path = Path::short(b"input").unwrap();
+    let open = request::Open { flags, path }.encode();
+    assert_eq!(found(open), words(5 << 32 | 1, [0x74_7570_6e69, 0, 0, 0]));
+    let stat = request::Stat { file }.encode();
+    assert_eq!(found(stat), of_file(2, [0; 4]));
+    let read = request::Read {
+        file,
+        offset,
+        length,
+    };
+    assert_eq!(found(read.encode()), of_file(3, [0x1000, 7, 0, 0]));
+    let close = request::Close { file }.encode();
+    assert_eq!(found(close), of_file(4, [0; 4]));
+    let write = request::Write {
+        file,
+        offset,
+        length,
+    };
+    assert_eq!(found(write.encode()), of_file(12, [0x1000, 7, 0, 0]));
+    let list = request::List {
+        folder: file,
+        place: 5,
+        kind: 6,
+    };
+    assert_eq!(found(list.encode()), of_file(13, [5, 6, 0, 0]));
+    let truncate = request::Truncate { file, length }.encode();
+    assert_eq!(found(truncate), of_file(14, [7, 0, 0, 0]));
+    let rename = request::Rename { from: 3, to: 4 }.encode();
+    assert_eq!(found(rename), words(15, [3, 4, 0, 0]));
+    let path = Path::in_block(3);
+    let remove = request::Remove { path }.encode();
+    assert_eq!(found(remove), words(16, [3, 0, 0, 0]));
+    let make = request::MakeFolder { path }.encode();
+    assert_eq!(found(make), words(17, [3, 0, 0, 0]));
+    assert_eq!(found(request::Sync {}.encode()), words(18, [0; 4]));
+    assert_eq!(found(request::Space {}.encode()), words(19, [0; 4]));
+}
+
+#[test]
 fn bytes_of_calls_for_blocks_are_frozen() {
     let found = |request: Syscall| request.to_message();
     let (first, blocks) = (1 << 33, 7);
@@ -143,11 +182,17 @@ fn fields_that_make_no_sense_are_refused() {
     .encode();
     stat.handle = 7;
     assert_eq!(FilesCall::decode(&stat), Err(Status::BadHandle));
-    let nameless = Syscall {
+    let flagged = Syscall {
         call: Call::Open as u16,
+        handle: 1 << 4,
         ..Syscall::EMPTY
     };
-    assert_eq!(FilesCall::decode(&nameless), Err(Status::InvalidArgument));
+    assert_eq!(FilesCall::decode(&flagged), Err(Status::InvalidArgument));
+    let nameless = Syscall {
+        call: Call::Connect as u16,
+        ..Syscall::EMPTY
+    };
+    assert_eq!(ProcessCall::decode(&nameless), Err(Status::InvalidArgument));
     let wide = Syscall {
         call: Call::ReadSectors as u16,
         arguments: [0, 1 << 32, 0, 0],
@@ -158,11 +203,12 @@ fn fields_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn only_transfers_are_given_blocks() {
+fn only_transfers_and_paths_are_given_blocks() {
     for &call in Call::ALL {
         let expected = match call {
-            Call::Read | Call::ReadSectors | Call::ReadBlocks => BlockUse::Written,
-            Call::WriteSectors | Call::WriteBlocks => BlockUse::Read,
+            Call::Read | Call::List | Call::ReadSectors | Call::ReadBlocks => BlockUse::Written,
+            Call::Open | Call::Rename | Call::Remove | Call::MakeFolder => BlockUse::Read,
+            Call::Write | Call::WriteSectors | Call::WriteBlocks => BlockUse::Read,
             _ => BlockUse::None,
         };
         assert_eq!(call.block_use(), expected, "{call:?}");
@@ -173,7 +219,7 @@ fn only_transfers_are_given_blocks() {
 fn triage_is_by_interface() {
     for &call in Call::ALL {
         let expected = match call as u16 {
-            1..=4 => Interface::Files,
+            1..=4 | 12..=19 => Interface::Files,
             5..=11 => Interface::Process,
             32..=37 => Interface::Disk,
             _ => Interface::Blocks,

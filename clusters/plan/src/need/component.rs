@@ -6,8 +6,10 @@ use atoll_abi::layout::{self, COMPONENT_HEAP_SIZE, PAGE_SIZE, STACK_SIZE, TLS_PA
 
 use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
 
-/// Pages that the program of a component may take, beside a heap in its image.
-pub(super) const IMAGE_PAGES: u64 = 128;
+/// Pages that a program may take, beside a heap in its image, where it is not among [`LARGE_PROGRAMS`].
+const IMAGE_PAGES: u64 = 128;
+/// Programs that may take more: a file system is in them.
+const LARGE_PROGRAMS: [(&str, u64); 1] = [("files", 256)];
 /// The programs of components that are no processes.
 pub(super) const COMPONENT_PROGRAMS: [&str; 4] = ["mcp-server", "files", "blocks", "virtio-blk"];
 /// Those that have a heap in their image.
@@ -26,13 +28,19 @@ const REGISTER_PAGES: u64 = 1 + 6 * 16;
 const WAY_TO_REGISTERS: u64 = 64;
 const PAGE: u64 = PAGE_SIZE as u64;
 
+/// Pages that the program of a name may take at most, beside a heap in its image.
+pub(super) fn program_pages(image: &str) -> u64 {
+    let large = LARGE_PROGRAMS.iter().find(|(name, _)| *name == image);
+    large.map_or(IMAGE_PAGES, |(_, pages)| *pages)
+}
+
 /// Pages that the program of a name may take at most; the build refuses larger ones.
 pub fn image_pages(image: &str) -> u64 {
     let heap_pages = match ARENA_PROGRAMS.contains(&image) {
         true => COMPONENT_HEAP_SIZE as u64 / PAGE,
         false => 0,
     };
-    IMAGE_PAGES + heap_pages
+    program_pages(image) + heap_pages
 }
 
 /// Whose something is.

@@ -12,12 +12,17 @@ pub trait ClientState {
     /// Nothing, of a client in a life. `life` grows with each life of the client and of the service.
     fn new(life: u32) -> Self;
 
+    /// The client is in its next life, which is known before the last one is told to be gone.
+    fn begin(&mut self, life: u32);
+
     /// The client is gone: what names something of it must not become valid again.
     fn end(&mut self);
 }
 
 impl ClientState for () {
     fn new(_: u32) {}
+
+    fn begin(&mut self, _: u32) {}
 
     fn end(&mut self) {}
 }
@@ -60,7 +65,7 @@ impl<T: ClientState> Client<T> {
     fn admits(&mut self, generation: u32, channel: u32) -> bool {
         if generation > self.generation {
             self.generation = generation;
-            self.state = T::new(generation.wrapping_add(channel));
+            self.state.begin(generation.wrapping_add(channel));
         }
         generation == self.generation
     }

@@ -29,7 +29,7 @@
 //! | `map` | where the data of a file is |
 //! | `write` | writing |
 //! | `truncate` | truncating, and freeing what has no name any more |
-//! | `list` | listing folders, and the layout of what is listed |
+//! | `list` | listing folders |
 //! | `status` | what the crate's errors mean to a client |
 
 #![no_std]
@@ -63,12 +63,9 @@ mod volume;
 mod write;
 
 pub use disk::{Io, MOST_TRANSFER};
-pub use list::{ENTRY_ALIGNMENT, Entry, ListHeader, SMALLEST_LIST, entries};
 pub use map::{MOST_RUNS, Run, RunKind};
-pub use operation::{
-    Attributes, Cursor, FileId, Kind, OpenFlags, Operation, OperationId, Outcome, Space,
-};
-pub use path::{LONGEST_NAME, LONGEST_PATH, MOST_LINKS};
+pub use operation::{Attributes, Cursor, FileId, Operation, OperationId, Outcome, Space};
+pub use path::MOST_LINKS;
 pub use stack::STACK_BYTES;
 pub use system::{Clock, FileSystem, Settings, State};
 pub use write::MOST_WRITE;

@@ -1,76 +1,20 @@
-//! Listing folders, and the layout of what is listed.
+//! Listing folders.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use atoll_abi::file::{Entry, ListHeader, SMALLEST_LIST, pack_entry};
 use atoll_abi::syscall::Status;
 use rsext4::{DirectoryCursor, DirectoryEntry};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::IntoBytes;
 
-use crate::path::LONGEST_NAME;
+use crate::operation::kind_of;
 use crate::status::status_of;
 use crate::volume::Volume;
-use crate::{Cursor, FileId, Kind};
-
-/// Entries begin at multiples of so many bytes.
-pub const ENTRY_ALIGNMENT: usize = 4;
-
-/// Bytes that hold any entry.
-pub const SMALLEST_LIST: u32 =
-    (size_of::<ListHeader>() + size_of::<EntryHeader>() + LONGEST_NAME + 1) as u32;
+use crate::{Cursor, FileId};
 
 /// Entries that are read at a time.
 const BATCH: usize = 64;
-
-/// What a listing begins with. The entries follow: each an inode number, its kind, the length of its name, and the name, with
-/// zeroes up to a multiple of [`ENTRY_ALIGNMENT`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct ListHeader {
-    /// Where to go on: a [`Cursor`].
-    pub next: [u64; 2],
-    /// How many entries follow.
-    pub entries: u32,
-    /// Bytes of them.
-    pub bytes: u32,
-}
-
-/// What an entry begins with.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct EntryHeader {
-    inode: u32,
-    kind: u8,
-    length: u8,
-    reserved: [u8; 2],
-}
-
-/// An entry of a folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// The number of its inode.
-    pub inode: u32,
-    /// A [`Kind`].
-    pub kind: u8,
-    /// Its name.
-    pub name: &'a [u8],
-}
-
-/// The entries behind a [`ListHeader`], up to the first one that is none.
-pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-    let mut rest = bytes;
-    core::iter::from_fn(move || {
-        let (header, behind) = EntryHeader::read_from_prefix(rest).ok()?;
-        let (name, _) = behind.split_at_checked(usize::from(header.length))?;
-        let padded = name.len().next_multiple_of(ENTRY_ALIGNMENT);
-        rest = behind.get(padded..).unwrap_or_default();
-        Some(Entry {
-            inode: header.inode,
-            kind: header.kind,
-            name,
-        })
-    })
-}
 
 const LINEAR: u64 = 1;
 const TREE: u64 = 2;
@@ -156,20 +100,18 @@ impl Volume<'_> {
 
 /// Adds an entry where there is room.
 fn pack(packed: &mut Vec<u8>, most: usize, entry: &DirectoryEntry) -> bool {
-    let length = entry.name.len().next_multiple_of(ENTRY_ALIGNMENT);
-    if packed.len() + size_of::<EntryHeader>() + length > most {
-        return false;
-    }
-    let header = EntryHeader {
+    let (header, name, padding) = pack_entry(&Entry {
         inode: entry.inode.raw(),
-        kind: Kind::from(entry.file_type) as u8,
-        length: entry.name.len() as u8,
-        reserved: [0; 2],
-    };
-    packed.extend_from_slice(header.as_bytes());
-    packed.extend_from_slice(&entry.name);
-    packed.resize(packed.len().next_multiple_of(ENTRY_ALIGNMENT), 0);
-    true
+        kind: kind_of(entry.file_type) as u8,
+        name: &entry.name,
+    });
+    let has_room = packed.len() + header.len() + name.len() + padding.len() <= most;
+    if has_room {
+        for piece in [&header, name, padding] {
+            packed.extend_from_slice(piece);
+        }
+    }
+    has_room
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Opening, making, renaming and removing what has a name.
 
+use atoll_abi::file::{Kind, OpenFlags};
 use atoll_abi::syscall::Status;
 use rsext4::{FilePermissions, InodeInfo, MutationContext, RenameOptions, UnlinkOutcome};
 
+use crate::operation::kind_of;
 use crate::path::{Last, Place};
 use crate::status::status_of;
 use crate::volume::Volume;
-use crate::{Attributes, FileId, Kind, OpenFlags};
+use crate::{Attributes, FileId};
 
 /// Whose everything is that is made: root's.
 const OWNER: MutationContext = MutationContext::new(0, 0, 0, 0);
@@ -16,35 +18,31 @@ const FOLDER_MODE: u16 = 0o755;
 
 impl Volume<'_> {
     pub(crate) fn open(&mut self, path: &[u8], flags: OpenFlags) -> Result<Attributes, Status> {
-        if flags.folder && (flags.create || flags.truncate) {
+        let creates = flags.contains(OpenFlags::CREATE);
+        let changes = flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
+        let wants_folder = flags.contains(OpenFlags::FOLDER);
+        let is_exclusive = creates && flags.contains(OpenFlags::EXCLUSIVE);
+        if wants_folder && changes {
             return Err(Status::InvalidArgument);
         }
-        let last = match flags.create && flags.exclusive {
+        let last = match is_exclusive {
             true => Last::Keep,
             false => Last::Follow,
         };
         let place = self.walk(path, last)?;
-        let inode = match (&place.found, flags.create) {
-            (None, true) => self.make_file(&place)?,
-            (Some(_), true) if flags.exclusive => return Err(Status::Exists),
+        let inode = match &place.found {
+            None if creates => self.make_file(&place)?,
+            Some(_) if is_exclusive => return Err(Status::Exists),
             _ => *place.existing()?,
         };
-        match Kind::from(inode.file_type()) {
-            Kind::Folder if flags.create || flags.truncate => return Err(Status::IsAFolder),
-            Kind::File if flags.folder => return Err(Status::NotAFolder),
+        match kind_of(inode.file_type()) {
+            Kind::Folder if changes => return Err(Status::IsAFolder),
+            Kind::File if wants_folder => return Err(Status::NotAFolder),
             Kind::File | Kind::Folder => {}
             _ => return Err(Status::Unsupported),
         }
-        let file = FileId(inode.number.raw());
-        self.files.open(file)?;
-        if !flags.truncate || inode.size == 0 {
-            return Ok(Attributes::from(&inode));
-        }
-        let truncated = self.truncate(file, 0).and_then(|()| self.opened(file));
-        if truncated.is_err() {
-            self.files.close(file)?;
-        }
-        truncated.map(|inode| Attributes::from(&inode))
+        self.files.open(FileId(inode.number.raw()))?;
+        Ok(Attributes::from(&inode))
     }
 
     fn make_file(&mut self, place: &Place) -> Result<InodeInfo, Status> {

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use atoll_abi::file::{Kind, OpenFlags};
 use rsext4::{DirectoryEntryType, InodeInfo};
 
 use crate::Run;
@@ -22,40 +23,17 @@ impl FileId {
     }
 }
 
-/// What an inode is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Kind {
-    /// The folder does not say it.
-    Unknown = 0,
-    /// A regular file.
-    File = 1,
-    /// A folder.
-    Folder = 2,
-    /// A character device.
-    CharacterDevice = 3,
-    /// A block device.
-    BlockDevice = 4,
-    /// A named pipe.
-    Pipe = 5,
-    /// A socket.
-    Socket = 6,
-    /// A symbolic link.
-    Link = 7,
-}
-
-impl From<DirectoryEntryType> for Kind {
-    fn from(kind: DirectoryEntryType) -> Kind {
-        match kind {
-            DirectoryEntryType::Unknown => Kind::Unknown,
-            DirectoryEntryType::RegularFile => Kind::File,
-            DirectoryEntryType::Directory => Kind::Folder,
-            DirectoryEntryType::CharacterDevice => Kind::CharacterDevice,
-            DirectoryEntryType::BlockDevice => Kind::BlockDevice,
-            DirectoryEntryType::Fifo => Kind::Pipe,
-            DirectoryEntryType::Socket => Kind::Socket,
-            DirectoryEntryType::Symlink => Kind::Link,
-        }
+/// What a folder's entry says that something is.
+pub(crate) fn kind_of(kind: DirectoryEntryType) -> Kind {
+    match kind {
+        DirectoryEntryType::Unknown => Kind::Unknown,
+        DirectoryEntryType::RegularFile => Kind::File,
+        DirectoryEntryType::Directory => Kind::Folder,
+        DirectoryEntryType::CharacterDevice => Kind::CharacterDevice,
+        DirectoryEntryType::BlockDevice => Kind::BlockDevice,
+        DirectoryEntryType::Fifo => Kind::Pipe,
+        DirectoryEntryType::Socket => Kind::Socket,
+        DirectoryEntryType::Symlink => Kind::Link,
     }
 }
 
@@ -78,25 +56,12 @@ impl From<&InodeInfo> for Attributes {
     fn from(inode: &InodeInfo) -> Attributes {
         Attributes {
             file: FileId(inode.number.raw()),
-            kind: inode.file_type().into(),
+            kind: kind_of(inode.file_type()),
             size: inode.size,
             names: inode.links,
             modified: inode.mtime,
         }
     }
-}
-
-/// How to open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenFlags {
-    /// Makes an empty file where there is nothing of that name.
-    pub create: bool,
-    /// With `create`: there must be nothing of that name.
-    pub exclusive: bool,
-    /// Makes the file empty.
-    pub truncate: bool,
-    /// It must be a folder.
-    pub folder: bool,
 }
 
 /// Where the listing of a folder goes on. A cursor is valid for the folder that it is from; after the folder has changed it
@@ -118,7 +83,7 @@ pub enum Operation {
     Open {
         /// Its path. Symbolic links are followed.
         path: Box<[u8]>,
-        /// How.
+        /// How. To truncate what was opened is an operation of its own.
         flags: OpenFlags,
     },
     /// Closes what was opened: [`Outcome::Done`]. What was removed goes with the last close.
@@ -204,7 +169,7 @@ impl Operation {
     /// Whether it may change the volume.
     pub fn changes(&self) -> bool {
         match self {
-            Operation::Open { flags, .. } => flags.create || flags.truncate,
+            Operation::Open { flags, .. } => flags.contains(OpenFlags::CREATE),
             Operation::Write { .. }
             | Operation::WriteBytes { .. }
             | Operation::Truncate { .. }

@@ -3,18 +3,13 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use atoll_abi::file::{Kind, LONGEST_NAME, LONGEST_PATH};
 use atoll_abi::syscall::Status;
 use rsext4::{FileName, InodeInfo, InodeNumber};
 
-use crate::Kind;
+use crate::operation::kind_of;
 use crate::status::status_of;
 use crate::volume::Volume;
-
-/// Bytes of the longest name.
-pub const LONGEST_NAME: usize = 255;
-
-/// Bytes of the longest path.
-pub const LONGEST_PATH: usize = 4096;
 
 /// Symbolic links that a path may lead through.
 pub const MOST_LINKS: u32 = 40;
@@ -100,7 +95,7 @@ impl Volume<'_> {
             let is_name = !matches!(name, b"" | b"." | b"..");
             let is_folder = !behind.is_empty();
             if let Some(link) = found
-                && Kind::from(link.file_type()) == Kind::Link
+                && kind_of(link.file_type()) == Kind::Link
                 && (!is_last || is_folder || last == Last::Follow)
             {
                 links += 1;

@@ -7,12 +7,14 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use atoll_abi::file::Kind;
 use atoll_abi::syscall::Status;
 use rsext4::{FileExtentTarget, InodeFlags, InodeInfo, InodeNumber, RangeOperation};
 
+use crate::FileId;
+use crate::operation::kind_of;
 use crate::status::status_of;
 use crate::volume::Volume;
-use crate::{FileId, Kind};
 
 /// Blocks of the largest file.
 pub(crate) const MOST_BLOCKS: u64 = u32::MAX as u64;
@@ -134,7 +136,7 @@ impl Volume<'_> {
         self.has_freed = true;
         let inode = self.crate_fs.inode(number).map_err(status_of)?;
         let inode = self.sized(inode)?;
-        let is_file = Kind::from(inode.file_type()) == Kind::File;
+        let is_file = kind_of(inode.file_type()) == Kind::File;
         if is_file && inode.blocks > 0 && inode.flags.contains(InodeFlags::EXTENTS) {
             self.empty(&inode)?;
         }

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use atoll_abi::disk::Properties;
+use atoll_abi::file::Kind;
 use atoll_abi::syscall::Status;
 use corosensei::Yielder;
 use rsext4::{
@@ -13,11 +14,12 @@ use rsext4::{
 
 use crate::disk::{Device, Disk};
 use crate::open::OpenFiles;
+use crate::operation::kind_of;
 use crate::status::status_of;
 use crate::superblock::Superblock;
 use crate::system::{Input, Suspended};
 use crate::truncate::MOST_BLOCKS;
-use crate::{Attributes, Clock, FileId, Kind, Operation, Outcome, Settings, Space, State};
+use crate::{Attributes, Clock, FileId, Operation, Outcome, Settings, Space, State};
 
 /// The number of the inode that has the journal.
 const JOURNAL_INODE: u32 = 8;
@@ -235,7 +237,7 @@ impl<'d> Volume<'d> {
     /// The inode of an open file, which has data.
     pub(crate) fn opened_file(&mut self, file: FileId) -> Result<rsext4::InodeInfo, Status> {
         let inode = self.opened(file)?;
-        match Kind::from(inode.file_type()) {
+        match kind_of(inode.file_type()) {
             Kind::File => self.sized(inode),
             Kind::Folder => Err(Status::IsAFolder),
             _ => Err(Status::Unsupported),

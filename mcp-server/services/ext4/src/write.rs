@@ -8,6 +8,7 @@ use rsext4::{InodeInfo, InodeMetadataUpdate, InodeNumber};
 
 use crate::disk::{MOST_TRANSFER, PLACEHOLDER};
 use crate::status::status_of;
+use crate::truncate::MOST_BLOCKS;
 use crate::volume::Volume;
 use crate::{FileId, RunKind};
 
@@ -21,6 +22,7 @@ impl Volume<'_> {
         let size = u64::from(self.block_size);
         let end = offset
             .checked_add(u64::from(bytes))
+            .filter(|end| *end <= MOST_BLOCKS * size)
             .ok_or(Status::InvalidArgument)?;
         let is_whole =
             offset.is_multiple_of(size) && (end.is_multiple_of(size) || end >= inode.size);
@@ -134,7 +136,7 @@ impl Volume<'_> {
         let size = u64::from(self.block_size);
         let end = offset
             .checked_add(bytes.len() as u64)
-            .and_then(|end| end.checked_next_multiple_of(size).map(|_| end))
+            .filter(|end| *end <= MOST_BLOCKS * size)
             .ok_or(Status::InvalidArgument)?;
         let start = offset - offset % size;
         let stop = end.max(end.next_multiple_of(size).min(inode.size));
@@ -185,15 +187,17 @@ impl Volume<'_> {
     /// Ends a file at a byte in a block that a transfer wrote as a whole, and zeroes what is behind.
     fn end_at(&mut self, inode: InodeNumber, size: u64, end: u64) -> Result<(), Status> {
         let start = (end - 1) / u64::from(self.block_size) * u64::from(self.block_size);
-        let sector = self.block(inode, start, size)?.ok_or(Status::Corrupt)?;
-        let mut block = vec![0; self.block_size as usize];
-        self.disk.read_data(sector, &mut block)?;
-        for byte in block.iter_mut().skip((end - start) as usize) {
-            *byte = 0;
+        // Where nothing was written there is nothing to zero.
+        if let Some(sector) = self.block(inode, start, size)? {
+            let mut block = vec![0; self.block_size as usize];
+            self.disk.read_data(sector, &mut block)?;
+            for byte in block.iter_mut().skip((end - start) as usize) {
+                *byte = 0;
+            }
+            self.crate_fs
+                .write_inode(inode, start, &block)
+                .map_err(status_of)?;
         }
-        self.crate_fs
-            .write_inode(inode, start, &block)
-            .map_err(status_of)?;
         self.crate_fs.truncate_inode(inode, end).map_err(status_of)
     }
 }

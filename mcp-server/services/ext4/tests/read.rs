@@ -6,8 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use atoll_abi::file::{Kind, OpenFlags};
 use atoll_abi::syscall::Status;
-use atoll_ext4::{Kind, OpenFlags, Operation};
+use atoll_ext4::Operation;
 use common::{Host, MIB, Random, image, scratch};
 
 /// A folder with files of many kinds, and what each holds.
@@ -179,10 +180,7 @@ fn a_path_is_read_as_linux_reads_it() {
         assert_eq!(opened.kind, Kind::Folder, "{path}");
         host.close(opened.file);
     }
-    let folder = OpenFlags {
-        folder: true,
-        ..OpenFlags::default()
-    };
+    let folder = OpenFlags::FOLDER;
     let long = [b'x'; 256];
     let path = [b'/'; 4097];
     let refused: [(&[u8], Status); 9] = [

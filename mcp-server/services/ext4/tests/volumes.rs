@@ -164,15 +164,12 @@ fn after_a_failed_write_nothing_is_written() {
     host.put(b"/f", b"before").unwrap();
     host.sync();
     let file = host.open(b"/f").unwrap().file;
-    let write = Operation::Write {
-        file,
-        offset: 0,
-        bytes: 4096,
-    };
-    host.system.submit(write).unwrap();
+    host.write(file, 0, &[2; 4096]).unwrap();
+    host.system.submit(Operation::Sync).unwrap();
     while matches!(host.system.wants(), Some(Io::Read { .. })) {
         host.step(&[]);
     }
+    assert!(matches!(host.system.wants(), Some(Io::Write { .. })));
     host.events = Some(Vec::new());
     host.system.completed(Err(Status::DeviceError));
     host.settle(&[]);

@@ -44,6 +44,33 @@ fn files_of_every_size_are_written() {
     }
 }
 
+/// The owner's data may be gone before it was transferred: its disk fails, or the owner dies.
+#[test]
+fn data_that_cannot_be_transferred_fails_that_write_alone() {
+    let mut host = Host::mount(image(16, &["-b", "4096", "-J", "size=4"], None));
+    let mut random = Random::new(9);
+    let before = random.bytes(20_000);
+    let file = host.create(b"/f").unwrap().file;
+    host.write(file, 0, &before).unwrap();
+    for (offset, length) in [(0, 8192), (8192, 20_000), (20_480, 4096), (65_536, 32_768)] {
+        host.refuses_data = true;
+        let failed = host.write(file, offset, &random.bytes(length));
+        assert_eq!(failed, Err(Status::PeerLost), "{offset}");
+        host.refuses_data = false;
+        assert!(host.content(file) == before, "{offset}");
+        let other = format!("/after-{offset}");
+        host.put(other.as_bytes(), &before).unwrap();
+    }
+    host.write(file, 20_480, &before).unwrap();
+    let mut content = before.clone();
+    content.resize(20_480, 0);
+    content.extend_from_slice(&before);
+    host.sync();
+    let recovered = assert_clean(&host.disk);
+    assert!(dump(&recovered, "/f") == content);
+    assert!(dump(&recovered, "/after-0") == before);
+}
+
 /// Any mix of writes and truncations leaves what the same on a vector leaves.
 #[test]
 fn a_file_is_as_a_vector_is() {

@@ -1,51 +1,55 @@
-//! The events of the service, and what it answers at once.
+//! The events of the service.
 
 mod calls;
+mod jobs;
 mod loss;
+mod operations;
+mod outcomes;
 mod parked;
+mod reads;
 
 use alloc::collections::VecDeque;
 
-use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTORS_PER_BLOCK};
-use atoll_abi::interface::{Request as _, request};
+use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Actions, Answer, BATCH, CallId, Event, Service, ServiceEnd};
+use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
 use atoll_disk_client::{Clients, Driver};
+use atoll_ext4::Settings;
 use zerocopy::FromZeros;
 
-use crate::clients::OpenFiles;
+use crate::clients::{FILES_PER_CLIENT, OpenFiles};
+use crate::table::FileTable;
 use crate::volume::Volume;
-use calls::Progress;
-use parked::{Parked, Stage};
+use calls::Served;
+use jobs::{Job, Running};
+use parked::Parked;
 
 /// Calls that can be parked at once, of all clients.
 pub const CALLS: usize = 1024;
 
-/// The block of the service's own pool into which it reads the volume's header.
-const HEADER_BLOCK: u32 = 0;
-
 /// For whom the driver is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
     /// The service itself, which has to know what its partition is.
     Description,
-    /// The service itself, which needs its volume's header.
-    Header,
-    /// A call of a client.
+    /// The file system.
+    Volume,
+    /// A read of a client.
     Call(CallId),
 }
 
 /// The file service of one volume.
 pub struct FileService {
     volume: Volume,
+    files: FileTable,
     clients: Clients<OpenFiles>,
     calls: ServiceEnd<Parked>,
-    /// Parked calls that wait for the volume, in order.
-    waiting: VecDeque<CallId>,
+    /// What the file system has to do, in order.
+    jobs: VecDeque<Job>,
+    /// The job that it does.
+    running: Option<Running>,
     driver: Driver<Reader>,
-    /// The service's own pool.
-    pool: u32,
     /// The completions of the calls that are being answered.
     completions: [Completion; BATCH],
 }
@@ -54,64 +58,28 @@ impl FileService {
     /// A service of a plan, by its index.
     pub fn new(plan: &Plan, service: usize) -> FileService {
         let clients = Clients::new(plan, service);
+        let own = plan.services().get(service);
+        // A call under way may have a file of which there is no handle any more.
+        let open_files = clients.iter().count() * FILES_PER_CLIENT + CALLS;
         FileService {
-            volume: Volume::new(),
+            volume: Volume::new(
+                settings(own.map_or(0, |own| own.heap_size), open_files),
+                own.map_or(0, |own| own.pool),
+            ),
+            files: FileTable::new(open_files),
             calls: ServiceEnd::new(clients.owners(), CALLS),
             clients,
-            waiting: VecDeque::with_capacity(CALLS),
+            jobs: VecDeque::with_capacity(CALLS),
+            running: None,
+            // A read may be cut into as many parts as it has blocks, of which no block has two.
             driver: Driver::new(CALLS + 1),
-            pool: plan.services().get(service).map_or(0, |own| own.pool),
             completions: [Completion::new_zeroed(); BATCH],
         }
     }
-}
 
-impl Service for FileService {
-    #[inline]
-    fn room(&self, ring: usize, free: usize) -> usize {
-        self.calls.room(ring, free).min(BATCH)
-    }
-
-    fn is_quiet(&self, ring: usize) -> bool {
-        self.clients.is_quiet(ring)
-    }
-
-    fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
-        match event {
-            Event::Start => self.load(),
-            Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),
-            Event::Completions(completions) => {
-                for completion in completions {
-                    match self.driver.complete(completion) {
-                        Some((Reader::Description, answer)) => self.described(answer),
-                        Some((Reader::Header, answer)) => self.loaded(answer, actions),
-                        Some((Reader::Call(id), answer)) => self.read(id, answer),
-                        None => {}
-                    }
-                }
-            }
-            Event::ClientLost { ring } => self.on_client_lost(ring),
-            Event::ClientConnected { ring, generation } => {
-                self.on_client_lost(ring);
-                self.clients.on_ring_connected(ring, generation);
-            }
-            // It drives no device itself.
-            Event::Device => {}
-            Event::UpstreamLost(loss) => self.on_driver_lost(loss),
-            Event::UpstreamConnected => {
-                self.driver.reconnect();
-                if !self.volume.is_ready() {
-                    self.load();
-                }
-            }
-        }
-        self.act(actions);
-    }
-}
-
-impl FileService {
     /// Sends what there is to send.
     fn act(&mut self, actions: &mut impl Actions) {
+        self.work(actions);
         if !self.driver.staged().is_empty() {
             actions.call(self.driver.staged());
             self.driver.sent();
@@ -119,42 +87,10 @@ impl FileService {
         self.calls.send_all(actions);
     }
 
-    /// Asks what the partition is; then, in [`FileService::described`], for the volume's header.
-    fn load(&mut self) {
-        self.volume = Volume::new();
-        let describe = request::DescribeDisk {}.encode();
+    /// Asks what the partition is; then its file system is mounted.
+    pub(super) fn load(&mut self) {
+        let describe = self.volume.load();
         self.driver.ask(Reader::Description, describe);
-    }
-
-    fn described(&mut self, answer: Answer) {
-        match self.volume.describe(&answer) {
-            Ok(()) => {
-                let sectors = request::ReadSectors {
-                    sector: 0,
-                    sectors: SECTORS_PER_BLOCK as u32,
-                    pool: self.pool,
-                };
-                let block = BlockList::one(HEADER_BLOCK);
-                let syscall = block.into_call(sectors.encode());
-                self.driver.ask(Reader::Header, syscall);
-            }
-            Err(status) => {
-                self.volume.fail(status);
-                self.serve_waiting();
-            }
-        }
-    }
-
-    fn loaded(&mut self, answer: Answer, actions: &mut impl Actions) {
-        match answer.status {
-            Status::Done => {
-                let mut header = [0; BLOCK_SIZE];
-                actions.read_block(self.pool, HEADER_BLOCK, &mut header);
-                self.volume.load(&header);
-            }
-            status => self.volume.fail(status),
-        }
-        self.serve_waiting();
     }
 
     fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
@@ -165,34 +101,24 @@ impl FileService {
         let mut count = 0;
         for syscall in calls {
             let admitted = self.clients.admits(client, ring, syscall.generation);
+            self.close_what_is_left(client);
             let served = match admitted {
-                true => self.serve(client, syscall),
+                true => self.serve(client, syscall, actions),
                 false => Err(Status::NotAllowed),
             };
             let answer = match served {
-                Ok(Progress::Answered(result)) => Completion::of(syscall, Status::Done, result),
-                Ok(progress) => {
-                    let parked = Parked {
-                        client,
-                        syscall: *syscall,
-                        stage: Stage::ForVolume,
-                    };
-                    match self.calls.park(ring, syscall, parked) {
-                        Some(id) => {
-                            self.proceed(id, progress);
-                            continue;
-                        }
-                        // There are more calls under way than places.
-                        None => {
-                            if let Progress::Reads(_, blocks, _) = progress
-                                && let Some(client) = self.clients.get_mut(client)
-                            {
-                                client.blocks().give_back(&blocks);
-                            }
-                            Completion::refusal(syscall, Status::Busy)
-                        }
+                Ok(Served::Answered(result)) => Completion::of(syscall, Status::Done, result),
+                Ok(Served::Parks(parked)) => match self.calls.park(ring, syscall, parked) {
+                    Some(id) => {
+                        self.begin(id);
+                        continue;
                     }
-                }
+                    // There are more calls under way than places.
+                    None => {
+                        self.forget(&parked, true);
+                        Completion::refusal(syscall, Status::Busy)
+                    }
+                },
                 Err(status) => Completion::refusal(syscall, status),
             };
             if let Some(place) = self.completions.get_mut(count) {
@@ -220,13 +146,71 @@ impl FileService {
         self.driver.unmatched()
     }
 
-    /// Files that are open, of all clients.
-    pub fn open_files(&self) -> usize {
+    /// Handles that clients have.
+    pub fn handles(&self) -> usize {
         self.clients.iter().map(|it| it.state.count()).sum()
     }
 
-    /// Blocks of all clients that are being read into.
+    /// Files and folders that are open, each counted once.
+    pub fn open_files(&self) -> usize {
+        self.files.count()
+    }
+
+    /// Blocks of all clients that calls have.
     pub fn blocks_in_use(&self) -> usize {
         self.clients.blocks_taken()
+    }
+}
+
+/// What the file system may take of the service's heap. It keeps in memory what is in its journal, and what a read-only volume is
+/// recovered with.
+fn settings(heap: u64, open_files: usize) -> Settings {
+    Settings {
+        operations: 1,
+        open_files,
+        journal_bytes: heap / 2,
+        recovered_blocks: heap as usize / 4 / BLOCK_SIZE,
+        ..Settings::default()
+    }
+}
+
+impl Service for FileService {
+    #[inline]
+    fn room(&self, ring: usize, free: usize) -> usize {
+        self.calls.room(ring, free).min(BATCH)
+    }
+
+    fn is_quiet(&self, ring: usize) -> bool {
+        // Calls without blocks count too: what truncates a file must not go on over what the next client writes.
+        let client = self.calls.client_of(ring);
+        let calls = client.map_or(0, |client| self.calls.of_client(client));
+        calls == 0 && self.clients.is_quiet(ring)
+    }
+
+    fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
+        match event {
+            Event::Start => self.load(),
+            Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),
+            Event::Completions(completions) => {
+                for completion in completions {
+                    match self.driver.complete(completion) {
+                        Some((Reader::Description, answer)) => self.volume.described(&answer),
+                        Some((Reader::Volume, answer)) => self.end_transfer(&answer, actions),
+                        Some((Reader::Call(id), answer)) => self.end_part(id, &answer),
+                        None => {}
+                    }
+                }
+            }
+            Event::ClientLost { ring } => self.on_client_lost(ring),
+            Event::ClientConnected { ring, generation } => {
+                self.on_client_lost(ring);
+                self.clients.on_ring_connected(ring, generation);
+            }
+            // It drives no device itself.
+            Event::Device => {}
+            Event::UpstreamLost(loss) => self.on_driver_lost(loss, actions),
+            Event::UpstreamConnected => self.on_driver_connected(),
+        }
+        self.act(actions);
     }
 }

@@ -1,129 +1,247 @@
-//! The volume: its table of files, once its header has been read.
+//! The volume: its file system, and the transfers that this wants for itself.
 
 use alloc::boxed::Box;
+use alloc::vec;
 
-use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE, SECTORS_PER_BLOCK};
+use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTOR_SIZE, SECTORS_PER_BLOCK};
 use atoll_abi::disk::Properties;
-use atoll_abi::name::Name;
-use atoll_abi::syscall::Status;
-use atoll_abi::volume::{VolumeFile, VolumeHeader};
-use atoll_call::Answer;
+use atoll_abi::interface::{Request as _, request};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::{Actions, Answer};
+use atoll_ext4::{FileSystem, Io, MOST_TRANSFER, Operation, Outcome, Settings, State};
 
-/// The volume of a partition.
-pub(crate) struct Volume {
-    /// Sectors of the partition.
-    sectors: u64,
-    /// Sectors of a block of its disk, of which every transfer has whole ones.
-    unit: u32,
-    state: State,
-}
+/// Blocks of the service's own pool, which the largest transfer of the file system takes.
+const BLOCKS: usize = MOST_TRANSFER / BLOCK_SIZE;
 
-enum State {
-    /// Its header is being read; calls wait.
-    Loading,
-    /// It can be used.
-    Ready(Box<VolumeHeader>),
-    /// Its header could not be read or is none; every call ends so.
+const _: () = assert!(BLOCKS <= atoll_abi::layout::SERVICE_BLOCKS);
+
+/// Whether there is a volume.
+enum Content {
+    /// The driver is asked what the partition is; calls wait.
+    Described,
+    /// The file system is being mounted, or is mounted.
+    Mounted(Box<FileSystem>),
+    /// It cannot be used; every call ends so.
     Failed(Status),
 }
 
-/// What a read has to do.
+/// What calls of the volume can expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadPlan {
-    /// Nothing: it ends at once with no bytes.
+pub(crate) enum Readiness {
+    /// They have to wait.
+    Loading,
+    /// They are done.
+    Ready {
+        /// Nothing can be changed.
+        read_only: bool,
+    },
+    /// They end so.
+    Failed(Status),
+}
+
+/// What the file system wants next.
+pub(crate) enum Wanted {
+    /// Nothing, or it waits for the driver already.
     Nothing,
-    /// Transfer these sectors, of which so many bytes are the file's.
+    /// The driver is to be asked this.
+    Ask(Syscall),
+    /// Sectors are to be written from the data of the call that is being done.
     Transfer {
+        /// The first sector.
         sector: u64,
+        /// How many.
         sectors: u32,
-        bytes: u32,
+        /// Where in the data they begin, in bytes.
+        offset: u32,
     },
 }
 
+/// The volume of a partition.
+pub(crate) struct Volume {
+    content: Content,
+    settings: Settings,
+    /// The service's own pool.
+    pool: u32,
+    /// The driver has been asked for what the file system wants.
+    is_asked: bool,
+    /// What was read for the file system.
+    buffer: Box<[u8]>,
+}
+
+/// Blocks of the service's own pool that hold so many sectors, from the first one on.
+fn own_blocks(sectors: u32) -> BlockList {
+    let all: [u32; BLOCKS] = core::array::from_fn(|index| index as u32);
+    let count = u64::from(sectors).div_ceil(SECTORS_PER_BLOCK) as usize;
+    let list = all.get(..count).and_then(BlockList::of);
+    list.unwrap_or(BlockList::one(0))
+}
+
 impl Volume {
-    /// A volume of which nothing is known yet.
-    pub(crate) fn new() -> Volume {
+    /// A volume of which nothing is known yet. `pool` is the service's own.
+    pub(crate) fn new(settings: Settings, pool: u32) -> Volume {
         Volume {
-            sectors: 0,
-            unit: 1,
-            state: State::Loading,
+            content: Content::Described,
+            settings,
+            pool,
+            is_asked: false,
+            buffer: vec![0; MOST_TRANSFER].into_boxed_slice(),
         }
     }
 
-    pub(crate) fn is_loading(&self) -> bool {
-        matches!(self.state, State::Loading)
+    /// Begins anew; the call with which the driver says what the partition is.
+    pub(crate) fn load(&mut self) -> Syscall {
+        self.content = Content::Described;
+        self.is_asked = false;
+        request::DescribeDisk {}.encode()
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
-        matches!(self.state, State::Ready(_))
-    }
-
-    /// It cannot be used: every call ends so.
+    /// It cannot be used.
     pub(crate) fn fail(&mut self, status: Status) {
-        self.state = State::Failed(status);
+        self.content = Content::Failed(status);
     }
 
-    /// Takes what the driver says of the partition.
-    ///
-    /// # Errors
-    /// How that call ended, or [`Status::Malformed`] where the answer makes no sense.
-    pub(crate) fn describe(&mut self, answer: &Answer) -> Result<(), Status> {
-        if answer.status != Status::Done {
-            return Err(answer.status);
+    pub(crate) fn readiness(&self) -> Readiness {
+        match &self.content {
+            Content::Described => Readiness::Loading,
+            Content::Failed(status) => Readiness::Failed(*status),
+            Content::Mounted(system) => match system.state() {
+                State::Mounting => Readiness::Loading,
+                State::Failed(status) => Readiness::Failed(status),
+                // Its files could not be transferred into blocks of clients.
+                State::Mounted { block_size, .. } if block_size as usize != BLOCK_SIZE => {
+                    Readiness::Failed(Status::Unsupported)
+                }
+                State::Mounted { read_only, .. } => Readiness::Ready { read_only },
+            },
         }
-        let [sectors, properties] = answer.result;
-        self.sectors = sectors;
-        self.unit = Properties::from_raw(properties)?.sectors_per_block();
-        Ok(())
     }
 
-    /// Takes its header, as it was read.
-    pub(crate) fn load(&mut self, header: &[u8]) {
-        self.state = match VolumeHeader::parse(header, self.sectors / SECTORS_PER_BLOCK) {
-            Ok(header) => State::Ready(Box::new(header)),
-            Err(_) => State::Failed(Status::NoService),
+    /// Takes what the driver says of the partition, and begins to mount.
+    pub(crate) fn described(&mut self, answer: &Answer) {
+        let [sectors, properties] = answer.result;
+        let properties = match answer.status {
+            Status::Done => Properties::from_raw(properties),
+            status => Err(status),
+        };
+        self.content = match properties {
+            // No component tells a service what time it is.
+            Ok(properties) => Content::Mounted(Box::new(FileSystem::new(
+                sectors,
+                properties,
+                Box::new(|| 0),
+                self.settings,
+            ))),
+            Err(status) => Content::Failed(status),
         };
     }
 
-    /// The file of a name.
-    pub(crate) fn find(&self, name: Name) -> Result<VolumeFile, Status> {
-        match &self.state {
-            State::Loading => Err(Status::NoService),
-            State::Failed(status) => Err(*status),
-            State::Ready(header) => header
-                .files()
-                .iter()
-                .find(|file| file.name == name)
-                .copied()
-                .ok_or(Status::NotFound),
+    fn system(&mut self) -> Option<&mut FileSystem> {
+        match &mut self.content {
+            Content::Mounted(system) => Some(system),
+            _ => None,
         }
     }
 
-    /// What a read of a file's bytes has to do.
-    ///
-    /// # Errors
-    /// [`Status::InvalidArgument`] where it does not begin with a block.
-    pub(crate) fn read_plan(
-        &self,
-        file: &VolumeFile,
-        offset: u64,
-        wanted: u64,
-    ) -> Result<ReadPlan, Status> {
-        if !offset.is_multiple_of(BLOCK_SIZE as u64) {
-            return Err(Status::InvalidArgument);
+    /// Has an operation done: one at a time.
+    pub(crate) fn submit(&mut self, operation: Operation) -> Result<(), Status> {
+        let system = self.system().ok_or(Status::NoService)?;
+        system.submit(operation).map(|_| ())
+    }
+
+    /// How the operation went, when it is done.
+    pub(crate) fn finished(&mut self) -> Option<Result<Outcome, Status>> {
+        self.system()?.finished().map(|(_, result)| result)
+    }
+
+    /// What the file system wants now. What it writes is put into the service's own pool.
+    pub(crate) fn wants(&mut self, actions: &mut impl Actions) -> Wanted {
+        let (pool, is_asked) = (self.pool, self.is_asked);
+        let io = match &self.content {
+            Content::Mounted(system) if !is_asked => system.wants(),
+            _ => None,
+        };
+        match io {
+            None => Wanted::Nothing,
+            Some(Io::Transfer {
+                sector,
+                sectors,
+                offset,
+            }) => Wanted::Transfer {
+                sector,
+                sectors,
+                offset,
+            },
+            Some(Io::Read { sector, sectors }) => {
+                let read = request::ReadSectors {
+                    sector,
+                    sectors,
+                    pool,
+                };
+                Wanted::Ask(own_blocks(sectors).into_call(read.encode()))
+            }
+            Some(Io::Write { sector, bytes }) => {
+                for (index, bytes) in (0..).zip(bytes.chunks(BLOCK_SIZE)) {
+                    let mut block = [0; BLOCK_SIZE];
+                    for (to, from) in block.iter_mut().zip(bytes) {
+                        *to = *from;
+                    }
+                    actions.write_block(pool, index, &block);
+                }
+                let sectors = (bytes.len() / SECTOR_SIZE) as u32;
+                let write = request::WriteSectors {
+                    sector,
+                    sectors,
+                    pool,
+                };
+                Wanted::Ask(own_blocks(sectors).into_call(write.encode()))
+            }
+            Some(Io::Flush) => Wanted::Ask(request::FlushDisk {}.encode()),
         }
-        let bytes = wanted.min(file.length.saturating_sub(offset)) as u32;
-        if bytes == 0 {
-            return Ok(ReadPlan::Nothing);
+    }
+
+    /// Whether it wants sectors to be written from the data of the call that is being done.
+    pub(crate) fn wants_data(&self) -> bool {
+        match &self.content {
+            Content::Mounted(system) => matches!(system.wants(), Some(Io::Transfer { .. })),
+            _ => false,
         }
-        Ok(ReadPlan::Transfer {
-            // No overflow: the header was accepted, so the file's last block is a block of the device.
-            sector: file.first_block * SECTORS_PER_BLOCK + offset / SECTOR_SIZE as u64,
-            // The blocks of the call hold them: their size is a multiple of that of the disk's blocks.
-            sectors: bytes
-                .div_ceil(SECTOR_SIZE as u32)
-                .next_multiple_of(self.unit),
-            bytes,
-        })
+    }
+
+    /// The driver has been asked.
+    pub(crate) fn asked(&mut self) {
+        self.is_asked = true;
+    }
+
+    /// The driver was lost before it answered: it is asked again when it is back.
+    pub(crate) fn ask_again(&mut self) {
+        self.is_asked = false;
+    }
+
+    /// The driver has answered. What was read lies in the service's own pool.
+    pub(crate) fn answered(&mut self, status: Status, actions: &mut impl Actions) {
+        self.is_asked = false;
+        let Content::Mounted(system) = &mut self.content else {
+            return;
+        };
+        let sectors = match system.wants() {
+            Some(Io::Read { sectors, .. }) => sectors as usize,
+            _ => 0,
+        };
+        let result = match status {
+            Status::Done => Ok(self.buffer.get_mut(..sectors * SECTOR_SIZE)),
+            status => Err(status),
+        };
+        let result = result.map(|bytes| {
+            let bytes = bytes.filter(|it| !it.is_empty())?;
+            for (index, bytes) in (0..).zip(bytes.chunks_mut(BLOCK_SIZE)) {
+                let mut block = [0; BLOCK_SIZE];
+                actions.read_block(self.pool, index, &mut block);
+                for (to, from) in bytes.iter_mut().zip(block) {
+                    *to = from;
+                }
+            }
+            Some(&*bytes)
+        });
+        system.completed(result);
     }
 }

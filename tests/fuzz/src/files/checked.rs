@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::interface::BlockUse;
 use atoll_abi::message::Message;
 use atoll_abi::syscall::Completion;
 use atoll_call::{Actions, Event, Service};
@@ -19,6 +20,7 @@ enum Done {
 
 struct Recorder<'a, A> {
     actions: &'a mut A,
+    model: &'a Model,
     done: Vec<Done>,
 }
 
@@ -34,10 +36,12 @@ impl<A: Actions> Actions for Recorder<'_, A> {
     }
 
     fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        self.model.touches((pool, index), BlockUse::Read);
         self.actions.read_block(pool, index, into);
     }
 
     fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
+        self.model.touches((pool, index), BlockUse::Written);
         self.actions.write_block(pool, index, from);
     }
 }
@@ -66,13 +70,14 @@ impl Service for Checked {
         model.before(&event);
         let mut recorder = Recorder {
             actions,
+            model: &model,
             done: Vec::new(),
         };
         self.service.handle(event, &mut recorder);
-        let mut answers = Vec::new();
+        let (mut answers, mut asked) = (Vec::new(), Vec::new());
         for done in recorder.done {
             match done {
-                Done::Called(calls) => calls.iter().for_each(|call| model.asked(call)),
+                Done::Called(calls) => asked.extend(calls),
                 Done::Completed(ring, completions) => {
                     answers.extend(completions.into_iter().map(|it| (ring, it)));
                 }
@@ -82,7 +87,8 @@ impl Service for Checked {
             Event::Calls { ring, calls } => model.in_order(ring, calls, answers),
             _ => model.together(answers),
         }
-        assert_eq!(self.service.open_files(), model.open_files());
+        asked.iter().for_each(|call| model.asked(call));
+        assert_eq!(self.service.handles(), model.open());
         assert_eq!(self.service.device_calls(), model.at_driver.len());
         assert!(self.service.blocks_in_use() >= model.withheld.len());
     }

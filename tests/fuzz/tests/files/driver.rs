@@ -1,48 +1,40 @@
-//! What the driver does, right and wrong, and what its device writes for the service.
-
-use std::cell::Cell;
-use std::rc::Rc;
+//! What the driver does, right and wrong.
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::service_badge;
 use atoll_abi::message::Payload;
 use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
-use atoll_component_tests::disk::Disk;
 use atoll_fuzz::Script;
-use atoll_service::Memory;
 
 use super::Run;
 
-/// The block that the device wrote for the service: the header, or anything.
-pub struct Header {
-    /// The service's own pool.
-    pub pool: u32,
-    pub right: Rc<Disk>,
-    pub spoiled: Rc<Cell<u64>>,
-}
-
-impl Memory for Header {
-    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        assert_eq!((pool, index), (self.pool, 0));
-        *into = *self.right.header();
-        let spoiled = self.spoiled.get();
-        into[spoiled as usize % 256] ^= (spoiled >> 8) as u8;
-    }
-
-    fn write_block(&mut self, pool: u32, index: u32, _: &[u8; BLOCK_SIZE]) {
-        panic!("block {index} of pool {pool} is written");
-    }
-}
-
 impl Run {
-    /// The driver answers as it should.
-    pub fn drive(&mut self) -> bool {
-        let Some(call) = self.driver.take::<Syscall>() else {
+    /// The driver does one of the calls that it has as it should.
+    pub fn drive(&mut self, place: usize) -> bool {
+        let call = {
+            let mut rings = self.driver.rings();
+            let place = place.min(rings.outgoing.len().saturating_sub(1));
+            rings.outgoing.remove(place)
+        };
+        let Some(call) = call else {
             return false;
         };
-        let answer = self.disk.answer(&call);
+        let answer = self.carry_out(&Syscall::from_message(&call));
         self.answer(answer);
         true
+    }
+
+    fn carry_out(&mut self, call: &Syscall) -> Completion {
+        self.disk.carry_out(call, &mut self.memory)
+    }
+
+    /// Spoils what the device has read for the service itself.
+    fn spoil(&self, script: &mut Script) {
+        let index = script.below(2) as u32;
+        let mut block = self.memory.block(self.own_pool, index);
+        let place = script.raw() as usize % BLOCK_SIZE;
+        block[place] ^= script.byte().max(1);
+        self.memory.fill(self.own_pool, index, &block);
     }
 
     fn answer(&mut self, completion: Completion) {
@@ -59,7 +51,7 @@ impl Run {
             let raw = Completion::from_message(&script.message());
             return self.answer(raw);
         };
-        let mut answer = self.disk.answer(&call);
+        let mut answer = self.carry_out(&call);
         match script.below(8) {
             0 => answer.status = script.word(&[3, 8, 9, 13, 14]) as u32,
             1 => {
@@ -69,7 +61,7 @@ impl Run {
             2 => answer.block = script.word(&[0, 1, 7, 8, NO_BLOCK.into()]) as u32,
             3 => answer.result = [script.raw(), script.word(&[0, 8, 24, u64::MAX])],
             4 => answer.tag = script.word(&[answer.tag, 0, u64::MAX]),
-            5 => self.spoiled.set(script.raw()),
+            5 => self.spoil(script),
             _ => answer = Completion::from_message(&script.spoiled(answer.to_message())),
         }
         for _ in 0..1 + usize::from(script.once_in(4)) {
@@ -81,7 +73,7 @@ impl Run {
     /// The driver breaks its ring, dies, or comes back.
     pub fn change_driver(&mut self, script: &mut Script) {
         let mut rings = self.driver.rings();
-        match script.below(3) {
+        match script.below(6) {
             0 => rings.broken = true,
             1 => rings.changed = Some((false, 0)),
             _ => rings.changed = Some((true, 2)),

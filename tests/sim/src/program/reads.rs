@@ -9,7 +9,7 @@ use atoll_runtime::{Block, EventQueue, ReadError, Reading, block_on, with_timeou
 use super::verdict::Call;
 use super::{Open, Worker};
 use crate::gate;
-use crate::machine::{file, image};
+use crate::machine::content;
 
 const READ: Call = Call::files("read");
 
@@ -35,7 +35,7 @@ impl Worker {
     }
 
     fn range(&mut self, index: usize) -> Range {
-        let blocks = file(index).length.div_ceil(BLOCK_SIZE as u64);
+        let blocks = (content(index).len() as u64).div_ceil(BLOCK_SIZE as u64);
         Range {
             index,
             offset: self.random.below(blocks + 1) * BLOCK_SIZE as u64,
@@ -163,11 +163,10 @@ impl Worker {
         if self.program.scenario.data_may_lie() {
             return;
         }
-        let file = file(range.index);
-        let bytes = file.length.saturating_sub(range.offset);
-        let bytes = bytes.min(range.length as u64) as usize;
-        let from = file.first_block as usize * BLOCK_SIZE + range.offset as usize;
-        let expected = image().get(from..from + bytes).unwrap_or_default();
+        let behind = content(range.index).get(range.offset as usize..);
+        let behind = behind.unwrap_or_default();
+        let bytes = behind.len().min(range.length);
+        let expected = &behind[..bytes];
         gate::outside(|world| world.state.borrow_mut().tally.reads_checked += 1);
         let found = block.bytes();
         if found != expected {

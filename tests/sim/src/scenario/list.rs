@@ -27,11 +27,12 @@ const QUIET: Scenario = Scenario {
     logs: false,
     without_log: false,
     lends_twice: false,
+    writes_files: false,
     power_cuts: 0,
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 26] = [
+pub const SCENARIOS: [Scenario; 29] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -257,6 +258,38 @@ pub const SCENARIOS: [Scenario; 26] = [
         processes: 1,
         logs: true,
         lends_twice: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "files",
+        about: "a process replaces, removes and syncs files of the volume, which another one reads",
+        clusters: 2,
+        processes: 1,
+        calls: 20,
+        writes_files: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "files-cut",
+        about: "the power is cut at any step while a process writes files",
+        clusters: 2,
+        processes: 1,
+        calls: 20,
+        writes_files: true,
+        power_cuts: 4,
+        ..QUIET
+    },
+    Scenario {
+        name: "files-loss",
+        about: "the power is cut, and services, driver and processes die while a process writes files",
+        clusters: 2,
+        processes: 1,
+        calls: 20,
+        writes_files: true,
+        power_cuts: 2,
+        service_deaths: 2,
+        driver_deaths: 2,
+        process_faults: 1,
         ..QUIET
     },
 ];

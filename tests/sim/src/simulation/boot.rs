@@ -42,7 +42,10 @@ impl Simulation {
             roles: (0..actors).map(|_| RefCell::new(Role::Absent)).collect(),
             processes: (0..processes)
                 .map(|index| {
-                    let calls = match (looks, again && !scenario.process_logs(index)) {
+                    let calls = match (
+                        looks,
+                        again && !scenario.process_logs(index) && !scenario.process_writes(index),
+                    ) {
                         (true, _) => 0,
                         (_, true) => state.random.below(LATER_CALLS),
                         _ => scenario.calls / 2 + state.random.below(scenario.calls),

@@ -1,10 +1,10 @@
 //! A file system on a disk in memory.
 
 use atoll_abi::disk::Properties;
+use atoll_abi::file::{Entry, ListHeader, OpenFlags, entries};
 use atoll_abi::syscall::Status;
 use atoll_ext4::{
-    Attributes, Cursor, Entry, FileId, FileSystem, Io, ListHeader, OpenFlags, Operation, Outcome,
-    Run, RunKind, Settings, State, entries,
+    Attributes, Cursor, FileId, FileSystem, Io, Operation, Outcome, Run, RunKind, Settings, State,
 };
 use zerocopy::FromBytes;
 
@@ -29,6 +29,8 @@ pub struct Host {
     pub reads: u64,
     /// Transfers that the next operation may ask for.
     pub most_transfers: u64,
+    /// The caller's data cannot be transferred.
+    pub refuses_data: bool,
 }
 
 impl Host {
@@ -60,6 +62,7 @@ impl Host {
             transfers: 0,
             reads: 0,
             most_transfers: u64::MAX,
+            refuses_data: false,
         }
     }
 
@@ -91,6 +94,11 @@ impl Host {
                 return true;
             }
             Some(Io::Write { sector, bytes }) => (sector, bytes.to_vec()),
+            Some(Io::Transfer { .. }) if self.refuses_data => {
+                self.transfers += 1;
+                self.system.completed(Err(Status::PeerLost));
+                return true;
+            }
             Some(Io::Transfer {
                 sector,
                 sectors,
@@ -149,10 +157,7 @@ impl Host {
     }
 
     pub fn create(&mut self, path: &[u8]) -> Result<Attributes, Status> {
-        let create = OpenFlags {
-            create: true,
-            ..OpenFlags::default()
-        };
+        let create = OpenFlags::CREATE;
         self.open_as(path, create)
     }
 

@@ -5,12 +5,11 @@
 
 pub mod heap;
 mod host;
-mod tools;
 
 use atoll_abi::disk::Properties;
 
+pub use atoll_test_support::e2fsprogs::{check, dump, image, recovered, scratch, what_is_wrong};
 pub use host::{Event, Host};
-pub use tools::{assert_clean, check, dump, image, scratch, what_is_wrong};
 
 pub const SECTOR: usize = 512;
 pub const MIB: usize = 1 << 20;
@@ -67,4 +66,9 @@ pub fn setting(name: &str, default: u64) -> u64 {
             .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
         Err(_) => default,
     }
+}
+
+/// An image after its journal was recovered, which has to be clean then.
+pub fn assert_clean(image: &[u8]) -> Vec<u8> {
+    recovered(image).unwrap_or_else(|wrong| panic!("{wrong}"))
 }

@@ -8,8 +8,9 @@
 mod common;
 mod workload;
 
+use atoll_abi::file::OpenFlags;
 use atoll_abi::syscall::Status;
-use atoll_ext4::{OpenFlags, Settings, State};
+use atoll_ext4::{Settings, State};
 use rsext4::crc32c::{crc32c_append, crc32c_init};
 
 use common::{DISK, Event, Host, Random, SECTOR, check, image, setting, what_is_wrong};
@@ -88,10 +89,7 @@ fn cut_everywhere(test: u64, options: &[&str]) {
     for number in 0..160 {
         workload.step(number);
     }
-    let create = OpenFlags {
-        create: true,
-        ..OpenFlags::default()
-    };
+    let create = OpenFlags::CREATE;
     workload.begin(&[]);
     workload.host.open_as(b"/f-left-open", create).unwrap();
     let events = workload.host.events.take().unwrap();

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atoll_ext4::{FileId, Kind};
+use atoll_abi::file::Kind;
+use atoll_ext4::FileId;
 
 use crate::common::{Host, Random};
 

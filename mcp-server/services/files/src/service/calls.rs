@@ -1,100 +1,186 @@
 //! What each call does, as far as it can be done at once.
 
 use atoll_abi::block::BlockList;
+use atoll_abi::file::{Attributes, Kind, OpenFlags};
 use atoll_abi::interface::{FilesCall, request};
-use atoll_abi::syscall::{Status, Syscall};
+use atoll_abi::syscall::{NO_BLOCK, Status, Syscall};
+use atoll_call::Actions;
 
 use super::FileService;
-use crate::volume::ReadPlan;
+use super::jobs::Job;
+use super::parked::{Parked, Stage};
+use crate::table::{FileKey, Use};
+use crate::volume::Readiness;
 
 /// How a call goes on.
-pub(super) enum Progress {
+pub(super) enum Served {
     Answered([u64; 2]),
-    /// It waits for the volume.
-    Waits,
-    /// The driver is asked for these sectors, into these blocks, of which so many bytes are the file's.
-    Reads(request::ReadSectors, BlockList, u32),
+    /// It takes the file system or the driver. What it needs is its own already.
+    Parks(Parked),
 }
 
 impl FileService {
     /// Serves a call of a client that was admitted.
     #[inline]
-    pub(super) fn serve(&mut self, client: usize, syscall: &Syscall) -> Result<Progress, Status> {
-        let call = FilesCall::decode(syscall)?;
-        if self.volume.is_loading() {
-            return Ok(Progress::Waits);
-        }
-        match call {
+    pub(super) fn serve(
+        &mut self,
+        client: usize,
+        syscall: &Syscall,
+        actions: &mut impl Actions,
+    ) -> Result<Served, Status> {
+        match FilesCall::decode(syscall)? {
             FilesCall::Stat(stat) => {
-                let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
-                Ok(Progress::Answered([
-                    client.state.file(stat.file)?.length,
-                    0,
-                ]))
+                let key = self.opened(client, stat.file)?;
+                let file = self.files.get(key).ok_or(Status::BadHandle)?;
+                let attributes = Attributes {
+                    length: file.length,
+                    kind: file.kind,
+                    modified: file.modified,
+                };
+                Ok(Served::Answered(attributes.to_raw()))
             }
-            FilesCall::Open(open) => self.open(client, open),
             FilesCall::Close(close) => self.close(client, close),
-            FilesCall::Read(read) => self.begin_read(client, read, syscall),
+            FilesCall::Read(read) => self.serve_read(client, read, syscall, actions),
+            other => self.serve_job(client, &other, syscall),
         }
+    }
+
+    /// What a handle of a client names.
+    pub(super) fn opened(
+        &mut self,
+        client: usize,
+        file: atoll_abi::handle::Handle,
+    ) -> Result<FileKey, Status> {
+        let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+        client.state.file(file)
     }
 
     // These do more than a look at a table. They are not inlined, so that what is only that is not slowed by them.
 
     #[inline(never)]
-    fn open(&mut self, client: usize, open: request::Open) -> Result<Progress, Status> {
-        let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
-        let file = self.volume.find(open.name)?;
-        let handle = client.state.open(file)?;
-        Ok(Progress::Answered([
-            u64::from(handle.to_raw()),
-            file.length,
-        ]))
-    }
-
-    #[inline(never)]
-    fn close(&mut self, client: usize, close: request::Close) -> Result<Progress, Status> {
+    fn close(&mut self, client: usize, close: request::Close) -> Result<Served, Status> {
         let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
         if cfg!(feature = "planted-read-for-close") {
             client.state.file(close.file)?;
-        } else {
-            client.state.close(close.file)?;
+            return Ok(Served::Answered([0; 2]));
         }
-        Ok(Progress::Answered([0; 2]))
+        let file = client.state.close(close.file)?;
+        if let Some(unused) = self.files.remove_handle(file) {
+            self.jobs.push_back(Job::Close(unused));
+        }
+        Ok(Served::Answered([0; 2]))
     }
 
+    /// Parks a call that the file system has to do, with what it needs.
     #[inline(never)]
-    fn begin_read(
+    fn serve_job(
         &mut self,
         client: usize,
-        read: request::Read,
+        call: &FilesCall,
         syscall: &Syscall,
-    ) -> Result<Progress, Status> {
-        let blocks = BlockList::from_call(syscall)?;
-        let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
-        let file = client.state.file(read.file)?;
-        if read.length > blocks.bytes() as u64 {
-            return Err(Status::InvalidArgument);
-        }
-        let plan = self.volume.read_plan(&file, read.offset, read.length)?;
-        client.blocks().take(&blocks)?;
-        let progress = match plan {
-            ReadPlan::Nothing => Ok(Progress::Answered([0; 2])),
-            ReadPlan::Transfer { .. } if self.driver.is_lost() => Err(Status::PeerLost),
-            ReadPlan::Transfer {
-                sector,
-                sectors,
-                bytes,
-            } => {
-                let pool = client.pool();
-                let sectors = request::ReadSectors {
-                    sector,
-                    sectors,
-                    pool,
-                };
-                return Ok(Progress::Reads(sectors, blocks, bytes));
+    ) -> Result<Served, Status> {
+        let mut blocks = None;
+        let mut file = None;
+        let changes = match call {
+            FilesCall::Open(open) => {
+                self.check_room_for_handle(client)?;
+                blocks = block_of_path(syscall)?;
+                open.flags
+                    .intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
             }
+            FilesCall::Remove(_) | FilesCall::MakeFolder(_) => {
+                blocks = block_of_path(syscall)?;
+                true
+            }
+            FilesCall::Rename(_) => {
+                blocks = Some(BlockList::from_call(syscall)?);
+                true
+            }
+            FilesCall::List(list) => {
+                blocks = Some(BlockList::from_call(syscall)?);
+                let folder = self.opened(client, list.folder)?;
+                self.check_kind(folder, Kind::Folder)?;
+                file = Some((folder, Use::Reads));
+                false
+            }
+            FilesCall::Write(write) => {
+                let all = BlockList::from_call(syscall)?;
+                if write.length > all.bytes() as u64 {
+                    return Err(Status::InvalidArgument);
+                }
+                blocks = Some(all);
+                let written = self.opened(client, write.file)?;
+                self.check_kind(written, Kind::File)?;
+                file = Some((written, Use::Changes));
+                true
+            }
+            FilesCall::Truncate(truncate) => {
+                let truncated = self.opened(client, truncate.file)?;
+                self.check_kind(truncated, Kind::File)?;
+                file = Some((truncated, Use::Changes));
+                true
+            }
+            _ => false,
         };
-        client.blocks().give_back(&blocks);
-        progress
+        match self.volume.readiness() {
+            Readiness::Failed(status) => {
+                // A device may err once.
+                if status == Status::DeviceError && !self.driver.is_lost() {
+                    self.load();
+                }
+                return Err(status);
+            }
+            Readiness::Ready { read_only: true } if changes => return Err(Status::ReadOnly),
+            _ if self.driver.is_lost() => return Err(Status::PeerLost),
+            _ => {}
+        }
+        if let Some(blocks) = &blocks {
+            let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+            client.blocks().take(blocks)?;
+        }
+        if let Some((file, what)) = file {
+            self.files.begin_call(file, what);
+        }
+        if let (FilesCall::Open(_), Some(client)) = (call, self.clients.get_mut(client)) {
+            client.state.begin_open();
+        }
+        Ok(Served::Parks(Parked {
+            client,
+            syscall: *syscall,
+            blocks,
+            file,
+            stage: Stage::Job,
+        }))
+    }
+
+    /// Handles are for the asking only as far as there are places: an open that could get none would keep others waiting.
+    fn check_room_for_handle(&mut self, client: usize) -> Result<(), Status> {
+        let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+        match client.state.has_room() {
+            true => Ok(()),
+            false => Err(Status::Busy),
+        }
+    }
+
+    pub(super) fn check_kind(&self, file: FileKey, wanted: Kind) -> Result<(), Status> {
+        let file = self.files.get(file).ok_or(Status::BadHandle)?;
+        match (file.kind, wanted) {
+            (kind, wanted) if kind == wanted => Ok(()),
+            (Kind::Folder, _) => Err(Status::IsAFolder),
+            (_, Kind::Folder) => Err(Status::NotAFolder),
+            _ => Err(Status::Unsupported),
+        }
+    }
+}
+
+/// The block that the path of a call is in; `None` where it is in the message.
+fn block_of_path(syscall: &Syscall) -> Result<Option<BlockList>, Status> {
+    if syscall.block == NO_BLOCK {
+        return Ok(None);
+    }
+    let blocks = BlockList::from_call(syscall)?;
+    match blocks.as_slice() {
+        [_] => Ok(Some(blocks)),
+        _ => Err(Status::InvalidArgument),
     }
 }

@@ -1,50 +1,91 @@
 //! What ends with a client, and what with the driver.
 
-use atoll_abi::syscall::Status;
-use atoll_call::Loss;
+use alloc::vec::Vec;
 
-use super::parked::{Stage, end};
+use atoll_abi::syscall::Status;
+use atoll_call::{Actions, Answer, Loss};
+
+use super::jobs::Job;
+use super::parked::Stage;
 use super::{FileService, Reader};
+use crate::volume::Readiness;
 
 impl FileService {
-    /// A ring of a client is lost: forgets its calls, but for those that the driver has. With the last ring goes what the client
-    /// has open.
+    /// A ring of a client is lost: forgets its calls, but for what the driver or the file system is doing. With the last ring goes
+    /// what the client has open.
     pub(super) fn on_client_lost(&mut self, ring: usize) {
         self.clients.on_ring_lost(ring);
-        let calls = &mut self.calls;
-        self.waiting.retain(|id| calls.ring_of(*id) != Some(ring));
+        if let Some(client) = self.calls.client_of(ring) {
+            self.close_what_is_left(client);
+        }
+        let running = self.running.and_then(|it| it.call);
         let mut next = self.calls.next_parked(ring, None);
         while let Some(id) = next {
             next = self.calls.next_parked(ring, Some(id));
-            let of_it = |it: &Reader| matches!(it, Reader::Call(other) if *other == id);
-            let waits = self
-                .calls
-                .parked(id)
-                .is_some_and(|it| matches!(it.stage, Stage::ForVolume));
-            if waits || self.driver.withdraw(of_it) {
-                self.end(id, Status::PeerLost, [0; 2], true);
+            match self.calls.parked(id).map(|it| it.stage) {
+                Some(Stage::Job) if running != Some(id) => {
+                    self.jobs.retain(|job| *job != Job::Call(id));
+                    self.end(id, Status::PeerLost, [0; 2], true);
+                }
+                Some(Stage::Reading(_)) => {
+                    while self.driver.withdraw(|it| *it == Reader::Call(id)) {
+                        self.end_part(id, &lost(true));
+                    }
+                }
+                _ => {}
             }
         }
         self.calls.on_ring_lost(ring);
     }
 
-    pub(super) fn on_driver_lost(&mut self, loss: Loss) {
-        let mut loading = false;
-        let (calls, clients) = (&mut self.calls, &mut self.clients);
+    /// The calls that are under way end. The file system waits for the next driver.
+    pub(super) fn on_driver_lost(&mut self, loss: Loss, actions: &mut impl Actions) {
+        let mut ended = Vec::new();
         self.driver
-            .lose(loss, |reader, block_returned| match reader {
-                Reader::Description | Reader::Header => loading = true,
-                Reader::Call(id) => {
-                    end(calls, clients, id, Status::PeerLost, [0; 2], block_returned);
+            .lose(loss, |reader, returned| ended.push((reader, returned)));
+        let mut data_returned = true;
+        for (reader, returned) in ended {
+            match reader {
+                Reader::Description => self.volume.fail(Status::PeerLost),
+                Reader::Call(id) => self.end_part(id, &lost(returned)),
+                Reader::Volume if self.volume.wants_data() => {
+                    data_returned = returned;
+                    self.volume.answered(Status::PeerLost, actions);
                 }
-            });
+                Reader::Volume => self.volume.ask_again(),
+            }
+        }
+        if let Some(running) = &mut self.running
+            && let Some(id) = running.call.take()
+        {
+            self.end(id, Status::PeerLost, [0; 2], data_returned);
+        }
+        let calls: Vec<Job> = self.jobs.iter().copied().collect();
+        for job in calls {
+            if let Job::Call(id) = job {
+                self.end(id, Status::PeerLost, [0; 2], true);
+            }
+        }
+        self.jobs.retain(|job| matches!(job, Job::Close(_)));
         if loss == Loss::Death {
             // Nor does the device write to blocks any more that the driver had when it broke the protocol.
             self.clients.take_blocks_back();
         }
-        if loading {
-            self.volume.fail(Status::PeerLost);
-            self.serve_waiting();
+    }
+
+    pub(super) fn on_driver_connected(&mut self) {
+        self.driver.reconnect();
+        if let Readiness::Failed(_) = self.volume.readiness() {
+            self.load();
         }
+    }
+}
+
+/// How a call to the driver has ended that was lost.
+fn lost(block_returned: bool) -> Answer {
+    Answer {
+        status: Status::PeerLost,
+        result: [0; 2],
+        block_returned,
     }
 }

@@ -1,107 +1,99 @@
-//! The calls that wait: for the volume, or for the driver.
+//! Calls that could not be answered at once.
 
 use atoll_abi::block::BlockList;
-use atoll_abi::interface::Request as _;
-use atoll_abi::syscall::{Status, Syscall};
-use atoll_call::{Answer, CallId, ServiceEnd};
-use atoll_disk_client::Clients;
+use atoll_abi::syscall::{Call, Status, Syscall};
+use atoll_call::CallId;
 
-use super::calls::Progress;
-use super::{FileService, Reader};
-use crate::clients::OpenFiles;
+use super::FileService;
+use super::jobs::Job;
+use crate::table::{FileKey, Use};
 
-/// A call that could not be answered at once.
-#[derive(Clone, Copy)]
+/// What the service keeps of a call that is under way. It holds its blocks, and the file that it is about.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Parked {
     pub(super) client: usize,
     pub(super) syscall: Syscall,
+    pub(super) blocks: Option<BlockList>,
+    pub(super) file: Option<(FileKey, Use)>,
     pub(super) stage: Stage,
 }
 
-#[derive(Clone, Copy)]
+/// How far it is.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Stage {
-    /// It waits for the volume's header.
-    ForVolume,
-    /// The driver reads this many bytes into these blocks, or will.
-    Reading { blocks: BlockList, bytes: u32 },
+    /// It waits for the file system, or this does it.
+    Job,
+    /// All that is left are transfers of the driver.
+    Reading(Reading),
+}
+
+/// A read whose parts the driver has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// Bytes of the file that it reads.
+    pub(super) bytes: u32,
+    /// Parts that are not answered.
+    pub(super) parts: u32,
+    /// Why the first part failed that did.
+    pub(super) failure: Option<Status>,
+    /// No device writes to the blocks any more of parts that are answered.
+    pub(super) returned: bool,
 }
 
 impl FileService {
-    /// Serves the calls that waited for the volume.
-    pub(super) fn serve_waiting(&mut self) {
-        while let Some(id) = self.waiting.pop_front() {
-            let Some(Parked {
-                client, syscall, ..
-            }) = self.calls.parked(id).copied()
-            else {
-                continue;
-            };
-            match self.serve(client, &syscall) {
-                Ok(progress) => self.proceed(id, progress),
-                Err(status) => self.end(id, status, [0; 2], status != Status::BadBlock),
-            }
+    /// Begins a call that was parked.
+    pub(super) fn begin(&mut self, id: CallId) {
+        let parked = self.calls.parked(id).copied();
+        match parked.map(|it| it.stage) {
+            Some(Stage::Job) => self.jobs.push_back(Job::Call(id)),
+            Some(Stage::Reading(_)) => self.ask_for_parts(id),
+            None => {}
         }
     }
 
-    /// Puts a parked call where it waits.
-    pub(super) fn proceed(&mut self, id: CallId, progress: Progress) {
-        match progress {
-            Progress::Answered(result) => self.end(id, Status::Done, result, true),
-            Progress::Waits => self.waiting.push_back(id),
-            Progress::Reads(sectors, blocks, bytes) => {
-                if let Some(parked) = self.calls.parked(id) {
-                    parked.stage = Stage::Reading { blocks, bytes };
-                }
-                let syscall = blocks.into_call(sectors.encode());
-                self.driver.ask(Reader::Call(id), syscall);
-            }
+    /// Ends a parked call. Blocks that the driver may still use stay taken for good.
+    pub(super) fn end(&mut self, id: CallId, status: Status, result: [u64; 2], returned: bool) {
+        if let Some(parked) = self.calls.answer(id, status, result, returned) {
+            self.forget(&parked, returned);
         }
     }
 
-    /// Ends a read that the driver has answered.
-    pub(super) fn read(&mut self, id: CallId, answer: Answer) {
-        let Some(Parked {
-            stage: Stage::Reading { bytes, .. },
-            ..
-        }) = self.calls.parked(id).copied()
-        else {
-            return;
-        };
-        let result = match answer.status {
-            Status::Done => [u64::from(bytes), 0],
-            _ => [0; 2],
-        };
-        self.end(id, answer.status, result, answer.block_returned);
+    /// What a call held is free, or only the file where a device may still use its blocks.
+    pub(super) fn forget(&mut self, parked: &Parked, returned: bool) {
+        if returned
+            && let Some(blocks) = &parked.blocks
+            && let Some(client) = self.clients.get_mut(parked.client)
+        {
+            client.blocks().give_back(blocks);
+        }
+        if let Some((file, what)) = parked.file {
+            self.end_use(file, what);
+        }
+        if parked.syscall.call == Call::Open as u16
+            && let Some(client) = self.clients.get_mut(parked.client)
+        {
+            client.state.end_open();
+        }
     }
 
-    /// Ends a parked call. A block that the driver may still write stays marked for good.
-    pub(super) fn end(
-        &mut self,
-        id: CallId,
-        status: Status,
-        result: [u64; 2],
-        block_returned: bool,
-    ) {
-        let (calls, clients) = (&mut self.calls, &mut self.clients);
-        end(calls, clients, id, status, result, block_returned);
+    /// A use of a file has ended; where that was the last one, the file is closed.
+    pub(super) fn end_use(&mut self, file: FileKey, what: Use) {
+        if let Some(unused) = self.files.end_call(file, what) {
+            self.jobs.push_back(Job::Close(unused));
+        }
     }
-}
 
-pub(super) fn end(
-    calls: &mut ServiceEnd<Parked>,
-    clients: &mut Clients<OpenFiles>,
-    id: CallId,
-    status: Status,
-    result: [u64; 2],
-    block_returned: bool,
-) {
-    let Some(parked) = calls.answer(id, status, result, block_returned) else {
-        return;
-    };
-    if let Stage::Reading { blocks, .. } = &parked.stage
-        && block_returned
-        && let Some(client) = clients.get_mut(parked.client)
-    {
-        client.blocks().give_back(blocks);
+    /// Closes what a client had open in a life that is over.
+    #[inline]
+    pub(super) fn close_what_is_left(&mut self, client: usize) {
+        while let Some(file) = self
+            .clients
+            .get_mut(client)
+            .and_then(|client| client.state.take_left())
+        {
+            if let Some(unused) = self.files.remove_handle(file) {
+                self.jobs.push_back(Job::Close(unused));
+            }
+        }
     }
 }

@@ -1,30 +1,35 @@
-//! A file service with two clients, a fake driver, and a record of what was answered.
+//! A file service with two clients, a disk with an ext4 volume, and a record of what was answered.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use atoll_abi::block::BLOCK_SIZE;
+pub mod calls;
+
+use std::sync::LazyLock;
+
+use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTOR_SIZE, SECTORS_PER_BLOCK};
+use atoll_abi::disk::Properties;
 use atoll_abi::handle::Handle;
-use atoll_abi::interface::{DiskCall, Request, request};
-use atoll_abi::name::Name;
+use atoll_abi::interface::DiskCall;
+use atoll_abi::layout::SERVICE_BLOCKS;
 use atoll_abi::plan::{EncodedPlan, NONE, Pool, Process, Service as PlanService, Tables};
-use atoll_abi::syscall::{Completion, Status, Syscall};
+use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 use atoll_call::{Event, Service};
 use atoll_files::FileService;
 use atoll_test_support::actions::Recorded;
-use atoll_test_support::disk::description;
-use atoll_test_support::volume::header_block;
+use atoll_test_support::volume::{Mounted, volume};
 use zerocopy::FromZeros;
 
-/// Sectors of the fake device.
-pub const CAPACITY: u64 = 16 * 8;
+pub use calls::*;
+
+pub const BLOCK: u64 = BLOCK_SIZE as u64;
 /// Length of the file `input`: one block and a bit.
-pub const LENGTH: u64 = BLOCK_SIZE as u64 + 513;
+pub const LENGTH: u64 = BLOCK + 513;
 /// Blocks of each client's pool.
 pub const BLOCKS: u32 = 70;
-/// The service's own pool.
-pub const OWN_POOL: u32 = 3;
 /// Rings of client 0: 0 and 1; the ring of client 1.
 pub const OTHER: usize = 2;
+/// The service's own pool.
+const OWN_POOL: u32 = 3;
 
 /// What the service did.
 pub type World = Recorded<3>;
@@ -33,12 +38,43 @@ pub type World = Recorded<3>;
 pub struct Bench {
     pub service: FileService,
     pub world: World,
+    pub disk: Vec<u8>,
+    pub properties: Properties,
     next_tag: u64,
+    /// Calls that the driver was asked, by what they do.
+    pub asked: Asked,
 }
 
-/// The header of a volume with the files `input` and `empty`.
-pub fn header() -> [u8; BLOCK_SIZE] {
-    header_block(16, &[("input", 1, LENGTH), ("empty", 3, 0)])
+/// How often the driver was asked what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub own_reads: usize,
+    pub own_writes: usize,
+    pub reads: usize,
+    pub writes: usize,
+    pub flushes: usize,
+}
+
+/// What the file `input` holds.
+pub fn input() -> Vec<u8> {
+    (0..LENGTH)
+        .map(|byte| (byte * 7 + byte / 256) as u8)
+        .collect()
+}
+
+/// A volume with the files `input`, `empty` and `/folder/inside`.
+pub fn image() -> Vec<u8> {
+    static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        volume(
+            10,
+            &[
+                ("input", &input()),
+                ("empty", &[]),
+                ("/folder/inside", b"inside"),
+            ],
+        )
+    });
+    IMAGE.clone()
 }
 
 /// Process 0 with two vcores, process 1 with one, a service that both may use, and one that has no client.
@@ -53,7 +89,11 @@ fn plan() -> EncodedPlan {
         let process = index < 2;
         Pool {
             base: 0,
-            blocks: if process { BLOCKS } else { 4 },
+            blocks: if process {
+                BLOCKS
+            } else {
+                SERVICE_BLOCKS as u32
+            },
             process: if process { index } else { NONE },
             service: if process { NONE } else { index - 2 },
             cluster: 0,
@@ -61,12 +101,13 @@ fn plan() -> EncodedPlan {
     };
     let service = |pool| PlanService {
         pool,
+        heap_size: 8 << 20,
         ..PlanService::new_zeroed()
     };
     let tables = Tables {
         processes: [0, 1].map(process).into(),
         pools: [0, 1, 2, 3].map(pool).into(),
-        services: [2, 3].map(service).into(),
+        services: [2, OWN_POOL].map(service).into(),
         ..Tables::default()
     };
     tables.encode()
@@ -75,13 +116,21 @@ fn plan() -> EncodedPlan {
 impl Bench {
     /// A service that waits to learn what its partition is.
     pub fn loading() -> Bench {
+        Bench::loading_from(image())
+    }
+
+    pub fn loading_from(disk: Vec<u8>) -> Bench {
         let mut bench = Bench {
             service: FileService::new(&plan(), 1),
-            world: World {
-                blocks: [((OWN_POOL, 0), header())].into(),
-                ..World::default()
+            world: World::default(),
+            disk,
+            properties: Properties {
+                block_size: SECTOR_SIZE as u32,
+                read_only: false,
+                caches: true,
             },
             next_tag: 0,
+            asked: Asked::default(),
         };
         bench.event(Event::Start);
         bench
@@ -91,6 +140,7 @@ impl Bench {
     pub fn ready() -> Bench {
         let mut bench = Bench::loading();
         bench.drive();
+        bench.asked = Asked::default();
         bench
     }
 
@@ -133,10 +183,53 @@ impl Bench {
         (status, result)
     }
 
+    /// Makes a call, and has the driver do what it takes.
+    pub fn perform(&mut self, ring: usize, call: Syscall) -> (Status, [u64; 2]) {
+        let tag = self.call(ring, call);
+        self.drive();
+        let (answered, status, result, block) = self.answer(ring).expect("it is answered");
+        assert_eq!(answered, tag);
+        assert!(block == call.block || status == Status::BadBlock);
+        (status, result)
+    }
+
+    /// Opens something; its handle, and its length.
+    pub fn open(&mut self, ring: usize, path: &str) -> Result<(Handle, u64), Status> {
+        match self.perform(ring, open(path)) {
+            (Status::Done, [raw, length]) => Ok((Handle::from_raw(raw as u32).unwrap(), length)),
+            (status, _) => Err(status),
+        }
+    }
+
     pub fn opened(&mut self, ring: usize) -> Handle {
-        let (status, result) = self.ask(ring, open("input"));
-        assert_eq!((status, result[1]), (Status::Done, LENGTH));
-        Handle::from_raw(result[0] as u32).unwrap()
+        let (handle, length) = self.open(ring, "input").unwrap();
+        assert_eq!(length, LENGTH);
+        handle
+    }
+
+    pub fn created(&mut self, ring: usize, path: &str) -> Handle {
+        let (status, [raw, length]) = self.perform(ring, create(path));
+        assert_eq!((status, length), (Status::Done, 0));
+        Handle::from_raw(raw as u32).unwrap()
+    }
+
+    /// Puts bytes into blocks of a client, from one on.
+    pub fn fill(&mut self, pool: u32, first: u32, bytes: &[u8]) {
+        for (index, bytes) in (first..).zip(bytes.chunks(BLOCK_SIZE)) {
+            let mut block = [0xEE; BLOCK_SIZE];
+            block[..bytes.len()].copy_from_slice(bytes);
+            self.world.blocks.insert((pool, index), block);
+        }
+    }
+
+    /// The bytes of blocks of a client, from one on.
+    pub fn bytes(&self, pool: u32, first: u32, length: usize) -> Vec<u8> {
+        let blocks = (first..).take(length.div_ceil(BLOCK_SIZE));
+        let mut bytes: Vec<u8> = blocks
+            .flat_map(|index| self.world.blocks[&(pool, index)])
+            .collect();
+        bytes.truncate(length);
+        bytes
     }
 
     /// The driver answers everything that it has, and what it is asked then; how much.
@@ -152,17 +245,51 @@ impl Bench {
         let calls: Vec<Syscall> = self.world.driver.drain(..).collect();
         let completions: Vec<Completion> = calls
             .iter()
-            .map(|call| {
-                let result = match DiskCall::decode(call).unwrap() {
-                    DiskCall::ReadSectors(read) => [u64::from(read.sectors), 0],
-                    DiskCall::DescribeDisk(_) => description(CAPACITY),
-                    other => panic!("{other:?}: not asked by a file service"),
-                };
-                Completion::of(call, status, result)
+            .map(|call| match status {
+                Status::Done => Completion::of(call, status, self.carry_out(call)),
+                status => Completion::of(call, status, [0; 2]),
             })
             .collect();
         self.event(Event::Completions(&completions));
         calls.len()
+    }
+
+    /// Does what a call to the driver says; its results.
+    fn carry_out(&mut self, call: &Syscall) -> [u64; 2] {
+        match DiskCall::decode(call).unwrap() {
+            DiskCall::DescribeDisk(_) => {
+                let sectors = (self.disk.len() / SECTOR_SIZE) as u64;
+                [sectors, self.properties.to_raw()]
+            }
+            DiskCall::ReadSectors(read) => {
+                match read.pool {
+                    OWN_POOL => self.asked.own_reads += 1,
+                    _ => self.asked.reads += 1,
+                }
+                for (place, block, length) in places(call, read.sector, read.sectors) {
+                    let memory = self.world.blocks.entry((read.pool, block));
+                    let memory = memory.or_insert([0; BLOCK_SIZE]);
+                    memory[..length].copy_from_slice(&self.disk[place..place + length]);
+                }
+                [u64::from(read.sectors), 0]
+            }
+            DiskCall::WriteSectors(write) => {
+                match write.pool {
+                    OWN_POOL => self.asked.own_writes += 1,
+                    _ => self.asked.writes += 1,
+                }
+                for (place, block, length) in places(call, write.sector, write.sectors) {
+                    let memory = &self.world.blocks[&(write.pool, block)];
+                    self.disk[place..place + length].copy_from_slice(&memory[..length]);
+                }
+                [u64::from(write.sectors), 0]
+            }
+            DiskCall::FlushDisk(_) => {
+                self.asked.flushes += 1;
+                [0; 2]
+            }
+            other => panic!("{other:?}: not asked by a file service"),
+        }
     }
 
     /// Nothing is under way and nothing is held.
@@ -174,29 +301,30 @@ impl Bench {
             service.blocks_in_use(),
         ) == (0, 0, 0)
     }
-}
 
-pub fn open(name: &str) -> Syscall {
-    let name = Name::new(name).unwrap();
-    request::Open { name }.encode()
-}
-
-pub fn stat(file: Handle) -> Syscall {
-    request::Stat { file }.encode()
-}
-
-pub fn close(file: Handle) -> Syscall {
-    request::Close { file }.encode()
-}
-
-pub fn read(file: Handle, offset: u64, length: u64, block: u32) -> Syscall {
-    let read = request::Read {
-        file,
-        offset,
-        length,
-    };
-    Syscall {
-        block,
-        ..read.encode()
+    /// What a file holds on the disk, which another system mounts.
+    pub fn on_disk(&self, path: &str) -> Result<Vec<u8>, Status> {
+        Mounted::new(self.disk.clone()).read(path)
     }
+}
+
+/// Where on the disk, and into which block, so many bytes of each block of a transfer go.
+fn places(call: &Syscall, sector: u64, sectors: u32) -> Vec<(usize, u32, usize)> {
+    let blocks = BlockList::from_call(call).unwrap();
+    let most = SECTORS_PER_BLOCK as u32;
+    assert_eq!(blocks.as_slice().len() as u32, sectors.div_ceil(most));
+    let starts = (0..).step_by(most as usize);
+    starts
+        .zip(blocks.as_slice())
+        .map(|(start, &block)| {
+            let length = most.min(sectors - start) as usize * SECTOR_SIZE;
+            let place = (sector + u64::from(start)) as usize * SECTOR_SIZE;
+            (place, block, length)
+        })
+        .collect()
+}
+
+/// Whether a call has a block.
+pub fn has_block(call: &Syscall) -> bool {
+    call.block != NO_BLOCK
 }

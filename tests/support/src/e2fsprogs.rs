@@ -1,23 +1,33 @@
-//! The tools of e2fsprogs.
+//! The tools of e2fsprogs, which know better what ext4 is.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A tool of e2fsprogs.
-fn tool(name: &str) -> PathBuf {
+///
+/// # Panics
+/// Where it is missing.
+pub fn tool(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     let found = folders.map(|it| it.join(name)).find(|it| it.is_file());
     found.unwrap_or_else(|| panic!("{name} is missing: install the package e2fsprogs"))
 }
 
-fn run(command: &mut Command) -> Output {
+/// Runs a tool to its end.
+///
+/// # Panics
+/// Where it cannot be started.
+pub fn run(command: &mut Command) -> Output {
     command
         .output()
         .unwrap_or_else(|why| panic!("{command:?}: {why}"))
 }
 
-/// A file that is gone with this, in memory where the machine has such a folder.
+/// A folder that is gone with this, in memory where the machine has such a folder.
+///
+/// # Panics
+/// Where it cannot be made.
 pub fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     match memory.is_dir() {
@@ -27,6 +37,9 @@ pub fn scratch() -> tempfile::TempDir {
 }
 
 /// An image of so many mebibytes, with what is in a folder.
+///
+/// # Panics
+/// Where it cannot be made.
 pub fn image(mebibytes: usize, options: &[&str], folder: Option<&Path>) -> Vec<u8> {
     let scratch = scratch();
     let path = scratch.path().join("image");
@@ -43,6 +56,9 @@ pub fn image(mebibytes: usize, options: &[&str], folder: Option<&Path>) -> Vec<u
 }
 
 /// Whether an image is clean, and what the checker says.
+///
+/// # Panics
+/// Where it cannot be checked.
 pub fn check(image: &[u8], repairs: bool) -> (bool, String) {
     let scratch = scratch();
     let path = scratch.path().join("image");
@@ -51,6 +67,9 @@ pub fn check(image: &[u8], repairs: bool) -> (bool, String) {
 }
 
 /// The same of an image in a file.
+///
+/// # Panics
+/// Where it cannot be checked.
 pub fn check_file(path: &Path, repairs: bool) -> (bool, String) {
     let mode = if repairs { "-fy" } else { "-fn" };
     let output = run(Command::new(tool("e2fsck")).arg(mode).arg(path));
@@ -58,17 +77,26 @@ pub fn check_file(path: &Path, repairs: bool) -> (bool, String) {
     (output.status.code() == Some(0), text)
 }
 
-/// Has the journal replayed, and demands that nothing else was wrong; the image after that.
-pub fn assert_clean(image: &[u8]) -> Vec<u8> {
+/// An image after its journal was recovered.
+///
+/// # Errors
+/// What the checker finds wrong with it, before or after that.
+///
+/// # Panics
+/// Where it cannot be checked.
+pub fn recovered(image: &[u8]) -> Result<Vec<u8>, String> {
     let scratch = scratch();
     let path = scratch.path().join("image");
     std::fs::write(&path, image).unwrap();
     let (_, text) = check_file(&path, true);
     let wrong = what_is_wrong(&text);
-    assert!(wrong.is_empty(), "{wrong:#?}\n{text}");
-    let (clean, text) = check_file(&path, false);
-    assert!(clean, "{text}");
-    std::fs::read(&path).unwrap()
+    if !wrong.is_empty() {
+        return Err(format!("{wrong:#?}\n{text}"));
+    }
+    match check_file(&path, false) {
+        (true, _) => Ok(std::fs::read(&path).unwrap()),
+        (false, text) => Err(text),
+    }
 }
 
 /// What a checker found that recovery of the journal does not mend.
@@ -97,6 +125,9 @@ pub fn what_is_wrong(text: &str) -> Vec<&str> {
 }
 
 /// What a file of an image holds, as debugfs reads it, which does not look into the journal.
+///
+/// # Panics
+/// Where there is no such file.
 pub fn dump(image: &[u8], path: &str) -> Vec<u8> {
     let scratch = scratch();
     let file = scratch.path().join("image");

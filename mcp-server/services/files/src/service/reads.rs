@@ -1,0 +1,219 @@
+//! Reads: once it is known where the data is, the driver transfers each part of it into the client's blocks, and holes are zeroed.
+
+use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTORS_PER_BLOCK};
+use atoll_abi::file::Kind;
+use atoll_abi::interface::{Request as _, request};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::{Actions, Answer, CallId};
+use atoll_ext4::RunKind;
+
+use super::calls::Served;
+use super::parked::{Parked, Reading, Stage};
+use super::{FileService, Reader};
+use crate::table::{File, FileKey, Use};
+
+/// What a read has to do.
+enum Plan {
+    /// Nothing: it ends at once with no bytes.
+    Nothing,
+    /// It is known where these bytes are.
+    Known(u32),
+    /// The file system has to be asked.
+    Unknown,
+}
+
+fn plan(file: &File, read: &request::Read) -> Plan {
+    let bytes = read.length.min(file.length.saturating_sub(read.offset));
+    if bytes == 0 {
+        return Plan::Nothing;
+    }
+    match file.runs.parts(read.offset, bytes).is_some() {
+        true => Plan::Known(bytes as u32),
+        false => Plan::Unknown,
+    }
+}
+
+impl FileService {
+    #[inline(never)]
+    pub(super) fn serve_read(
+        &mut self,
+        client: usize,
+        read: request::Read,
+        syscall: &Syscall,
+        actions: &mut impl Actions,
+    ) -> Result<Served, Status> {
+        let blocks = BlockList::from_call(syscall)?;
+        let key = self.opened(client, read.file)?;
+        if read.length > blocks.bytes() as u64 || !read.offset.is_multiple_of(BLOCK_SIZE as u64) {
+            return Err(Status::InvalidArgument);
+        }
+        self.check_kind(key, Kind::File)?;
+        let file = self.files.get(key).ok_or(Status::BadHandle)?;
+        let plan = match file.is_changing() {
+            // The change comes first.
+            true => Plan::Unknown,
+            false => plan(file, &read),
+        };
+        let own = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
+        own.blocks().take(&blocks)?;
+        let mut parked = Parked {
+            client,
+            syscall: *syscall,
+            blocks: Some(blocks),
+            file: Some((key, Use::Reads)),
+            stage: Stage::Job,
+        };
+        self.files.begin_call(key, Use::Reads);
+        let served = match plan {
+            Plan::Nothing => Ok(Served::Answered([0; 2])),
+            _ if self.driver.is_lost() => Err(Status::PeerLost),
+            Plan::Unknown => return Ok(Served::Parks(parked)),
+            Plan::Known(bytes) => match self.begin_parts(&parked, read.offset, bytes, actions) {
+                0 => Ok(Served::Answered([u64::from(bytes), 0])),
+                parts => {
+                    parked.stage = reading(bytes, parts);
+                    return Ok(Served::Parks(parked));
+                }
+            },
+        };
+        self.forget(&parked, true);
+        served
+    }
+
+    /// Zeroes the blocks of a read that are holes. How many parts are left for the driver.
+    fn begin_parts(
+        &mut self,
+        parked: &Parked,
+        offset: u64,
+        bytes: u32,
+        actions: &mut impl Actions,
+    ) -> u32 {
+        let (Some((key, _)), Some(blocks)) = (parked.file, parked.blocks) else {
+            return 0;
+        };
+        let pool = self.pool_of(parked.client);
+        let mut parts = 0;
+        let Some(file) = self.files.get(key) else {
+            return 0;
+        };
+        for part in file.runs.parts(offset, bytes.into()).into_iter().flatten() {
+            if part.kind != RunKind::Hole {
+                parts += 1;
+                continue;
+            }
+            for &block in blocks.as_slice().get(part.range()).unwrap_or_default() {
+                actions.write_block(pool, block, &[0; BLOCK_SIZE]);
+            }
+        }
+        parts
+    }
+
+    /// Has the driver read the parts of a read that are data.
+    pub(super) fn ask_for_parts(&mut self, id: CallId) {
+        let Some(parked) = self.calls.parked(id).copied() else {
+            return;
+        };
+        let (Stage::Reading(Reading { bytes, .. }), Some((key, _)), Some(blocks)) =
+            (parked.stage, parked.file, parked.blocks)
+        else {
+            return;
+        };
+        let pool = self.pool_of(parked.client);
+        let offset = request::Read::decode(&parked.syscall).map_or(0, |read| read.offset);
+        let Some(file) = self.files.get_mut(key) else {
+            return;
+        };
+        for part in file.runs.parts(offset, bytes.into()).into_iter().flatten() {
+            let RunKind::Data { sector } = part.kind else {
+                continue;
+            };
+            let blocks = blocks.as_slice().get(part.range()).unwrap_or_default();
+            let Some(list) = BlockList::of(blocks) else {
+                continue;
+            };
+            let read = request::ReadSectors {
+                sector,
+                sectors: (blocks.len() as u64 * SECTORS_PER_BLOCK) as u32,
+                pool,
+            };
+            self.driver
+                .ask(Reader::Call(id), list.into_call(read.encode()));
+            file.transfers += 1;
+        }
+    }
+
+    /// The pool of a client.
+    pub(super) fn pool_of(&mut self, client: usize) -> u32 {
+        self.clients.get_mut(client).map_or(0, |it| it.pool())
+    }
+
+    /// A read that had to wait goes on; `false` where it is still not known where its data is.
+    pub(super) fn resume_read(
+        &mut self,
+        id: CallId,
+        key: FileKey,
+        actions: &mut impl Actions,
+    ) -> bool {
+        let parked = self.calls.parked(id).copied();
+        let read = parked.and_then(|it| request::Read::decode(&it.syscall).ok());
+        let (Some(parked), Some(read), Some(file)) = (parked, read, self.files.get(key)) else {
+            self.end(id, Status::BadHandle, [0; 2], true);
+            return true;
+        };
+        match plan(file, &read) {
+            Plan::Nothing => self.end(id, Status::Done, [0; 2], true),
+            Plan::Unknown => return false,
+            Plan::Known(bytes) => match self.begin_parts(&parked, read.offset, bytes, actions) {
+                0 => self.end(id, Status::Done, [bytes.into(), 0], true),
+                parts => {
+                    if let Some(parked) = self.calls.parked(id) {
+                        parked.stage = reading(bytes, parts);
+                    }
+                    self.ask_for_parts(id);
+                }
+            },
+        }
+        true
+    }
+
+    /// The driver has answered a part of a read.
+    pub(super) fn end_part(&mut self, id: CallId, answer: &Answer) {
+        let Some(parked) = self.calls.parked(id) else {
+            return;
+        };
+        let file = parked.file;
+        let Stage::Reading(reading) = &mut parked.stage else {
+            return;
+        };
+        reading.parts = reading.parts.saturating_sub(1);
+        reading.returned &= answer.block_returned;
+        if answer.status != Status::Done {
+            reading.failure.get_or_insert(answer.status);
+        }
+        let Reading {
+            bytes,
+            parts,
+            failure,
+            returned,
+        } = *reading;
+        if let Some((key, _)) = file
+            && let Some(file) = self.files.get_mut(key)
+        {
+            file.transfers = file.transfers.saturating_sub(1);
+        }
+        match failure {
+            _ if parts > 0 => {}
+            None => self.end(id, Status::Done, [bytes.into(), 0], returned),
+            Some(status) => self.end(id, status, [0; 2], returned),
+        }
+    }
+}
+
+fn reading(bytes: u32, parts: u32) -> Stage {
+    Stage::Reading(Reading {
+        bytes,
+        parts,
+        failure: None,
+        returned: true,
+    })
+}

@@ -1,0 +1,158 @@
+//! What files hold. The service does what changes a file in the order in which it took the calls, and each read in its place
+//! among them: so it is known of each read, when it is taken, what it has to give.
+
+use std::collections::BTreeMap;
+
+use atoll_abi::file::{OpenFlags, Path};
+use atoll_abi::interface::{FilesCall, request};
+use atoll_abi::syscall::{NO_BLOCK, Syscall};
+
+use super::lent::blocks_of;
+use super::{Model, Taken};
+
+/// Bytes up to which a file is followed.
+const LONGEST: u64 = 1 << 18;
+
+/// What is expected of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// Nothing.
+    Anything,
+    /// It opens a file of a length.
+    Opened(Vec<u8>, u64),
+    /// It reads these bytes of a file.
+    Bytes(Vec<u8>, Vec<u8>),
+    /// It changes a file.
+    Changed(Vec<u8>),
+}
+
+/// Files that are followed, by their paths.
+#[derive(Default)]
+pub(super) struct Contents(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Contents {
+    pub(super) fn new(files: &[(&str, Vec<u8>)]) -> Contents {
+        let named = files.iter();
+        Contents(
+            named
+                .map(|(name, it)| (name.as_bytes().into(), it.clone()))
+                .collect(),
+        )
+    }
+
+    /// It is not known any more what a file holds, or which one has that name.
+    pub(super) fn forget(&mut self, file: &[u8]) {
+        self.0.remove(file);
+    }
+
+    /// What a file holds, where that is known.
+    pub(super) fn get(&self, file: &[u8]) -> Option<&Vec<u8>> {
+        self.0.get(file)
+    }
+
+    fn change(&mut self, file: &[u8], end: u64, change: impl FnOnce(&mut Vec<u8>)) -> Expected {
+        match self.0.get_mut(file) {
+            Some(content) if end <= LONGEST => {
+                change(content);
+                Expected::Changed(file.into())
+            }
+            _ => {
+                self.forget(file);
+                Expected::Anything
+            }
+        }
+    }
+}
+
+/// A path from the root, without what means nothing.
+fn plain(path: &[u8]) -> Vec<u8> {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for name in path.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names.join(&b'/')
+}
+
+/// The path of a call that has it in the message. No client puts the name of a file that is followed into a block.
+fn path_of(call: &Syscall, path: &Path) -> Vec<u8> {
+    match call.block {
+        NO_BLOCK => plain(path.bytes()),
+        _ => Vec::new(),
+    }
+}
+
+impl Model {
+    /// A call is served that is not refused: what is expected of it.
+    pub(super) fn expect(&mut self, process: usize, call: &Syscall) -> Expected {
+        let file = self.file_of(process, call.handle);
+        match (FilesCall::decode(call), file) {
+            (Ok(FilesCall::Open(open)), _) => self.expect_open(call, &open),
+            (Ok(FilesCall::Remove(remove)), _) => {
+                self.contents.forget(&path_of(call, &remove.path));
+                Expected::Anything
+            }
+            (Ok(FilesCall::Read(read)), Some(file)) => match self.contents.get(&file) {
+                Some(content) => {
+                    let length = content.len() as u64;
+                    let start = read.offset.min(length);
+                    let end = start.saturating_add(read.length).min(length);
+                    let bytes = content[start as usize..end as usize].to_vec();
+                    Expected::Bytes(file, bytes)
+                }
+                None => Expected::Anything,
+            },
+            (Ok(FilesCall::Write(write)), Some(file)) => {
+                let (_, blocks) = blocks_of(call);
+                let length = write.length as usize;
+                let bytes = self.memory.bytes(process as u32, &blocks, length);
+                let end = write.offset.saturating_add(write.length);
+                self.contents.change(&file, end, |content| {
+                    let start = write.offset as usize;
+                    if length > 0 && content.len() < end as usize {
+                        content.resize(end as usize, 0);
+                    }
+                    if length > 0 {
+                        content[start..end as usize].copy_from_slice(&bytes);
+                    }
+                })
+            }
+            (Ok(FilesCall::Truncate(truncate)), Some(file)) => {
+                let length = truncate.length;
+                self.contents
+                    .change(&file, length, |it| it.resize(length as usize, 0))
+            }
+            _ => Expected::Anything,
+        }
+    }
+
+    fn expect_open(&mut self, call: &Syscall, open: &request::Open) -> Expected {
+        let path = path_of(call, &open.path);
+        let Some(content) = self.contents.get(&path) else {
+            return Expected::Anything;
+        };
+        if open.flags.contains(OpenFlags::TRUNCATE) {
+            self.contents.forget(&path);
+            return Expected::Anything;
+        }
+        let length = content.len() as u64;
+        Expected::Opened(path, length)
+    }
+
+    /// A call that may have changed something has failed, or nobody learns how it went.
+    pub(super) fn changed_unseen(&mut self, taken: &Taken) {
+        if let Expected::Changed(file) = &taken.expected {
+            self.contents.forget(file);
+        }
+    }
+
+    /// Whether calls are under way that change a file.
+    pub(super) fn is_changing(&self, file: &[u8]) -> bool {
+        let changes =
+            |taken: &Taken| matches!(&taken.expected, Expected::Changed(it) if it == file);
+        self.all_taken().any(|(_, taken)| changes(taken))
+    }
+}
