@@ -25,6 +25,7 @@ mod refusal;
 mod report;
 mod restart;
 mod signals;
+mod volumes;
 mod workflow;
 
 use std::fmt;
@@ -152,6 +153,7 @@ pub fn all(wanted: Wanted) -> Vec<Test> {
     tests.extend(probes::tests());
     tests.extend(restart::tests());
     tests.extend(power::tests(wanted.cuts.unwrap_or(power::CUTS)));
+    tests.extend(volumes::tests(wanted));
     tests.extend(limits::tests());
     tests.extend(workflow::tests());
     tests.extend(concurrent::tests());
