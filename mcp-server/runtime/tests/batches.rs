@@ -150,13 +150,14 @@ fn an_event_queue_that_is_dropped_keeps_no_block() {
     let report = run(1, 8, vec![9; 100_000], Manners::Honest, || {
         let file = open("input").wait().unwrap();
         let queue = EventQueue::new();
-        queue.add(1, open("two words"));
+        // Longer than a path can be: the runtime refuses it.
+        queue.add(1, open("x".repeat(5000)));
         queue.add(2, open("input"));
         for number in 0..8 {
             queue.add(number, file.read(number * 4096, 4096, Block::acquire()));
         }
         let first = queue.poll().unwrap();
-        assert_eq!((first.token, first.status), (1, Status::InvalidArgument));
+        assert_eq!((first.token, first.status), (1, Status::NameTooLong));
         assert!(first.file().is_err());
         drop(queue);
         for _ in 0..8 {
@@ -166,6 +167,25 @@ fn an_event_queue_that_is_dropped_keeps_no_block() {
         drop(blocks);
     });
     report.ended_well(8);
+}
+
+#[test]
+fn a_path_in_a_block_opens_as_an_event_too() {
+    let report = run(1, 2, vec![9; 10], Manners::Honest, || {
+        let long = format!("/{}input", "./".repeat(16));
+        let file = open(&long).wait().unwrap();
+        assert_eq!(file.length(), 10);
+        let queue = EventQueue::new();
+        queue.add(3, open(&long));
+        let event = queue.wait().unwrap();
+        assert!(event.block.is_none(), "the path is no block of the caller");
+        assert_eq!(event.file().unwrap(), file);
+        queue.add(4, open(format!("{long}x")));
+        assert_eq!(queue.wait().unwrap().status, Status::NotFound);
+        let blocks: Vec<_> = (0..2).map(|_| Block::acquire()).collect();
+        drop(blocks);
+    });
+    report.ended_well(2);
 }
 
 #[test]

@@ -230,7 +230,8 @@ fn lines_arrive_whole() {
 fn errors_are_statuses() {
     let report = run(1, 2, file(10), Manners::BadDevice, || {
         assert_eq!(open("missing").wait(), Err(Status::NotFound));
-        assert_eq!(open("two words").wait(), Err(Status::InvalidArgument));
+        assert_eq!(open("two words").wait(), Err(Status::NotFound));
+        assert_eq!(open([b'x'; 4097]).wait(), Err(Status::NameTooLong));
         assert_eq!(request_vcores(1).wait(), Err(Status::NotAllowed));
         let file = open("input").wait().unwrap();
         let block = file.read(0, BLOCK_SIZE, Block::acquire()).wait().unwrap();

@@ -4,9 +4,10 @@ use std::mem;
 use std::thread;
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::file::Path;
 use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
-use atoll_abi::syscall::{Call, Status, Syscall};
+use atoll_abi::syscall::{Call, NO_BLOCK, Status, Syscall};
 
 use super::SERVICES;
 use super::server::{Answer, Server};
@@ -128,10 +129,13 @@ impl Server {
         let length = self.files[channel - 1].len() as u64;
         let handle = self.handle(channel);
         match call {
-            Call::Open => match Name::from_words(syscall.arguments).unwrap().as_str() {
-                "input" => (Status::Done, [u64::from(handle), length]),
-                _ => (Status::NotFound, [0; 2]),
-            },
+            Call::Open => {
+                let path = self.path(syscall);
+                match path == b"input" || path.ends_with(b"/input") {
+                    true => (Status::Done, [u64::from(handle), length]),
+                    false => (Status::NotFound, [0; 2]),
+                }
+            }
             Call::Stat | Call::Close | Call::Read if syscall.handle != handle => {
                 self.report.bad_handles += 1;
                 (Status::BadHandle, [0; 2])
@@ -141,6 +145,23 @@ impl Server {
             Call::Read => self.read(channel, syscall),
             _ => (Status::NotAllowed, [0; 2]),
         }
+    }
+
+    /// The path of a call, in the message or in its block.
+    fn path(&self, syscall: &Syscall) -> Vec<u8> {
+        let path = Path(syscall.arguments);
+        if syscall.block == NO_BLOCK {
+            return path.bytes().to_vec();
+        }
+        let mut bytes = vec![0; path.length().unwrap()];
+        // SAFETY: the block exists, and the process gave it to this call.
+        unsafe {
+            let block = self.pool.0.add(syscall.block as usize * BLOCK_SIZE);
+            bytes
+                .as_mut_ptr()
+                .copy_from_nonoverlapping(block, bytes.len());
+        }
+        bytes
     }
 
     pub fn read(&mut self, channel: usize, syscall: &Syscall) -> Served {
