@@ -51,13 +51,17 @@ function(atoll_write_cargo_settings variant target_dir config)
         "{\"environment\":{${environment}},\"arguments\":[\"${arguments}\"]}\n")
 endfunction()
 
-# atoll_cargo(result target_dir config package binary script [NAME=VALUE ...]): the command that builds one program.
-function(atoll_cargo result target_dir config package binary script)
+# atoll_cargo(result target_dir config package binary script features [NAME=VALUE ...]): the command that builds one program.
+# It has these features beside `guest`, which may be none.
+function(atoll_cargo result target_dir config package binary script features)
     # cargo does not see the linker script; a symbol that is named after its contents makes it link again.
     file(SHA256 ${script} script_hash)
     string(SUBSTRING ${script_hash} 0 16 script_hash)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
     atoll_cargo_settings(environment arguments "${target_dir}" "${config}")
+    if(features)
+        list(APPEND arguments --features ${features})
+    endif()
     set(${result}
         ${CMAKE_COMMAND} -E env --unset=CARGO_BUILD_TARGET --unset=CARGO_ENCODED_RUSTFLAGS ${environment} ${ARGN}
         ${ATOLL_CARGO} rustc --quiet ${arguments} --package ${package} --bin ${binary} --
@@ -106,21 +110,27 @@ function(atoll_guest_images variant config)
     set(commands)
     set(entries "plan=${CMAKE_BINARY_DIR}/plan.bin")
     set(programs "atoll-server|mcp-server")
+    set(measured "")
+    if(ATOLL_MEASURED)
+        set(measured "|measured")
+    endif()
     # An archive holds the programs of every instance of its variant: which ones an instance runs, its root task knows.
-    foreach(program IN LISTS ATOLL_DRIVERS ATOLL_SERVICES ATOLL_IMAGES)
+    foreach(program IN LISTS ATOLL_DRIVERS ATOLL_SERVICES)
+        list(APPEND programs "atoll-${program}|${program}${measured}")
+    endforeach()
+    foreach(program IN LISTS ATOLL_IMAGES)
         list(APPEND programs "atoll-${program}|${program}")
     endforeach()
     foreach(program IN LISTS programs)
         string(REPLACE "|" ";" parts "${program}")
-        list(GET parts 0 package)
-        list(GET parts 1 binary)
-        atoll_cargo(build "${target_dir}" "${config}" ${package} ${binary} "${process_script}")
+        list(POP_FRONT parts package binary)
+        atoll_cargo(build "${target_dir}" "${config}" ${package} ${binary} "${process_script}" "${parts}")
         list(APPEND commands COMMAND ${build}
             COMMAND ${CMAKE_OBJCOPY} --strip-all ${out}/${binary} ${images}/${binary}.elf)
         list(APPEND entries "${binary}=${images}/${binary}.elf")
     endforeach()
     atoll_cargo(root_task "${target_dir}" "${config}" atoll-root-task root-task
-        "${CMAKE_SOURCE_DIR}/linker/root-task.ld" ATOLL_ARCHIVE=${images}/archive.bin)
+        "${CMAKE_SOURCE_DIR}/linker/root-task.ld" "" ATOLL_ARCHIVE=${images}/archive.bin)
     atoll_exclusive_target(images-${variant}
         ${target_dir}/atoll.lock ${CMAKE_BINARY_DIR}/images-${variant}.cmake "Programs for ${variant} instances"
         COMMAND ${CMAKE_COMMAND} -E make_directory ${images}
@@ -132,7 +142,7 @@ endfunction()
 
 function(atoll_loader_image)
     set(target_dir "${ATOLL_ROOT}/target/guest-loader")
-    atoll_cargo(build "${target_dir}" "" atoll-loader loader "${CMAKE_SOURCE_DIR}/linker/loader.ld")
+    atoll_cargo(build "${target_dir}" "" atoll-loader loader "${CMAKE_SOURCE_DIR}/linker/loader.ld" "")
     # QEMU's Multiboot loader takes 32-bit images only.
     atoll_exclusive_target(loader
         ${target_dir}/atoll.lock ${CMAKE_BINARY_DIR}/loader.cmake "Loader"

@@ -1,6 +1,8 @@
 //! Benchmarks: figures beside their targets.
 
+mod blocks;
 mod channel;
+mod program;
 mod syscall;
 
 use std::path::PathBuf;
@@ -26,6 +28,11 @@ pub enum Bench {
     /// Boots the plans of `tests/bench/plans` on a machine that counts instructions, and sets asynchronous calls beside
     /// `seL4_Call` with `seL4_ReplyRecv` in the same image. Repeated runs give the same figures.
     Syscall(syscall::Options),
+    /// Count instructions, copies and kernel entries of reads and writes in QEMU.
+    ///
+    /// Boots a plan of `tests/bench/plans` on a machine that counts instructions, and sets reads and writes of a file and of a
+    /// partition beside a loop of the same transfers in the driver of the same image.
+    Blocks(blocks::Options),
 }
 
 /// What every benchmark is told.
@@ -48,6 +55,7 @@ impl Bench {
         match self {
             Bench::Channel(options) => channel::run(options),
             Bench::Syscall(options) => syscall::run(options),
+            Bench::Blocks(options) => blocks::run(options),
         }
     }
 }

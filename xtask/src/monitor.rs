@@ -48,7 +48,7 @@ pub struct Monitor<'a> {
     pub processes: Vec<Option<Ended>>,
     /// What crossed the channels of processes that have ended.
     pub channels: Vec<ChannelCounts>,
-    /// Results, with the name of the process.
+    /// Results, with the name of who said them.
     pub results: Vec<(String, Value)>,
     /// The first failure.
     pub failure: Option<Failure>,
@@ -143,8 +143,8 @@ impl<'a> Monitor<'a> {
                 Shown::Nothing
             }
             Line::Result(name, value) => {
-                if self.process(name).is_none() {
-                    return self.problem(format!("a result of no process of the plan: {text}"));
+                if !self.has_component(name) {
+                    return self.problem(format!("a result of nothing in the plan: {text}"));
                 }
                 self.results.push((name.to_owned(), value));
                 Shown::Nothing
@@ -188,6 +188,17 @@ impl<'a> Monitor<'a> {
         services.position(|service| service.name.as_str() == name)
     }
 
+    fn device(&self, name: &str) -> Option<usize> {
+        let mut devices = self.plan.devices().iter();
+        devices.position(|device| device.name.as_str() == name)
+    }
+
+    /// Whether a process, service or driver has the name.
+    fn has_component(&self, name: &str) -> bool {
+        let found = self.process(name).or_else(|| self.service(name));
+        found.or_else(|| self.device(name)).is_some()
+    }
+
     fn cluster(&self, name: &str) -> Option<usize> {
         let mut clusters = self.plan.clusters().iter();
         clusters.position(|cluster| cluster.name.as_str() == name)
@@ -206,11 +217,7 @@ impl<'a> Monitor<'a> {
             "server" => self.cluster(name).map(|it| plan.clusters()[it].restart),
             "service" => self.service(name).map(|it| plan.services()[it].restart),
             "process" => self.process(name).map(|it| plan.processes()[it].restart),
-            "driver" => {
-                let mut devices = plan.devices().iter();
-                let device = devices.find(|device| device.name.as_str() == name);
-                device.map(|device| device.restart)
-            }
+            "driver" => self.device(name).map(|it| plan.devices()[it].restart),
             _ => None,
         }
     }

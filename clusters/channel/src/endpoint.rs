@@ -5,6 +5,7 @@ use crate::memory::{Header, Shared};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 use crate::sync::{Ordering, fence};
+use crate::telemetry::Work;
 
 /// Which side of a channel one is. [`Side::First`] sends on ring 0 and receives on ring 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +148,16 @@ impl Endpoint {
             fence(Ordering::SeqCst);
         }
         again
+    }
+
+    /// Tells what the component of this side has done, on this channel and elsewhere.
+    pub fn tell_work(&self, work: &Work) {
+        work.tell(&self.outgoing.header.work.0);
+    }
+
+    /// What the peer tells that it has done.
+    pub fn peer_work(&self) -> Work {
+        Work::of(&self.incoming.header.work.0)
     }
 
     /// Says that this side is dead: it wants no more of a peer that broke the protocol, say.

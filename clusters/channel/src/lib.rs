@@ -38,7 +38,7 @@ pub use endpoint::{announce_lost, announce_lost_on};
 pub use link::{EndpointLink, Link, LinkError};
 pub use receiver::Receiver;
 pub use sender::{SendError, Sender, Staged, Wake};
-pub use telemetry::{BUCKETS, Latencies, Telemetry};
+pub use telemetry::{BUCKETS, Latencies, Telemetry, Work};
 #[cfg(not(loom))]
 pub use wake::WakeWords;
 

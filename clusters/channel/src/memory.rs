@@ -30,6 +30,14 @@ pub(crate) struct ReceivedCounts {
     pub(crate) poll_budget: AtomicU64,
 }
 
+/// What the producer tells about its work, on this channel and elsewhere; nothing depends on it.
+#[repr(C)]
+pub(crate) struct WorkCounts {
+    pub(crate) ticks: AtomicU64,
+    pub(crate) entries: AtomicU64,
+    pub(crate) copied: AtomicU64,
+}
+
 /// The first page of a ring.
 #[repr(C)]
 #[cfg_attr(not(loom), repr(align(4096)))]
@@ -46,6 +54,7 @@ pub(crate) struct Header {
     pub(crate) received: Line<ReceivedCounts>,
     /// The consumer's: how many answers took how long.
     pub(crate) latency: Line<[AtomicU64; LATENCY_BUCKETS]>,
+    pub(crate) work: Line<WorkCounts>,
 }
 
 /// One slot: the stamp of its message, and the message.
@@ -135,7 +144,9 @@ mod shared {
 
     use loom::sync::Arc;
 
-    use super::{AtomicU64, Header, Line, Payload, ReceivedCounts, Ring, SentCounts, Slot};
+    use super::{
+        AtomicU64, Header, Line, Payload, ReceivedCounts, Ring, SentCounts, Slot, WorkCounts,
+    };
 
     /// A ring that lies on loom's heap.
     #[derive(Clone)]
@@ -164,6 +175,11 @@ mod shared {
                         poll_budget: zero(),
                     }),
                     latency: Line(from_fn(|_| zero())),
+                    work: Line(WorkCounts {
+                        ticks: zero(),
+                        entries: zero(),
+                        copied: zero(),
+                    }),
                 },
                 slots: from_fn(|_| Slot {
                     stamp: zero(),

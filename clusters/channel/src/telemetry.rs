@@ -3,7 +3,7 @@
 //! Nothing depends on these numbers. A peer can write anything in its own, and a reader sees each of them at a moment of
 //! its own.
 
-use crate::memory::{Header, ReceivedCounts};
+use crate::memory::{Header, ReceivedCounts, WorkCounts};
 use crate::sync::{AtomicU64, LATENCY_BUCKETS, Ordering};
 
 /// Buckets of a histogram of latencies; bucket `n` counts those from 2^n to below 2^(n+1) ticks, bucket 0 also zero.
@@ -11,6 +11,35 @@ pub const BUCKETS: usize = LATENCY_BUCKETS;
 
 /// Bytes that one message moves.
 const MESSAGE_BYTES: u64 = atoll_abi::message::SLOT_SIZE as u64;
+
+/// What a component has done, on all its channels and beside them: a component that is built to count it tells it on each ring
+/// on which it sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Ticks of its clock in which it did something; not those of looks that found nothing.
+    pub ticks: u64,
+    /// How often it entered the kernel.
+    pub entries: u64,
+    /// Bytes that it copied from or to blocks of its clients.
+    pub copied: u64,
+}
+
+impl Work {
+    pub(crate) fn of(counts: &WorkCounts) -> Work {
+        let get = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        Work {
+            ticks: get(&counts.ticks),
+            entries: get(&counts.entries),
+            copied: get(&counts.copied),
+        }
+    }
+
+    pub(crate) fn tell(&self, counts: &WorkCounts) {
+        counts.ticks.store(self.ticks, Ordering::Relaxed);
+        counts.entries.store(self.entries, Ordering::Relaxed);
+        counts.copied.store(self.copied, Ordering::Relaxed);
+    }
+}
 
 /// One direction of a channel, counted since its window was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +66,8 @@ pub struct Telemetry {
     pub poll_budget: u64,
     /// How many answers took how many ticks of the consumer's clock from their request on: see [`BUCKETS`].
     pub latency: [u64; BUCKETS],
+    /// What the producer has done; nothing where it is not built to count it.
+    pub work: Work,
 }
 
 impl Telemetry {
@@ -80,6 +111,7 @@ impl Telemetry {
             stale: get(&received.stale),
             poll_budget: get(&received.poll_budget),
             latency,
+            work: Work::of(&header.work.0),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use atoll_channel::{BUCKETS, CAPACITY, Telemetry};
+use atoll_channel::{BUCKETS, CAPACITY, Telemetry, Work};
 use common::Window;
 
 #[test]
@@ -50,6 +50,21 @@ fn both_sides_are_counted_and_either_can_be_asked() {
         0,
         "the other direction is its own"
     );
+}
+
+#[test]
+fn what_a_side_has_done_is_told_to_the_peer_and_to_those_who_watch() {
+    let window = Window::new();
+    let (first, second) = window.attach();
+    let work = Work {
+        ticks: 5,
+        entries: 2,
+        copied: 4096,
+    };
+    first.tell_work(&work);
+    assert_eq!(second.peer_work(), work);
+    assert_eq!(second.receiver.telemetry().work, work);
+    assert_eq!(first.peer_work(), Work::default());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "heap")]
 pub mod heap;
+pub mod meter;
 #[cfg(feature = "guest")]
 mod panic;
 mod text;
@@ -62,6 +63,7 @@ pub fn report(label: u64, words: &[u64]) {
     for (index, word) in words.iter().enumerate() {
         sel4::set_mr(index, *word);
     }
+    meter::entry();
     ROOT_TASK.call(MessageInfo::new(label, 0, 0, words.len()));
 }
 
@@ -76,11 +78,13 @@ pub fn log(text: fmt::Arguments<'_>) {
         sel4::set_mr(1 + index, word);
     }
     let length = 1 + line.words().len();
+    meter::entry();
     ROOT_TASK.call(MessageInfo::new(request::LOG, 0, 0, length));
 }
 
 /// Waits until the component is woken; the badges of all who woke it.
 pub fn wait() -> u64 {
+    meter::entry();
     OWN.wait()
 }
 

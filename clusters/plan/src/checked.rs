@@ -19,6 +19,7 @@ pub struct CheckedPlan {
     encoded: EncodedPlan,
     instance_names: Vec<String>,
     options: Vec<OptionValues>,
+    measured: bool,
 }
 
 impl CheckedPlan {
@@ -26,11 +27,13 @@ impl CheckedPlan {
         encoded: EncodedPlan,
         instance_names: Vec<String>,
         options: Vec<OptionValues>,
+        measured: bool,
     ) -> Self {
         CheckedPlan {
             encoded,
             instance_names,
             options,
+            measured,
         }
     }
 
@@ -118,6 +121,11 @@ impl CheckedPlan {
     /// The images of services, each once, in plan order.
     pub fn service_images(&self) -> Vec<&'static str> {
         distinct(self.services().iter().map(service_image))
+    }
+
+    /// Whether services and drivers are built to count what they do, which costs instructions.
+    pub fn is_measured(&self) -> bool {
+        self.measured
     }
 
     /// The configurations of the kernel and what runs on it, `unicore` and `smp`, each once, in instance order.

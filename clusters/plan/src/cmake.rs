@@ -13,6 +13,9 @@ pub(crate) fn settings(plan: &CheckedPlan) -> String {
     set("ATOLL_IMAGES", &plan.images().join(";"));
     set("ATOLL_DRIVERS", &plan.drivers().join(";"));
     set("ATOLL_SERVICES", &plan.service_images().join(";"));
+    if plan.is_measured() {
+        set("ATOLL_MEASURED", "ON");
+    }
     set("ATOLL_VARIANTS", &plan.variants().join(";"));
     for (index, (name, instance)) in plan.instances().enumerate() {
         let prefix = format!("ATOLL_INSTANCE_{name}");

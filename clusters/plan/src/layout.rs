@@ -107,9 +107,14 @@ pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
         .filter_map(|clusters| clusters.first())
         .map(|&cluster| plan.clusters[cluster].options.value);
     let (names, options): (Vec<_>, Vec<_>) = (names.collect(), options.collect());
-    let laid_out = CheckedPlan::new(tables.encode(), names.clone(), options.clone());
+    let laid_out = CheckedPlan::new(
+        tables.encode(),
+        names.clone(),
+        options.clone(),
+        plan.measured,
+    );
     tables.machine.fingerprint = fingerprint::of(&laid_out);
-    CheckedPlan::new(tables.encode(), names, options)
+    CheckedPlan::new(tables.encode(), names, options, plan.measured)
 }
 
 fn clusters(plan: &Plan) -> Vec<Cluster> {

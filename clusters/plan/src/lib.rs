@@ -20,6 +20,7 @@
 //! cores = 4
 //! memory = "512 MiB"               # at most 2 GiB
 //! kernel-mode = "per-cluster"      # or "shared": one kernel, so clusters agree in ticks, quanta and options
+//! measured = false                 # optional: false; true: for benchmarks, services and drivers count what they do
 //!
 //! [[cluster]]
 //! name = "io"

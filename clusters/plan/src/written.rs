@@ -22,6 +22,8 @@ pub struct Plan {
     pub(crate) cores: Located<u32>,
     pub(crate) memory: Located<u64>,
     pub(crate) mode: KernelMode,
+    /// Whether services and drivers are built to count what they do.
+    pub(crate) measured: bool,
     pub(crate) clusters: Vec<Cluster>,
     pub(crate) devices: Vec<Device>,
     pub(crate) services: Vec<Service>,

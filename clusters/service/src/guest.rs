@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod pools;
+mod work;
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +13,11 @@ use atoll_abi::layout::{self, entry, request, slot};
 use atoll_abi::plan::Plan;
 use atoll_call::Service;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
-use atoll_component::{like_blocking, report, ticks, wait};
+use atoll_component::{like_blocking, meter, report, ticks, wait};
 use sel4::cap;
 
 use crate::guest::pools::Pools;
+use crate::guest::work::Meter;
 use crate::host::Host;
 
 /// How the other side of a connection is woken.
@@ -28,6 +30,7 @@ pub enum PeerDoorbell {
 
 impl Doorbell for PeerDoorbell {
     fn ring(&mut self) {
+        meter::entry();
         match self {
             PeerDoorbell::Notification(notification) => notification.signal(),
             PeerDoorbell::Server(requests, connection) => {
@@ -99,8 +102,9 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
     };
     report(request::READY, &[u64::from(budget)]);
     let mut idle = 0;
+    let mut meter = Meter::default();
     loop {
-        if host.turn() {
+        if meter.count(&mut host, Host::turn) {
             idle = 0;
             continue;
         }
@@ -109,8 +113,17 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
             core::hint::spin_loop();
             continue;
         }
-        if host.may_sleep() {
-            host.awake(wait());
+        let mut quiet = false;
+        meter.count(&mut host, |host| {
+            quiet = host.may_sleep();
+            true
+        });
+        if quiet {
+            let badges = wait();
+            meter.count(&mut host, |host| {
+                host.awake(badges);
+                true
+            });
         }
         idle = 0;
     }

@@ -11,6 +11,7 @@ use atoll_abi::layout::{
 };
 use atoll_abi::plan::Plan;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side};
+use atoll_component::meter;
 use atoll_pci::BARS;
 use atoll_virtio_blk::{Dma, MappedBars, MappedConfiguration};
 use sel4::cap;
@@ -89,6 +90,7 @@ pub struct Client(cap::Notification);
 
 impl Doorbell for Client {
     fn ring(&mut self) {
+        meter::entry();
         self.0.signal();
     }
 }
@@ -153,6 +155,7 @@ pub fn wait() -> u64 {
     let badges = atoll_component::wait();
     // Before the driver looks at the queue, so that what the device finishes after that look interrupts again. A
     // refusal would be a mistake of the root task, and shows: no further interrupt comes.
+    meter::entry();
     let _ = INTERRUPT.irq_handler_ack();
     badges
 }

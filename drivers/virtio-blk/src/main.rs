@@ -12,6 +12,8 @@
 extern crate alloc;
 
 mod guest;
+#[cfg(feature = "measured")]
+mod measured;
 
 use core::fmt;
 
@@ -43,6 +45,8 @@ fn run(device: usize, edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>, life: 
         guest::park()
     }
     let extents = partitions::find(&mut disk, plan, device, log);
+    #[cfg(feature = "measured")]
+    measured::begin(plan, device, &mut disk, &extents);
     let service = DiskService::new(plan, device, disk, extents);
     let mut driver = Host::new(service, guest::links(plan, device, life), None, NoMemory);
     driver.start([]);
@@ -117,7 +121,12 @@ fn sleep(driver: &mut Driver, watch: &mut Option<u64>) {
                 *watch = Some(queue.count());
                 guest::watch();
             }
-            guest::wait()
+            #[cfg(feature = "measured")]
+            measured::asleep(driver);
+            let badges = guest::wait();
+            #[cfg(feature = "measured")]
+            measured::awake();
+            badges
         }
         false => 0,
     };

@@ -7,6 +7,7 @@ pub mod bare;
 pub mod blocking;
 pub mod candidate;
 pub mod compare;
+pub mod copies;
 pub mod doorbells;
 pub mod floor;
 pub mod instructions;

@@ -22,7 +22,7 @@ use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::layout::{MAX_INSTANCES, MAX_MACHINE_MEMORY};
 use crate::size;
-use crate::table::{Located, Table, array, bytes, choice, integer, text, wrong_type};
+use crate::table::{Located, Table, array, boolean, bytes, choice, integer, text, wrong_type};
 use crate::written::{Plan, Text, UNNAMED};
 
 /// Most cores of a machine: one for each APIC identifier that a message-signalled interrupt can name, of which 255 means all.
@@ -63,6 +63,7 @@ pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>)
         cores: Located::new(MAX_MACHINE_CORES, 0),
         memory: Located::new(MAX_MACHINE_MEMORY, 0),
         mode: KernelMode::PerCluster,
+        measured: false,
         clusters: Vec::new(),
         devices: Vec::new(),
         services: Vec::new(),
@@ -113,7 +114,7 @@ pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>)
 }
 
 fn machine(table: &Table<'_>, plan: &mut Plan, diagnostics: &mut Diagnostics<'_>) {
-    table.only(&["cores", "memory", "kernel-mode"], diagnostics);
+    table.only(&["cores", "memory", "kernel-mode", "measured"], diagnostics);
     let what = "`cores` of the machine";
     let range = (1, MAX_MACHINE_CORES);
     plan.cores = table
@@ -132,6 +133,10 @@ fn machine(table: &Table<'_>, plan: &mut Plan, diagnostics: &mut Diagnostics<'_>
         .required("kernel-mode", diagnostics)
         .and_then(|value| choice("kernel-mode", &modes, value, diagnostics))
         .unwrap_or(KernelMode::PerCluster);
+    plan.measured = table
+        .optional("measured")
+        .and_then(|value| boolean("measured", value, diagnostics))
+        .unwrap_or(false);
 }
 
 /// The `name` of a table of `[[kind]]`, which also becomes part of the table's title; [`UNNAMED`] where it is missing.

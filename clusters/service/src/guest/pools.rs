@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::SERVICE_POOL;
 use atoll_abi::plan::Plan;
+use atoll_component::meter;
 
 use crate::links::Memory;
 
@@ -18,6 +20,8 @@ struct Pool {
     index: u32,
     blocks: u32,
     address: usize,
+    /// It is a client's.
+    lent: bool,
 }
 
 impl Pools {
@@ -27,17 +31,21 @@ impl Pools {
             index: reached.pool,
             blocks: plan.pools()[reached.pool as usize].blocks,
             address: reached.address,
+            lent: reached.address != SERVICE_POOL,
         });
         let mut pools: Vec<Pool> = pools.collect();
         pools.sort_unstable_by_key(|pool| pool.index);
         Pools(pools.into_boxed_slice())
     }
 
-    /// Where a block begins.
+    /// Where a block begins, which is about to be copied.
     fn block(&self, pool: u32, index: u32) -> *mut u64 {
         let place = self.0.binary_search_by_key(&pool, |it| it.index);
         let own = &self.0[place.unwrap_or_else(|_| panic!("pool {pool} is not reached"))];
         assert!(index < own.blocks, "pool {pool} has no block {index}");
+        if own.lent {
+            meter::copied(BLOCK_SIZE);
+        }
         (own.address + index as usize * BLOCK_SIZE) as *mut u64
     }
 }
