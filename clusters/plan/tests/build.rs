@@ -167,3 +167,14 @@ fn each_component_has_a_time_to_start() {
     // Behind the comparators of the clusters there is one for the root task of each instance.
     assert_eq!([0, 1].map(|it| encoded.root_task_comparator(it)), [2, 3]);
 }
+
+#[test]
+fn a_measured_plan_is_another_build() {
+    let text = std::fs::read_to_string(shipped("2x2")).unwrap();
+    let measured = text.replace("[machine]\n", "[machine]\nmeasured = true\n");
+    let [plain, measured] =
+        [text, measured].map(|text| Plan::from_text("2x2.toml", &text).unwrap());
+    assert!(measured.is_measured() && !plain.is_measured());
+    assert!(measured.cmake().contains("set(ATOLL_MEASURED \"ON\")\n"));
+    assert_ne!(measured.fingerprint(), plain.fingerprint());
+}

@@ -249,6 +249,17 @@ fn events_that_the_plan_does_not_know_are_problems() {
 }
 
 #[test]
+fn services_and_drivers_have_results_too() {
+    let plan = example();
+    let disk = plan.devices()[0].name;
+    let names = ["digest", "files", disk.as_str()];
+    let lines = names.map(|name| format!(r#"[{name}] result {{"n":1}}"#));
+    let lines = lines.each_ref().map(|line| (0, line.as_str()));
+    let monitor = after(&plan, &lines);
+    assert_eq!((monitor.results.len(), monitor.problems.len()), (3, 0));
+}
+
+#[test]
 fn a_machine_that_runs_another_plan_fails_at_once() {
     let plan = example();
     let told = |who: &str, name: &str, fingerprint: &str| {
