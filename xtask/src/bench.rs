@@ -1,6 +1,7 @@
 //! Benchmarks: figures beside their targets.
 
 mod blocks;
+mod boots;
 mod channel;
 mod program;
 mod syscall;

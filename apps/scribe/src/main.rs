@@ -7,7 +7,8 @@
 #![forbid(unsafe_code)]
 
 use atoll_runtime::{
-    BLOCK_SIZE, Block, Blocks, File, MAX_CALL_BLOCKS, OpenFlags, Status, Volume, exit, println,
+    BLOCK_SIZE, Block, Blocks, File, Kind, MAX_CALL_BLOCKS, OpenFlags, Status, Volume, exit,
+    println,
 };
 use atoll_scribe::{FILES, ROUNDS, byte, length, name, round_of};
 
@@ -111,14 +112,16 @@ fn fill(file: &File, round: u64) -> Result<(), Status> {
             // No more than the blocks of a call.
             let _ = blocks.push(block);
         }
-        let written = file.write(start, bytes, blocks).wait()?;
-        drop(written);
+        file.write(start, bytes, blocks).wait()?;
     }
     // Behind its end, in the midst of a block: copied, and then cut off again.
-    let mut behind = Blocks::new();
-    let mut block = Block::acquire();
-    block.bytes_mut().fill(0xEE);
-    let _ = behind.push(block);
-    file.write(all + 10, 1000, behind).wait()?;
-    file.truncate(all).wait()
+    let mut behind = Block::acquire();
+    behind.bytes_mut().fill(0xEE);
+    file.write(all + 10, 1000, behind.alone()).wait()?;
+    file.truncate(all).wait()?;
+    let attributes = file.attributes().wait()?;
+    match (attributes.kind, attributes.length) == (Kind::File, all) {
+        true => Ok(()),
+        false => Err(Status::Malformed),
+    }
 }

@@ -47,6 +47,13 @@ fn main() {
             exit(NOT_READ)
         }
     }
+    match Volume::first().space().wait() {
+        Ok([blocks, free]) => println!("space {free} of {blocks} blocks of 4 KiB are free"),
+        Err(status) => {
+            println!("how much space there is cannot be told: {status:?}");
+            exit(NOT_READ)
+        }
+    }
     let Found {
         files,
         folders,

@@ -22,7 +22,6 @@ extern crate alloc;
 #[cfg(not(target_endian = "little"))]
 compile_error!("the driver's structures are little-endian");
 
-#[cfg(feature = "measured")]
 pub mod bare;
 mod disk;
 mod dma;

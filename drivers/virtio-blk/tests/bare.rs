@@ -1,5 +1,4 @@
-//! The loop that the driver runs for benchmarks; with the feature `measured`.
-#![cfg(feature = "measured")]
+//! The loop that the driver runs for benchmarks.
 
 mod support;
 

@@ -139,6 +139,14 @@ impl Block {
         self.pool.memory.bytes_mut(self.index)
     }
 
+    /// The block alone, for a call that takes several.
+    pub fn alone(self) -> Blocks {
+        let mut blocks = Blocks::new();
+        // There is room for more than one.
+        let _ = blocks.push(self);
+        blocks
+    }
+
     /// A transfer of so many bytes has been done.
     pub(crate) fn set_length(&mut self, length: usize) {
         self.length = length;

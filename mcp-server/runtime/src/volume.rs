@@ -51,11 +51,6 @@ impl Volume {
         self.open_with(path, OpenFlags::empty())
     }
 
-    /// Makes a file where there is none of that path, and opens it.
-    pub fn create(&self, path: impl AsRef<[u8]>) -> Reply<File> {
-        self.open_with(path, OpenFlags::CREATE)
-    }
-
     /// Opens a file or folder, in a way.
     pub fn open_with(&self, path: impl AsRef<[u8]>, flags: OpenFlags) -> Reply<File> {
         let call = |path| request::Open { flags, path }.encode();
@@ -72,15 +67,14 @@ impl Volume {
         if from.len().max(to.len()) > LONGEST_PATH {
             return refused(Status::NameTooLong);
         }
-        let mut blocks = Blocks::new();
-        // One is no more than go into a call.
-        let _ = blocks.push(block_of(from.iter().chain(to)));
+        let mut blocks = block_of(from.iter().chain(to)).alone();
         if from.len() + to.len() > BLOCK_SIZE {
             // To wait for a block with another one in hand could be to wait for ever.
             let Some(mut second) = Block::try_acquire() else {
                 return refused(Status::Busy);
             };
             fill(&mut second, from.iter().chain(to).skip(BLOCK_SIZE));
+            // Two are no more than go into a call.
             let _ = blocks.push(second);
         }
         let rename = request::Rename {
@@ -127,9 +121,7 @@ impl Volume {
         if path.len() > LONGEST_PATH {
             return Reply::new(Submission::refused(Status::NameTooLong), decode);
         }
-        let mut blocks = Blocks::new();
-        // One is no more than go into a call.
-        let _ = blocks.push(block_of(path.iter()));
+        let blocks = block_of(path.iter()).alone();
         self.call(call(Path::in_block(path.len())), blocks, decode)
     }
 

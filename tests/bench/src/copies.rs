@@ -1,6 +1,6 @@
 //! Passing bytes to another core by copying them, beside passing a descriptor of the blocks of a standing pool in which they are.
 //!
-//! Both go over the same ring and are acknowledged over another one. Whoever copies does it twice, into shared memory and out of it,
+//! Both go over the same ring and are acknowledged over another one. One that copies does it twice, into shared memory and out of it,
 //! as where neither side may keep the other's memory. A call describes up to 32 KiB.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -98,24 +98,24 @@ impl Area {
     /// The first bytes of it.
     ///
     /// # Safety
-    /// Nobody writes them meanwhile.
+    /// They are not written meanwhile.
     unsafe fn bytes(&self, count: usize) -> &[u8] {
         assert!(count <= MOST);
-        // SAFETY: within the area, initialized; the caller says that nobody writes.
+        // SAFETY: within the area, initialized; the caller says that they are not written.
         unsafe { std::slice::from_raw_parts(self.0, count) }
     }
 
     /// The first bytes of it, to be written.
     ///
     /// # Safety
-    /// Nobody else uses them meanwhile.
+    /// Nothing else uses them meanwhile.
     #[allow(
         clippy::mut_from_ref,
         reason = "the area is memory that two threads share"
     )]
     unsafe fn bytes_mut(&self, count: usize) -> &mut [u8] {
         assert!(count <= MOST);
-        // SAFETY: within the area, initialized; the caller says that nobody else uses them.
+        // SAFETY: within the area, initialized; the caller says that nothing else uses them.
         unsafe { std::slice::from_raw_parts_mut(self.0, count) }
     }
 }

@@ -6,8 +6,8 @@ use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::{MESSAGE_WORDS, Message, Payload};
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_channel::Link;
+use atoll_test_support::disk::Disk;
 
-use crate::disk::Disk;
 use crate::doorbell::Notification;
 use crate::machine::FOREVER;
 use crate::pool::Reached;

@@ -11,7 +11,7 @@ use atoll_core::Personality;
 use atoll_files::FileService;
 use atoll_server::{Host, WakePassing};
 
-use crate::disk::Disk;
+use crate::disk::disk_of;
 use crate::doorbell::{Notification, PeerDoorbell, WOKEN};
 use crate::driver;
 use crate::plan;
@@ -164,7 +164,7 @@ impl Machine {
                 .map(|((server, files), own)| Vcore::new(began, own.clone(), pool, server, files))
                 .collect()
         });
-        let (disk, reached) = (Disk::new(files), Reached::all(&pools));
+        let (disk, reached) = (disk_of(files), Reached::all(&pools));
         let driver = {
             let line = driver_line.expect("the plan has a driver");
             let (own, over): (Notification, _) =

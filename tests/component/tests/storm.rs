@@ -9,9 +9,10 @@ use atoll_abi::interface::{Request, request};
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::syscall::{Call, NO_BLOCK, Status, Syscall};
 use atoll_call::Completed;
-use atoll_component_tests::disk::{WORDS, file_word};
+use atoll_component_tests::disk::WORDS;
 use atoll_component_tests::plan::{BLOCKS, SERVICE, name_of};
 use atoll_component_tests::{Machine, Port, Vcore};
+use atoll_test_support::volume::file_word;
 
 /// Calls of each vcore.
 const CALLS: u64 = 20_000;

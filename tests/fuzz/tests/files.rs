@@ -9,13 +9,15 @@ use std::sync::LazyLock;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{RING_SLOTS, service_badge};
-use atoll_component_tests::disk::{Disk, content};
+use atoll_component_tests::disk::disk_of;
 use atoll_component_tests::plan::plan;
 use atoll_files::FileService;
 use atoll_fuzz::files::{Checked, Model, Shared};
 use atoll_fuzz::{Script, Seen, target};
 use atoll_service::Host;
+use atoll_test_support::disk::Disk;
 use atoll_test_support::link::FakeLink;
+use atoll_test_support::volume::content;
 
 #[path = "files/clients.rs"]
 mod clients;
@@ -37,7 +39,7 @@ const FILES: [(&str, u64); 4] = [
 ];
 
 /// The disk that a run begins with.
-static DISK: LazyLock<Disk> = LazyLock::new(|| Disk::new(&FILES));
+static DISK: LazyLock<Disk> = LazyLock::new(|| disk_of(&FILES));
 
 struct Run {
     host: Host<Checked, FakeLink, Shared>,

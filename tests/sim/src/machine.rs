@@ -10,7 +10,7 @@ use atoll_abi::plan::{
 };
 use atoll_scenarios::script;
 use atoll_test_disk::Sector;
-use atoll_test_support::volume::volume;
+use atoll_test_support::volume;
 use atoll_virtio_blk::Extent;
 use zerocopy::FromZeros;
 
@@ -151,7 +151,7 @@ fn image() -> &'static [u8] {
             .enumerate()
             .map(|(index, (name, _))| (*name, content(index)))
             .collect();
-        volume(VOLUME_MEBIBYTES as usize, &files)
+        volume::volume(VOLUME_MEBIBYTES as usize, &files)
     });
     &IMAGE
 }
@@ -159,13 +159,7 @@ fn image() -> &'static [u8] {
 /// What a file of the volume holds, by its index: words that tell where they are.
 pub fn content(index: usize) -> &'static [u8] {
     static CONTENTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-        let content = |(index, (_, length)): (usize, (&str, u64))| {
-            let words = 0..length.div_ceil(8);
-            let word = |word: u64| (word << 8 | index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let mut bytes: Vec<u8> = words.flat_map(|it| word(it).to_le_bytes()).collect();
-            bytes.truncate(length as usize);
-            bytes
-        };
+        let content = |(index, (_, length))| volume::content(index, length);
         script::FILES.into_iter().enumerate().map(content).collect()
     });
     &CONTENTS[index]

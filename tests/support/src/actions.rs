@@ -6,6 +6,7 @@ use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::message::{Message, Payload};
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_call::Actions;
+use atoll_service::Memory;
 
 /// The actions of a service whose clients have `RINGS` rings.
 pub struct Recorded<const RINGS: usize> {
@@ -39,6 +40,18 @@ impl<const RINGS: usize> Actions for Recorded<RINGS> {
     fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
         let block = self.blocks.get(&(pool, index));
         *into = *block.unwrap_or_else(|| panic!("nothing is in block {index} of pool {pool}"));
+    }
+
+    fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
+        self.blocks.insert((pool, index), *from);
+    }
+}
+
+/// What a device reads and writes: a block that was never filled holds zeroes.
+impl<const RINGS: usize> Memory for Recorded<RINGS> {
+    fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
+        let block = self.blocks.get(&(pool, index));
+        *into = block.copied().unwrap_or([0; BLOCK_SIZE]);
     }
 
     fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {

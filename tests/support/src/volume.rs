@@ -11,6 +11,21 @@ use crate::e2fsprogs::image;
 /// How a small volume is made: its journal, the smallest that there is, takes most of it.
 const OPTIONS: [&str; 6] = ["-b", "4096", "-J", "size=4", "-N", "64"];
 
+/// A word of a file: one that tells where it is. Files are counted from 0 on.
+pub fn file_word(file: usize, word: u64) -> u64 {
+    ((word << 8) | (file as u64 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// What a file of a length holds.
+pub fn content(file: usize, length: u64) -> Vec<u8> {
+    let words = 0..length.div_ceil(8);
+    let mut bytes: Vec<u8> = words
+        .flat_map(|word| file_word(file, word).to_le_bytes())
+        .collect();
+    bytes.truncate(length as usize);
+    bytes
+}
+
 /// An ext4 volume of so many mebibytes, at least 10, with these files; the folders on their paths are made.
 ///
 /// # Panics

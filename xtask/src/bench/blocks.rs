@@ -4,21 +4,19 @@
 mod figures;
 mod table;
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::bench::{Common, program};
+use crate::bench::{Common, boots, program};
 use crate::cli::BootOptions;
-use crate::simulate::Files;
-use crate::{build, locate, output, plan, scratch, setup, simulate};
+use crate::{locate, output, scratch};
 use figures::{Figure, figures};
 use table::table;
 
@@ -136,28 +134,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 /// Boots the plan, so many times.
 fn measure(folder: &Path, runs: u32) -> Result<Vec<Vec<Measured>>> {
-    let plan = locate::root().join(PLAN);
-    let loaded = plan::load(&plan.display().to_string())?;
-    let tools = setup::complete()?;
-    let built = build::build(&loaded, &tools)?;
     let scratch = scratch::subfolder()?;
     let input = input(scratch.path())?;
-    let report = folder.join("blocks-boot.json");
     let boot = BootOptions {
         input: Some(input.path().to_path_buf()),
-        report: Some(report.clone()),
-        count_instructions: true,
+        report: Some(folder.join("blocks-boot.json")),
         ..BootOptions::default()
     };
-    let mut boots = Vec::new();
-    for _ in 0..runs {
-        let ended = simulate::simulate(&built, Files::open(&boot)?, &boot, &tools)?;
-        if ended != ExitCode::SUCCESS {
-            bail!("the boot failed; see above");
-        }
-        boots.push(results(&report)?);
-    }
-    Ok(boots)
+    boots::measure(&locate::root().join(PLAN), boot, runs)
 }
 
 /// The file that is read and written. No block of it is a hole, which would be read from no disk.
@@ -169,20 +153,6 @@ fn input(folder: &Path) -> Result<NamedTempFile> {
             .context("cannot write a temporary file of 64 MiB")?;
     }
     Ok(file)
-}
-
-/// What driver and process of a boot said.
-fn results(report: &Path) -> Result<Vec<Measured>> {
-    let text = fs::read(report)
-        .with_context(|| format!("cannot read the report {}", locate::shown(report)))?;
-    let report: Value = serde_json::from_slice(&text).context("the report is not JSON")?;
-    let results = report["results"].as_array().into_iter().flatten();
-    results
-        .map(|result| {
-            Measured::deserialize(&result["result"])
-                .with_context(|| format!("{result} is not what `disk-bench` or the driver says"))
-        })
-        .collect()
 }
 
 /// The largest difference of a count between two boots, as a part of the count.

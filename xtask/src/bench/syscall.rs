@@ -3,19 +3,16 @@
 mod figures;
 mod table;
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::bench::Common;
+use crate::bench::{Common, boots};
 use crate::cli::BootOptions;
-use crate::simulate::Files;
-use crate::{build, locate, output, plan, setup, simulate};
+use crate::{locate, output};
 use figures::{Figure, Ratio, Split, figures, ratios, splits};
 use table::table;
 
@@ -103,23 +100,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 /// Boots one plan.
 fn measure(name: &str, folder: &Path, runs: u32) -> Result<PlanFigures> {
     let file = locate::root().join(PLANS).join(format!("{name}.toml"));
-    let loaded = plan::load(&file.display().to_string())?;
-    let tools = setup::complete()?;
-    let built = build::build(&loaded, &tools)?;
-    let mut boots = Vec::new();
-    for _ in 0..runs {
-        let report = folder.join(format!("syscall-{name}-boot.json"));
-        let boot = BootOptions {
-            report: Some(report.clone()),
-            count_instructions: true,
-            ..BootOptions::default()
-        };
-        let ended = simulate::simulate(&built, Files::open(&boot)?, &boot, &tools)?;
-        if ended != ExitCode::SUCCESS {
-            bail!("the boot of plan {name} failed; see above");
-        }
-        boots.push(results(&report)?);
-    }
+    let boot = BootOptions {
+        report: Some(folder.join(format!("syscall-{name}-boot.json"))),
+        ..BootOptions::default()
+    };
+    let boots = boots::measure(&file, boot, runs)?;
     let spread = spread(&boots);
     let Some(measured) = boots.into_iter().next() else {
         bail!("nothing was booted");
@@ -129,20 +114,6 @@ fn measure(name: &str, folder: &Path, runs: u32) -> Result<PlanFigures> {
         measured,
         spread,
     })
-}
-
-/// What the processes of a boot said.
-fn results(report: &Path) -> Result<Vec<Measured>> {
-    let text = fs::read(report)
-        .with_context(|| format!("cannot read the report {}", locate::shown(report)))?;
-    let report: Value = serde_json::from_slice(&text).context("the report is not JSON")?;
-    let results = report["results"].as_array().into_iter().flatten();
-    results
-        .map(|result| {
-            Measured::deserialize(&result["result"])
-                .with_context(|| format!("{result} is not what `syscall-bench` says"))
-        })
-        .collect()
 }
 
 /// The largest difference of a count between two boots, as a part of the count.

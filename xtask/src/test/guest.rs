@@ -15,7 +15,7 @@ use crate::locate;
 use crate::plan;
 use crate::step::Log;
 use crate::test::host::{LIMIT, cargo};
-use crate::test::packages::Program;
+use crate::test::packages::{MEASURED_FEATURE, Program};
 use crate::tools::Tools;
 
 /// A shipped plan that has a kernel of each configuration: the sources are the same for both, and the bindings differ.
@@ -47,7 +47,11 @@ pub fn lint(
     fs::write(&archive, []).with_context(|| format!("cannot write {}", locate::shown(&archive)))?;
     let (mut runs, mut failures) = (0, Vec::new());
     for (variant, settings) in settings(tools)? {
-        for program in programs {
+        // Each as a machine boots it, and those that are counted in images for benchmarks once more so.
+        let plain = programs.iter().map(|program| (program, None));
+        let counted = programs.iter().filter(|program| program.is_measured);
+        let counted = counted.map(|program| (program, Some(MEASURED_FEATURE)));
+        for (program, feature) in plain.chain(counted) {
             let mut command = cargo();
             command
                 .env_remove("CARGO_BUILD_TARGET")
@@ -57,8 +61,12 @@ pub fn lint(
                 .arg("clippy")
                 .args(&settings.arguments)
                 .args(["--package", &program.package, "--bin", &program.binary])
+                .args(feature.iter().flat_map(|feature| ["--features", feature]))
                 .args(["--", "-D", "warnings"]);
-            let doing = format!("{} for {variant} kernels", program.binary);
+            let doing = match feature {
+                Some(feature) => format!("{}, {feature}, for {variant} kernels", program.binary),
+                None => format!("{} for {variant} kernels", program.binary),
+            };
             runs += 1;
             if let Err(error) = log.run_within(LIMIT, command, "cargo", &doing) {
                 failures.push(format!("{doing}: {error:#}"));

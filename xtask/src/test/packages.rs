@@ -17,12 +17,16 @@
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 use crate::test::host::cargo;
 use crate::test::planted::Planted;
 
 /// The feature with which a program is built for the kernels.
 const GUEST_FEATURE: &str = "guest";
+
+/// The feature with which services and drivers count what they do, in images for benchmarks.
+pub const MEASURED_FEATURE: &str = "measured";
 
 #[derive(Deserialize)]
 struct Workspace {
@@ -37,6 +41,8 @@ pub struct Package {
     version: String,
     #[serde(default)]
     targets: Vec<Target>,
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
     metadata: Option<Metadata>,
 }
 
@@ -75,6 +81,8 @@ pub struct Program {
     pub package: String,
     /// Its binary.
     pub binary: String,
+    /// Whether it is also built with [`MEASURED_FEATURE`].
+    pub is_measured: bool,
 }
 
 fn yes() -> bool {
@@ -129,6 +137,7 @@ impl Package {
             .map(|target| Program {
                 package: self.id(),
                 binary: target.name.clone(),
+                is_measured: self.features.contains_key(MEASURED_FEATURE),
             })
     }
 }
@@ -143,7 +152,8 @@ pub mod tests {
             r#"{{"name":"atoll-x","version":"0.1.0","metadata":{metadata},"targets":[
                 {{"name":"atoll_x","kind":["lib"]}},
                 {{"name":"tool","kind":["bin"]}},
-                {{"name":"x","kind":["bin"],"required-features":["guest"]}}]}}"#
+                {{"name":"x","kind":["bin"],"required-features":["guest"]}}],
+                "features":{{"guest":[],"measured":["atoll-y?/measured"]}}}}"#
         );
         serde_json::from_str(&text).unwrap()
     }
@@ -154,6 +164,7 @@ pub mod tests {
         let expected = Program {
             package: "atoll-x@0.1.0".to_owned(),
             binary: "x".to_owned(),
+            is_measured: true,
         };
         assert_eq!(programs, [expected]);
     }

@@ -170,10 +170,7 @@ impl Service for BlockService {
     }
 
     fn is_quiet(&self, ring: usize) -> bool {
-        // Calls without blocks count too: what zeroes blocks must not go on over what the next client writes.
-        let client = self.calls.client_of(ring);
-        let calls = client.map_or(0, |client| self.calls.of_client(client));
-        calls == 0 && self.clients.is_quiet(ring)
+        self.clients.is_quiet(&self.calls, ring)
     }
 
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {

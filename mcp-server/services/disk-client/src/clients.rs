@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use atoll_abi::plan::Plan;
-use atoll_call::BlockTable;
+use atoll_call::{BlockTable, ServiceEnd};
 
 /// What a service keeps of a client for as long as that lives.
 pub trait ClientState {
@@ -143,13 +143,13 @@ impl<T: ClientState> Clients<T> {
         self.channels.get(ring).is_some_and(Option::is_some)
     }
 
-    /// Whether calls have blocks of the client of a ring.
-    pub fn is_quiet(&self, ring: usize) -> bool {
-        let client = self
-            .owners
-            .get(ring)
-            .and_then(|client| self.clients.get(*client));
-        client.is_none_or(|client| client.blocks.taken() == 0)
+    /// Whether no call of the client of a ring is under way, and none has blocks of it. Calls without blocks count too: what zeroes
+    /// blocks or truncates a file must not go on over what the next client writes.
+    pub fn is_quiet<P>(&self, calls: &ServiceEnd<P>, ring: usize) -> bool {
+        let owner = self.owners.get(ring).copied();
+        let client = owner.and_then(|owner| self.clients.get(owner));
+        let under_way = owner.map_or(0, |owner| calls.of_client(owner));
+        under_way == 0 && client.is_none_or(|client| client.blocks.taken() == 0)
     }
 
     /// A ring is lost. Nothing happens where it was lost before.

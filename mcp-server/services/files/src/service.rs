@@ -71,7 +71,7 @@ impl FileService {
             clients,
             jobs: VecDeque::with_capacity(CALLS),
             running: None,
-            // A read may be cut into as many parts as it has blocks, of which no block has two.
+            // It grows where reads are cut into parts, of which there are no more than blocks.
             driver: Driver::new(CALLS + 1),
             completions: [Completion::new_zeroed(); BATCH],
         }
@@ -101,7 +101,6 @@ impl FileService {
         let mut count = 0;
         for syscall in calls {
             let admitted = self.clients.admits(client, ring, syscall.generation);
-            self.close_what_is_left(client);
             let served = match admitted {
                 true => self.serve(client, syscall, actions),
                 false => Err(Status::NotAllowed),
@@ -129,6 +128,8 @@ impl FileService {
         if let Some(completions) = self.completions.get(..count).filter(|it| !it.is_empty()) {
             actions.complete(ring, completions);
         }
+        // One of the calls may have begun a life.
+        self.close_what_is_left(client);
     }
 
     /// Calls that are parked.
@@ -181,10 +182,7 @@ impl Service for FileService {
     }
 
     fn is_quiet(&self, ring: usize) -> bool {
-        // Calls without blocks count too: what truncates a file must not go on over what the next client writes.
-        let client = self.calls.client_of(ring);
-        let calls = client.map_or(0, |client| self.calls.of_client(client));
-        calls == 0 && self.clients.is_quiet(ring)
+        self.clients.is_quiet(&self.calls, ring)
     }
 
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {

@@ -1,6 +1,6 @@
 //! The files and folders that are open, of all clients: one entry for each, however often it is open.
 
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use atoll_abi::file::Kind;
 use atoll_ext4::{Attributes, FileId};
@@ -56,15 +56,17 @@ impl File {
 
 /// What is open.
 pub(crate) struct FileTable {
-    files: Box<[Option<File>]>,
+    /// As long as there were ever files open at once.
+    files: Vec<Option<File>>,
+    most: usize,
 }
 
 impl FileTable {
-    /// A table for so many files.
-    pub(crate) fn new(files: usize) -> FileTable {
-        let files = files.min(usize::from(u16::MAX));
+    /// A table for at most so many files.
+    pub(crate) fn new(most: usize) -> FileTable {
         FileTable {
-            files: (0..files).map(|_| None).collect(),
+            files: Vec::new(),
+            most: most.min(usize::from(u16::MAX)),
         }
     }
 
@@ -90,7 +92,14 @@ impl FileTable {
 
     /// A new entry for a file; `None` where the table is full.
     pub(crate) fn insert(&mut self, attributes: &Attributes) -> Option<FileKey> {
-        let key = self.position(Option::is_none)?;
+        let key = match self.position(Option::is_none) {
+            Some(key) => key,
+            None if self.files.len() < self.most => {
+                self.files.push(None);
+                FileKey(u16::try_from(self.files.len() - 1).ok()?)
+            }
+            None => return None,
+        };
         *self.files.get_mut(usize::from(key.0))? = Some(File {
             id: attributes.file,
             kind: attributes.kind,

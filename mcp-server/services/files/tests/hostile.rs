@@ -246,7 +246,9 @@ fn a_file_that_is_opened_for_a_dead_client_is_closed() {
 #[test]
 fn a_client_that_opens_without_end_keeps_no_other_one_from_opening() {
     let mut bench = Bench::ready();
-    let held: Vec<_> = (0..FILES_PER_CLIENT).map(|_| bench.opened(0)).collect();
+    let held: Vec<_> = (0..FILES_PER_CLIENT)
+        .map(|index| bench.created(0, &format!("held-{index}")))
+        .collect();
     for _ in 0..5 {
         bench.fill(0, 0, &[1; BLOCK_SIZE]);
         bench.call(0, write(held[0], 0, BLOCK, &[0]));
@@ -267,28 +269,43 @@ fn a_client_that_opens_without_end_keeps_no_other_one_from_opening() {
     }
 }
 
+/// Changes after which the file system commits without a sync.
+const UNCOMMITTED: u64 = 64;
+
 #[test]
 fn a_file_that_is_emptied_for_a_dead_client_is_closed() {
-    for answers in 0..20 {
+    let mut waited = 0;
+    for answers in 0.. {
         let mut bench = Bench::ready();
+        // With the next change the file system commits what was not synced, which takes the disk.
+        let file = bench.created(OTHER, "other");
+        bench.perform(OTHER, sync());
+        for length in 1..UNCOMMITTED {
+            bench.perform(OTHER, truncate(file, length));
+        }
+        bench.ask(OTHER, close(file));
+        bench.drive();
         bench.call(0, open_with("input", OpenFlags::TRUNCATE));
         for _ in 0..answers {
             bench.drive_with(Status::Done);
         }
-        let is_open = bench.answer(0).is_some();
+        let is_answered = bench.answer(0).is_some();
+        let opened = bench.service.open_files();
         for ring in [0, 1] {
             bench.event(Event::ClientLost { ring });
         }
         bench.drive();
         assert_eq!(
             (bench.service.handles(), bench.service.open_files()),
-            (0, 0)
+            (0, 0),
+            "what a dead client opened stays open"
         );
-        if is_open {
-            return;
+        if is_answered {
+            break;
         }
+        waited += opened;
     }
-    panic!("it is never opened");
+    assert!(waited > 0, "it is emptied at once");
 }
 
 #[test]
@@ -352,7 +369,7 @@ fn a_driver_may_say_that_the_partition_has_any_number_of_sectors() {
     for sectors in [0, 1, u64::MAX / 512, u64::MAX] {
         let mut bench = Bench::loading();
         let asked = bench.world.driver.pop_front().unwrap();
-        let described = [sectors, bench.properties.to_raw()];
+        let described = [sectors, bench.disk.properties.to_raw()];
         let answer = Completion::of(&asked, Status::Done, described);
         bench.event(Event::Completions(&[answer]));
         bench.drive();
@@ -445,7 +462,7 @@ proptest! {
         }
         bench.drive();
         prop_assert_eq!((bench.service.handles(), bench.service.open_files()), (0, 0));
-        Mounted::new(bench.disk.clone());
+        Mounted::new(bench.disk.bytes());
     }
 }
 

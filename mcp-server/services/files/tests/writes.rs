@@ -86,6 +86,30 @@ fn a_truncation_waits_for_reads_that_are_under_way() {
     assert_eq!(bench.ask(0, stat(file)).1[0], 0);
 }
 
+/// What was known of where a file's data is must not outlive a change: the blocks may be another file's.
+#[test]
+fn a_file_that_was_emptied_and_grew_again_reads_as_zeroes() {
+    let mut bench = Bench::ready();
+    let file = bench.opened(0);
+    bench.perform(0, read_into(file, 0, LENGTH, &[3, 4]));
+    for length in [0, LENGTH] {
+        assert_eq!(bench.perform(0, truncate(file, length)).0, Status::Done);
+    }
+    let other = bench.created(OTHER, "other");
+    bench.fill(1, 0, &[9; 2 * BLOCK_SIZE]);
+    bench.perform(OTHER, write(other, 0, 2 * BLOCK, &[0, 1]));
+    bench.asked = Asked::default();
+    let (status, [read_bytes, _]) = bench.perform(0, read_into(file, 0, LENGTH, &[3, 4]));
+    assert_eq!((status, read_bytes), (Status::Done, LENGTH));
+    assert!(
+        bench
+            .bytes(0, 3, LENGTH as usize)
+            .iter()
+            .all(|byte| *byte == 0)
+    );
+    assert_eq!(bench.asked.reads, 0);
+}
+
 #[test]
 fn to_open_may_empty_a_file() {
     let mut bench = Bench::ready();
@@ -126,14 +150,19 @@ fn names_are_made_changed_and_removed() {
 #[test]
 fn what_is_removed_lives_on_while_it_is_open() {
     let mut bench = Bench::ready();
+    // However often it is open.
     let file = bench.opened(0);
+    let [again, others] = [0, OTHER].map(|ring| bench.opened(ring));
     let (_, [_, free]) = bench.perform(0, space());
     assert_eq!(bench.perform(OTHER, remove("input")).0, Status::Done);
     assert_eq!(bench.open(OTHER, "input"), Err(Status::NotFound));
     let (status, [read_bytes, _]) = bench.perform(0, read(file, 0, BLOCK, 3));
     assert_eq!((status, read_bytes), (Status::Done, BLOCK));
-    assert_eq!(bench.ask(0, close(file)).0, Status::Done);
-    bench.drive();
+    for (ring, handle) in [(0, file), (0, again), (OTHER, others)] {
+        assert_eq!(bench.perform(0, space()).1[1], free, "it is open");
+        assert_eq!(bench.ask(ring, close(handle)).0, Status::Done);
+        bench.drive();
+    }
     assert!(bench.perform(0, space()).1[1] > free, "its blocks are free");
 }
 
@@ -141,9 +170,9 @@ fn what_is_removed_lives_on_while_it_is_open() {
 fn a_volume_that_can_only_be_read_is_not_changed() {
     let disk = image();
     let mut bench = Bench::loading_from(disk.clone());
-    bench.properties = Properties {
+    bench.disk.properties = Properties {
         read_only: true,
-        ..bench.properties
+        ..bench.disk.properties
     };
     bench.drive();
     let file = bench.opened(0);
@@ -161,7 +190,7 @@ fn a_volume_that_can_only_be_read_is_not_changed() {
     bench.perform(0, read(file, 0, BLOCK, 0));
     assert!(bench.bytes(0, 0, BLOCK_SIZE) == input()[..BLOCK_SIZE]);
     bench.perform(0, sync());
-    assert!(bench.is_at_rest() && bench.disk == disk);
+    assert!(bench.is_at_rest() && bench.disk.bytes() == disk);
 }
 
 /// The driver dies after any number of answers, while a file is written, and another one made.
@@ -203,7 +232,7 @@ fn a_driver_that_is_lost_ends_what_is_under_way_and_nothing_else() {
             );
             let size = bench.ask(0, stat(file)).1[0];
             assert_eq!(bench.perform(0, sync()).0, Status::Done);
-            let mut volume = Mounted::new(bench.disk.clone());
+            let mut volume = Mounted::new(bench.disk.bytes());
             let kept = volume.read("kept").unwrap();
             assert_eq!(kept.len() as u64, size);
             assert!(kept.starts_with(&content));

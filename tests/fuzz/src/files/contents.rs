@@ -142,7 +142,7 @@ impl Model {
         Expected::Opened(path, length)
     }
 
-    /// A call that may have changed something has failed, or nobody learns how it went.
+    /// A call that may have changed something has failed, or its end is not seen.
     pub(super) fn changed_unseen(&mut self, taken: &Taken) {
         if let Expected::Changed(file) = &taken.expected {
             self.contents.forget(file);

@@ -1,4 +1,4 @@
-//! Which blocks whom is lent.
+//! Which blocks calls lend to the service and to the driver.
 
 use atoll_abi::block::{BlockList, SECTORS_PER_BLOCK};
 use atoll_abi::interface::{BlockUse, Call, DiskCall};

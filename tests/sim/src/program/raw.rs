@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use atoll_abi::block::SECTOR_SIZE;
 use atoll_abi::syscall::Status;
-use atoll_runtime::{Block, Blocks, JoinHandle, Partition, Runtime, sleep};
+use atoll_runtime::{Block, JoinHandle, Partition, Runtime, sleep};
 
 use super::log::{OPENINGS, use_all_vcores};
 use super::{Program, number, spawn};
@@ -64,15 +64,8 @@ fn work(
     flush(partition)
 }
 
-fn one(block: Block) -> Blocks {
-    let mut blocks = Blocks::new();
-    // There is room for more than one.
-    let _ = blocks.push(block);
-    blocks
-}
-
 fn read(partition: Partition, block: u64) -> Result<(), Status> {
-    let read = partition.read(block, one(Block::acquire())).wait();
+    let read = partition.read(block, Block::acquire().alone()).wait();
     let blocks = read?;
     for read in &blocks {
         gate::outside(|world| world.check_block(block, read.bytes()));
@@ -87,7 +80,7 @@ fn write(partition: Partition, block: u64) -> Result<(), Status> {
     for (sector, bytes) in sectors.enumerate() {
         bytes.copy_from_slice(&contents(ticket, sector as u64));
     }
-    let written = partition.write(block, one(from)).wait();
+    let written = partition.write(block, from.alone()).wait();
     written?;
     gate::outside(|world| world.state.borrow_mut().raw.answered(block));
     Ok(())

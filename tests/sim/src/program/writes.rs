@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::syscall::Status;
-use atoll_runtime::{
-    Block, Blocks, EventQueue, File, JoinHandle, OpenFlags, Runtime, Volume, sleep,
-};
+use atoll_runtime::{Block, EventQueue, File, JoinHandle, OpenFlags, Runtime, Volume, sleep};
 
 use super::log::{OPENINGS, use_all_vcores};
 use super::{Program, number, spawn, violate};
@@ -190,8 +188,7 @@ impl FileWriter {
 fn write(file: &File, offset: u64, bytes: &[u8]) -> Result<(), Status> {
     let mut block = Block::acquire();
     block.bytes_mut()[..bytes.len()].copy_from_slice(bytes);
-    let mut blocks = Blocks::new();
-    // There is room for more than one.
-    let _ = blocks.push(block);
-    file.write(offset, bytes.len(), blocks).wait().map(drop)
+    file.write(offset, bytes.len(), block.alone())
+        .wait()
+        .map(drop)
 }

@@ -52,7 +52,7 @@ pub fn table(report: &Report) -> String {
         lines.push(String::new());
     }
     lines.push(
-        "loop: the driver alone. The rest: the kernel where it enters nobody's work, and looks in vain while the device, which the"
+        "loop: the driver alone. The rest: the kernel where it enters no component's work, and looks in vain while the device, which the"
             .to_owned(),
     );
     lines.push("host runs by its own clock, has the data; it differs between runs.".to_owned());

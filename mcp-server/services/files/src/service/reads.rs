@@ -13,7 +13,7 @@ use super::{FileService, Reader};
 use crate::table::{File, FileKey, Use};
 
 /// What a read has to do.
-enum Plan {
+enum ReadPlan {
     /// Nothing: it ends at once with no bytes.
     Nothing,
     /// It is known where these bytes are.
@@ -22,14 +22,14 @@ enum Plan {
     Unknown,
 }
 
-fn plan(file: &File, read: &request::Read) -> Plan {
+fn plan(file: &File, read: &request::Read) -> ReadPlan {
     let bytes = read.length.min(file.length.saturating_sub(read.offset));
     if bytes == 0 {
-        return Plan::Nothing;
+        return ReadPlan::Nothing;
     }
     match file.runs.parts(read.offset, bytes).is_some() {
-        true => Plan::Known(bytes as u32),
-        false => Plan::Unknown,
+        true => ReadPlan::Known(bytes as u32),
+        false => ReadPlan::Unknown,
     }
 }
 
@@ -51,7 +51,7 @@ impl FileService {
         let file = self.files.get(key).ok_or(Status::BadHandle)?;
         let plan = match file.is_changing() {
             // The change comes first.
-            true => Plan::Unknown,
+            true => ReadPlan::Unknown,
             false => plan(file, &read),
         };
         let own = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
@@ -65,16 +65,18 @@ impl FileService {
         };
         self.files.begin_call(key, Use::Reads);
         let served = match plan {
-            Plan::Nothing => Ok(Served::Answered([0; 2])),
+            ReadPlan::Nothing => Ok(Served::Answered([0; 2])),
             _ if self.driver.is_lost() => Err(Status::PeerLost),
-            Plan::Unknown => return Ok(Served::Parks(parked)),
-            Plan::Known(bytes) => match self.begin_parts(&parked, read.offset, bytes, actions) {
-                0 => Ok(Served::Answered([u64::from(bytes), 0])),
-                parts => {
-                    parked.stage = reading(bytes, parts);
-                    return Ok(Served::Parks(parked));
+            ReadPlan::Unknown => return Ok(Served::Parks(parked)),
+            ReadPlan::Known(bytes) => {
+                match self.begin_parts(&parked, read.offset, bytes, actions) {
+                    0 => Ok(Served::Answered([u64::from(bytes), 0])),
+                    parts => {
+                        parked.stage = reading(bytes, parts);
+                        return Ok(Served::Parks(parked));
+                    }
                 }
-            },
+            }
         };
         self.forget(&parked, true);
         served
@@ -161,17 +163,19 @@ impl FileService {
             return true;
         };
         match plan(file, &read) {
-            Plan::Nothing => self.end(id, Status::Done, [0; 2], true),
-            Plan::Unknown => return false,
-            Plan::Known(bytes) => match self.begin_parts(&parked, read.offset, bytes, actions) {
-                0 => self.end(id, Status::Done, [bytes.into(), 0], true),
-                parts => {
-                    if let Some(parked) = self.calls.parked(id) {
-                        parked.stage = reading(bytes, parts);
+            ReadPlan::Nothing => self.end(id, Status::Done, [0; 2], true),
+            ReadPlan::Unknown => return false,
+            ReadPlan::Known(bytes) => {
+                match self.begin_parts(&parked, read.offset, bytes, actions) {
+                    0 => self.end(id, Status::Done, [bytes.into(), 0], true),
+                    parts => {
+                        if let Some(parked) = self.calls.parked(id) {
+                            parked.stage = reading(bytes, parts);
+                        }
+                        self.ask_for_parts(id);
                     }
-                    self.ask_for_parts(id);
                 }
-            },
+            }
         }
         true
     }

@@ -6,16 +6,16 @@ pub mod calls;
 
 use std::sync::LazyLock;
 
-use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTOR_SIZE, SECTORS_PER_BLOCK};
-use atoll_abi::disk::Properties;
+use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::DiskCall;
 use atoll_abi::layout::SERVICE_BLOCKS;
 use atoll_abi::plan::{EncodedPlan, NONE, Pool, Process, Service as PlanService, Tables};
-use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Event, Service};
 use atoll_files::FileService;
 use atoll_test_support::actions::Recorded;
+use atoll_test_support::disk::Disk;
 use atoll_test_support::volume::{Mounted, volume};
 use zerocopy::FromZeros;
 
@@ -38,8 +38,7 @@ pub type World = Recorded<3>;
 pub struct Bench {
     pub service: FileService,
     pub world: World,
-    pub disk: Vec<u8>,
-    pub properties: Properties,
+    pub disk: Disk,
     next_tag: u64,
     /// Calls that the driver was asked, by what they do.
     pub asked: Asked,
@@ -123,12 +122,7 @@ impl Bench {
         let mut bench = Bench {
             service: FileService::new(&plan(), 1),
             world: World::default(),
-            disk,
-            properties: Properties {
-                block_size: SECTOR_SIZE as u32,
-                read_only: false,
-                caches: true,
-            },
+            disk: Disk::new(disk),
             next_tag: 0,
             asked: Asked::default(),
         };
@@ -246,7 +240,10 @@ impl Bench {
         let completions: Vec<Completion> = calls
             .iter()
             .map(|call| match status {
-                Status::Done => Completion::of(call, status, self.carry_out(call)),
+                Status::Done => {
+                    self.note(call);
+                    self.disk.carry_out(call, &mut self.world)
+                }
                 status => Completion::of(call, status, [0; 2]),
             })
             .collect();
@@ -254,40 +251,16 @@ impl Bench {
         calls.len()
     }
 
-    /// Does what a call to the driver says; its results.
-    fn carry_out(&mut self, call: &Syscall) -> [u64; 2] {
+    /// Notes what the driver is asked.
+    fn note(&mut self, call: &Syscall) {
+        let asked = &mut self.asked;
         match DiskCall::decode(call).unwrap() {
-            DiskCall::DescribeDisk(_) => {
-                let sectors = (self.disk.len() / SECTOR_SIZE) as u64;
-                [sectors, self.properties.to_raw()]
-            }
-            DiskCall::ReadSectors(read) => {
-                match read.pool {
-                    OWN_POOL => self.asked.own_reads += 1,
-                    _ => self.asked.reads += 1,
-                }
-                for (place, block, length) in places(call, read.sector, read.sectors) {
-                    let memory = self.world.blocks.entry((read.pool, block));
-                    let memory = memory.or_insert([0; BLOCK_SIZE]);
-                    memory[..length].copy_from_slice(&self.disk[place..place + length]);
-                }
-                [u64::from(read.sectors), 0]
-            }
-            DiskCall::WriteSectors(write) => {
-                match write.pool {
-                    OWN_POOL => self.asked.own_writes += 1,
-                    _ => self.asked.writes += 1,
-                }
-                for (place, block, length) in places(call, write.sector, write.sectors) {
-                    let memory = &self.world.blocks[&(write.pool, block)];
-                    self.disk[place..place + length].copy_from_slice(&memory[..length]);
-                }
-                [u64::from(write.sectors), 0]
-            }
-            DiskCall::FlushDisk(_) => {
-                self.asked.flushes += 1;
-                [0; 2]
-            }
+            DiskCall::DescribeDisk(_) => {}
+            DiskCall::ReadSectors(read) if read.pool == OWN_POOL => asked.own_reads += 1,
+            DiskCall::ReadSectors(_) => asked.reads += 1,
+            DiskCall::WriteSectors(write) if write.pool == OWN_POOL => asked.own_writes += 1,
+            DiskCall::WriteSectors(_) => asked.writes += 1,
+            DiskCall::FlushDisk(_) => asked.flushes += 1,
             other => panic!("{other:?}: not asked by a file service"),
         }
     }
@@ -304,27 +277,6 @@ impl Bench {
 
     /// What a file holds on the disk, which another system mounts.
     pub fn on_disk(&self, path: &str) -> Result<Vec<u8>, Status> {
-        Mounted::new(self.disk.clone()).read(path)
+        Mounted::new(self.disk.bytes()).read(path)
     }
-}
-
-/// Where on the disk, and into which block, so many bytes of each block of a transfer go.
-fn places(call: &Syscall, sector: u64, sectors: u32) -> Vec<(usize, u32, usize)> {
-    let blocks = BlockList::from_call(call).unwrap();
-    let most = SECTORS_PER_BLOCK as u32;
-    assert_eq!(blocks.as_slice().len() as u32, sectors.div_ceil(most));
-    let starts = (0..).step_by(most as usize);
-    starts
-        .zip(blocks.as_slice())
-        .map(|(start, &block)| {
-            let length = most.min(sectors - start) as usize * SECTOR_SIZE;
-            let place = (sector + u64::from(start)) as usize * SECTOR_SIZE;
-            (place, block, length)
-        })
-        .collect()
-}
-
-/// Whether a call has a block.
-pub fn has_block(call: &Syscall) -> bool {
-    call.block != NO_BLOCK
 }
