@@ -14,7 +14,10 @@ pub const SCRATCH: usize = atoll_abi::layout::AREA_BASE;
 pub const OWN_HPET: usize = SCRATCH + atoll_abi::layout::PAGE_SIZE;
 
 /// Address bits below a page map level 4's, a page directory pointer table's and a page directory's entries.
-const LEVELS: [u32; 3] = [39, 30, 21];
+const LEVELS: [u32; 3] = [39, 30, PAGE_TABLE];
+
+/// The level whose structure maps small pages, in place of which there may be a large page.
+const PAGE_TABLE: u32 = 21;
 
 /// An address space.
 pub struct AddressSpace {
@@ -65,6 +68,15 @@ impl AddressSpace {
         }
         page.frame_map(self.vspace, address, rights, attributes)
             .unwrap_or_else(|error| panic!("mapping at {address:#x}: {error}"));
+    }
+
+    /// Makes the paging structures by which others can map large pages in the 1 GiB about an address.
+    pub fn prepare_large(&mut self, authority: &mut Authority, address: usize) {
+        for level in LEVELS.into_iter().filter(|level| *level != PAGE_TABLE) {
+            if self.structures.insert((level, address >> level)) {
+                self.make_structure(authority, level, address);
+            }
+        }
     }
 
     fn make_structure(&self, authority: &mut Authority, level: u32, address: usize) {

@@ -5,7 +5,7 @@ mod own_pages;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use atoll_abi::layout::PAGE_SIZE;
+use atoll_abi::layout::{LARGE_PAGE_SIZE, PAGE_SIZE};
 use atoll_abi::plan::{HPET_BASE, Instance};
 use atoll_root_task::audit::Holdings;
 use sel4::init_thread::{Slot, slot};
@@ -26,6 +26,8 @@ pub struct Authority {
     /// Every frame, by runs of slots.
     frames: Vec<Frames>,
     holders: Vec<String>,
+    /// Holder and address of each large page.
+    large_pages: Vec<(String, u64)>,
     ports: Vec<(u16, u16, String)>,
     rest: Vec<(u64, u64)>,
     /// The page of the HPET's registers, once a component has it.
@@ -97,6 +99,7 @@ impl Authority {
             own_space: Some(AddressSpace::own()),
             frames: Vec::new(),
             holders: Vec::new(),
+            large_pages: Vec::new(),
             ports: Vec::new(),
             rest,
             hpet: None,
@@ -179,6 +182,14 @@ impl Authority {
     pub fn page(&mut self, holder: &str) -> cap::Granule {
         let frame = self.make(ObjectBlueprintX86::_4k.into());
         self.note(frame, holder);
+        frame
+    }
+
+    /// Makes a large page of ordinary memory for a holder.
+    pub fn large_page(&mut self, holder: &str) -> cap::LargePage {
+        let frame: cap::LargePage = self.make(ObjectBlueprintX86::LargePage.into());
+        let address = frame.frame_get_address().expect("a frame has an address");
+        self.large_pages.push((holder.into(), address as u64));
         frame
     }
 
@@ -287,6 +298,9 @@ impl Authority {
                 let holder = &self.holders[frames.holder as usize];
                 holdings.frame(holder, address, PAGE_SIZE as u64);
             }
+        }
+        for (holder, address) in self.large_pages.drain(..) {
+            holdings.frame(&holder, address, LARGE_PAGE_SIZE as u64);
         }
         for (address, size) in self.rest.drain(..) {
             let inside = address >= instance.memory_base

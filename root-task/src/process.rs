@@ -112,10 +112,33 @@ fn build(
         component,
         layout::BLOCKS,
     );
+    give_frames(authority, context, index, component, server);
     for vcore in 0..plan.vcores as usize {
         process.build_vcore(authority, context, server, vcore);
     }
     process
+}
+
+/// Makes the frames of which a process is the home, and has its server map frames in it: none is mapped yet.
+fn give_frames(
+    authority: &mut Authority,
+    context: &Context<'_>,
+    index: usize,
+    component: &mut Component<'static>,
+    server: &mut Server,
+) {
+    let process = &context.plan.processes()[index];
+    for number in process.home_frames() {
+        let frame = authority.large_page(&server.component.holder);
+        server.component.give_whole(slot::frame(number), frame);
+    }
+    if context.plan.may_hold_frames(process) {
+        component.prepare_large(authority, layout::FRAMES);
+        let space = component.address_space();
+        server
+            .component
+            .give_whole(slot::address_space(process.number), space);
+    }
 }
 
 fn map_memory(

@@ -48,6 +48,8 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         started: 0,
         resumes: 0,
         alarms: 0,
+        first_frame: process.first_frame,
+        frames: process.frames,
     }
 }
 

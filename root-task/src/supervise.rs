@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use atoll_abi::event::Event;
-use atoll_abi::layout::{badge, component, request};
+use atoll_abi::layout::{self, badge, component, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::process::{FAULTED, is_failure};
 use atoll_root_task::lifecycle::Child;
@@ -258,7 +258,15 @@ impl Supervisor<'_> {
             // Every capability to the endpoint has a badge of these.
             _ => return,
         };
-        self.report_fault(child, &alloc::format!("{:x?}", Fault::new(info)));
+        let fault = Fault::new(info);
+        let frame = match (child, &fault) {
+            (Child::Process(_), Fault::VmFault { addr, .. }) => layout::frame_of_fault(*addr),
+            _ => None,
+        };
+        let place = frame.map_or_else(String::new, |frame| {
+            alloc::format!(" in frame {frame}, which it does not hold")
+        });
+        self.report_fault(child, &alloc::format!("{fault:x?}{place}"));
         self.stop(child);
     }
 }

@@ -2,11 +2,12 @@
 
 #![allow(unsafe_code, reason = "doing what is not allowed is what is tested")]
 
+use alloc::format;
 use core::hint::spin_loop;
 
 use atoll_abi::layout::{self, slot};
 use atoll_runtime::guest::procinfo;
-use atoll_runtime::println;
+use atoll_runtime::{Frame, Recipient, println};
 use sel4::{MessageInfo, cap};
 
 use crate::wrong;
@@ -42,6 +43,25 @@ pub fn read_beyond_the_pool() -> ! {
     // SAFETY: it faults, which is what is tested.
     unsafe { beyond.read_volatile() };
     wrong("a page beyond the pool could be read")
+}
+
+/// Reads a frame that it has given away, where this core has looked before.
+pub fn touch_what_it_gave() -> ! {
+    let name = procinfo().name;
+    let pair = name.as_str().trim_start_matches("probe-frame-");
+    let taker = Recipient::find(&format!("taker-{pair}")).wait();
+    let (Ok(taker), Ok(mut frame)) = (taker, Frame::acquire()) else {
+        wrong("there is nothing to give, or nobody to give it to")
+    };
+    frame.bytes_mut().fill(1);
+    let kept = frame.bytes().as_ptr();
+    println!("gives frame {}", frame.number());
+    if frame.give(taker, None).is_err() {
+        wrong("nothing was given");
+    }
+    // SAFETY: it faults, which is what is tested.
+    unsafe { kept.read_volatile() };
+    wrong("what was given could be read")
 }
 
 /// Takes what others send to the root task, from the endpoint to which this process's faults go.

@@ -37,6 +37,7 @@ fn main() {
         "probe-jump" => attacks::jump_nowhere(),
         "probe-pool" => attacks::read_beyond_the_pool(),
         "probe-overrun" => stacks::overrun(),
+        name if name.starts_with("probe-frame-") => attacks::touch_what_it_gave(),
         "probe-steal" => attacks::receive_for_the_root_task(),
         "probe-escape" => attacks::use_other_capabilities(),
         _ => {

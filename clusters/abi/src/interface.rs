@@ -188,6 +188,37 @@ interfaces! {
             /// The service's name.
             service: Name = arguments,
         }
+        /// Asks for a process to which the caller may give frames. Result: its number in the cluster.
+        FindRecipient = 64, block None, {
+            /// The process's name.
+            process: Name = arguments,
+        }
+        /// Gives a [frame](crate::frame) that the caller holds to another process. When it is answered, the caller cannot reach
+        /// the frame any more. Result: the holding's generation, and nanoseconds of its lease.
+        GiveFrame = 65, block None, {
+            /// Number of the frame.
+            frame: u32 = arguments[0],
+            /// Generation of the caller's holding.
+            generation: u32 = arguments[1],
+            /// Number of the process that gets it.
+            recipient: u32 = arguments[2],
+            /// Nanoseconds until it goes home by itself, or [`crate::frame::NO_LEASE`]. It ends with the caller's own lease at the
+            /// latest.
+            lease: u64 = arguments[3],
+        }
+        /// Gives a frame that the caller holds back to its home.
+        ReturnFrame = 66, block None, {
+            /// Number of the frame.
+            frame: u32 = arguments[0],
+            /// Generation of the caller's holding.
+            generation: u32 = arguments[1],
+        }
+        /// Is answered when frames have come to the process or have left it since it was told last. One of these calls of a process
+        /// waits; another one ends it with [`Status::Cancelled`]. Result: what `seen` is to be the next time.
+        AwaitFrames = 67, block None, {
+            /// What the last answer said; 0 where there was none: then it is answered at once.
+            seen: u64 = arguments[0],
+        }
     }
 
     /// Files and folders of a volume. A path is read from the volume's root, whether it begins with a slash or not; `..` does not

@@ -10,8 +10,8 @@ use core::ops::Range;
 
 use crate::block::BLOCK_SIZE;
 use crate::plan::{
-    MAX_CHANNELS, MAX_CLUSTER_VCORES, MAX_CONNECTIONS, MAX_PROCESSES, MAX_SERVICE_CLIENTS,
-    MAX_SERVICE_CONNECTIONS, MAX_SERVICES,
+    MAX_CHANNELS, MAX_CLUSTER_FRAMES, MAX_CLUSTER_VCORES, MAX_CONNECTIONS, MAX_PROCESSES,
+    MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS, MAX_SERVICES,
 };
 
 pub use badges::{badge, server_badge, service_badge};
@@ -136,6 +136,9 @@ pub const BLOCKS: usize = AREA_BASE + 0x8000_0000;
 /// Blocks that a process's pool may have.
 pub const MAX_POOL_BLOCKS: usize = 4096;
 
+/// In a process that may hold frames: those that it holds, each at the place of its number in the cluster: see [`frame`].
+pub const FRAMES: usize = AREA_BASE + 0x9000_0000;
+
 /// In a process or service: its heap.
 pub const HEAP: usize = AREA_BASE + 0x1_0000_0000;
 
@@ -183,7 +186,9 @@ const _: () = {
     assert!(DMA + DMA_PAGES * PAGE_SIZE <= TELEMETRY);
     assert!(telemetry(MAX_CONNECTIONS, 0) <= UTHREAD_STACKS);
     assert!(uthread_stack(MAX_UTHREADS).end <= BLOCKS);
-    assert!(block(MAX_POOL_BLOCKS) <= HEAP);
+    assert!(block(MAX_POOL_BLOCKS) <= FRAMES);
+    assert!(FRAMES.is_multiple_of(LARGE_PAGE_SIZE));
+    assert!(frame(MAX_CLUSTER_FRAMES) <= HEAP);
     assert!(HEAP + LEAST_SERVICE_HEAP <= CLIENT_POOLS);
     // The upper half of the address space is the kernel's.
     assert!(client_pool(MAX_SERVICE_CLIENTS) <= 1 << 47);
@@ -265,6 +270,23 @@ pub const fn block(index: usize) -> usize {
     BLOCKS + index * BLOCK_SIZE
 }
 
+/// The address of a frame in the process that holds it.
+pub const fn frame(number: usize) -> usize {
+    FRAMES + number * LARGE_PAGE_SIZE
+}
+
+/// The frame in which a fault was: an address of which the kernel tells the lower half alone, as seL4 5.0.0 does. No other region of a
+/// process has addresses with that lower half.
+pub const fn frame_of_fault(address: u64) -> Option<usize> {
+    let region = frame(0) as u32;
+    match (address as u32).checked_sub(region) {
+        Some(offset) if (offset as usize) < MAX_CLUSTER_FRAMES * LARGE_PAGE_SIZE => {
+            Some(offset as usize / LARGE_PAGE_SIZE)
+        }
+        _ => None,
+    }
+}
+
 /// The address, in a service, of the pool of one of its client processes, by its place among
 /// [`Plan::client_processes`](crate::plan::Plan::client_processes).
 pub const fn client_pool(client: usize) -> usize {
@@ -274,6 +296,20 @@ pub const fn client_pool(client: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_in_a_frame_is_told_from_all_others() {
+        for number in [0, 1, MAX_CLUSTER_FRAMES - 1] {
+            for address in [frame(number), frame(number + 1) - 1] {
+                let lower = address as u32;
+                assert_eq!(frame_of_fault(u64::from(lower)), Some(number));
+            }
+        }
+        let most = crate::plan::MAX_CLUSTER_FRAMES;
+        for other in [frame(0) - 1, frame(most), BLOCKS, HEAP, UTHREAD_STACKS, 0] {
+            assert_eq!(frame_of_fault(other as u64), None, "{other:#x}");
+        }
+    }
 
     #[test]
     fn below_each_stack_of_a_uthread_lies_a_page_that_is_no_stack() {

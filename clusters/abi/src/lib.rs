@@ -18,6 +18,7 @@ pub mod connection;
 pub mod disk;
 pub mod event;
 pub mod file;
+pub mod frame;
 pub mod handle;
 pub mod interface;
 pub mod layout;
@@ -29,4 +30,4 @@ pub mod syscall;
 pub mod time;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 9;
+pub const ABI_VERSION: u32 = 10;

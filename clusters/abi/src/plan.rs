@@ -29,6 +29,8 @@ pub const MAX_CHANNELS: usize = MAX_CLUSTERS * (MAX_CLUSTERS - 1) / 2;
 pub const MAX_CLUSTER_PROCESSES: usize = 64;
 /// Vcores that the processes of one cluster may have together: their server has a ring to each.
 pub const MAX_CLUSTER_VCORES: usize = 512;
+/// Frames that the processes of one cluster may have together.
+pub const MAX_CLUSTER_FRAMES: usize = 64;
 /// Processes that a plan may have.
 pub const MAX_PROCESSES: usize = MAX_CLUSTERS * MAX_CLUSTER_PROCESSES;
 /// Devices that a plan may have.

@@ -3,9 +3,10 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::connection::CONNECTION_WORDS;
+use crate::frame::FrameState;
 use crate::layout::MAX_VCORES;
 use crate::name::Name;
-use crate::plan::MAX_SERVICES;
+use crate::plan::{MAX_CLUSTER_FRAMES, MAX_SERVICES};
 
 /// First word of a [`ProcInfo`]: "PROCINFO" in little-endian order.
 pub const PROCINFO_MAGIC: u64 = u64::from_le_bytes(*b"PROCINFO");
@@ -86,6 +87,10 @@ pub struct ProcInfo {
     /// Bitmap of the vcores whose alarm is set and has not rung. What it says of a vcore counts from the answer to the call that
     /// set the alarm on.
     pub alarms: u64,
+    /// Number of the first frame of which the process is the home, among those of its cluster.
+    pub first_frame: u32,
+    /// How many these are.
+    pub frames: u32,
 }
 
 /// The page of a cluster on which its server tells all its processes the same, and its root task tells the server where to
@@ -99,6 +104,8 @@ pub struct ServerInfo {
     pub interrupts: u64,
     /// How often the root task has written into the [`ProcInfo`] of a process of the cluster what the server is to do about it.
     pub notices: u64,
+    /// Who has the frames of the cluster, by number.
+    pub frames: [FrameState; MAX_CLUSTER_FRAMES],
 }
 
 /// A connection of a process to a service: one window for each vcore.
@@ -118,3 +125,4 @@ pub struct Port {
 }
 
 const _: () = assert!(size_of::<ProcInfo>() <= crate::layout::PAGE_SIZE);
+const _: () = assert!(size_of::<ServerInfo>() <= crate::layout::PAGE_SIZE);

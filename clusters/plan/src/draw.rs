@@ -267,6 +267,14 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
                 writeln!(out, "  {:<12} calls {} through the kernel", "", callee.name)?;
             }
         }
+        if process.frames > 0 {
+            writeln!(out, "  {:<12} has {} frames", "", process.frames)?;
+        }
+        for recipient in plan.processes() {
+            if plan.may_give(process, recipient) {
+                writeln!(out, "  {:<12} gives frames to {}", "", recipient.name)?;
+            }
+        }
     }
     none_if(plan.processes().is_empty(), out)
 }

@@ -210,20 +210,26 @@ errors! {
     VcoreCoreRepeated { process: String, core: u32, first: Place } =>
         "process `{process}` has two vcores on core {core} (first at {first}); name a core once";
     /// A process that does not exist.
-    UnknownCallee { name: String, process: String, hint: String } =>
-        "process `{process}` calls process `{name}`, which does not exist: {hint}";
+    UnknownPeer { name: String, process: String, does: &'static str, hint: String } =>
+        "process `{process}` {does} process `{name}`, which does not exist: {hint}";
     /// A program that does not exist.
     UnknownImage { image: String, process: String, hint: String } =>
         "process `{process}` runs image `{image}`, which is no program of this project: {hint}";
     /// A process that would wait for itself.
     CallsItself { process: String } =>
         "process `{process}` calls itself, which would never be answered; name other processes or take it out";
+    /// A process that would give to itself what it has.
+    GivesItself { process: String } =>
+        "process `{process}` gives frames to itself, which it has anyway; name other processes or take it out";
     /// A process under another server.
-    CalleeElsewhere { process: String, cluster: String, callee: String, other: String, place: Place } =>
-        "process `{process}` of cluster `{cluster}` calls process `{callee}`, which runs in cluster `{other}` ({place}); calls through the kernel stay within a cluster: move one of the two";
+    PeerElsewhere { process: String, cluster: String, does: &'static str, peer: String, other: String, place: Place, what: &'static str } =>
+        "process `{process}` of cluster `{cluster}` {does} process `{peer}`, which runs in cluster `{other}` ({place}); {what} stay within a cluster: move one of the two";
     /// A process that is named twice.
-    CalleeRepeated { process: String, callee: String, first: Place } =>
-        "process `{process}` calls process `{callee}` twice (first at {first}); name it once";
+    PeerRepeated { process: String, does: &'static str, peer: String, first: Place } =>
+        "process `{process}` {does} process `{peer}` twice (first at {first}); name it once";
+    /// More frames than a server has places for.
+    TooManyClusterFrames { process: String, frames: u32, cluster: String, place: Place, count: u32, max: usize } =>
+        "`frames` of process `{process}` is {frames}, which makes {count} for the processes of cluster `{cluster}` ({place}), but at most {max} are possible; lower it, or move a process to another cluster";
     /// A device that another cluster drives.
     ServiceDeviceElsewhere { service: String, cluster: String, device: String, owner: String, place: Place } =>
         "service `{service}` runs in cluster `{cluster}`, but its device `{device}` belongs to cluster `{owner}` ({place}); a service runs in the cluster of its device: move one of the two";

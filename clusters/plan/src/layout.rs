@@ -251,7 +251,10 @@ fn processes(plan: &Plan, tables: &mut Tables) {
     for (index, process) in plan.processes.iter().enumerate() {
         let home = plan.cluster(&process.cluster.value);
         let services = plan.services_of(process).into_iter();
-        let callees = process.calls.iter();
+        let bitmap = |names: &[written::Text]| {
+            let named = names.iter().filter_map(|name| plan.process(&name.value));
+            named.fold(0, |bits, other| bits | 1 << plan.number(other))
+        };
         let mut row = Process {
             name: name(&process.name.value),
             image: process.image.value,
@@ -259,9 +262,9 @@ fn processes(plan: &Plan, tables: &mut Tables) {
             vcores: process.vcores.value,
             pool: index as u32,
             services: services.fold(0, |services, service| services | 1 << service),
-            calls: callees
-                .filter_map(|callee| plan.process(&callee.value))
-                .fold(0, |calls, callee| calls | 1 << plan.number(callee)),
+            calls: bitmap(&process.calls),
+            gives: bitmap(&process.gives),
+            frames: process.frames.value,
             heap_size: process.heap.value,
             uthreads: process.uthreads,
             operator: u32::from(process.operator),

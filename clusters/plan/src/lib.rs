@@ -68,6 +68,8 @@
 //! heap = "1 MiB"                   # optional: 1 MiB, or what is needed; whole 4 KiB
 //! uthreads = 64                    # optional: 64 at a time beside the first, each with a stack of 32 KiB
 //! services = ["files"]             # optional: none; of its own cluster, or of one to which a channel leads
+//! frames = 2                       # optional: none; frames of 2 MiB of its own, that it may give to others
+//! gives = []                       # optional: none; the processes of its cluster to which it may give frames that it holds
 //! operator = false                 # optional; true: it may watch its cluster's connections and stop components of its kernel
 //! restart = { times = 2, within-ms = 60000 }  # optional: never; how often it is started again when it took a fault
 //! # "##;

@@ -66,6 +66,12 @@ impl Field for String {
     }
 }
 
+impl Field for &'static str {
+    fn field(&self) -> impl fmt::Display {
+        *self
+    }
+}
+
 impl Field for Place {
     fn field(&self) -> impl fmt::Display {
         self

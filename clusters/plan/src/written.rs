@@ -101,6 +101,10 @@ pub(crate) struct Process {
     pub(crate) services: Vec<Text>,
     /// Processes that it may call through an endpoint of the kernel.
     pub(crate) calls: Vec<Text>,
+    /// Frames of which it is the home.
+    pub(crate) frames: Located<u32>,
+    /// Processes to which it may give frames.
+    pub(crate) gives: Vec<Text>,
     pub(crate) heap: Located<u64>,
     /// How often it is started again when it took a fault.
     pub(crate) restart: Restart,

@@ -7,14 +7,15 @@ use atoll_abi::plan::{MAX_CLUSTER_PROCESSES, Plan};
 use atoll_abi::process::ProcessId;
 use atoll_call::{Deadlines, NEVER};
 
+use crate::numbers::Numbers;
+
 /// The alarms of all vcores of the cluster.
 pub(crate) struct Alarms {
     /// The next alarm of each process, by its number in the cluster.
     next: Deadlines<MAX_CLUSTER_PROCESSES>,
     /// The processes of the cluster, by number.
     processes: Box<[Own]>,
-    /// For each process of the plan, its number in the cluster; none where it is in another cluster.
-    numbers: Box<[Option<u16>]>,
+    numbers: Numbers,
 }
 
 /// The alarms of a process.
@@ -38,26 +39,15 @@ impl Alarms {
                 rang: 0,
             })
             .collect();
-        let mut numbers: Box<[Option<u16>]> = plan.processes().iter().map(|_| None).collect();
-        for (number, own) in (0..).zip(&processes) {
-            if let Some(place) = numbers.get_mut(usize::from(own.index)) {
-                *place = Some(number);
-            }
-        }
         Alarms {
             next: Deadlines::new(),
             processes,
-            numbers,
+            numbers: Numbers::new(plan, cluster),
         }
     }
 
-    fn number(&self, process: ProcessId) -> Option<usize> {
-        let number = *self.numbers.get(usize::from(process.index))?;
-        number.map(usize::from)
-    }
-
     fn own_mut(&mut self, process: ProcessId) -> Option<&mut Own> {
-        let number = self.number(process)?;
+        let number = self.numbers.of(process)?;
         self.processes.get_mut(number)
     }
 
@@ -71,7 +61,7 @@ impl Alarms {
 
     /// Sets the alarm of a vcore, in place of the one that it had; [`NEVER`] removes that.
     pub(crate) fn set(&mut self, process: ProcessId, vcore: usize, time: u64) {
-        if let Some(number) = self.number(process) {
+        if let Some(number) = self.numbers.of(process) {
             self.change(number, |vcores| vcores.set(vcore, time));
             self.take_rang(process, vcore);
         }
@@ -102,14 +92,14 @@ impl Alarms {
 
     /// Whether a vcore has an alarm.
     pub(crate) fn is_set(&self, process: ProcessId, vcore: usize) -> bool {
-        let number = self.number(process);
+        let number = self.numbers.of(process);
         let own = number.and_then(|number| self.processes.get(number));
         own.is_some_and(|own| own.vcores.is_set(vcore))
     }
 
     /// Removes the alarms of a process.
     pub(crate) fn clear(&mut self, process: ProcessId) {
-        if let Some(number) = self.number(process) {
+        if let Some(number) = self.numbers.of(process) {
             self.change(number, |vcores| *vcores = Deadlines::new());
         }
         if let Some(own) = self.own_mut(process) {

@@ -7,11 +7,16 @@ use zerocopy::IntoBytes;
 
 use crate::alarms::Alarms;
 use crate::event::Actions;
+use crate::frames::Frames;
 use crate::process::Process;
 use crate::rights::Rights;
 
 /// How a call ends: with its results, or with a status.
 pub(crate) type Served = Result<(u64, u64), Status>;
+
+/// The result of [`Call::AwaitFrames`](atoll_abi::interface::Call::AwaitFrames) that stands for no answer yet: one says how often
+/// frames have come or gone, from 1 on.
+pub(crate) const WAITS: [u64; 2] = [0; 2];
 
 /// What becomes of a process's calls.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,8 +47,11 @@ pub(crate) struct Serving<'a> {
     pub(crate) process: &'a mut Process,
     pub(crate) alarms: &'a mut Alarms,
     pub(crate) rights: &'a Rights,
+    pub(crate) frames: &'a mut Frames,
     /// The status with which one of the calls ends the process.
     pub(crate) exit: Option<u64>,
+    /// One of the calls is answered later.
+    pub(crate) waits: bool,
 }
 
 impl Serving<'_> {
@@ -79,6 +87,14 @@ impl Serving<'_> {
                 let process = usize::from(caller.process.index);
                 let (port, kind) = self.rights.connect(process, connect.service)?;
                 return Ok((port, kind));
+            }
+            ProcessCall::FindRecipient(wanted) => return self.frames.find(caller, wanted),
+            ProcessCall::GiveFrame(wanted) => return self.frames.give(caller, wanted, actions),
+            ProcessCall::ReturnFrame(wanted) => {
+                return self.frames.give_back(caller, wanted, actions);
+            }
+            ProcessCall::AwaitFrames(wanted) => {
+                return self.await_frames(caller, syscall, wanted, actions);
             }
         }
         Ok((0, 0))
@@ -166,6 +182,24 @@ impl Serving<'_> {
         let until_alarm = self.alarms.is_set(caller.process, caller.vcore);
         process.give_back(caller.vcore, until_alarm, actions);
         Ok(())
+    }
+
+    #[inline(never)]
+    fn await_frames(
+        &mut self,
+        caller: Caller,
+        syscall: &Syscall,
+        wanted: request::AwaitFrames,
+        actions: &mut impl Actions,
+    ) -> Served {
+        match self.frames.wait(caller, syscall, wanted, actions)? {
+            Some(changes) => Ok((changes, 0)),
+            None => {
+                self.waits = true;
+                let [first, second] = WAITS;
+                Ok((first, second))
+            }
+        }
     }
 
     #[inline(never)]

@@ -1,5 +1,6 @@
 //! What the personality is told, and what it has done.
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Completion, Syscall};
 
@@ -21,6 +22,11 @@ pub enum Event<'a> {
         vcores: VcoreSets,
         /// It is a many-core process.
         many_core: bool,
+    },
+    /// What an earlier life of the server has noted of the cluster's frames, by number, when every process that runs was adopted.
+    AdoptFrames {
+        /// As they were noted: see [`Actions::publish_frame`].
+        states: &'a [FrameState],
     },
     /// Calls were taken from the ring of a vcore: at most [`room`](crate::Personality::room).
     Calls {
@@ -50,7 +56,7 @@ pub enum Event<'a> {
         /// The process.
         process: ProcessId,
     },
-    /// Time has passed: alarms may be due.
+    /// Time has passed: alarms may be due, or ends of leases.
     Time,
 }
 
@@ -79,6 +85,14 @@ pub trait Actions {
 
     /// Notes where it outlives the server that a process has become a many-core process.
     fn publish_many_core(&mut self, process: ProcessId);
+
+    /// Takes a frame of the cluster, by its number, from the process that has it, and maps it for another one, by its index in the
+    /// plan. When this returns nobody else reaches it.
+    fn place_frame(&mut self, frame: usize, process: usize);
+
+    /// Tells the processes of the cluster who has a frame, and notes it where it outlives the server: before the frame moves, and
+    /// after it.
+    fn publish_frame(&mut self, frame: usize, state: FrameState);
 
     /// Prints one line of a process, without its end. The text is at most [`crate::print::LINE_SIZE`] bytes and holds no
     /// control characters.

@@ -4,7 +4,8 @@
 //! services they may use, and when vcores are woken. It carries no data: files and blocks are what services are for.
 //!
 //! An [`Event`] goes in, [`Actions`] come out. It has no clock, does no I/O, and allocates only when it is made, as much as the
-//! plan says. Every call of a process is answered when it is taken, so there is no table of calls.
+//! plan says. Every call of a process is answered when it is taken, so there is no table of calls; the one that waits for frames
+//! is kept where the frames are, one of each process.
 //!
 //! What a process sends is hostile until it is checked. Misbehaviour ends that process and has no effect on another one.
 //!
@@ -16,6 +17,7 @@
 //! | `vcore` | which vcores of a process are granted |
 //! | `alarms` | when vcores are to be woken |
 //! | `rights` | which services there are, and who may use them |
+//! | `frames` | which process has each frame, and until when |
 //! | `calls` | what each call does: one function for each row of `atoll_abi::interface` |
 
 #![no_std]
@@ -38,6 +40,8 @@ extern crate std;
 mod alarms;
 mod calls;
 mod event;
+mod frames;
+mod numbers;
 mod personality;
 pub mod print;
 mod process;

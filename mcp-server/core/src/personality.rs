@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use atoll_abi::interface::ProcessCall;
+use atoll_abi::interface::{Call, ProcessCall};
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::plan::Plan;
 use atoll_abi::process::ProcessId;
@@ -10,8 +10,9 @@ use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
 use zerocopy::FromZeros;
 
 use crate::alarms::Alarms;
-use crate::calls::{Admission, Caller, Served, Serving};
+use crate::calls::{Admission, Caller, Served, Serving, WAITS};
 use crate::event::{Actions, Event};
+use crate::frames::Frames;
 use crate::rights::Rights;
 use crate::state::State;
 use crate::table::ProcessTable;
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) processes: ProcessTable,
     pub(crate) alarms: Alarms,
     pub(crate) rights: Rights,
+    pub(crate) frames: Frames,
 }
 
 impl Parts {
@@ -54,7 +56,9 @@ impl Parts {
             process,
             alarms: &mut self.alarms,
             rights: &self.rights,
+            frames: &mut self.frames,
             exit: None,
+            waits: false,
         })
     }
 }
@@ -96,6 +100,13 @@ impl Serving<'_> {
     }
 }
 
+/// Whether a call is not answered yet, where this completion was made for it.
+fn is_waiting(call: &Syscall, completion: &Completion) -> bool {
+    call.call == Call::AwaitFrames as u16
+        && completion.status == Status::Done as u32
+        && completion.result == WAITS
+}
+
 /// The personality of one cluster.
 pub struct Personality {
     parts: Parts,
@@ -114,6 +125,7 @@ impl Personality {
                 processes: ProcessTable::new(plan, cluster),
                 alarms: Alarms::new(plan, cluster),
                 rights: Rights::new(plan),
+                frames: Frames::new(plan, cluster),
             },
             counters: Counters::default(),
             dying: Vec::new(),
@@ -127,7 +139,9 @@ impl Personality {
         match event {
             Event::Start { process: id } => {
                 if let Some(process) = self.parts.processes.at_mut(usize::from(id.index)) {
-                    process.start(id.generation, actions);
+                    if process.start(id.generation, actions) {
+                        self.parts.frames.start(id, actions);
+                    }
                 }
             }
             Event::Adopt {
@@ -136,9 +150,12 @@ impl Personality {
                 many_core,
             } => {
                 if let Some(process) = self.parts.processes.at_mut(usize::from(id.index)) {
-                    process.adopt(id.generation, vcores, many_core, actions);
+                    if process.adopt(id.generation, vcores, many_core, actions) {
+                        self.parts.frames.adopt(id);
+                    }
                 }
             }
+            Event::AdoptFrames { states } => self.parts.frames.adopt_states(states, actions),
             Event::Calls {
                 process,
                 vcore,
@@ -165,13 +182,19 @@ impl Personality {
                 }
             }
             Event::Drained { process } => {
-                if let Some(own) = self.parts.processes.get_mut(process)
-                    && own.end(actions)
-                {
+                if self.is_dying(process) {
+                    // Before the end is reported: the next life has none of its frames, whenever this server dies.
+                    self.parts.frames.end(process, actions);
                     self.dying.retain(|dying| *dying != process);
+                    if let Some(own) = self.parts.processes.get_mut(process) {
+                        own.end(actions);
+                    }
                 }
             }
-            Event::Time => self.ring_alarms(now, actions),
+            Event::Time => {
+                self.parts.frames.end_leases(now, actions);
+                self.ring_alarms(now, actions);
+            }
         }
     }
 
@@ -194,7 +217,11 @@ impl Personality {
             completion.block = NO_BLOCK;
             count += 1;
         }
+        let waits = serving.as_ref().is_some_and(|serving| serving.waits);
         let exit = serving.and_then(|serving| serving.exit);
+        if waits {
+            count = self.keep_answered(calls, count);
+        }
         self.counters.calls += count as u64;
         if let Some(status) = exit {
             self.stop(caller.process, status, actions);
@@ -208,6 +235,25 @@ impl Personality {
         }
     }
 
+    /// Takes the completions of calls that wait out of those that were made. How many are left.
+    #[cold]
+    fn keep_answered(&mut self, calls: &[Syscall], count: usize) -> usize {
+        let mut kept = 0;
+        for (place, call) in calls.iter().enumerate().take(count) {
+            let Some(completion) = self.completions.get(place).copied() else {
+                break;
+            };
+            if is_waiting(call, &completion) {
+                continue;
+            }
+            if let Some(slot) = self.completions.get_mut(kept) {
+                *slot = completion;
+            }
+            kept += 1;
+        }
+        kept
+    }
+
     /// Stops a process that is alive, with an exit status; whether it was.
     fn stop(&mut self, id: ProcessId, status: u64, actions: &mut impl Actions) -> bool {
         let stopped = self
@@ -218,6 +264,7 @@ impl Personality {
         if stopped {
             self.dying.push(id);
             self.parts.alarms.clear(id);
+            self.parts.frames.stop(id);
         }
         stopped
     }
@@ -243,7 +290,8 @@ impl Personality {
 
     /// When [`Event::Time`] is due, on the clock of [`Personality::handle`], even if nothing happens before.
     pub fn next_alarm(&self) -> Option<u64> {
-        self.parts.alarms.next()
+        let next = [self.parts.alarms.next(), self.parts.frames.next_end()];
+        next.into_iter().flatten().min()
     }
 
     /// How many calls may be taken from the ring of a vcore, where its ring of completions has so many free slots: each is

@@ -79,24 +79,23 @@ impl Process {
         true
     }
 
-    /// Starts it in a generation, on its vcore 0.
-    pub(crate) fn start(&mut self, generation: u32, actions: &mut impl Actions) {
-        if self.begin(generation) {
-            self.grant(None, actions);
-        }
+    /// Starts it in a generation, on its vcore 0. Whether it could: as for [`Process::adopt`].
+    pub(crate) fn start(&mut self, generation: u32, actions: &mut impl Actions) -> bool {
+        self.begin(generation) && self.grant(None, actions)
     }
 
     /// Takes it over as it runs. Only vcores that may not run are started: under seL4 5.0.0 one that enters the kernel just then
-    /// would go on at an older place. Where it has no vcore it gets vcore 0.
+    /// would go on at an older place. Where it has no vcore it gets vcore 0. `false` where it runs, or the generation is not a
+    /// later one.
     pub(crate) fn adopt(
         &mut self,
         generation: u32,
         vcores: VcoreSets,
         many_core: bool,
         actions: &mut impl Actions,
-    ) {
+    ) -> bool {
         if !self.begin(generation) {
-            return;
+            return false;
         }
         self.transition(State::RunningS);
         if many_core {
@@ -108,7 +107,7 @@ impl Process {
         if self.vcores.count() == 0 {
             self.transition(State::Waiting);
             self.grant(Some(0), actions);
-            return;
+            return true;
         }
         let starts = vcores.resumes & self.vcores.granted();
         self.note_changing(starts, actions);
@@ -116,6 +115,7 @@ impl Process {
             actions.start_vcore(self.id, vcore);
         }
         actions.publish_vcores(self.id, self.vcores.sets());
+        true
     }
 
     /// Notes its vcores while some of them, a bitmap, are being started or stopped.
@@ -217,15 +217,14 @@ impl Process {
         true
     }
 
-    /// Ends a dying process: prints what it left unfinished, and reports its end. `false` where it was not dying.
-    pub(crate) fn end(&mut self, actions: &mut impl Actions) -> bool {
+    /// Ends a dying process: prints what it left unfinished, and reports its end.
+    pub(crate) fn end(&mut self, actions: &mut impl Actions) {
         if !self.transition(State::Dead) {
-            return false;
+            return;
         }
         for line in &mut self.lines {
             line.finish(|line| actions.print_line(self.id, line));
         }
         actions.process_ended(self.id, self.exit_status, self.vcores.most());
-        true
     }
 }

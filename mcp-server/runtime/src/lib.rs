@@ -73,6 +73,7 @@ mod expected;
 mod facts;
 mod files;
 mod folder;
+mod frame;
 #[cfg(feature = "guest")]
 pub mod guest;
 mod lending;
@@ -104,6 +105,7 @@ pub mod world;
 
 pub use atoll_abi::block::{BLOCK_SIZE, MAX_CALL_BLOCKS};
 pub use atoll_abi::file::{Attributes, Kind, OpenFlags};
+pub use atoll_abi::frame::FRAME_SIZE;
 pub use atoll_abi::syscall::Status;
 pub use batch::{Replies, Request, submit_all};
 pub use block::{Block, Blocks};
@@ -113,6 +115,7 @@ pub use facts::{
 };
 pub use files::{File, ReadError, Reading};
 pub use folder::{Listing, list};
+pub use frame::{Frame, NotGiven, Recipient};
 pub use monitor::Monitor;
 pub use partition::Partition;
 pub use raw::raw_call;

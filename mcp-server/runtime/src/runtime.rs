@@ -17,6 +17,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::layout::MAX_VCORES;
 use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
@@ -27,6 +28,7 @@ use atoll_channel::budget;
 use crate::block::BlockPool;
 use crate::calls::Calls;
 use crate::channel::Channel;
+use crate::frame::FrameTable;
 use crate::monitor::Monitor;
 use crate::printer::Printer;
 use crate::scheduler::Scheduler;
@@ -59,6 +61,7 @@ pub struct Runtime {
     vcores: Vec<Vcore>,
     ports: Vec<Port>,
     pool: BlockPool,
+    frames: FrameTable,
     sleepers: Sleepers,
     ending: Ending,
     many_core: AtomicBool,
@@ -105,6 +108,7 @@ impl Runtime {
             vcores: vcores.collect(),
             ports,
             pool,
+            frames: FrameTable::new(parts.frames),
             sleepers: Sleepers::default(),
             ending: Ending::default(),
             many_core: AtomicBool::new(false),
@@ -164,6 +168,16 @@ impl Runtime {
     /// The process's blocks.
     pub(crate) fn pool(&self) -> &BlockPool {
         &self.pool
+    }
+
+    /// The frames that the process holds.
+    pub(crate) fn frames(&self) -> &FrameTable {
+        &self.frames
+    }
+
+    /// Who has a frame of the cluster.
+    pub(crate) fn frame_state(&self, number: usize) -> FrameState {
+        self.world.frame(number)
     }
 
     /// Ticks of a number of microseconds.

@@ -1,6 +1,9 @@
-//! Memory that the process shares with services and their devices: blocks.
+//! Memory that the process shares with services and their devices, which is blocks, and memory that comes and goes, which is frames.
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::frame::FRAME_SIZE;
+
+use core::ptr;
 
 /// The memory of a pool of blocks.
 pub struct PoolMemory {
@@ -61,5 +64,64 @@ impl PoolMemory {
         // What earlier lives had lent is not written any more either: the pool gives its first block when each service has
         // begun the generation of this life's channel, or has been announced dead.
         unsafe { core::slice::from_raw_parts(self.base.add(block as usize * BLOCK_SIZE), length) }
+    }
+}
+
+/// The memory of the frames of a cluster.
+pub struct FrameMemory {
+    base: *mut u8,
+    frames: u32,
+}
+
+// SAFETY: the memory belongs to no thread; which value names which frame is settled in `frame.rs`, where one frame is named by
+// one value.
+unsafe impl Send for FrameMemory {}
+// SAFETY: as above.
+unsafe impl Sync for FrameMemory {}
+
+impl FrameMemory {
+    /// That of a process that may not hold frames.
+    pub const NONE: FrameMemory = FrameMemory {
+        base: ptr::null_mut(),
+        frames: 0,
+    };
+
+    /// The frames' memory.
+    ///
+    /// # Safety
+    /// At `base` there is room for so many frames, which nothing else uses. A frame that the process holds is mapped at its number
+    /// there and nobody else reaches it. One that it does not hold is not mapped, so that an access ends the process and does
+    /// nothing else; where frames are always mapped, nobody writes one to which this process has kept a reference.
+    pub const unsafe fn new(base: *mut u8, frames: u32) -> FrameMemory {
+        FrameMemory { base, frames }
+    }
+
+    /// How many frames there are.
+    pub(crate) fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    fn at(&self, frame: u32) -> *mut u8 {
+        assert!(frame < self.frames);
+        self.base.wrapping_add(frame as usize * FRAME_SIZE)
+    }
+
+    /// The bytes of a frame. The caller is the one [`Frame`](crate::Frame) that names it, and borrows itself for the slice.
+    pub(crate) fn bytes(&self, frame: u32) -> &[u8] {
+        // SAFETY: the frame lies in the memory that `new`'s caller promised (`at`), and is initialised, as all memory is that a root
+        // task maps. While the process holds it nobody else writes it. Where it does not any more, because a lease has ended, an
+        // access does not return. A `Frame` that is given away does not exist any more when the frame moves, and none is made
+        // before the frame has come back: the states that are read for it say who holds it now.
+        unsafe { core::slice::from_raw_parts(self.at(frame), FRAME_SIZE) }
+    }
+
+    /// The bytes of a frame, to be written; as for [`FrameMemory::bytes`].
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "which value names which frame is settled in `frame.rs`"
+    )]
+    pub(crate) fn bytes_mut(&self, frame: u32) -> &mut [u8] {
+        // SAFETY: as in `bytes`; and the `Frame` borrows itself mutably, so no other slice of the frame is alive.
+        unsafe { core::slice::from_raw_parts_mut(self.at(frame), FRAME_SIZE) }
     }
 }

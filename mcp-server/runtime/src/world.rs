@@ -3,13 +3,14 @@
 
 use alloc::vec::Vec;
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
 use atoll_abi::process::ProcInfo;
 use atoll_abi::syscall::Route;
 use atoll_channel::Endpoint;
 
-use crate::window::PoolMemory;
+use crate::window::{FrameMemory, PoolMemory};
 
 /// What a runtime needs of the world.
 pub trait World: Sync {
@@ -44,6 +45,11 @@ pub trait World: Sync {
         self.procinfo().alarms
     }
 
+    /// Who has a frame of the cluster, as the server tells it now: all of it of one moment.
+    fn frame(&self, _number: usize) -> FrameState {
+        FrameState::default()
+    }
+
     /// Asks the root task to end the process, whose server is gone. May return before the process has ended.
     fn exit_without_server(&self, vcore: usize, status: u64);
 }
@@ -58,6 +64,8 @@ pub struct Parts {
     pub ports: Vec<PortParts>,
     /// The process's pool of blocks.
     pub pool: PoolMemory,
+    /// The frames of its cluster, where the process has those that it holds.
+    pub frames: FrameMemory,
     /// Generation of the process.
     pub generation: u32,
 }

@@ -11,7 +11,7 @@ use atoll_abi::syscall::Route;
 use atoll_channel::{Endpoint, Side};
 use atoll_runtime::Runtime;
 use atoll_runtime::scheduler::Fifo;
-use atoll_runtime::window::PoolMemory;
+use atoll_runtime::window::{FrameMemory, PoolMemory};
 use atoll_runtime::world::{Parts, PortParts, World};
 use zerocopy::FromZeros;
 
@@ -88,6 +88,7 @@ fn taken(vcores: usize, services: usize, blocks: u32, uthreads: usize) -> usize 
         ports: ports.collect(),
         // SAFETY: no block is ever taken.
         pool: unsafe { PoolMemory::new(std::ptr::null_mut(), blocks) },
+        frames: FrameMemory::NONE,
         generation: 1,
     };
     let runtime = Runtime::new(parts, Box::new(Fifo::new()));

@@ -158,12 +158,12 @@ impl<L: Link, K: Kernel> Host<L, K> {
             Ok(0) => false,
             Ok(count) => {
                 let calls = calls.get(..count).unwrap_or_default();
-                // Only an alarm is set in relation to the time, which is not for free.
+                // Only alarms and leases are set in relation to the time, which is not for free.
                 // Without an early end, so that the compiler unrolls the loop.
-                let alarm = calls
-                    .iter()
-                    .fold(false, |any, it| any | (it.call == Call::SetAlarm as u16));
-                let now = if alarm { self.world.kernel.now() } else { 0 };
+                let timed = calls.iter().fold(false, |any, it| {
+                    any | (it.call == Call::SetAlarm as u16) | (it.call == Call::GiveFrame as u16)
+                });
+                let now = if timed { self.world.kernel.now() } else { 0 };
                 let event = Event::Calls {
                     process,
                     vcore,

@@ -3,15 +3,16 @@
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use atoll_abi::layout::{request, slot};
-use atoll_abi::plan::Plan;
+use atoll_abi::frame::FrameState;
+use atoll_abi::layout::{self, request, slot};
+use atoll_abi::plan::{MAX_CLUSTER_FRAMES, Plan};
 use atoll_abi::process::ProcessId;
 use atoll_channel::Doorbell;
 use atoll_component::{log, report};
 use atoll_core::vcore::VcoreSets;
 use atoll_hpet::Hpet;
 use atoll_server::Kernel;
-use sel4::cap;
+use sel4::{CapRights, VmAttributes, cap};
 
 use crate::doorbells::Doorbells;
 use crate::windows::ProcInfoPages;
@@ -154,6 +155,11 @@ impl SeL4 {
         self.procinfo.notices()
     }
 
+    /// Who has the cluster's frames, as an earlier life of the server has noted it.
+    pub fn frames(&self) -> [FrameState; MAX_CLUSTER_FRAMES] {
+        self.procinfo.frames()
+    }
+
     /// The number of a vcore in the cluster.
     fn number(&self, process: ProcessId, vcore: usize) -> usize {
         let first = self.first_vcores.get(usize::from(process.index));
@@ -222,6 +228,38 @@ impl Kernel for SeL4 {
 
     fn publish_many_core(&mut self, process: ProcessId) {
         self.procinfo.publish_many_core(usize::from(process.index));
+    }
+
+    /// A frame has one capability, and one capability maps a frame at one place: it is in no address space twice.
+    ///
+    /// What comes of unmapping is not looked at: of a frame that is not mapped seL4 5.0.0 answers nothing, so that the label of the
+    /// invocation seems to be an error. Where the frame should still be mapped, mapping it fails.
+    fn place_frame(&mut self, frame: usize, process: usize) {
+        let large = cap::LargePage::from_bits(slot::frame(frame));
+        enters();
+        let _ = large.frame_unmap();
+        let Some(row) = self.plan.processes().get(process) else {
+            return;
+        };
+        let space = cap::VSpace::from_bits(slot::address_space(row.number));
+        enters();
+        let mapped = large.frame_map(
+            space,
+            layout::frame(frame),
+            CapRights::read_write(),
+            VmAttributes::DEFAULT,
+        );
+        if let Err(error) = mapped {
+            enters();
+            let name = row.name.as_str();
+            log(format_args!(
+                "server: frame {frame} is not mapped in {name}: {error}"
+            ));
+        }
+    }
+
+    fn publish_frame(&mut self, frame: usize, state: FrameState) {
+        self.procinfo.publish_frame(frame, state);
     }
 
     fn print_line(&mut self, process: ProcessId, line: &str) {

@@ -72,6 +72,10 @@ fn run(cluster: usize, again: bool) -> ! {
             host.start(life.process);
         }
     }
+    if again {
+        let states = host.kernel().frames();
+        host.adopt_frames(&states);
+    }
     // What was said before this life began is followed in its first turn.
     let mut notices = None;
     let mut idle = 0;

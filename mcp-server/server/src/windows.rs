@@ -4,11 +4,12 @@
 
 use alloc::vec::Vec;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering, fence};
 
 use atoll_abi::connection::wake_words;
+use atoll_abi::frame::{FrameState, Holding};
 use atoll_abi::layout;
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::{MAX_CLUSTER_FRAMES, Plan};
 use atoll_abi::process::{ProcInfo, ServerInfo};
 use atoll_channel::{Endpoint, EndpointLink, Side, WakeWords};
 use atoll_core::vcore::VcoreSets;
@@ -154,6 +155,36 @@ impl ProcInfoPages {
         let page = layout::SERVER_INFO as *const ServerInfo;
         // SAFETY: as in `publish_entries`; the root task alone writes this word, with one store.
         unsafe { (&raw const (*page).notices).read_volatile() }
+    }
+
+    /// Tells the cluster's processes who has a frame, and notes it for the next life of the server.
+    pub fn publish_frame(&self, frame: usize, state: FrameState) {
+        let page = layout::SERVER_INFO as *mut ServerInfo;
+        if frame >= MAX_CLUSTER_FRAMES {
+            return;
+        }
+        let nobody = Holding {
+            holder: None,
+            ..state.holding()
+        };
+        // SAFETY: as in `publish_entries`; there is a state for each frame.
+        unsafe {
+            let own = &raw mut (*page).frames[frame];
+            (&raw mut (*own).holding).write_volatile(nobody.to_raw());
+            fence(Ordering::Release);
+            (&raw mut (*own).from).write_volatile(state.from);
+            (&raw mut (*own).lease).write_volatile(state.lease);
+            (&raw mut (*own).until).write_volatile(state.until);
+            fence(Ordering::Release);
+            (&raw mut (*own).holding).write_volatile(state.holding);
+        }
+    }
+
+    /// Who has each frame, as it was noted.
+    pub fn frames(&self) -> [FrameState; MAX_CLUSTER_FRAMES] {
+        let page = layout::SERVER_INFO as *const ServerInfo;
+        // SAFETY: as in `publish_entries`; only the server writes these words.
+        unsafe { (&raw const (*page).frames).read_volatile() }
     }
 
     fn write(&self, process: usize, offset: usize, value: u64) {

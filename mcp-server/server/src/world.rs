@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::message::Payload;
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::Completion;
@@ -33,6 +34,12 @@ pub trait Kernel {
 
     /// See [`Actions::publish_many_core`].
     fn publish_many_core(&mut self, process: ProcessId);
+
+    /// See [`Actions::place_frame`].
+    fn place_frame(&mut self, frame: usize, process: usize);
+
+    /// See [`Actions::publish_frame`].
+    fn publish_frame(&mut self, frame: usize, state: FrameState);
 
     /// See [`Actions::print_line`].
     fn print_line(&mut self, process: ProcessId, line: &str);
@@ -87,6 +94,14 @@ impl<L: Link, K: Kernel> Actions for World<L, K> {
 
     fn publish_many_core(&mut self, process: ProcessId) {
         self.kernel.publish_many_core(process);
+    }
+
+    fn place_frame(&mut self, frame: usize, process: usize) {
+        self.kernel.place_frame(frame, process);
+    }
+
+    fn publish_frame(&mut self, frame: usize, state: FrameState) {
+        self.kernel.publish_frame(frame, state);
     }
 
     fn print_line(&mut self, process: ProcessId, line: &str) {

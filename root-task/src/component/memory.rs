@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use atoll_abi::layout::PAGE_SIZE;
-use sel4::{CapRights, VmAttributes};
+use sel4::{CapRights, VmAttributes, cap};
 
 use super::{Component, Page, add_zero};
 use crate::authority::Authority;
@@ -19,6 +19,16 @@ impl Component<'_> {
         attributes: VmAttributes,
     ) {
         self.space.map(authority, page, address, rights, attributes);
+    }
+
+    /// Has others be able to map large pages in the 1 GiB about an address.
+    pub fn prepare_large(&mut self, authority: &mut Authority, address: usize) {
+        self.space.prepare_large(authority, address);
+    }
+
+    /// The capability to its address space.
+    pub fn address_space(&self) -> cap::VSpace {
+        self.space.vspace()
     }
 
     /// Maps fresh pages that are the component's own: they are zero whenever it starts. Those pages.

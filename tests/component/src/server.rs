@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::process::ProcessId;
 use atoll_core::vcore::VcoreSets;
 use atoll_server::{Host, Kernel, WakePassing};
@@ -43,6 +44,10 @@ impl Kernel for Events {
     fn publish_alarms(&mut self, _: ProcessId, _: u64) {}
 
     fn publish_many_core(&mut self, _: ProcessId) {}
+
+    fn place_frame(&mut self, _: usize, _: usize) {}
+
+    fn publish_frame(&mut self, _: usize, _: FrameState) {}
 
     fn print_line(&mut self, process: ProcessId, line: &str) {
         self.lines

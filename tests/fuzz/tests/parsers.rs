@@ -257,7 +257,7 @@ fn call(bytes: &[u8], seen: &Seen) {
     if script.once_in(2) {
         syscall.arguments[1..].fill(7);
     }
-    let known = decoded!(&syscall, seen, ProcessCall: Print Exit BecomeMcp RequestVcores YieldVcore SetAlarm Connect)
+    let known = decoded!(&syscall, seen, ProcessCall: Print Exit BecomeMcp RequestVcores YieldVcore SetAlarm Connect FindRecipient GiveFrame ReturnFrame AwaitFrames)
         + decoded!(&syscall, seen, FilesCall: Open Stat Read Close Write List Truncate Rename Remove MakeFolder Sync Space)
         + decoded!(&syscall, seen, DiskCall: ReadSectors WriteSectors FlushDisk ZeroSectors DiscardSectors DescribeDisk)
         + decoded!(&syscall, seen, BlocksCall: DescribeBlocks ReadBlocks WriteBlocks FlushBlocks ZeroBlocks DiscardBlocks);
@@ -296,6 +296,10 @@ target!(
         "FlushBlocks",
         "ZeroBlocks",
         "DiscardBlocks",
-        "SetAlarm"
+        "SetAlarm",
+        "FindRecipient",
+        "GiveFrame",
+        "ReturnFrame",
+        "AwaitFrames"
     ]
 );

@@ -82,6 +82,8 @@ impl Run {
                 Call::YieldVcore,
                 Call::SetAlarm,
                 Call::Connect,
+                Call::AwaitFrames,
+                Call::GiveFrame,
             ]
         };
         let call = script.pick(all).unwrap_or(Call::Print);
@@ -90,6 +92,7 @@ impl Run {
         let arguments = match call {
             Call::Connect => name_of(name).to_words(),
             Call::SetAlarm => [script.word(&[0, 10, 1000, u64::MAX]), 0, 0, 0],
+            Call::AwaitFrames => [script.mostly(1, &[0, 1, 2]), 0, 0, 0],
             Call::RequestVcores => [script.word(&[0, 1, 2, 4, 5]), 0, 0, 0],
             _ => std::array::from_fn(|_| script.word(&[0x0a0a_2020_6161])),
         };
@@ -136,6 +139,9 @@ impl Run {
             unread,
             calls: &calls,
         });
+        if self.cluster.life(HOSTILE).waits() {
+            self.seen.note("waits for frames");
+        }
         for answer in &self.cluster.answers {
             self.seen.note(match Status::from_raw(answer.status) {
                 Status::Done => "call done",
@@ -291,6 +297,7 @@ target!(
         "dead",
         "dying",
         "alive",
+        "waits for frames",
         "honest call"
     ]
 );

@@ -19,7 +19,7 @@ use atoll_component_tests::window::Window;
 use atoll_fuzz::{Seen, target};
 use atoll_runtime::Runtime;
 use atoll_runtime::scheduler::Fifo;
-use atoll_runtime::window::PoolMemory;
+use atoll_runtime::window::{FrameMemory, PoolMemory};
 use atoll_runtime::world::{Parts, PortParts};
 
 #[path = "runtime/peers.rs"]
@@ -88,6 +88,7 @@ fn run(bytes: &[u8], seen: &'static Seen) {
         endpoints: own,
         ports: vec![ports],
         pool,
+        frames: FrameMemory::NONE,
         generation: 1,
     };
     let runtime = Runtime::new(parts, Box::new(Fifo::new()));

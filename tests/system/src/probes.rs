@@ -8,6 +8,12 @@ use crate::leftovers::check_none;
 use crate::report::{channels, plan, result, statuses};
 use crate::{Context, Failure, Test, TestResult, check, inputs};
 
+/// Rounds of a process that gives frames, which its source names too.
+const FRAME_ROUNDS: u64 = 200;
+
+/// Exit status of a process that took a fault.
+const FAULTED: u64 = 139;
+
 /// Calls of the process `storm`, which its source names too; besides, it opens and closes its file.
 const STORM: u64 = 1_000_000;
 
@@ -23,6 +29,11 @@ pub fn tests() -> Vec<Test> {
             "attack",
             "processes that fault, panic or end take no other one with them",
             attack,
+        ),
+        Test::new(
+            "frames",
+            "frames go from process to process; whoever looks at one that it gave, or kept too long, faults and is named",
+            frames,
         ),
         Test::new("hang", "a process that says nothing is noticed", hang),
         Test::new(
@@ -123,6 +134,46 @@ fn attack(context: &Context) -> TestResult {
         );
     }
     inputs::check_digest(&report, &input, true)?;
+    check_none(&folder)
+}
+
+fn frames(context: &Context) -> TestResult {
+    let folder = context.folder("frames")?;
+    let input = inputs::write(&folder, b"text")?;
+    let (ended, report) = context.run(&plan("frames"), &input, &folder, &[])?;
+    check!(
+        !ended.status.success() && report["verdict"] == "fault",
+        "the verdict is {}: {}",
+        report["verdict"],
+        ended.shown()
+    );
+    let parts = [
+        ("giver", 0),
+        ("late", FAULTED),
+        ("probe-frame", FAULTED),
+        ("taker", 0),
+    ];
+    let pairs = ["a", "b"];
+    let expected = parts
+        .iter()
+        .flat_map(|(part, status)| pairs.map(|pair| json!([format!("{part}-{pair}"), status])));
+    let expected: Vec<Value> = expected.collect();
+    let found = statuses(&report);
+    check!(found == expected, "the processes ended as {found:?}");
+    for pair in pairs {
+        let given = &result(&report, &format!("giver-{pair}"))["rounds"];
+        let taken = result(&report, &format!("taker-{pair}"));
+        check!(
+            *given == FRAME_ROUNDS && taken["rounds"] == FRAME_ROUNDS && taken["strange"] == 1,
+            "{given} were given, and taken {taken}"
+        );
+        for part in ["late", "probe-frame"] {
+            let who = format!("process:{part}-{pair} faulted: ");
+            let line = ended.stderr.lines().find(|line| line.contains(&who));
+            let named = line.is_some_and(|line| line.contains("in frame "));
+            check!(named, "the fault of {part}-{pair} names no frame: {line:?}");
+        }
+    }
     check_none(&folder)
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::message::Payload;
 
 /// Numbers as they are on the wire. Written out by hand: a row that changes its number must not change this list.
-const NUMBERS: [(u16, &str); 31] = [
+const NUMBERS: [(u16, &str); 35] = [
     (1, "Open"),
     (2, "Stat"),
     (3, "Read"),
@@ -34,6 +34,10 @@ const NUMBERS: [(u16, &str); 31] = [
     (51, "FlushBlocks"),
     (52, "ZeroBlocks"),
     (53, "DiscardBlocks"),
+    (64, "FindRecipient"),
+    (65, "GiveFrame"),
+    (66, "ReturnFrame"),
+    (67, "AwaitFrames"),
 ];
 
 #[test]
@@ -99,6 +103,26 @@ fn bytes_are_frozen() {
     let discard = request::DiscardSectors { sector, sectors };
     assert_eq!(found(discard.encode()), words(36, [sector, 8, 0, 0]));
     assert_eq!(found(request::DescribeDisk {}.encode()), words(37, [0; 4]));
+}
+
+#[test]
+fn bytes_of_calls_for_frames_are_frozen() {
+    let found = |request: Syscall| request.to_message();
+    let process = Name::new("input").unwrap();
+    let find = request::FindRecipient { process }.encode();
+    assert_eq!(found(find), words(64, [0x74_7570_6e69, 0, 0, 0]));
+    let (frame, generation) = (5, 6);
+    let give = request::GiveFrame {
+        frame,
+        generation,
+        recipient: 7,
+        lease: u64::MAX,
+    };
+    assert_eq!(found(give.encode()), words(65, [5, 6, 7, u64::MAX]));
+    let back = request::ReturnFrame { frame, generation }.encode();
+    assert_eq!(found(back), words(66, [5, 6, 0, 0]));
+    let wait = request::AwaitFrames { seen: 9 }.encode();
+    assert_eq!(found(wait), words(67, [9, 0, 0, 0]));
 }
 
 #[test]
@@ -220,7 +244,7 @@ fn triage_is_by_interface() {
     for &call in Call::ALL {
         let expected = match call as u16 {
             1..=4 | 12..=19 => Interface::Files,
-            5..=11 => Interface::Process,
+            5..=11 | 64..=67 => Interface::Process,
             32..=37 => Interface::Disk,
             _ => Interface::Blocks,
         };

@@ -4,7 +4,7 @@
 
 use super::MAX_VCORES;
 use crate::connection::Provider;
-use crate::plan::{MAX_CLUSTER_PROCESSES, MAX_CLUSTER_VCORES, Plan, Process};
+use crate::plan::{MAX_CLUSTER_FRAMES, MAX_CLUSTER_PROCESSES, MAX_CLUSTER_VCORES, Plan, Process};
 
 /// All of them: the endpoint of the root task, badged with [`super::badge`].
 pub const ROOT_TASK: u64 = 1;
@@ -28,19 +28,33 @@ pub const FAULT_ENDPOINTS: u64 = VCORE_NOTIFICATIONS + MAX_VCORES as u64;
 pub const CALLEES: u64 = FAULT_ENDPOINTS + MAX_VCORES as u64;
 /// In a process, by port and vcore: the notification of a service of the same instance, badged with the vcore's slot there.
 const PORT_NOTIFICATIONS: u64 = CALLEES + MAX_CLUSTER_PROCESSES as u64;
+/// In a server, by number of a frame of its cluster: the frame.
+const FRAMES: u64 = 64;
+/// In a server, by number in its cluster: the address space of a process that may hold frames.
+const ADDRESS_SPACES: u64 = FRAMES + MAX_CLUSTER_FRAMES as u64;
 /// In a server, by number of a vcore in its cluster: the vcore's thread, then its notification.
-const SERVER_VCORES: u64 = 64;
+const SERVER_VCORES: u64 = ADDRESS_SPACES + MAX_CLUSTER_PROCESSES as u64;
 /// In a server, by number of a connection that crosses kernels: the notification of the side that its cluster has.
 const CROSSING_NOTIFICATIONS: u64 = SERVER_VCORES + 2 * MAX_CLUSTER_VCORES as u64;
 /// In a service or driver, by slot: the notification of a client of the same instance.
 const CLIENT_NOTIFICATIONS: u64 = 64;
 
-const _: () = assert!(CALLERS < VCORE_NOTIFICATIONS && CALLERS < SERVER_VCORES);
+const _: () = assert!(CALLERS < VCORE_NOTIFICATIONS && CALLERS < FRAMES);
 const _: () = assert!(CALLERS < CLIENT_NOTIFICATIONS);
 
 /// The slot of the notification of a process's service for one of its vcores.
 pub const fn port_notification(port: usize, vcore: usize) -> u64 {
     PORT_NOTIFICATIONS + (port * MAX_VCORES + vcore) as u64
+}
+
+/// The slot of a frame in the server of its cluster.
+pub const fn frame(number: usize) -> u64 {
+    FRAMES + number as u64
+}
+
+/// The slot of the address space of a process in its server; `number` is that of the process in its cluster.
+pub const fn address_space(number: u32) -> u64 {
+    ADDRESS_SPACES + number as u64
 }
 
 /// The slot of a vcore's thread in its server; `number` is that of the vcore in its cluster.
@@ -118,5 +132,7 @@ mod tests {
         assert_eq!([bits(64), bits(65), bits(256)], [6, 7, 8]);
         let last = server_vcore_notification(MAX_CLUSTER_VCORES - 1);
         assert!(last < crossing_notification(0));
+        assert!(frame(MAX_CLUSTER_FRAMES - 1) < address_space(0));
+        assert!(address_space(MAX_CLUSTER_PROCESSES as u32 - 1) < vcore_thread(0));
     }
 }

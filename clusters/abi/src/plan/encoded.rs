@@ -167,6 +167,23 @@ impl Plan {
         caller.cluster == callee.cluster && caller.calls & 1 << callee.number != 0
     }
 
+    /// Whether a process may give frames to another one.
+    pub fn may_give(&self, giver: &Process, recipient: &Process) -> bool {
+        giver.cluster == recipient.cluster && giver.gives & 1 << recipient.number != 0
+    }
+
+    /// Whether a process is the home of frames, or may be given any.
+    pub fn may_hold_frames(&self, process: &Process) -> bool {
+        let mut givers = self.processes_of(process.cluster);
+        process.frames > 0 || givers.any(|(_, giver)| self.may_give(giver, process))
+    }
+
+    /// How many frames the processes of a cluster have together.
+    pub fn frames_of(&self, cluster: u32) -> usize {
+        let processes = self.processes_of(cluster);
+        processes.map(|(_, it)| it.frames as usize).sum()
+    }
+
     /// The processes of a cluster, with their indexes.
     pub fn processes_of(&self, cluster: u32) -> impl Iterator<Item = (usize, &Process)> {
         let processes = self.processes().iter().enumerate();

@@ -1,5 +1,7 @@
 //! The rows of the plan's tables, and what their numbers mean.
 
+use core::ops::Range;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{MAX_CORES, MAX_SERVICES};
@@ -160,6 +162,8 @@ pub struct Process {
     pub services: u32,
     /// Bitmap of the processes of its cluster, by number, that it may call through an endpoint of the kernel.
     pub calls: u64,
+    /// Bitmap of the processes of its cluster, by number, to which it may give frames.
+    pub gives: u64,
     /// Bytes of its heap.
     pub heap_size: u64,
     /// How often it is started again when it took a fault.
@@ -172,6 +176,10 @@ pub struct Process {
     pub number: u32,
     /// How many vcores the processes of its cluster with lower numbers have together. Encoding a plan works it out.
     pub first_vcore: u32,
+    /// Frames of which it is the home.
+    pub frames: u32,
+    /// Number of the first of them among the frames of its cluster. Encoding a plan works it out.
+    pub first_frame: u32,
 }
 
 /// A device and the component that drives it.
@@ -314,6 +322,12 @@ impl Process {
     /// Its port to a service that it may use.
     pub fn port(&self, service: usize) -> Option<usize> {
         port(self.services, service)
+    }
+
+    /// The numbers of the frames of which it is the home, among those of its cluster.
+    pub fn home_frames(&self) -> Range<usize> {
+        let first = self.first_frame as usize;
+        first..first.saturating_add(self.frames as usize)
     }
 
     /// The number of a vcore of it among the vcores of its cluster's processes.

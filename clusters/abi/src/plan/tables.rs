@@ -76,7 +76,8 @@ impl Tables {
             let own = &mut rest[0];
             let earlier = earlier.iter().filter(|it| it.cluster == own.cluster);
             own.number = earlier.clone().count() as u32;
-            own.first_vcore = earlier.map(|it| it.vcores).sum();
+            own.first_vcore = earlier.clone().map(|it| it.vcores).sum();
+            own.first_frame = earlier.map(|it| it.frames).sum();
         }
         processes
     }

@@ -1,7 +1,7 @@
-//! Every process has the cores that it names, and calls processes of its own cluster.
+//! Every process has the cores that it names, and calls and gives frames to processes of its own cluster.
 
 use atoll_abi::name::Name;
-use atoll_abi::plan::{MAX_CLUSTER_PROCESSES, MAX_CLUSTER_VCORES};
+use atoll_abi::plan::{MAX_CLUSTER_FRAMES, MAX_CLUSTER_PROCESSES, MAX_CLUSTER_VCORES};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -20,7 +20,9 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
             continue;
         };
         vcores(process, &plan.clusters[index], diagnostics);
-        calls(plan, process, index, diagnostics);
+        for relation in [Relation::Calls, Relation::Gives] {
+            peers(plan, process, index, relation, diagnostics);
+        }
     }
 }
 
@@ -42,6 +44,7 @@ fn count(plan: &Plan, cluster: &Cluster, diagnostics: &mut Diagnostics<'_>) {
             },
         );
     }
+    frames(cluster, &own, diagnostics);
     let mut count = 0;
     for process in own {
         let vcores = process.vcores;
@@ -64,40 +67,104 @@ fn count(plan: &Plan, cluster: &Cluster, diagnostics: &mut Diagnostics<'_>) {
     }
 }
 
-/// A process calls others of its cluster, each named once.
-fn calls(plan: &Plan, process: &Process, home: usize, diagnostics: &mut Diagnostics<'_>) {
+/// The processes of a cluster have no more frames than its server has places for. The first one that has too many is named.
+fn frames(cluster: &Cluster, own: &[&Process], diagnostics: &mut Diagnostics<'_>) {
+    let mut count = 0;
+    for process in own {
+        count += process.frames.value;
+        if count as usize > MAX_CLUSTER_FRAMES {
+            let place = diagnostics.place(cluster.name.at);
+            diagnostics.report(
+                process.frames.at,
+                ErrorKind::TooManyClusterFrames {
+                    process: process.name.value.clone(),
+                    frames: process.frames.value,
+                    cluster: cluster.name.value.clone(),
+                    place,
+                    count,
+                    max: MAX_CLUSTER_FRAMES,
+                },
+            );
+            return;
+        }
+    }
+}
+
+/// What a process has to do with another one.
+#[derive(Clone, Copy)]
+enum Relation {
+    /// It calls it through the kernel.
+    Calls,
+    /// It gives it frames.
+    Gives,
+}
+
+impl Relation {
+    /// What a process does with the other one.
+    fn does(self) -> &'static str {
+        match self {
+            Relation::Calls => "calls",
+            Relation::Gives => "gives frames to",
+        }
+    }
+
+    /// What stays within a cluster.
+    fn what(self) -> &'static str {
+        match self {
+            Relation::Calls => "calls through the kernel",
+            Relation::Gives => "frames",
+        }
+    }
+
+    fn peers(self, process: &Process) -> &[Text] {
+        match self {
+            Relation::Calls => &process.calls,
+            Relation::Gives => &process.gives,
+        }
+    }
+
+    /// What is wrong with a process that names itself.
+    fn itself(self, process: String) -> ErrorKind {
+        match self {
+            Relation::Calls => ErrorKind::CallsItself { process },
+            Relation::Gives => ErrorKind::GivesItself { process },
+        }
+    }
+}
+
+/// A process calls others of its cluster, or gives them frames, each named once.
+fn peers(
+    plan: &Plan,
+    process: &Process,
+    home: usize,
+    relation: Relation,
+    diagnostics: &mut Diagnostics<'_>,
+) {
     let name = &process.name.value;
     let mut seen: Vec<&Text> = Vec::new();
+    let named = relation.peers(process).iter();
     // An empty name could not be read, which has been reported.
-    for callee in process
-        .calls
-        .iter()
-        .filter(|callee| !callee.value.is_empty())
-    {
-        if let Some(earlier) = seen.iter().find(|earlier| earlier.value == callee.value) {
+    for peer in named.filter(|peer| !peer.value.is_empty()) {
+        if let Some(earlier) = seen.iter().find(|earlier| earlier.value == peer.value) {
             let first = diagnostics.place(earlier.at);
             diagnostics.report(
-                callee.at,
-                ErrorKind::CalleeRepeated {
+                peer.at,
+                ErrorKind::PeerRepeated {
                     process: name.clone(),
-                    callee: callee.value.clone(),
+                    does: relation.does(),
+                    peer: peer.value.clone(),
                     first,
                 },
             );
             continue;
         }
-        seen.push(callee);
-        if callee.value == *name {
-            diagnostics.report(
-                callee.at,
-                ErrorKind::CallsItself {
-                    process: name.clone(),
-                },
-            );
+        seen.push(peer);
+        if peer.value == *name {
+            diagnostics.report(peer.at, relation.itself(name.clone()));
             continue;
         }
-        let Some(index) = plan.process(&callee.value) else {
-            unknown_callee(plan, process, callee, diagnostics);
+        let Some(index) = plan.process(&peer.value) else {
+            unknown_peer(plan, process, relation, peer, diagnostics);
             continue;
         };
         let other = &plan.processes[index].cluster;
@@ -105,24 +172,27 @@ fn calls(plan: &Plan, process: &Process, home: usize, diagnostics: &mut Diagnost
         if elsewhere {
             let place = diagnostics.place(other.at);
             diagnostics.report(
-                callee.at,
-                ErrorKind::CalleeElsewhere {
+                peer.at,
+                ErrorKind::PeerElsewhere {
                     process: name.clone(),
                     cluster: process.cluster.value.clone(),
-                    callee: callee.value.clone(),
+                    does: relation.does(),
+                    peer: peer.value.clone(),
                     other: other.value.clone(),
                     place,
+                    what: relation.what(),
                 },
             );
         }
     }
 }
 
-/// Reports a callee that does not exist, unless the name of a process could not be read.
-fn unknown_callee(
+/// Reports a process that does not exist, unless the name of a process could not be read.
+fn unknown_peer(
     plan: &Plan,
     process: &Process,
-    callee: &Text,
+    relation: Relation,
+    peer: &Text,
     diagnostics: &mut Diagnostics<'_>,
 ) {
     if plan.processes.iter().any(|it| it.name.value == UNNAMED) {
@@ -130,11 +200,12 @@ fn unknown_callee(
     }
     let known = plan.processes.iter().map(|it| it.name.value.as_str());
     diagnostics.report(
-        callee.at,
-        ErrorKind::UnknownCallee {
-            name: callee.value.clone(),
+        peer.at,
+        ErrorKind::UnknownPeer {
+            name: peer.value.clone(),
             process: process.name.value.clone(),
-            hint: suggest::hint(&callee.value, known),
+            does: relation.does(),
+            hint: suggest::hint(&peer.value, known),
         },
     );
 }

@@ -85,6 +85,10 @@ impl Build<'_> {
         own.share(layout::SERVER_INFO, 1);
         let heap_pages = row.heap_size.div_ceil(PAGE_SIZE as u64);
         own.fresh(layout::HEAP, heap_pages);
+        own.frames(row.frames);
+        if plan.may_hold_frames(row) {
+            own.touch_large(layout::FRAMES);
+        }
         for uthread in 0..=row.uthreads as usize {
             let stack = layout::uthread_stack(uthread);
             own.fresh(stack.start, (stack.len() / PAGE_SIZE) as u64);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atoll_abi::frame::FRAME_SIZE;
 use atoll_abi::layout::{self, COMPONENT_HEAP_SIZE, PAGE_SIZE, STACK_SIZE, TLS_PAGES, slot};
 
 use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
@@ -17,7 +18,9 @@ const ARENA_PROGRAMS: [&str; 2] = ["mcp-server", "virtio-blk"];
 /// Where programs are linked.
 const IMAGE_BASE: usize = 0x40_0000;
 /// Address bits below the entries of each level of an address space.
-const LEVELS: [u32; 3] = [39, 30, 21];
+const LEVELS: [u32; 3] = [39, 30, PAGE_TABLE];
+/// The level whose structure maps small pages, in place of which there may be a large page.
+const PAGE_TABLE: u32 = 21;
 /// Bytes of a thread's object.
 const THREAD_SIZE: u64 = 2048;
 /// Bytes of a capability.
@@ -67,12 +70,16 @@ impl Component {
         for level in LEVELS {
             let entries = address >> level..=(end - 1) >> level;
             for entry in entries.filter(|_| pages > 0) {
-                if self.structures.insert((level, entry)) {
-                    self.amount.slots += 1;
-                    self.amount.bytes += PAGE;
-                    self.amount.records += STRUCTURE_RECORD;
-                }
+                self.structure(level, entry);
             }
+        }
+    }
+
+    fn structure(&mut self, level: u32, entry: usize) {
+        if self.structures.insert((level, entry)) {
+            self.amount.slots += 1;
+            self.amount.bytes += PAGE;
+            self.amount.records += STRUCTURE_RECORD;
         }
     }
 
@@ -92,6 +99,21 @@ impl Component {
     pub(super) fn share(&mut self, address: usize, pages: u64) {
         self.shared(pages);
         self.touch(address, pages);
+    }
+
+    /// Frames of its own, which lie at multiples of their size.
+    pub(super) fn frames(&mut self, count: u32) {
+        if count > 0 {
+            self.shared(count.into());
+            self.amount.bytes += (u64::from(count) + 1) * FRAME_SIZE as u64;
+        }
+    }
+
+    /// A large page can be mapped at an address: the paging structures that this takes.
+    pub(super) fn touch_large(&mut self, address: usize) {
+        for level in LEVELS.into_iter().filter(|level| *level != PAGE_TABLE) {
+            self.structure(level, address >> level);
+        }
     }
 
     pub(super) fn cspace(&mut self, slots: u64) {

@@ -2,6 +2,7 @@
 
 use atoll_abi::layout::{MAX_POOL_BLOCKS, MAX_UTHREADS, MAX_VCORES, PAGE_SIZE, least_heap};
 use atoll_abi::name::Name;
+use atoll_abi::plan::MAX_CLUSTER_FRAMES;
 
 use super::restart::{NEVER, restart};
 use super::{cores, heap, name, own_name, references, required_reference};
@@ -22,7 +23,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     table.only(
         &[
             "name", "image", "cluster", "vcores", "cores", "blocks", "heap", "uthreads",
-            "operator", "services", "calls", "restart",
+            "operator", "services", "calls", "frames", "gives", "restart",
         ],
         diagnostics,
     );
@@ -57,6 +58,11 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             integer("uthreads", &what, range, value, diagnostics).map_or(LEAST, |it| it.value)
         }
     };
+    let frames = table.optional("frames").and_then(|value| {
+        let what = format!("`frames` of {}", table.title);
+        let range = (1, MAX_CLUSTER_FRAMES as u32);
+        integer("frames", &what, range, value, diagnostics)
+    });
     let heap = heap(&table, diagnostics);
     let operator = table
         .optional("operator")
@@ -70,6 +76,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     };
     let services = names("services", "a service");
     let calls = names("calls", "a process");
+    let gives = names("gives", "a process");
     let vcores = vcores.unwrap_or(Located::new(1, table.at));
     let heap = heap.unwrap_or_else(|| {
         let least = least_heap(
@@ -81,6 +88,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         let least = least.next_multiple_of(PAGE_SIZE as u64);
         Located::new(DEFAULT_HEAP.max(least), process_name.at)
     });
+    let frames = frames.unwrap_or(Located::new(0, process_name.at));
     Process {
         restart: restart(&table, NEVER, diagnostics),
         name: process_name,
@@ -92,6 +100,8 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         operator,
         services,
         calls,
+        frames,
+        gives,
         heap,
         uthreads,
     }

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::interface::{Request, request};
 use atoll_abi::name::Name;
-use atoll_abi::plan::{EncodedPlan, Process, Service, ServiceKind, Tables, empty_rows};
+use atoll_abi::plan::{EncodedPlan, Plan, Process, Service, ServiceKind, Tables, empty_rows};
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_core::vcore::VcoreSets;
@@ -27,6 +28,7 @@ pub enum Done {
     Line(u16, String),
     Completed(u16, usize, usize),
     Ended(ProcessId, u64, u32),
+    Placed(usize, usize),
 }
 
 /// Records what is done.
@@ -38,6 +40,11 @@ pub struct Record {
     pub noted: BTreeMap<u16, VcoreSets>,
     /// The vcores of each process that have an alarm, as was told last.
     pub alarms: BTreeMap<u16, u64>,
+    /// Who has each frame, as was noted last.
+    pub frames: BTreeMap<usize, FrameState>,
+    /// The process in which each frame is mapped. The processes of the cluster come first in the plan, so that their numbers are
+    /// their indexes.
+    pub mapped: BTreeMap<usize, usize>,
 }
 
 impl Actions for Record {
@@ -74,6 +81,22 @@ impl Actions for Record {
 
     fn publish_many_core(&mut self, process: ProcessId) {
         self.done.push(Done::ManyCore(process.index));
+    }
+
+    fn place_frame(&mut self, frame: usize, process: usize) {
+        self.done.push(Done::Placed(frame, process));
+        self.mapped.insert(frame, process);
+        let state = self.frames.get(&frame);
+        let moving = state.is_some_and(|state| state.holding().holder.is_none());
+        assert!(moving, "a frame that moves is noted as nobody's");
+    }
+
+    fn publish_frame(&mut self, frame: usize, state: FrameState) {
+        if let Some(holder) = state.holding().holder {
+            let mapped = self.mapped.get(&frame).copied();
+            assert_eq!(mapped, Some(holder as usize), "it is mapped for its holder");
+        }
+        self.frames.insert(frame, state);
     }
 
     fn print_line(&mut self, process: ProcessId, line: &str) {
@@ -117,12 +140,17 @@ pub fn plan() -> EncodedPlan {
 impl Cluster {
     /// Cluster 0, its processes started; what was done until then is forgotten.
     pub fn started() -> Cluster {
+        Cluster::of(&plan())
+    }
+
+    /// Cluster 0 of a plan, as [`Cluster::started`].
+    pub fn of(plan: &Plan) -> Cluster {
         let mut cluster = Cluster {
-            personality: Personality::new(&plan(), 0),
+            personality: Personality::new(plan, 0),
             record: Record::default(),
             now: 0,
         };
-        for index in 0..3 {
+        for index in (0..).take(plan.processes().len()) {
             cluster.event(start(index, 1));
         }
         cluster.record.done.clear();

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::arch::global_asm;
 
 use atoll_abi::layout;
-use atoll_abi::plan::{MAX_SERVICES, ServiceKind};
+use atoll_abi::plan::{MAX_CLUSTER_FRAMES, MAX_SERVICES, ServiceKind};
 use atoll_abi::syscall::Route;
 use atoll_channel::{Endpoint, Side};
 
@@ -16,7 +16,7 @@ use super::kernel::{KERNEL, procinfo};
 use super::{heap, stacks};
 use crate::runtime::Runtime;
 use crate::scheduler::Fifo;
-use crate::window::PoolMemory;
+use crate::window::{FrameMemory, PoolMemory};
 use crate::world::{Parts, PortParts, World};
 use crate::{exit, tls};
 
@@ -98,6 +98,9 @@ fn start() -> &'static Runtime {
     // sent with it, until the completion; where a service has died, the root task announces that after the device has
     // stopped. A service begins the channel with the next life of the process when its device writes nothing of the life before.
     let pool = unsafe { PoolMemory::new(layout::BLOCKS as *mut u8, blocks as u32) };
+    // SAFETY: nothing else is mapped in that region; the server maps a frame there for the one process that holds it, and unmaps it
+    // before it is another one's.
+    let frames = unsafe { FrameMemory::new(layout::FRAMES as *mut u8, MAX_CLUSTER_FRAMES as u32) };
     if procinfo.generation > 1 {
         // Those at the other sides learn that another life has begun, whether or not they sleep.
         KERNEL.ring_server();
@@ -111,6 +114,7 @@ fn start() -> &'static Runtime {
         endpoints,
         ports: ports.collect(),
         pool,
+        frames,
         generation: procinfo.generation,
     };
     let runtime = Runtime::new(parts, Box::new(Fifo::new()));

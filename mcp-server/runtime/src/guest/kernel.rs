@@ -1,9 +1,11 @@
 //! The binding to the kernel: notifications, wake requests, and a page of facts.
 
 use core::ptr;
+use core::sync::atomic::{Ordering, fence};
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::layout::{self, request, slot};
-use atoll_abi::plan::MAX_SERVICES;
+use atoll_abi::plan::{MAX_CLUSTER_FRAMES, MAX_SERVICES};
 use atoll_abi::process::{ProcInfo, ServerInfo};
 use atoll_abi::syscall::Route;
 use atoll_channel::WakeWords;
@@ -102,6 +104,28 @@ impl World for Kernel {
         let page = ptr::with_exposed_provenance::<ProcInfo>(layout::PROCINFO);
         // SAFETY: as in `procinfo`, of one word of the page.
         unsafe { (&raw const (*page).alarms).read_volatile() }
+    }
+
+    fn frame(&self, number: usize) -> FrameState {
+        let page = ptr::with_exposed_provenance::<ServerInfo>(layout::SERVER_INFO);
+        if number >= MAX_CLUSTER_FRAMES {
+            return FrameState::default();
+        }
+        loop {
+            // SAFETY: as in `server_info`, of words of the page; there is a state for each frame.
+            let (before, state, after) = unsafe {
+                let own = &raw const (*page).frames[number];
+                let before = (&raw const (*own).holding).read_volatile();
+                fence(Ordering::Acquire);
+                let state = own.read_volatile();
+                fence(Ordering::Acquire);
+                (before, state, (&raw const (*own).holding).read_volatile())
+            };
+            if before == state.holding && before == after {
+                return state;
+            }
+            core::hint::spin_loop();
+        }
     }
 
     fn exit_without_server(&self, vcore: usize, status: u64) {

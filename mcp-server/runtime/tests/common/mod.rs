@@ -26,7 +26,7 @@ use atoll_channel::{Endpoint, Side, announce_lost};
 use atoll_runtime::Runtime;
 use atoll_runtime::scheduler::{Fifo, Scheduler};
 use atoll_runtime::uthread::Uthread;
-use atoll_runtime::window::PoolMemory;
+use atoll_runtime::window::{FrameMemory, PoolMemory};
 use atoll_runtime::world::{Parts, PortParts};
 use zerocopy::FromZeros;
 
@@ -156,6 +156,7 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
             .collect(),
         // SAFETY: the pool lives for good; the services below write a block only for a read of it.
         pool: unsafe { PoolMemory::new(pool, setup.blocks) },
+        frames: FrameMemory::NONE,
         generation: setup.generation,
     };
     let scheduler = Counting::default();

@@ -1,5 +1,6 @@
 //! Lives of processes: begun, taken over from an earlier life of the server, and ended.
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::process::{FAULTED, ProcessId};
 use atoll_channel::Link;
 use atoll_core::Event;
@@ -51,6 +52,11 @@ impl<L: Link, K: Kernel> Host<L, K> {
                 self.world.kernel.wake_vcore(process, vcore);
             }
         }
+    }
+
+    /// Goes on from what an earlier life of the server has noted of the cluster's frames, when every process that runs was adopted.
+    pub fn adopt_frames(&mut self, states: &[FrameState]) {
+        self.tell(0, Event::AdoptFrames { states });
     }
 
     /// Begins the channels to a process anew, where the process is another one than before.

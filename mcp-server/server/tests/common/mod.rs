@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::interface::{Request, request};
 use atoll_abi::plan::{Tables, empty_rows};
 use atoll_abi::process::ProcessId;
@@ -47,6 +48,10 @@ impl Kernel for Events {
     }
 
     fn publish_many_core(&mut self, _: ProcessId) {}
+
+    fn place_frame(&mut self, _: usize, _: usize) {}
+
+    fn publish_frame(&mut self, _: usize, _: FrameState) {}
 
     fn print_line(&mut self, _: ProcessId, line: &str) {
         self.lines.push(line.to_owned());

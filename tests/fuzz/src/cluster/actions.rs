@@ -1,5 +1,6 @@
 //! What the personality may do about an event, each action against what is expected.
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::interface::{Call, Request, request};
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Completion, NO_BLOCK, Status};
@@ -12,6 +13,14 @@ use super::Cluster;
 
 impl Actions for Cluster {
     fn complete(&mut self, process: ProcessId, vcore: usize, completions: &[Completion]) {
+        if let Some((waited, call)) = self.replaced.pop_front() {
+            let [completion] = completions else {
+                panic!("a call that is replaced ends alone");
+            };
+            assert_eq!((vcore, completion.tag), (waited, call.tag));
+            assert_eq!(Status::from_raw(completion.status), Status::Cancelled);
+            return;
+        }
         assert_eq!(Some((process, vcore)), self.caller);
         let life = self.life(usize::from(process.index));
         let current = life.id == process;
@@ -86,6 +95,14 @@ impl Actions for Cluster {
 
     fn publish_alarms(&mut self, process: ProcessId, vcores: u64) {
         self.of(process).published_alarms = vcores;
+    }
+
+    fn place_frame(&mut self, _: usize, _: usize) {
+        panic!("the cluster has no frames");
+    }
+
+    fn publish_frame(&mut self, _: usize, _: FrameState) {
+        panic!("the cluster has no frames");
     }
 
     fn publish_many_core(&mut self, process: ProcessId) {

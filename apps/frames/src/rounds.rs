@@ -1,0 +1,70 @@
+//! Frames that go to another process and come back.
+
+use atoll_runtime::{Frame, kernel_entries, println};
+
+use crate::message::{self, Kind};
+use crate::{must, partner, wrong};
+
+/// Rounds of a giver.
+const ROUNDS: u64 = 200;
+
+/// Gives a frame with a question, and finds the answer in it when it is back.
+pub fn give(pair: &str) {
+    let taker = partner("taker", pair);
+    let mut moved = 0;
+    for round in 0..ROUNDS {
+        let mut frame = must("a frame", Frame::acquire());
+        let number = frame.number();
+        message::write(&mut frame, Kind::Question, round);
+        if let Err(refused) = frame.give(taker, None) {
+            wrong("the taker is given nothing", refused.status);
+        }
+        // All others are kept meanwhile, so that it is the same one that comes back.
+        let back = all_but(number);
+        if !message::holds(&back, Kind::Answer, round) {
+            wrong("no answer came back in round", round);
+        }
+        moved += 1;
+    }
+    println!(r#"result {{"rounds":{moved}}}"#);
+}
+
+/// Waits for one particular frame of this process's own; what comes before it is given back afterwards.
+pub fn all_but(number: u32) -> Frame {
+    let mut others = alloc::vec::Vec::new();
+    loop {
+        let frame = must("a frame comes back", Frame::acquire());
+        if frame.number() == number {
+            return frame;
+        }
+        others.push(frame);
+    }
+}
+
+/// Tells the taker that there are no more rounds.
+pub fn end(pair: &str) {
+    let mut frame = must("a frame", Frame::acquire());
+    message::write(&mut frame, Kind::End, 0);
+    if let Err(refused) = frame.give(partner("taker", pair), None) {
+        wrong("the taker does not learn of the end", refused.status);
+    }
+}
+
+/// Answers the questions of a giver until that ends, and a frame of another process has come too.
+pub fn take() {
+    let (mut rounds, mut strange, mut ended) = (0, 0, false);
+    while !ended || strange == 0 {
+        let mut frame = must("a frame that is given", Frame::receive());
+        if message::holds(&frame, Kind::Question, rounds) {
+            message::write(&mut frame, Kind::Answer, rounds);
+            rounds += 1;
+        } else if message::holds(&frame, Kind::End, 0) {
+            ended = true;
+        } else {
+            // Of another process, which is no giver.
+            strange += 1;
+        }
+    }
+    let entries = kernel_entries();
+    println!(r#"result {{"rounds":{rounds},"strange":{strange},"entries":{entries}}}"#);
+}
