@@ -206,17 +206,18 @@ interfaces! {
             /// latest.
             lease: u64 = arguments[3],
         }
-        /// Gives a frame that the caller holds back to its home.
+        /// Gives a frame that the caller holds back to its home. Where that is the caller, nothing moves, and its calls that wait for
+        /// frames are answered: one part of a process tells another one that it needs the frame no more.
         ReturnFrame = 66, block None, {
             /// Number of the frame.
             frame: u32 = arguments[0],
             /// Generation of the caller's holding.
             generation: u32 = arguments[1],
         }
-        /// Is answered when frames have come to the process or have left it since it was told last. One of these calls of a process
-        /// waits; another one ends it with [`Status::Cancelled`]. Result: what `seen` is to be the next time.
+        /// Is answered when frames have come to the process or have left it since it was told last. As many of these calls of a process
+        /// may wait as a ring has slots; further ones end with [`Status::Busy`]. Result: what `seen` is to be the next time.
         AwaitFrames = 67, block None, {
-            /// What the last answer said; 0 where there was none: then it is answered at once.
+            /// What the last answer said; 0 where there was none: then it is answered at once, as are all that wait.
             seen: u64 = arguments[0],
         }
     }

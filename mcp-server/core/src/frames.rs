@@ -5,13 +5,15 @@
 //! the next one understands: it is noted that nobody has it, it is mapped for its new holder, and that is noted.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use atoll_abi::frame::{FrameState, Holding, NO_LEASE};
 use atoll_abi::interface::request;
+use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::name::Name;
 use atoll_abi::plan::{MAX_CLUSTER_FRAMES, MAX_CLUSTER_PROCESSES, Plan};
 use atoll_abi::process::ProcessId;
-use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Deadlines, NEVER};
 
 use crate::calls::{Caller, Served};
@@ -55,14 +57,18 @@ struct Member {
     life: Option<ProcessId>,
     /// How often frames have come to it or have left it, from 1 on.
     changes: u64,
-    /// Its call that is answered when that changes.
-    waits: Option<Waiting>,
+    /// Its calls that are answered when that changes, no more than there was room for from the beginning.
+    waits: Vec<Waiting>,
 }
+
+/// Calls of a process that may wait at a time.
+const MOST_WAITING: usize = RING_SLOTS;
 
 /// A call that waits.
 struct Waiting {
-    vcore: usize,
-    call: Syscall,
+    vcore: u16,
+    generation: u32,
+    tag: u64,
 }
 
 /// For how long a process has a frame, and from whom.
@@ -91,7 +97,7 @@ impl Frames {
             gives: process.gives,
             life: None,
             changes: 1,
-            waits: None,
+            waits: Vec::with_capacity(MOST_WAITING),
         });
         Frames {
             frames: frames.collect(),
@@ -163,7 +169,7 @@ impl Frames {
     pub(crate) fn stop(&mut self, process: ProcessId) {
         if let Some(member) = self.member_mut(process) {
             member.life = None;
-            member.waits = None;
+            member.waits.clear();
         }
     }
 
@@ -269,10 +275,10 @@ impl Frames {
     ) -> Served {
         let holder = self.holder(caller, wanted.frame, wanted.generation)?;
         let frame = wanted.frame as usize;
-        if self.frames.get(frame).is_none_or(|own| own.home == holder) {
-            return Err(Status::InvalidArgument);
+        match self.frames.get(frame).is_some_and(|own| own.home == holder) {
+            true => self.tell(holder, actions),
+            false => self.send_home(frame, actions),
         }
-        self.send_home(frame, actions);
         Ok((0, 0))
     }
 
@@ -286,16 +292,20 @@ impl Frames {
         actions: &mut impl Actions,
     ) -> Result<Option<u64>, Status> {
         let member = self.member_mut(caller.process).ok_or(Status::NotAllowed)?;
+        if wanted.seen == 0 {
+            member.answer_waiting(actions);
+        }
         if wanted.seen != member.changes {
             return Ok(Some(member.changes));
         }
-        let waits = Waiting {
-            vcore: caller.vcore,
-            call: *call,
-        };
-        if let Some(earlier) = member.waits.replace(waits) {
-            answer(&earlier, caller.process, Status::Cancelled, 0, actions);
+        if member.waits.len() >= MOST_WAITING {
+            return Err(Status::Busy);
         }
+        member.waits.push(Waiting {
+            vcore: caller.vcore as u16,
+            generation: call.generation,
+            tag: call.tag,
+        });
         Ok(None)
     }
 
@@ -349,20 +359,24 @@ impl Frames {
             return;
         };
         member.changes += 1;
-        if let (Some(waits), Some(life)) = (member.waits.take(), member.life) {
-            answer(&waits, life, Status::Done, member.changes, actions);
-        }
+        member.answer_waiting(actions);
     }
 }
 
-fn answer(
-    waiting: &Waiting,
-    process: ProcessId,
-    status: Status,
-    changes: u64,
-    actions: &mut impl Actions,
-) {
-    let mut completion = Completion::of(&waiting.call, status, [changes, 0]);
-    completion.block = NO_BLOCK;
-    actions.complete(process, waiting.vcore, &[completion]);
+impl Member {
+    /// Answers the calls that wait.
+    fn answer_waiting(&mut self, actions: &mut impl Actions) {
+        let Some(life) = self.life else {
+            return;
+        };
+        for waiting in self.waits.drain(..) {
+            let call = Syscall {
+                tag: waiting.tag,
+                generation: waiting.generation,
+                ..Syscall::EMPTY
+            };
+            let completion = Completion::of(&call, Status::Done, [self.changes, 0]);
+            actions.complete(life, usize::from(waiting.vcore), &[completion]);
+        }
+    }
 }

@@ -4,8 +4,8 @@
 //! services they may use, and when vcores are woken. It carries no data: files and blocks are what services are for.
 //!
 //! An [`Event`] goes in, [`Actions`] come out. It has no clock, does no I/O, and allocates only when it is made, as much as the
-//! plan says. Every call of a process is answered when it is taken, so there is no table of calls; the one that waits for frames
-//! is kept where the frames are, one of each process.
+//! plan says. Every call of a process is answered when it is taken, so there is no table of calls; those that wait for frames
+//! are kept where the frames are, a few of each process.
 //!
 //! What a process sends is hostile until it is checked. Misbehaviour ends that process and has no effect on another one.
 //!

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 
 use atoll_abi::frame::{FrameState, Holding, NO_LEASE};
 use atoll_abi::interface::{Request, request};
+use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::name::Name;
 use atoll_abi::plan::{EncodedPlan, Process, Tables, empty_rows};
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_core::state::State;
 use atoll_core::vcore::VcoreSets;
-use atoll_core::{Event, Personality};
+use atoll_core::{BATCH, Event, Personality};
 use proptest::prelude::*;
 use zerocopy::FromZeros;
 
@@ -110,9 +111,10 @@ fn what_is_given_is_the_recipients_alone_and_goes_home_when_it_is_given_back() {
     let generation = holding(&cluster, 1).generation;
     let back = cluster.ask(1, give_back_as(1, generation)).0;
     assert_eq!((back, holder(&cluster, 1)), (Status::Done, Some(0)));
-    let generation = holding(&cluster, 1).generation;
-    let home = cluster.ask(0, give_back_as(1, generation)).0;
-    assert_eq!(home, Status::InvalidArgument, "it is at home");
+    // At home it does not move.
+    let before = holding(&cluster, 1);
+    let home = cluster.ask(0, give_back_as(1, before.generation)).0;
+    assert_eq!((home, holding(&cluster, 1)), (Status::Done, before));
 }
 
 #[test]
@@ -246,30 +248,55 @@ fn a_process_is_told_when_frames_come_and_go() {
     cluster.event(Event::Time);
     assert_eq!(cluster.record.completions[before].result, [seen + 2, 0]);
     assert_eq!(cluster.record.completions.len(), before + 1, "once");
+    // A part of the home that needs a frame no more tells the others.
+    let (_, [seen, _]) = cluster.ask(0, await_frames(0));
+    assert!(cluster.calls(0, 1, &[await_frames(seen)]).is_empty());
+    let generation = holding(&cluster, 1).generation;
+    let answers = cluster.calls(0, 0, &[give_back_as(1, generation)]);
+    assert_eq!(answers[0].result, [seen + 1, 0]);
 }
 
 #[test]
-fn one_call_of_a_process_waits() {
+fn a_few_calls_of_a_process_wait_and_are_answered_together() {
     let mut cluster = cluster();
-    let other = request::BecomeMcp {}.encode();
-    let (first, second) = (await_frames(1), await_frames(1));
-    let calls = [
-        Syscall { tag: 7, ..first },
-        other,
-        Syscall { tag: 8, ..second },
-    ];
-    let answered = cluster.calls(1, 0, &calls);
-    // The first one, because of the last one, and then what came in between.
+    let call = |tag| Syscall {
+        tag,
+        ..await_frames(1)
+    };
+    let other = Syscall {
+        tag: 1000,
+        ..request::SetAlarm { nanoseconds: 5 }.encode()
+    };
+    let most = RING_SLOTS as u64;
+    let (first, last) = (0..most / 2, most / 2..most + 1);
+    assert!(
+        cluster
+            .calls(1, 0, &first.map(call).collect::<Vec<_>>())
+            .is_empty()
+    );
+    let mut calls: Vec<Syscall> = last.map(call).collect();
+    calls.insert(4, other);
+    // No more than a batch are handed over together.
+    let (calls, rest) = calls.split_at(BATCH);
+    let mut answered = cluster.calls(1, 1, calls);
+    answered.extend(cluster.calls(1, 1, rest));
     let answered: Vec<_> = answered
         .iter()
         .map(|it| (it.tag, Status::from_raw(it.status)))
         .collect();
-    assert_eq!(answered, [(7, Status::Cancelled), (0, Status::Done)]);
-    assert_eq!(cluster.personality.counters().calls, 1);
+    assert_eq!(answered, [(1000, Status::Done), (most, Status::Busy)]);
+    assert_eq!(cluster.personality.counters().calls, 2);
     let before = cluster.record.completions.len();
     assert_eq!(give(&mut cluster, 0, 0, 1, NO_LEASE), Status::Done);
-    assert_eq!(cluster.record.completions[before].tag, 8);
-    // With the process its call is gone.
+    let told = cluster.record.completions[before..].iter();
+    let tags: Vec<u64> = told.map(|it| it.tag).take(RING_SLOTS).collect();
+    assert_eq!(tags, (0..most).collect::<Vec<_>>());
+    // One that has seen nothing has all others answered.
+    assert!(cluster.calls(1, 0, &[await_frames(2)]).is_empty());
+    let answered = cluster.calls(1, 0, &[await_frames(0)]);
+    let results = answered.iter().map(|it| (it.tag, it.result[0]));
+    assert_eq!(results.collect::<Vec<_>>(), [(2, 2), (0, 2)]);
+    // With the process its calls are gone.
     assert!(cluster.calls(1, 0, &[await_frames(2)]).is_empty());
     let id = cluster.id(1);
     let before = cluster.record.completions.len();
@@ -421,7 +448,7 @@ proptest! {
                     let has = model[&frame].0;
                     let generation = holding(&cluster, frame).generation.wrapping_sub(age);
                     let status = cluster.ask(from, give_back_as(frame, generation)).0;
-                    let due = has == from && age == 0 && HOMES[frame] != from;
+                    let due = has == from && age == 0;
                     prop_assert_eq!(status == Status::Done, due, "{:?}", status);
                     if due {
                         model.insert(frame, (HOMES[frame], NO_LEASE));

@@ -125,7 +125,8 @@ impl Frame {
     ///
     /// # Errors
     /// [`Status::NotFound`] where the plan gives it none; [`Status::PeerLost`] where the server died meanwhile, after which it can
-    /// be tried again; [`Status::TimedOut`].
+    /// be tried again; [`Status::TimedOut`]; [`Status::Busy`] where too many uthreads wait for
+    /// frames.
     ///
     /// # Panics
     /// Where the caller is not a uthread.
@@ -140,7 +141,7 @@ impl Frame {
     /// A frame that another process has given to this one; waits until there is one.
     ///
     /// # Errors
-    /// [`Status::PeerLost`] and [`Status::TimedOut`] as for [`Frame::acquire`].
+    /// [`Status::PeerLost`], [`Status::TimedOut`] and [`Status::Busy`] as for [`Frame::acquire`].
     ///
     /// # Panics
     /// Where the caller is not a uthread.
@@ -172,6 +173,11 @@ impl Frame {
     /// The frame's number among those of the cluster, which it keeps wherever it goes.
     pub fn number(&self) -> u32 {
         self.held.number
+    }
+
+    /// The how-manieth holding of the frame this is, counted over all processes.
+    pub fn generation(&self) -> u32 {
+        self.held.generation
     }
 
     /// Gives the frame to another process, for a time or for good. When this returns, nothing here reaches it. It comes back when
@@ -220,15 +226,20 @@ impl Drop for Frame {
     fn drop(&mut self) {
         let held = self.held;
         if is_home(&Runtime::current().procinfo(), held.number) {
-            let ledger = &self.table.ledger;
-            ledger.with_notify(|ledger| ledger.home.push_back(held));
-            return;
+            let awaited = self.table.ledger.with(|ledger| {
+                ledger.home.push_back(held);
+                ledger.waiting > 0
+            });
+            if !awaited {
+                return;
+            }
         }
         let call = request::ReturnFrame {
             frame: held.number,
             generation: held.generation,
         };
-        // Nobody waits for the answer: where the server has died, its next life ends the lease, or the end of the process does.
+        // Nobody waits for the answer. Where the server has died, all that wait for frames look again; a frame of another process goes
+        // home when its lease or this process ends.
         drop(Submission::with_timeout(
             Target::SERVER,
             call.encode(),
@@ -262,14 +273,8 @@ struct Ledger {
     received: VecDeque<Held>,
     /// What the server said when it was asked last whether frames have come or gone.
     seen: u64,
-    /// A uthread asks it.
-    asks: bool,
-}
-
-/// What a uthread that wants a frame does next.
-enum Next {
-    Takes(Held),
-    Asks(u64),
+    /// Uthreads that ask it.
+    waiting: usize,
 }
 
 impl FrameTable {
@@ -290,7 +295,7 @@ impl FrameTable {
         let numbers = 0..self.memory.frames();
         let held = numbers.filter_map(|number| Held::read(runtime, &procinfo, number));
         let held: Vec<Held> = held.collect();
-        self.ledger.with_notify(|ledger| {
+        self.ledger.with(|ledger| {
             for own in held {
                 let Some(noted) = ledger.noted.get_mut(own.number as usize) else {
                     continue;
@@ -306,35 +311,38 @@ impl FrameTable {
         });
     }
 
-    /// Takes a frame out of a queue; waits until one has come there. One of the uthreads that wait asks the server, which answers
-    /// when frames have come or gone.
+    /// Takes a frame out of a queue; where there is none, has the server say when frames have come or gone.
     fn take(
         &'static self,
         queue: impl Fn(&mut Ledger) -> &mut VecDeque<Held>,
     ) -> Result<Frame, Status> {
         self.look();
         loop {
-            let next = self.ledger.wait_for(|ledger| {
-                if let Some(held) = queue(ledger).pop_front() {
-                    return Some(Next::Takes(held));
-                }
-                let asks = !mem::replace(&mut ledger.asks, true);
-                asks.then_some(Next::Asks(ledger.seen))
+            let (next, seen) = self.ledger.with(|ledger| {
+                let next = queue(ledger).pop_front();
+                ledger.waiting += usize::from(next.is_none());
+                (next, ledger.seen)
             });
-            let seen = match next {
+            match next {
                 // Its lease may have ended since it was noted.
-                Next::Takes(held) if held.is_current() => return Ok(Frame { held, table: self }),
-                Next::Takes(_) => continue,
-                Next::Asks(seen) => seen,
-            };
+                Some(held) if held.is_current() => return Ok(Frame { held, table: self }),
+                Some(_) => continue,
+                None => {}
+            }
             let submission =
                 Submission::new(Target::SERVER, request::AwaitFrames { seen }.encode());
             let told = Reply::new(submission, |answer, _| Ok(answer.result[0])).wait();
+            if told == Err(Status::TimedOut) {
+                // The call still waits at the server, and has a credit: it is answered by this one.
+                let last = request::AwaitFrames { seen: 0 }.encode();
+                drop(Submission::with_timeout(Target::SERVER, last, NEVER));
+            }
             self.look();
-            self.ledger.with_notify(|ledger| {
-                ledger.asks = false;
-                // The next life of a server counts anew.
-                ledger.seen = told.unwrap_or(0);
+            // The next life of a server counts anew.
+            let seen = told.unwrap_or(0);
+            self.ledger.with(|ledger| {
+                ledger.seen = seen;
+                ledger.waiting -= 1;
             });
             told?;
         }

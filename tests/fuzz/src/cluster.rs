@@ -5,7 +5,7 @@ mod actions;
 use std::collections::VecDeque;
 
 use atoll_abi::interface::Call;
-use atoll_abi::layout::MAX_VCORES;
+use atoll_abi::layout::{MAX_VCORES, RING_SLOTS};
 use atoll_abi::process::ProcessId;
 use atoll_abi::syscall::{Completion, Syscall};
 use atoll_core::state::State;
@@ -35,8 +35,8 @@ pub struct Life {
     published_alarms: u64,
     /// An alarm was set in the name of a vcore that did not run: the process may have taken away what brings it back.
     alarm_changed_asleep: bool,
-    /// The call that waits for frames, of which the cluster has none, and the vcore that made it.
-    waits: Option<(usize, Syscall)>,
+    /// Calls that wait for frames, of which the cluster has none, and the vcores that made them.
+    waiting: Vec<(usize, Syscall)>,
 }
 
 impl Life {
@@ -54,7 +54,7 @@ impl Life {
             alarms: [None; MAX_VCORES],
             published_alarms: 0,
             alarm_changed_asleep: false,
-            waits: None,
+            waiting: Vec::new(),
         }
     }
 
@@ -62,37 +62,43 @@ impl Life {
         if !self.ended && self.exit.is_none() {
             self.exit = Some(status);
             self.alarms = [None; MAX_VCORES];
-            self.waits = None;
+            self.waiting.clear();
         }
     }
 
     /// Whether a call of it waits for frames.
     pub fn waits(&self) -> bool {
-        self.waits.is_some()
+        !self.waiting.is_empty()
     }
 
-    /// Takes the calls that wait for frames out of those that a vcore makes; the calls that end for it, each by the next one.
+    /// Takes the calls that wait for frames out of those that a vcore makes; the ones that end because of one of them.
     fn take_waiting(
         &mut self,
         vcore: usize,
         calls: &mut VecDeque<Syscall>,
     ) -> Vec<(usize, Syscall)> {
+        let mut flushed = Vec::new();
         let mut alive = self.exit.is_none() && !self.ended;
-        let mut replaced = Vec::new();
         let generation = self.id.generation;
         calls.retain(|call| {
             let counts = alive && call.generation == generation;
             match Call::from_raw(call.call).filter(|_| counts) {
                 Some(Call::Exit) => alive = false,
                 Some(Call::AwaitFrames) if call.arguments[0] == NOTHING_HAPPENED => {
-                    replaced.extend(self.waits.replace((vcore, *call)));
-                    return false;
+                    let waits = self.waiting.len() < RING_SLOTS;
+                    if waits {
+                        self.waiting.push((vcore, *call));
+                    }
+                    return !waits;
+                }
+                Some(Call::AwaitFrames) if call.arguments[0] == 0 => {
+                    flushed.append(&mut self.waiting);
                 }
                 _ => {}
             }
             true
         });
-        replaced
+        flushed
     }
 }
 
@@ -104,8 +110,8 @@ pub struct Cluster {
     /// Calls that were handed over and are not answered, and whose they are.
     asked: VecDeque<Syscall>,
     caller: Option<(ProcessId, usize)>,
-    /// Calls that are to be cancelled before the others are answered, and the vcores that made them.
-    replaced: VecDeque<(usize, Syscall)>,
+    /// Calls that waited and are to be answered before the others, and the vcores that made them.
+    flushed: VecDeque<(usize, Syscall)>,
     /// The caller ran when the event came.
     caller_ran: bool,
     /// Alarms that have to wake their vcore now, by process and vcore.
@@ -134,7 +140,7 @@ impl Cluster {
             now: 0,
             asked: VecDeque::new(),
             caller: None,
-            replaced: VecDeque::new(),
+            flushed: VecDeque::new(),
             caller_ran: false,
             due: Vec::new(),
             answers: Vec::new(),
@@ -199,12 +205,12 @@ impl Cluster {
                 self.asked.extend(calls);
                 let mut asked = std::mem::take(&mut self.asked);
                 let life = self.life(usize::from(process.index));
-                let replaced = match life.id == process {
+                let flushed = match life.id == process {
                     true => life.take_waiting(vcore, &mut asked),
                     false => Vec::new(),
                 };
                 self.asked = asked;
-                self.replaced.extend(replaced);
+                self.flushed.extend(flushed);
                 let life = self.life(usize::from(process.index));
                 self.caller_ran = life.running & 1 << vcore != 0;
             }
@@ -225,10 +231,7 @@ impl Cluster {
         personality.handle(now, event, self);
         assert!(self.asked.is_empty(), "calls without an answer");
         assert!(self.due.is_empty(), "alarms that woke no vcore");
-        assert!(
-            self.replaced.is_empty(),
-            "a call that was replaced waits on"
-        );
+        assert!(self.flushed.is_empty(), "a call waits on");
         self.caller = None;
         self.check(personality);
     }

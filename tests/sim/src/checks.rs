@@ -194,6 +194,7 @@ impl Simulation {
                 "progress: process {process} is not dead for {name}"
             ));
         }
+        self.check_frames(id);
         let faults = personality.counters().process_faults;
         if faults > 0 && self.nothing_to_blame() {
             self.violate(format!(

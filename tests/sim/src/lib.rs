@@ -34,6 +34,7 @@ mod driver;
 mod event;
 mod faults;
 mod flights;
+mod frames;
 mod gate;
 mod heap;
 mod ledger;

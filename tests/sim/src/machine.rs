@@ -14,6 +14,7 @@ use atoll_test_support::volume;
 use atoll_virtio_blk::Extent;
 use zerocopy::FromZeros;
 
+use crate::frames::FRAMES_OF_A_PROCESS;
 use crate::scenario::Scenario;
 
 /// Blocks of each process's pool.
@@ -36,6 +37,11 @@ const POOLS: u64 = 0x1000_0000;
 /// Bytes from one pool to the next: no block of one is behind a block of another one.
 const POOL_STRIDE: u64 = 0x10_0000;
 
+/// The name of a process.
+pub fn name_of(process: usize) -> String {
+    format!("process-{process}")
+}
+
 impl Scenario {
     /// The plan of its machine: each cluster is a kernel instance.
     pub fn plan(&self) -> EncodedPlan {
@@ -54,13 +60,23 @@ impl Scenario {
             doorbell: DoorbellKind::Hpet as u32,
             ..Channel::new_zeroed()
         };
+        let first = |index: u32| index - index % self.processes as u32;
+        let all = (1u64 << self.processes) - 1;
         let process = |index| Process {
-            name,
+            name: Name::new(&name_of(index as usize)).expect("a short word"),
             image: name,
             cluster: self.cluster_of(index as usize) as u32,
             vcores: self.vcores as u32,
             pool: index,
             services: 1 << self.service_of(index as usize),
+            frames: match self.gives_frames {
+                true => FRAMES_OF_A_PROCESS,
+                false => 0,
+            },
+            gives: match self.gives_frames {
+                true => all & !(1 << (index - first(index))),
+                false => 0,
+            },
             ..Process::new_zeroed()
         };
         let pool = |index: u32| Pool {

@@ -14,7 +14,7 @@ use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE};
 use atoll_abi::connection::{CONNECTION_WORDS, WAKE_WORDS};
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_channel::{Endpoint, Side, WakeWords, announce_lost};
-use atoll_runtime::window::PoolMemory;
+use atoll_runtime::window::{FrameMemory, PoolMemory};
 
 use crate::machine::POOL_BLOCKS;
 
@@ -226,4 +226,10 @@ impl Drop for WakeMemory {
     fn drop(&mut self) {
         let _ = FREE_WORDS.try_with(|free| free.borrow_mut().push(self.0));
     }
+}
+
+/// The frames of a process of a cluster with so many of them.
+pub fn frames_of_process(frames: usize) -> FrameMemory {
+    // SAFETY: no simulated process looks at the bytes of a frame: the simulation says whether it is there.
+    unsafe { FrameMemory::new(std::ptr::null_mut(), frames as u32) }
 }

@@ -5,6 +5,7 @@
 
 mod actions;
 mod files;
+mod frames;
 mod log;
 mod raw;
 mod reads;
@@ -17,7 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_runtime::{
-    File, JoinHandle, Runtime, become_mcp, exit, max_vcores, request_vcores, sleep, yield_now,
+    File, Frame, JoinHandle, Runtime, become_mcp, exit, max_vcores, request_vcores, sleep,
+    yield_now,
 };
 use atoll_scenarios::script;
 
@@ -54,6 +56,7 @@ struct Worker {
     files: Vec<Open>,
     /// Files that are closed, or of a service that died.
     gone: Vec<File>,
+    frames: Vec<Frame>,
     lines: u64,
 }
 
@@ -121,6 +124,7 @@ fn main(program: &Arc<Program>) {
             random: Random::new(number()),
             files: Vec::new(),
             gone: Vec::new(),
+            frames: Vec::new(),
             lines: 0,
         };
         spawn(Runtime::current(), program.process, || worker.work())

@@ -25,6 +25,12 @@ pub struct Tally {
     pub faults: u64,
     /// Reads whose data was compared.
     pub reads_checked: u64,
+    /// Frames that were given to another process.
+    pub frames_given: u64,
+    /// Looks at frames that were there.
+    pub frames_seen: u64,
+    /// Looks at frames of which the lease had ended.
+    pub leases_ended: u64,
     /// Cuts of the power.
     pub power_cuts: u64,
     /// Records of logs that were acknowledged.
@@ -57,6 +63,9 @@ impl Tally {
         self.kills += other.kills;
         self.faults += other.faults;
         self.reads_checked += other.reads_checked;
+        self.frames_given += other.frames_given;
+        self.frames_seen += other.frames_seen;
+        self.leases_ended += other.leases_ended;
         self.power_cuts += other.power_cuts;
         self.records_acknowledged += other.records_acknowledged;
         self.records_replayed += other.records_replayed;

@@ -55,6 +55,8 @@ pub struct Scenario {
     pub without_log: bool,
     /// The process that logs lends blocks twice instead.
     pub lends_twice: bool,
+    /// Processes give frames to each other.
+    pub gives_frames: bool,
     /// The last process writes files.
     pub writes_files: bool,
     /// The power is cut: how many times.

@@ -3,6 +3,7 @@
 use std::mem;
 use std::rc::{Rc, Weak};
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::process::{ProcInfo, ProcessId};
 use atoll_channel::Side;
 use atoll_core::Personality;
@@ -96,6 +97,10 @@ impl Server {
                 Some((process, _)) => self.host.start(process),
                 None => {}
             }
+        }
+        if again {
+            let states = world.frames[self.cluster].borrow().states();
+            self.host.adopt_frames(&states);
         }
     }
 
@@ -271,6 +276,22 @@ impl Kernel for SimulatedKernel {
         if let Some((world, _)) = self.enter() {
             let mut process = world.processes[usize::from(process.index)].borrow_mut();
             process.procinfo.many_core = 1;
+        }
+    }
+
+    fn place_frame(&mut self, frame: usize, process: usize) {
+        if let Some((world, _)) = self.enter() {
+            world.frames[self.cluster]
+                .borrow_mut()
+                .place(frame, process);
+        }
+    }
+
+    fn publish_frame(&mut self, frame: usize, state: FrameState) {
+        if let Some((world, _)) = self.enter() {
+            world.frames[self.cluster]
+                .borrow_mut()
+                .publish(frame, state);
         }
     }
 

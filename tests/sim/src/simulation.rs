@@ -16,6 +16,7 @@ use crate::disk::Disk;
 use crate::driver::Driver;
 use crate::event::{Event, Signal};
 use crate::faults;
+use crate::frames::Frames;
 use crate::heap::ProcessMemory;
 use crate::liar::Liar;
 use crate::memory::{Pool, WakeMemory, Window};
@@ -57,6 +58,8 @@ pub struct Simulation {
     pub(crate) windows: Vec<Window>,
     /// Of each process, then of each service.
     pub(crate) pools: Vec<Pool>,
+    /// Of each cluster.
+    pub(crate) frames: Vec<RefCell<Frames>>,
     /// Of each process, then of each service.
     pub(crate) wake_requests: Vec<WakeMemory>,
     /// Of each channel between clusters, by end.

@@ -9,6 +9,7 @@ use atoll_runtime::simulated::Coroutine;
 use atoll_runtime::world::{Parts, PortParts, World};
 
 use crate::gate::{self, Stop};
+use crate::memory;
 use crate::program::{self, panic_text};
 use crate::simulation::Simulation;
 use crate::tap::Tap;
@@ -153,6 +154,10 @@ fn start(process: usize) -> &'static Runtime {
         endpoints,
         ports,
         pool: gate::outside(|world| world.pools[process].of_process()),
+        frames: gate::outside(|world| {
+            let cluster = world.scenario.cluster_of(process);
+            memory::frames_of_process(world.plan.frames_of(cluster as u32))
+        }),
         generation: procinfo.generation,
     };
     let runtime = Runtime::new(parts, Box::new(Fifo::new()));

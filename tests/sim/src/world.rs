@@ -1,5 +1,6 @@
 //! The world of a simulated process.
 
+use atoll_abi::frame::FrameState;
 use atoll_abi::process::ProcInfo;
 use atoll_channel::Side;
 use atoll_runtime::world::World;
@@ -52,6 +53,13 @@ impl World for ProcessWorld {
 
     fn procinfo(&self) -> ProcInfo {
         gate::ask(|world| world.processes[self.process].borrow().procinfo)
+    }
+
+    fn frame(&self, number: usize) -> FrameState {
+        gate::ask(|world| {
+            let cluster = world.scenario.cluster_of(self.process);
+            world.frames[cluster].borrow().state(number)
+        })
     }
 
     fn exit_without_server(&self, _vcore: usize, status: u64) {

@@ -65,6 +65,13 @@ fn a_process_that_floods_stops_only_itself() {
 }
 
 #[test]
+fn frames_have_one_holder_whoever_dies() {
+    let total = all_seeds("frames");
+    assert!(total.frames_given > 0 && total.frames_seen > 0 && total.leases_ended > 0);
+    assert!(total.kills > 0);
+}
+
+#[test]
 fn a_process_that_lies_harms_no_other_one() {
     assert!(all_seeds("lying-process").faults > 0);
 }

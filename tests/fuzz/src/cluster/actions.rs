@@ -13,12 +13,13 @@ use super::Cluster;
 
 impl Actions for Cluster {
     fn complete(&mut self, process: ProcessId, vcore: usize, completions: &[Completion]) {
-        if let Some((waited, call)) = self.replaced.pop_front() {
+        if let Some((waited, call)) = self.flushed.pop_front() {
             let [completion] = completions else {
-                panic!("a call that is replaced ends alone");
+                panic!("a call that waited ends alone");
             };
-            assert_eq!((vcore, completion.tag), (waited, call.tag));
-            assert_eq!(Status::from_raw(completion.status), Status::Cancelled);
+            let found = (vcore, completion.tag, completion.generation);
+            assert_eq!(found, (waited, call.tag, call.generation));
+            assert_eq!(Status::from_raw(completion.status), Status::Done);
             return;
         }
         assert_eq!(Some((process, vcore)), self.caller);

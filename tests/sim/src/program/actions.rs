@@ -55,6 +55,9 @@ impl Worker {
             (_, None) if self.random.one_in(2) => self.open_for_next_life(),
             (_, None) => self.open(),
         }
+        if self.program.scenario.gives_frames {
+            self.act_on_frames();
+        }
         if self.files.len() < MOST_OPEN && self.random.one_in(8) {
             self.open();
         }

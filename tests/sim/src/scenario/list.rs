@@ -27,12 +27,13 @@ const QUIET: Scenario = Scenario {
     logs: false,
     without_log: false,
     lends_twice: false,
+    gives_frames: false,
     writes_files: false,
     power_cuts: 0,
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 29] = [
+pub const SCENARIOS: [Scenario; 30] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -81,6 +82,17 @@ pub const SCENARIOS: [Scenario; 29] = [
         vcores: 16,
         calls: 60,
         flooding_process: true,
+        ..QUIET
+    },
+    Scenario {
+        name: "frames",
+        about: "processes give frames to each other, for good and for a time, while they and their servers die",
+        clusters: 2,
+        processes: 3,
+        calls: 60,
+        gives_frames: true,
+        server_deaths: 1,
+        process_faults: 2,
         ..QUIET
     },
     Scenario {

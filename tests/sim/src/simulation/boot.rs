@@ -8,6 +8,7 @@ use atoll_abi::connection::{Client, Connection};
 use super::{Role, Simulation};
 use crate::disk::Disk;
 use crate::faults;
+use crate::frames::Frames;
 use crate::gate;
 use crate::heap::ProcessMemory;
 use crate::memory::{Pool, WakeMemory, Window};
@@ -55,6 +56,9 @@ impl Simulation {
                 .collect(),
             pools: (0..processes + scenario.services())
                 .map(|_| Pool::new())
+                .collect(),
+            frames: (0..scenario.clusters)
+                .map(|cluster| RefCell::new(Frames::new(plan.frames_of(cluster as u32))))
                 .collect(),
             plan,
             state: RefCell::new(state),

@@ -1,0 +1,125 @@
+//! Frames of the simulated clusters: in which process each is mapped, and whether those who look at one may.
+
+use atoll_abi::frame::{FrameState, NO_LEASE};
+
+use crate::simulation::Simulation;
+
+/// Frames of which each process is the home, where processes give frames to each other.
+pub const FRAMES_OF_A_PROCESS: u32 = 2;
+
+/// The frames of a cluster.
+#[derive(Default)]
+pub struct Frames {
+    frames: Vec<Frame>,
+}
+
+#[derive(Clone, Default)]
+struct Frame {
+    state: FrameState,
+    /// The process, by index, in which it is mapped.
+    mapped: Option<usize>,
+    /// The lease of each holding that has begun: its generation, and when it ends.
+    leases: Vec<(u32, u64)>,
+}
+
+impl Frames {
+    /// Those of a cluster, of which none is mapped.
+    pub fn new(count: usize) -> Frames {
+        Frames {
+            frames: vec![Frame::default(); count],
+        }
+    }
+
+    /// Who has each, as it was noted.
+    pub fn states(&self) -> Vec<FrameState> {
+        self.frames.iter().map(|frame| frame.state).collect()
+    }
+
+    /// Who has one.
+    pub fn state(&self, number: usize) -> FrameState {
+        let frame = self.frames.get(number);
+        frame.map_or_else(FrameState::default, |frame| frame.state)
+    }
+
+    /// Maps one for a process and for nobody else.
+    pub fn place(&mut self, number: usize, process: usize) {
+        self.frames[number].mapped = Some(process);
+    }
+
+    /// Notes who has one.
+    pub fn publish(&mut self, number: usize, state: FrameState) {
+        let frame = &mut self.frames[number];
+        frame.state = state;
+        let holding = state.holding();
+        if holding.holder.is_some() {
+            frame.leases.push((holding.generation, state.until));
+        }
+    }
+
+    /// When the lease of a holding ends; `None` where it has no end.
+    fn end_of(&self, number: usize, generation: u32) -> Option<u64> {
+        let leases = self.frames[number].leases.iter();
+        let mut own = leases.filter(|(holding, _)| *holding == generation);
+        let end = own.next().map(|(_, end)| *end);
+        end.filter(|end| *end != NO_LEASE)
+    }
+}
+
+impl Simulation {
+    /// A process looks at a frame that it holds in a generation: tells whether it is there. Where not, its lease has ended: on seL4
+    /// the process would have taken a fault.
+    pub fn look_at_frame(&self, process: usize, number: u32, generation: u32) -> bool {
+        let cluster = self.scenario.cluster_of(process);
+        let frames = self.frames[cluster].borrow();
+        let number = number as usize;
+        let mapped = frames.frames[number].mapped;
+        // It may have gone and have come back, and be another holding's.
+        let current = frames.state(number).holding().generation == generation;
+        if mapped == Some(process) && current {
+            self.state.borrow_mut().tally.frames_seen += 1;
+            return true;
+        }
+        let now = self.state.borrow().now;
+        let over = frames
+            .end_of(number, generation)
+            .is_some_and(|end| end <= now);
+        if over {
+            self.state.borrow_mut().tally.leases_ended += 1;
+        } else {
+            self.violate(format!(
+                "frames: process {process} looks at frame {number}, which is mapped in {mapped:?}, and no lease has ended"
+            ));
+        }
+        false
+    }
+
+    /// A process has given a frame that it held in a generation, and must not reach it.
+    pub fn gave_frame(&self, process: usize, number: u32, generation: u32) {
+        let cluster = self.scenario.cluster_of(process);
+        let holding = self.frames[cluster]
+            .borrow()
+            .state(number as usize)
+            .holding();
+        if holding.generation == generation {
+            self.violate(format!(
+                "frames: process {process} still has frame {number}, which it gave"
+            ));
+        }
+        self.state.borrow_mut().tally.frames_given += 1;
+    }
+
+    /// When all processes of a cluster have ended, its frames are at home.
+    pub fn check_frames(&self, cluster: usize) {
+        let frames = self.frames[cluster].borrow();
+        for (number, frame) in frames.frames.iter().enumerate() {
+            let home = number as u32 / FRAMES_OF_A_PROCESS;
+            let index = cluster * self.scenario.processes + home as usize;
+            if frame.state.holding().holder != Some(home) || frame.mapped != Some(index) {
+                self.violate(format!(
+                    "frames: frame {number} of cluster {cluster} is not at home: {:?}, mapped in {:?}",
+                    frame.state, frame.mapped
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Frames that workers give to other processes and get from them.
+
+use std::time::Duration;
+
+use atoll_abi::syscall::Status;
+use atoll_runtime::{Frame, Recipient, with_timeout};
+
+use super::verdict::Call;
+use super::{Worker, violate};
+use crate::gate;
+use crate::machine::name_of;
+
+/// Frames that one worker has at most.
+const MOST_HELD: usize = 2;
+
+impl Worker {
+    /// Something with frames.
+    pub fn act_on_frames(&mut self) {
+        match self.random.below(5) {
+            0 | 1 if self.frames.len() < MOST_HELD => self.take_frame(),
+            2 | 3 => self.give_frame(),
+            _ => self.look_at_frame(),
+        }
+    }
+
+    /// Takes one of its own process, or one that was given to that.
+    fn take_frame(&mut self) {
+        let time = Duration::from_micros(1 + self.random.below(30));
+        let own = self.random.one_in(2);
+        let call = Call::server("take a frame").early();
+        let taken = self.program.judge(call, || {
+            with_timeout(time, || match own {
+                true => Frame::acquire(),
+                false => Frame::receive(),
+            })
+        });
+        self.frames.extend(taken);
+    }
+
+    /// One of its frames, taken out of them, where it has one that is there.
+    fn pick_frame(&mut self) -> Option<Frame> {
+        let count = self.frames.len();
+        (count > 0).then(|| {
+            let place = self.random.index(count);
+            self.frames.swap_remove(place)
+        })
+    }
+
+    fn is_there(&self, frame: &Frame) -> bool {
+        let process = self.program.process;
+        let (number, generation) = (frame.number(), frame.generation());
+        gate::outside(|world| world.look_at_frame(process, number, generation))
+    }
+
+    /// Looks at a frame, and keeps it or gives it back.
+    fn look_at_frame(&mut self) {
+        let Some(frame) = self.pick_frame() else {
+            return;
+        };
+        if self.is_there(&frame) && self.random.one_in(2) {
+            self.frames.push(frame);
+        }
+    }
+
+    fn give_frame(&mut self) {
+        let Some(frame) = self.pick_frame().filter(|frame| self.is_there(frame)) else {
+            return;
+        };
+        let process = self.program.process;
+        let processes = self.program.scenario.processes;
+        let first = process / processes * processes;
+        let other = first + (process - first + 1 + self.random.index(processes - 1)) % processes;
+        let call = Call::server("find a recipient");
+        let found = self
+            .program
+            .judge(call, || Recipient::find(&name_of(other)).wait());
+        let Some(recipient) = found else { return };
+        let lease = self.random.one_in(2);
+        let lease = lease.then(|| Duration::from_micros(1 + self.random.below(20)));
+        let (number, generation) = (frame.number(), frame.generation());
+        let call = Call::server("give a frame").any();
+        self.program.made(call);
+        let given = frame.give(recipient, lease);
+        let status = given.as_ref().err().map_or(Status::Done, |not| not.status);
+        self.program.ended(call, status);
+        match given {
+            Ok(()) => gate::outside(|world| world.gave_frame(process, number, generation)),
+            Err(not) => {
+                // The recipient may have ended, and a lease too.
+                if !matches!(not.status, Status::PeerLost | Status::BadHandle) {
+                    violate(&format!("result: a frame was not given: {not:?}"));
+                }
+                self.frames.extend(not.frame);
+            }
+        }
+    }
+}
