@@ -6,8 +6,11 @@ use crate::event::{Event, Signal};
 use crate::simulation::Simulation;
 use crate::state::{Id, State};
 
-/// Nanoseconds of the fault phase, at most: about as long as the calls of a run take.
-const FAULT_PHASE: u64 = 40_000;
+/// Nanoseconds that the calls of a run take, about.
+const CALLS: u64 = 40_000;
+
+/// Nanoseconds that a file service takes to start, about: it answers nothing before.
+const START: u64 = 110_000;
 
 /// Who is killed: for kill tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +47,21 @@ pub fn prepare(world: &Simulation) {
     let scenario = world.scenario;
     let state = &mut *world.state.borrow_mut();
     // A flood has to rise.
-    let length = FAULT_PHASE * if scenario.flooding_process { 4 } else { 1 };
-    let phase = length / 8 + state.random.below(length);
+    let calls = CALLS * if scenario.flooding_process { 4 } else { 1 };
     for id in 0..state.status.len() {
         state.schedule(id, 0);
     }
-    let doom = |state: &mut State, victim: Id| {
-        let when = state.random.below(phase);
+    let mut last = 0;
+    let mut doom = |state: &mut State, victim: Id| {
+        let when = match state.random.below(4) {
+            // While everything starts.
+            0 => state.random.below(START),
+            // While most calls are made that nothing has disturbed.
+            1 | 2 => START + state.random.below(calls),
+            // When something may have died and have come back.
+            _ => START + state.random.below(calls + START),
+        };
+        last = last.max(when);
         state.at(when, Event::Task(Task::Doom(victim)));
     };
     for _ in 0..scenario.server_deaths {
@@ -69,7 +80,8 @@ pub fn prepare(world: &Simulation) {
         let vcore = state.random.index(scenario.vcores);
         doom(state, world.vcore(process, vcore));
     }
-    state.at(phase, Event::Task(Task::Calm));
+    let rest = START + calls / 8 + state.random.below(calls);
+    state.at(last.max(rest), Event::Task(Task::Calm));
 }
 
 /// An actor dies, now, in the middle of what it does.

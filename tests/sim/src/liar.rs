@@ -218,6 +218,11 @@ impl Liar {
             flags: OpenFlags::empty(),
             path: Path::short(script::FILES[0].0.as_bytes()).expect("a short word"),
         };
+        // Those that may be open at a time soon are; what has to be on the disk is waited for every time.
+        let to_service = match world.state.borrow_mut().random.one_in(4) {
+            true => open.encode(),
+            false => request::Sync {}.encode(),
+        };
         let count = world.scenario.vcores as u64;
         // It wants all its vcores.
         let to_server = match world.state.borrow_mut().random.below(4) {
@@ -225,7 +230,7 @@ impl Liar {
             1 => request::RequestVcores { count }.encode(),
             _ => print.encode(),
         };
-        for (port, call) in self.ports.iter_mut().zip([to_server, open.encode()]) {
+        for (port, call) in self.ports.iter_mut().zip([to_server, to_service]) {
             if !world.runs(me) {
                 return;
             }

@@ -30,7 +30,9 @@ impl Simulation {
     pub fn begin(&self, process: usize, life: u32) {
         let known = {
             let own = self.processes[process].borrow();
-            own.life == life && own.ended.is_some()
+            // Where its server stays down meanwhile, nothing would start its vcores.
+            let down = self.state.borrow().servers_down[self.scenario.cluster_of(process)];
+            own.life == life && own.ended.is_some() && !down
         };
         if !known {
             return;

@@ -103,10 +103,12 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
     let (name, id, wishes) = (&package.name, package.id(), package.wishes());
     let mut tests = Vec::new();
     if wishes.host_tests {
+        let profile = wishes.profile.iter();
+        let profile: String = profile.map(|it| format!("--profile {it} ")).collect();
         tests.push(HostTest::new(
             format!("host {name}"),
             format!("tests of the package {name}"),
-            Work::Run(Run::new(&format!("test --package {id}"))),
+            Work::Run(Run::new(&format!("test {profile}--package {id}"))),
         ));
     }
     if let Some(program) = wishes.loom {

@@ -5,6 +5,7 @@
 //! ```toml
 //! [package.metadata.atoll]
 //! host-tests = false
+//! profile = "sim"  # the profile of Cargo in which its tests are built; `test` where nothing is said
 //! loom = "model"  # the test program that is built and run with `--cfg loom`
 //!
 //! # A bug that a feature plants, and the test that has to catch it.
@@ -67,6 +68,8 @@ pub struct Wishes {
     /// Whether `cargo test` is run.
     #[serde(default = "yes")]
     pub host_tests: bool,
+    /// The profile of Cargo for them.
+    pub profile: Option<String>,
     /// The test program for loom.
     pub loom: Option<String>,
     /// The planted bugs.
@@ -121,6 +124,7 @@ impl Package {
         let wishes = said.and_then(|metadata| metadata.atoll.clone());
         wishes.unwrap_or(Wishes {
             host_tests: true,
+            profile: None,
             loom: None,
             planted: Vec::new(),
         })

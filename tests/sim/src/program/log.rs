@@ -89,11 +89,15 @@ fn open() -> Option<Log> {
 
 fn failed(error: LogError) {
     match error {
-        LogError::Log(atoll_runtime::log::Error::Read { .. }) => {
-            gate::outside(|world| world.check_log_failure(Status::PeerLost));
-        }
+        // Why a block could not be read is not told.
+        LogError::Log(atoll_runtime::log::Error::Read { .. }) => gate::outside(|world| {
+            world.check_log_failure(match world.scenario.device_fails {
+                true => Status::DeviceError,
+                false => Status::PeerLost,
+            });
+        }),
         LogError::Log(error) => violate(&format!("log: it cannot be replayed: {error:?}")),
-        LogError::Disk(_) => gate::outside(|world| world.check_log_failure(Status::PeerLost)),
+        LogError::Disk(status) => gate::outside(|world| world.check_log_failure(status)),
     }
 }
 
