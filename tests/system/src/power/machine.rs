@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::context::Call;
+use crate::context::{Call, emulator_has_crashed};
 use crate::leftovers::processes_with;
 use crate::{Context, Failure, check};
 
@@ -96,7 +96,7 @@ impl Machine {
             }
             let (log, stderr) = (self.log(), call.stderr());
             // The emulator itself crashes once in some hundred boots. What was written stays, as at any cut, so this is one.
-            let has_crashed = stderr.contains("QEMU ended (signal: 11");
+            let has_crashed = emulator_has_crashed(&stderr);
             check!(
                 has_crashed && boots < MOST_BOOTS,
                 "there were not {acknowledgements} acknowledgements: {stderr}\n{log}"
