@@ -147,6 +147,29 @@ fn pages_that_follow_each_other_travel_with_one_call() {
 }
 
 #[test]
+fn a_flush_that_waits_for_a_page_keeps_no_other_one() {
+    let report = run_paged(2, Manners::Honest, |_, _| {
+        let pager = Arc::new(pager(2));
+        set(&pager, 1, 10).unwrap();
+        set(&pager, 2, 20).unwrap();
+        let using = {
+            let pager = pager.clone();
+            spawn(move || {
+                let two = pager.page_mut(2).unwrap();
+                yield_now();
+                let one = number(&pager, 1);
+                drop(two);
+                one
+            })
+        };
+        yield_now();
+        pager.flush().unwrap();
+        assert_eq!(using.join(), Ok(10));
+    });
+    report.ended_well(2);
+}
+
+#[test]
 fn more_pages_than_frames_are_loaded_and_dirty_ones_written_for_them() {
     let report = run_paged(4, Manners::Honest, |_, disk| {
         let pager = pager(4);

@@ -4,12 +4,17 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use atoll_runtime::pager::{PagerError, Refusal};
-use atoll_runtime::{Partition, Runtime, Status, connect, spawn, yield_now};
-use common::paged::{LruPager, first_word, number, pager, run_paged, set};
+use atoll_runtime::pager::{Lru, Pager, PagerError, Refusal, Store};
+use atoll_runtime::{
+    BLOCK_SIZE, Blocks, File, Partition, Reply, Runtime, Status, Transfer, Volume, connect, open,
+    spawn, with_timeout, yield_now,
+};
+use common::paged::{LruPager, PAGES, first_word, number, pager, run_paged, set};
+use common::partition::Partition as Disk;
 use common::partition::Served::{Flush, Write};
-use common::{Command, Manners, SERVICES};
+use common::{Command, Manners, SERVICES, Setup, run_with};
 
 #[test]
 fn a_transfer_that_fails_loses_nothing() {
@@ -117,6 +122,87 @@ fn a_service_that_dies_takes_nothing_that_is_in_memory() {
         assert_eq!(stable, [10, 20]);
     });
     report.ended_well(4);
+}
+
+#[test]
+fn a_flush_that_nobody_was_asked_for_has_not_failed() {
+    let report = run_paged(4, Manners::Honest, |control, disk| {
+        let pager = pager(2);
+        set(&pager, 1, 100).unwrap();
+        pager.evict(1).unwrap();
+        control.order(Command::Kill(0));
+        control.order(Command::Revive(0));
+        let _ = reconnected();
+        assert_eq!(pager.flush(), Err(PagerError::Flush(Status::BadHandle)));
+        pager.reopen(reconnected()).unwrap();
+        pager.flush().unwrap();
+        assert_eq!(first_word(&disk.state().stable[1]), 100);
+    });
+    report.ended_well(4);
+}
+
+/// The blocks of a file.
+#[derive(Clone)]
+struct FilePages(File);
+
+impl Store for FilePages {
+    fn pages(&self) -> u64 {
+        self.0.length().div_ceil(BLOCK_SIZE as u64)
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
+    }
+
+    fn read(&self, first: u64, into: Blocks) -> Transfer {
+        let length = into.len() * BLOCK_SIZE;
+        self.0.read_blocks(first * BLOCK_SIZE as u64, length, into)
+    }
+
+    fn write(&self, first: u64, from: Blocks) -> Transfer {
+        let length = from.len() * BLOCK_SIZE;
+        self.0.write(first * BLOCK_SIZE as u64, length, from)
+    }
+
+    fn flush(&self) -> Reply<()> {
+        Volume::first().sync()
+    }
+}
+
+#[test]
+fn a_page_of_which_the_store_has_only_a_part_is_not_loaded() {
+    let setup = Setup::new(1, 2, vec![7; BLOCK_SIZE + 10], Manners::Honest);
+    let report = run_with(setup, |_| {
+        let store = FilePages(open("input").wait().unwrap());
+        let pager = Pager::new(store, 1, Lru::default()).unwrap();
+        assert_eq!(pager.page(0).unwrap().bytes(), [7; BLOCK_SIZE]);
+        let status = Status::Malformed;
+        let torn = PagerError::Load { page: 1, status };
+        assert_eq!(pager.page(1).err(), Some(torn));
+        assert_eq!(pager.with_map(|map| map.entries().count()), 0);
+        assert_eq!(pager.page(0).unwrap().bytes(), [7; BLOCK_SIZE]);
+    });
+    report.ended_well(2);
+}
+
+#[test]
+fn a_time_out_of_the_one_who_asks_takes_no_frame() {
+    let disk = Disk::new(PAGES);
+    let mut setup = Setup::of_partition(1, 2, &disk);
+    (setup.manners, setup.manual_clock) = (Manners::Slow, true);
+    let report = run_with(setup, |control| {
+        let pager = Arc::new(pager(2));
+        let reader = {
+            let pager = pager.clone();
+            spawn(move || with_timeout(Duration::from_micros(5), || number(&pager, 3)))
+        };
+        yield_now();
+        control.advance(10);
+        yield_now();
+        control.order(Command::ReleaseAll);
+        assert_eq!(reader.join(), Ok(3));
+    });
+    report.ended_well(2);
 }
 
 /// The partition of a service that is back. The first call of a vcore may still go to the dead one.

@@ -75,6 +75,12 @@ impl Frames {
         // A call that ends early keeps its blocks, and what is in them.
         let (result, back) = without_timeout(|| call(first.page(), blocks).wait_for_all());
         let whole = back.len() == run.len();
+        // A page that was transferred in part would be torn.
+        let full = |block: &Block| block.bytes().len() == BLOCK_SIZE;
+        let result = result.and(match whole && back.iter().all(full) {
+            true => Ok(()),
+            false => Err(Status::Malformed),
+        });
         for (own, mut block) in run.iter().zip(back) {
             // A failed call says nothing about the bytes of its blocks, which are as they were where it was to write them.
             block.set_length(BLOCK_SIZE);

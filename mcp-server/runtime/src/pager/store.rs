@@ -16,7 +16,8 @@ pub trait Store: Clone {
     /// Whether it can only be read.
     fn is_read_only(&self) -> bool;
 
-    /// Reads pages from a first one on, into as many blocks: all of them, or the transfer fails.
+    /// Reads pages from a first one on, into as many blocks. A transfer that has read less than all of them ends with
+    /// [`Status::Malformed`](crate::Status::Malformed).
     fn read(&self, first: u64, into: Blocks) -> Transfer;
 
     /// Writes blocks to as many pages, from a first one on.

@@ -14,6 +14,7 @@ mod setup;
 use std::alloc::{Layout, alloc_zeroed};
 use std::collections::BTreeMap;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -40,6 +41,9 @@ pub use setup::{Manners, Setup};
 
 /// Names of the services that a process may have, by port.
 pub const SERVICES: [&str; 2] = ["files", "more"];
+
+/// Status of a process whose first uthread has panicked.
+const PANICKED: u64 = 101;
 
 /// First come, first served, and counts.
 #[derive(Default)]
@@ -165,8 +169,9 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
     let readied = scheduler.readied.clone();
     let runtime = Runtime::new(parts, Box::new(scheduler));
     runtime.spawn(1 << 20, move || {
-        main(control);
-        atoll_runtime::exit(0)
+        // A process whose first uthread panics ends too, so that its test fails at once.
+        let ended = catch_unwind(AssertUnwindSafe(|| main(control)));
+        atoll_runtime::exit(if ended.is_ok() { 0 } else { PANICKED })
     });
     let mut server = Server {
         host,
