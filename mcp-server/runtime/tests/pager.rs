@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use atoll_runtime::pager::{Candidates, Counters, Lru, Pager, PagerError, Policy, Refusal, Use};
 use atoll_runtime::{Runtime, become_mcp, request_vcores, spawn, yield_now};
@@ -67,6 +68,27 @@ fn two_that_want_one_page_share_its_load() {
             assert_eq!(reader.join(), Ok(7));
         }
         assert_eq!(disk.served(), [Read(7..8)]);
+        // One that is loaded for nobody is waited for too.
+        let loader = {
+            let pager = pager.clone();
+            spawn(move || pager.load(8..9))
+        };
+        yield_now();
+        let read = Arc::new(AtomicBool::new(false));
+        let reader = {
+            let (pager, read) = (pager.clone(), read.clone());
+            spawn(move || {
+                number(&pager, 8).unwrap();
+                read.store(true, Ordering::SeqCst);
+            })
+        };
+        yield_now();
+        control.order(Command::Release(8));
+        assert_eq!(loader.join(), Ok(()));
+        yield_now();
+        assert!(read.load(Ordering::SeqCst), "it was not woken");
+        reader.join();
+        assert_eq!(disk.served(), [Read(8..9)]);
     });
     report.ended_well(3);
 }
