@@ -26,13 +26,14 @@ const QUIET: Scenario = Scenario {
     script: false,
     logs: false,
     without_log: false,
+    pages: false,
     lends_twice: false,
     writes_files: false,
     power_cuts: 0,
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 29] = [
+pub const SCENARIOS: [Scenario; 31] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -244,6 +245,28 @@ pub const SCENARIOS: [Scenario; 29] = [
         processes: 1,
         logs: true,
         without_log: true,
+        power_cuts: 2,
+        device_fails: true,
+        service_deaths: 2,
+        driver_deaths: 1,
+        process_faults: 1,
+        ..QUIET
+    },
+    Scenario {
+        name: "pages",
+        about: "the power is cut at any step while a process has pages of its partition in memory, and flushes them",
+        logs: true,
+        pages: true,
+        power_cuts: 4,
+        ..QUIET
+    },
+    Scenario {
+        name: "pages-loss",
+        about: "the power is cut, the device fails, and services and driver die while a process has pages in memory",
+        clusters: 2,
+        processes: 1,
+        logs: true,
+        pages: true,
         power_cuts: 2,
         device_fails: true,
         service_deaths: 2,
