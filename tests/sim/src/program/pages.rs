@@ -75,9 +75,6 @@ fn run(program: &Arc<Program>, partition: Partition) {
 impl Pages {
     fn work(&self, worker: u64, mut random: Random) -> Result<(), Gone> {
         let own = LOG_BLOCKS / WORKERS;
-        for page in (worker..LOG_BLOCKS).step_by(WORKERS as usize) {
-            self.end(self.read(page))?;
-        }
         while self.program.takes_one() {
             let page = worker + WORKERS * random.below(own);
             let any = random.below(LOG_BLOCKS);
@@ -93,26 +90,41 @@ impl Pages {
                 _ => self.write(page, random.one_in(4)),
             })?;
         }
-        self.end(self.flush())
+        self.end(self.flush())?;
+        self.read_all(worker)
+    }
+
+    /// Reads the pages of a worker.
+    fn read_all(&self, worker: u64) -> Result<(), Gone> {
+        for page in (worker..LOG_BLOCKS).step_by(WORKERS as usize) {
+            self.end(self.read(page))?;
+        }
+        Ok(())
     }
 
     fn read(&self, page: u64) -> Result<(), PagerError> {
         let read = self.pager.page(page)?;
-        gate::outside(|world| world.check_block(page, read.bytes()));
+        self.check(page, read.bytes());
+        Ok(())
+    }
+
+    /// A page is used that nobody writes meanwhile.
+    fn check(&self, page: u64, bytes: &[u8]) {
+        gate::outside(|world| world.check_block(page, bytes));
         let right = self.known.with(|known| {
-            let known = known[page as usize].get_or_insert_with(|| read.bytes().to_vec());
-            *known == read.bytes()
+            let known = known[page as usize].get_or_insert_with(|| bytes.to_vec());
+            *known == bytes
         });
         if !right {
             violate(&format!(
                 "pager: page {page} is not what was read or written last"
             ));
         }
-        Ok(())
     }
 
     fn write(&self, page: u64, slowly: bool) -> Result<(), PagerError> {
         let mut own = self.pager.page_mut(page)?;
+        self.check(page, own.bytes());
         let ticket = gate::outside(|world| world.state.borrow_mut().raw.begin(page));
         for (sector, bytes) in own.bytes_mut().chunks_mut(SECTOR_SIZE).enumerate() {
             bytes.copy_from_slice(&contents(ticket, sector as u64));
