@@ -79,6 +79,7 @@ pub mod guest;
 mod lending;
 pub mod log;
 pub mod monitor;
+pub mod pager;
 mod partition;
 mod pending;
 pub mod print;

@@ -1,10 +1,22 @@
-//! The lock behind which everything is that the vcores of a process share.
+//! The locks behind which everything is that the vcores of a process share.
 #![deny(unsafe_code)]
 
-/// A lock that spins.
+/// What the one who waits for a lock does meanwhile.
 #[cfg(not(feature = "simulated"))]
-pub(crate) type Mutex<T> = spin::Mutex<T>;
+type Relax = spin::Spin;
 
-/// A lock that spins, and has the simulator let others run meanwhile.
+/// It has the simulator let others run.
 #[cfg(feature = "simulated")]
-pub(crate) type Mutex<T> = spin::mutex::Mutex<T, crate::simulated::Relax>;
+type Relax = crate::simulated::Relax;
+
+/// A lock that spins.
+pub(crate) type Mutex<T> = spin::mutex::Mutex<T, Relax>;
+
+/// A lock that several may have at a time who only read, and that spins.
+pub(crate) type RwLock<T> = spin::rwlock::RwLock<T, Relax>;
+
+/// Such a lock, held to write.
+pub(crate) type RwLockWriteGuard<'l, T> = spin::rwlock::RwLockWriteGuard<'l, T, Relax>;
+
+/// Such a lock, held to read.
+pub(crate) type RwLockReadGuard<'l, T> = spin::rwlock::RwLockReadGuard<'l, T>;

@@ -40,7 +40,16 @@ pub fn sleep(time: Duration) -> Reply<()> {
 /// # Panics
 /// Where the caller is not a uthread.
 pub fn with_timeout<R>(time: Duration, work: impl FnOnce() -> R) -> R {
-    let before = Runtime::set_timeout(ticks(Runtime::current(), time));
+    with_ticks(ticks(Runtime::current(), time), work)
+}
+
+/// Does work whose syscalls have no time-out: it is done for others too, or must not be given up half done.
+pub(crate) fn without_timeout<R>(work: impl FnOnce() -> R) -> R {
+    with_ticks(NEVER, work)
+}
+
+fn with_ticks<R>(ticks: u64, work: impl FnOnce() -> R) -> R {
+    let before = Runtime::set_timeout(ticks);
     let result = work();
     Runtime::set_timeout(before);
     result

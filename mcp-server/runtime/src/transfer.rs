@@ -64,8 +64,21 @@ impl Transfer {
         self.call.cancel()
     }
 
+    /// Waits for the blocks on the calling uthread: those that are the process's again, also where the transfer failed. What a transfer
+    /// that failed was to write is in them still.
+    pub(crate) fn wait_for_all(mut self) -> (Result<(), Status>, Blocks) {
+        let answer = self.call.wait();
+        let mut blocks = self.call.settle(&answer);
+        (self.settle(&answer, &mut blocks), blocks)
+    }
+
     fn finish(&mut self, answer: Answer) -> Result<Blocks, Status> {
         let mut blocks = self.call.settle(&answer);
+        self.settle(&answer, &mut blocks).map(|()| blocks)
+    }
+
+    /// Sets what each block holds, where the transfer is done.
+    fn settle(&self, answer: &Answer, blocks: &mut Blocks) -> Result<(), Status> {
         let result = answer.result[0];
         let bytes = match self.amount {
             Amount::Blocks if result == self.count as u64 => Some(self.count * BLOCK_SIZE),
@@ -74,12 +87,12 @@ impl Transfer {
         };
         match (answer.status, bytes) {
             (Status::Done, Some(mut left)) if blocks.len() == self.count => {
-                for block in &mut blocks {
+                for block in blocks {
                     let length = left.min(BLOCK_SIZE);
                     block.set_length(length);
                     left -= length;
                 }
-                Ok(blocks)
+                Ok(())
             }
             (Status::Done, _) => Err(Status::Malformed),
             (status, _) => Err(status),

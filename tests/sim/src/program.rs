@@ -7,6 +7,7 @@ mod actions;
 mod files;
 mod frames;
 mod log;
+mod pages;
 mod raw;
 mod reads;
 mod verdict;
@@ -68,6 +69,7 @@ pub fn start(runtime: &'static Runtime, process: usize) {
         match (scenario.script, scenario.process_logs(process)) {
             (true, _) => program.follow_script(),
             _ if scenario.process_writes(process) => writes::main(&Arc::new(program)),
+            (_, true) if scenario.pages => pages::main(&Arc::new(program)),
             (_, true) if scenario.without_log => raw::main(&Arc::new(program)),
             (_, true) => log::main(&Arc::new(program)),
             _ => main(&Arc::new(program)),

@@ -53,6 +53,8 @@ pub struct Scenario {
     pub logs: bool,
     /// The process that logs writes blocks of its partition without a log.
     pub without_log: bool,
+    /// The process that logs has a pager of its partition instead.
+    pub pages: bool,
     /// The process that logs lends blocks twice instead.
     pub lends_twice: bool,
     /// Processes give frames to each other.

@@ -178,6 +178,19 @@ fn what_was_flushed_survives_deaths_and_cuts() {
 }
 
 #[test]
+fn pages_that_were_flushed_survive_cuts_of_the_power() {
+    let total = seeds("pages", 2 * SEEDS);
+    assert!(total.power_cuts > 0 && total.sectors_lost > 0 && total.blocks_checked > 0);
+}
+
+#[test]
+fn pages_in_memory_survive_deaths_and_flushed_ones_cuts() {
+    let total = seeds("pages-loss", 4 * SEEDS);
+    assert!(total.power_cuts > 0 && total.kills > 0 && total.blocks_checked > 0);
+    assert!(total.ended(Status::DeviceError) > 0 && total.ended(Status::PeerLost) > 0);
+}
+
+#[test]
 fn files_are_replaced_as_a_whole() {
     let total = seeds("files", SEEDS);
     assert!(total.records_acknowledged > 0 && total.reads_checked > 0);

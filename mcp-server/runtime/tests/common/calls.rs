@@ -6,7 +6,6 @@ use std::thread;
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::file::Path;
 use atoll_abi::name::Name;
-use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{Call, NO_BLOCK, Status, Syscall};
 
 use super::SERVICES;
@@ -110,12 +109,12 @@ impl Server {
 
     fn connect(&self, words: [u64; 4]) -> Served {
         let name = Name::from_words(words).unwrap();
-        let services = &SERVICES[..self.files.len()];
+        let services = &SERVICES[..self.kinds.len()];
         match services
             .iter()
             .position(|service| *service == name.as_str())
         {
-            Some(port) => (Status::Done, [port as u64, ServiceKind::Files as u64]),
+            Some(port) => (Status::Done, [port as u64, self.kinds[port] as u64]),
             None => (Status::NotFound, [0; 2]),
         }
     }
@@ -125,7 +124,18 @@ impl Server {
         u32::from(self.lives[channel - 1]) << 16
     }
 
-    pub fn file_call(&mut self, channel: usize, call: Call, syscall: &Syscall) -> Served {
+    /// Does a call to a service.
+    pub fn service_call(&mut self, channel: usize, syscall: &Syscall) -> Served {
+        let call = Call::from_raw(syscall.call).unwrap();
+        match &self.partition {
+            Some(partition) if channel == self.kinds.len() => {
+                partition.serve(&self.pool, call, syscall)
+            }
+            _ => self.file_call(channel, call, syscall),
+        }
+    }
+
+    fn file_call(&mut self, channel: usize, call: Call, syscall: &Syscall) -> Served {
         let length = self.files[channel - 1].len() as u64;
         let handle = self.handle(channel);
         match call {
@@ -164,7 +174,7 @@ impl Server {
         bytes
     }
 
-    pub fn read(&mut self, channel: usize, syscall: &Syscall) -> Served {
+    fn read(&mut self, channel: usize, syscall: &Syscall) -> Served {
         let file = &self.files[channel - 1];
         let [offset, length, ..] = syscall.arguments;
         if self.manners == super::Manners::BadDevice && offset > 0 {

@@ -8,9 +8,9 @@ use super::host::{Clock, Host};
 /// What a test wants of the thread that plays the server and the services.
 #[derive(Clone, Copy, Debug)]
 pub enum Command {
-    /// Answers the reads of this offset that are held back.
+    /// Answers what is held back of this offset, or this block of a partition.
     Release(u64),
-    /// Answers every read that is held back.
+    /// Answers all that is held back.
     ReleaseAll,
     /// The service of a port dies.
     Kill(usize),

@@ -5,13 +5,16 @@ mod calls;
 mod control;
 mod faults;
 mod host;
+pub mod paged;
+pub mod partition;
 mod report;
 mod server;
 mod setup;
 
 use std::alloc::{Layout, alloc_zeroed};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,7 +23,6 @@ use std::time::Instant;
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::name::Name;
-use atoll_abi::plan::ServiceKind;
 use atoll_abi::process::{PROCINFO_MAGIC, ProcInfo};
 use atoll_channel::{Endpoint, Side, announce_lost};
 use atoll_runtime::Runtime;
@@ -39,6 +41,9 @@ pub use setup::{Manners, Setup};
 
 /// Names of the services that a process may have, by port.
 pub const SERVICES: [&str; 2] = ["files", "more"];
+
+/// Status of a process whose first uthread has panicked.
+const PANICKED: u64 = 101;
 
 /// First come, first served, and counts.
 #[derive(Default)]
@@ -134,7 +139,8 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
     let control: &'static Control = Box::leak(Box::new(Control::new(host)));
     let mut lines: Vec<Vec<Line>> = Vec::new();
     let mut channels = Vec::new();
-    for _ in 0..=setup.files.len() {
+    let kinds = setup.kinds();
+    for _ in 0..=kinds.len() {
         let sides = (0..vcores).map(|_| attach(setup.generation));
         let (own, peers) = sides.unzip();
         channels.push(own);
@@ -147,9 +153,10 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         endpoints: channels.next().unwrap(),
         ports: channels
             .zip(SERVICES)
-            .map(|(endpoints, name)| PortParts {
+            .zip(&kinds)
+            .map(|((endpoints, name), kind)| PortParts {
                 service: Name::new(name).unwrap(),
-                kind: Some(ServiceKind::Files),
+                kind: Some(*kind),
                 route: setup.route,
                 endpoints,
             })
@@ -163,8 +170,9 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
     let readied = scheduler.readied.clone();
     let runtime = Runtime::new(parts, Box::new(scheduler));
     runtime.spawn(1 << 20, move || {
-        main(control);
-        atoll_runtime::exit(0)
+        // A process whose first uthread panics ends too, so that its test fails at once.
+        let ended = catch_unwind(AssertUnwindSafe(|| main(control)));
+        atoll_runtime::exit(if ended.is_ok() { 0 } else { PANICKED })
     });
     let mut server = Server {
         host,
@@ -173,8 +181,10 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         lines,
         pool: Memory(pool),
         blocks: setup.blocks,
-        lives: vec![1; setup.files.len()],
+        lives: vec![1; kinds.len()],
+        kinds,
         files: setup.files,
+        partition: setup.partition,
         manners: setup.manners,
         random: 1,
         answers: Vec::new(),
@@ -183,7 +193,7 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         alarms: vec![None; vcores],
         last_alarms: vec![0; vcores],
         reads: 0,
-        busy: BTreeSet::new(),
+        busy: BTreeMap::new(),
         partial: vec![String::new(); vcores],
         mcp: false,
         threads: vec![thread::spawn(move || runtime.run(0))],

@@ -1,11 +1,12 @@
 //! A thread that plays the server of a process and its services, over the real rings.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::thread;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::Payload;
+use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Status, Syscall};
 use atoll_channel::{Endpoint, SendError};
 use atoll_runtime::Runtime;
@@ -13,6 +14,7 @@ use atoll_runtime::world::World;
 
 use super::control::{Command, Control};
 use super::host::Host;
+use super::partition::Partition;
 use super::{Manners, Memory, Report};
 
 /// One side of a channel of a vcore.
@@ -37,12 +39,16 @@ pub struct Server {
     pub blocks: u32,
     /// The file of each service.
     pub files: Vec<Vec<u8>>,
+    /// That of the last service, where it has one.
+    pub partition: Option<Partition>,
+    /// What each service has.
+    pub kinds: Vec<ServiceKind>,
     /// How often each service has started.
     pub lives: Vec<u16>,
     pub manners: Manners,
     pub random: u64,
     pub answers: Vec<Answer>,
-    /// Reads that are held back: channel, vcore, call.
+    /// Reads, and writes of a partition, that are held back: channel, vcore, call.
     pub held: Vec<(usize, usize, Syscall)>,
     /// The calls by which vcores gave themselves back.
     pub given_back: Vec<Option<Syscall>>,
@@ -51,8 +57,8 @@ pub struct Server {
     /// Tag of the call by which each vcore set its last alarm.
     pub last_alarms: Vec<u64>,
     pub reads: usize,
-    /// Blocks that calls have.
-    pub busy: BTreeSet<u32>,
+    /// Blocks that calls have, by the first of each call.
+    pub busy: BTreeMap<u32, Vec<u32>>,
     pub partial: Vec<String>,
     pub mcp: bool,
     pub threads: Vec<thread::JoinHandle<()>>,
@@ -181,7 +187,7 @@ impl Server {
             .extract_if(.., |(_, _, syscall)| wanted(syscall))
             .collect();
         for (channel, vcore, syscall) in released {
-            let (status, result) = self.read(channel, &syscall);
+            let (status, result) = self.service_call(channel, &syscall);
             let answer = Completion::of(&syscall, status, result);
             self.answers.push((channel, vcore, answer));
         }
@@ -207,6 +213,7 @@ impl Server {
             Manners::Liar if is_read => answer.block = self.random(self.blocks as usize) as u32,
             Manners::Corrupt if is_read => return self.corrupt(channel, vcore),
             Manners::CorruptServer if channel == 0 => return self.corrupt(channel, vcore),
+            _ if is_read && self.corrupts() => return self.corrupt(channel, vcore),
             _ => {}
         }
         let mut answers = vec![answer];
@@ -264,16 +271,16 @@ impl Server {
         }
         if call == Call::Read {
             self.reads += 1;
-            assert!(syscall.block < self.blocks);
             assert!(syscall.arguments[1] <= BLOCK_SIZE as u64);
-            let new = self.busy.insert(syscall.block);
-            assert!(new, "a block was handed out twice");
+        }
+        if matches!(call, Call::Read | Call::ReadBlocks | Call::WriteBlocks) {
+            self.note_blocks(&syscall);
             if self.manners.holds_reads() {
                 self.held.push((channel, vcore, syscall));
                 return;
             }
         }
-        let (status, result) = self.file_call(channel, call, &syscall);
+        let (status, result) = self.service_call(channel, &syscall);
         let mut answer = Completion::of(&syscall, status, result);
         if call == Call::Read && self.manners == Manners::WrongBlock {
             self.manners = Manners::Honest;

@@ -1,6 +1,9 @@
 //! What process is run, and how its server and its services treat it.
 
+use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::Route;
+
+use super::partition::Partition;
 
 /// How the server and the services treat their process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +15,7 @@ pub enum Manners {
     WrongBlock,
     /// Fails every read that is not of the first block.
     BadDevice,
-    /// Holds reads back until the test [releases](Command::Release) them.
+    /// Holds reads, and writes of a partition, back until the test [releases](Command::Release) them.
     Slow,
     /// As `Slow`, and answers each of them twice.
     SlowTwice,
@@ -41,6 +44,8 @@ pub struct Setup {
     pub blocks: u32,
     /// The file `input` of each service.
     pub files: Vec<Vec<u8>>,
+    /// That of the last service, which has no files.
+    pub partition: Option<Partition>,
     pub manners: Manners,
     pub route: Route,
     /// Generation of the process. From the second one on, its services have not [noticed](Command::Meet) that it is back.
@@ -55,10 +60,27 @@ impl Setup {
             vcores,
             blocks,
             files: vec![file],
+            partition: None,
             manners,
             route: Route::Local,
             generation: 1,
             manual_clock: false,
         }
+    }
+
+    /// A process whose one service has a partition.
+    pub fn of_partition(vcores: usize, blocks: u32, partition: &Partition) -> Setup {
+        Setup {
+            files: Vec::new(),
+            partition: Some(partition.clone()),
+            ..Setup::new(vcores, blocks, Vec::new(), Manners::Honest)
+        }
+    }
+
+    /// What each service has, by port.
+    pub fn kinds(&self) -> Vec<ServiceKind> {
+        let files = self.files.iter().map(|_| ServiceKind::Files);
+        let partition = self.partition.iter().map(|_| ServiceKind::Blocks);
+        files.chain(partition).collect()
     }
 }

@@ -26,6 +26,7 @@ const QUIET: Scenario = Scenario {
     script: false,
     logs: false,
     without_log: false,
+    pages: false,
     lends_twice: false,
     gives_frames: false,
     writes_files: false,
@@ -33,7 +34,7 @@ const QUIET: Scenario = Scenario {
 };
 
 /// Every scenario, the one of a seed by its index modulo their number.
-pub const SCENARIOS: [Scenario; 30] = [
+pub const SCENARIOS: [Scenario; 32] = [
     QUIET,
     Scenario {
         name: "two-clusters",
@@ -256,6 +257,28 @@ pub const SCENARIOS: [Scenario; 30] = [
         processes: 1,
         logs: true,
         without_log: true,
+        power_cuts: 2,
+        device_fails: true,
+        service_deaths: 2,
+        driver_deaths: 1,
+        process_faults: 1,
+        ..QUIET
+    },
+    Scenario {
+        name: "pages",
+        about: "the power is cut at any step while a process has pages of its partition in memory, and flushes them",
+        logs: true,
+        pages: true,
+        power_cuts: 4,
+        ..QUIET
+    },
+    Scenario {
+        name: "pages-loss",
+        about: "the power is cut, the device fails, and services and driver die while a process has pages in memory",
+        clusters: 2,
+        processes: 1,
+        logs: true,
+        pages: true,
         power_cuts: 2,
         device_fails: true,
         service_deaths: 2,
