@@ -111,7 +111,8 @@ impl File {
     }
 
     /// Writes `length` bytes, at most what the blocks hold, from blocks to `offset`. Where the file is shorter, it ends with them
-    /// then. No processor copies data that begins and ends with a block of the file, or ends it.
+    /// then. No processor copies data that begins and ends with a block of the file, or ends it. Where it goes over data that a call
+    /// reads or writes at the same time, either may come first.
     ///
     /// They are on stable storage when a [`sync`](crate::Volume::sync) has been answered that was asked for after the write had been
     /// answered.

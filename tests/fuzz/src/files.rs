@@ -70,8 +70,10 @@ pub struct Model {
     pub at_driver: Vec<Syscall>,
     /// Blocks that a driver did not give back: it may use them until it has died.
     pub withheld: BTreeSet<Block>,
-    /// Reads of which all bytes were compared.
+    /// Reads of which all bytes were compared that are known.
     pub compared: u64,
+    /// Times that the driver had several writes of clients at once: they went around the file system, which makes one alone.
+    pub together: u64,
 }
 
 impl Model {
@@ -107,6 +109,7 @@ impl Model {
             at_driver: Vec::new(),
             withheld: BTreeSet::new(),
             compared: 0,
+            together: 0,
         }
     }
 
@@ -231,6 +234,11 @@ impl Model {
         }
     }
 
+    fn is_client_write(&self, call: &Syscall) -> bool {
+        let call = DiskCall::decode(call);
+        matches!(call, Ok(DiskCall::WriteSectors(write)) if write.pool != self.own_pool)
+    }
+
     /// The driver is asked.
     fn asked(&mut self, message: &Message) {
         let call = Syscall::from_message(message);
@@ -243,6 +251,11 @@ impl Model {
         let same = self.at_driver.iter().any(|other| other.tag == call.tag);
         assert!(!same, "a tag is used twice at a time");
         self.at_driver.push(call);
+        let writes = self
+            .at_driver
+            .iter()
+            .filter(|call| self.is_client_write(call));
+        self.together += u64::from(writes.count() > 1 && self.is_client_write(&call));
         assert!(self.at_driver.len() <= RING_SLOTS, "beyond the credits");
     }
 }

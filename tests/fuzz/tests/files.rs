@@ -1,6 +1,6 @@
 //! Hostile clients and a hostile driver of a real file service in its real host, over links that are queues. Every call that
 //! is taken is answered once, unless its ring is lost; no client reaches a handle or a block of another one; no block is given
-//! back while the device may use it; a read gives what the calls before it have made of the file; the service sleeps only when
+//! back while the device may use it; a read gives what the calls before it have made of the file, and those that go over its data at the same time; the service sleeps only when
 //! it will be woken; and nothing is left at the end.
 
 use std::cell::RefCell;
@@ -207,6 +207,7 @@ impl Run {
         assert_eq!(service.blocks_in_use(), self.model.borrow().withheld.len());
         self.seen.add("unmatched", service.unmatched());
         self.seen.add("compared", self.model.borrow().compared);
+        self.seen.add("written over", self.model.borrow().together);
     }
 }
 
@@ -244,6 +245,7 @@ target!(
     [
         "call done",
         "compared",
+        "written over",
         "bad handle",
         "bad block",
         "call refused",

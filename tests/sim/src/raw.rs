@@ -5,7 +5,7 @@ use atoll_test_disk::Sector;
 
 use crate::simulation::Simulation;
 
-/// One block of the partition.
+/// One block.
 #[derive(Clone, Debug, Default)]
 struct Written {
     /// The writes that each of its sectors may hold, the oldest one first; 0 where it was never written.
@@ -14,7 +14,7 @@ struct Written {
     answered: usize,
 }
 
-/// Every block of the partition. One uthread at a time writes one.
+/// Every block of the partition, or of files. One uthread at a time writes one.
 #[derive(Clone, Debug, Default)]
 pub struct RawBlocks {
     blocks: Vec<Written>,
@@ -32,6 +32,13 @@ pub fn contents(ticket: u64, sector: u64) -> Sector {
         }
     }
     bytes
+}
+
+/// What a block holds that a write has written.
+pub fn fill(ticket: u64, block: &mut [u8]) {
+    for (sector, bytes) in block.chunks_mut(SECTOR_SIZE).enumerate() {
+        bytes.copy_from_slice(&contents(ticket, sector as u64));
+    }
 }
 
 impl RawBlocks {
@@ -83,12 +90,18 @@ impl RawBlocks {
         self.blocks.iter_mut().for_each(|own| own.answered = 0);
     }
 
-    /// Whether a sector of a block may hold this.
-    fn may_hold(&mut self, block: u64, sector: u64, bytes: &[u8]) -> bool {
-        let writes = &self.block(block).writes;
-        writes
-            .iter()
-            .any(|ticket| contents(*ticket, sector) == bytes)
+    /// A block that nobody writes was read.
+    pub fn check(&mut self, block: u64, bytes: &[u8]) -> Result<(), String> {
+        let own = self.block(block);
+        for (sector, bytes) in bytes.chunks(SECTOR_SIZE).enumerate() {
+            let is_it = |ticket: &u64| contents(*ticket, sector as u64) == bytes;
+            if !own.writes.iter().any(is_it) {
+                return Err(format!(
+                    "flush: sector {sector} of block {block} holds none of what it may hold: {own:?}"
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -97,13 +110,8 @@ impl Simulation {
     pub fn check_block(&self, block: u64, bytes: &[u8]) {
         let state = &mut *self.state.borrow_mut();
         state.tally.blocks_checked += 1;
-        for (sector, bytes) in bytes.chunks(SECTOR_SIZE).enumerate() {
-            if !state.raw.may_hold(block, sector as u64, bytes) {
-                let known = state.raw.block(block).clone();
-                state.violate(format!(
-                    "flush: sector {sector} of block {block} holds none of what it may hold: {known:?}"
-                ));
-            }
+        if let Err(violation) = state.raw.check(block, bytes) {
+            state.violate(violation);
         }
     }
 }

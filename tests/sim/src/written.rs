@@ -2,6 +2,7 @@
 
 use atoll_abi::block::BLOCK_SIZE;
 
+use crate::raw::RawBlocks;
 use crate::simulation::Simulation;
 
 /// Most blocks of a file.
@@ -30,10 +31,20 @@ pub struct WrittenFiles {
     files: Vec<WrittenFile>,
     tickets: u64,
     boots: u32,
+    /// Blocks of files that are written over.
+    blocks: RawBlocks,
+    /// The life of the service that has answered writes of those.
+    blocks_life: Life,
 }
 
-/// Where each file was when a sync was asked for; `None` where that is not known.
-pub struct Moment(Vec<Option<(usize, Life)>>);
+/// What was known when a sync was asked for.
+pub struct Moment {
+    /// Where each file was; `None` where that is not known.
+    files: Vec<Option<(usize, Life)>>,
+    /// The last writes of blocks that were answered.
+    blocks: Vec<u64>,
+    life: Life,
+}
 
 /// The bytes of the content of a ticket.
 pub fn content(ticket: u64) -> Vec<u8> {
@@ -82,15 +93,28 @@ impl WrittenFiles {
         own.known = Some((own.states.len() - 1, life));
     }
 
-    /// A sync is going to be asked for.
-    pub fn moment(&self) -> Moment {
-        Moment(self.files.iter().map(|file| file.known).collect())
+    /// The service is in a life. What an earlier one has answered it need not have on the disk.
+    fn begin_life(&mut self, life: Life) {
+        if life != self.blocks_life {
+            self.blocks.cut();
+            self.blocks_life = life;
+        }
+    }
+
+    /// A sync is going to be asked for, in a life of the service.
+    fn moment(&mut self, life: Life) -> Moment {
+        self.begin_life(life);
+        Moment {
+            files: self.files.iter().map(|file| file.known).collect(),
+            blocks: self.blocks.flush(),
+            life,
+        }
     }
 
     /// The sync has been done, in a life of the service.
     fn synced(&mut self, moment: &Moment, now: Life) -> u64 {
         let mut more = 0;
-        for (file, known) in self.files.iter_mut().zip(&moment.0) {
+        for (file, known) in self.files.iter_mut().zip(&moment.files) {
             if let Some((state, life)) = *known
                 && life == now
                 && state > file.synced
@@ -98,6 +122,9 @@ impl WrittenFiles {
                 more += (state - file.synced) as u64;
                 file.synced = state;
             }
+        }
+        if moment.life == now {
+            self.blocks.flushed(&moment.blocks);
         }
         more
     }
@@ -156,6 +183,35 @@ impl Simulation {
     /// The life of the file service, before a call to it.
     pub fn life_before(&self) -> Life {
         self.files_life()
+    }
+
+    /// A sync is going to be asked for.
+    pub fn moment(&self) -> Moment {
+        let life = self.files_life();
+        self.state.borrow_mut().written.moment(life)
+    }
+
+    /// A block of a file is going to be written; what tells this write.
+    pub fn begin_block(&self, block: u64) -> u64 {
+        self.state.borrow_mut().written.blocks.begin(block)
+    }
+
+    /// A block was written by a call that has been answered, which was made in a life of the service.
+    pub fn block_is_written(&self, block: u64, life: Life) {
+        if life == self.files_life() {
+            let written = &mut self.state.borrow_mut().written;
+            written.begin_life(life);
+            written.blocks.answered(block);
+        }
+    }
+
+    /// A process has read a block of a file that nobody writes meanwhile.
+    pub fn check_written(&self, block: u64, bytes: &[u8]) {
+        let state = &mut *self.state.borrow_mut();
+        state.tally.blocks_checked += 1;
+        if let Err(violation) = state.written.blocks.check(block, bytes) {
+            state.violate(violation);
+        }
     }
 
     /// A process has read a file: it is of this ticket, as all of its bytes say.

@@ -201,6 +201,7 @@ fn what_was_synced_survives_cuts_of_the_power() {
     let total = seeds("files-cut", 2 * SEEDS);
     assert!(total.power_cuts > 0 && total.sectors_lost > 0);
     assert!(total.records_acknowledged > 0 && total.reads_checked > 0);
+    assert!(total.blocks_checked > 0);
 }
 
 #[test]

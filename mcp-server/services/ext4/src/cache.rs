@@ -1,4 +1,5 @@
-//! Blocks of metadata, so that what is read again costs no transfer. Writes go through to the disk.
+//! Blocks of metadata, so that what is read again costs no transfer. Writes go through to the disk. The crate reads blocks of data
+//! through it too; those may be older than what the owner has written over them (`truncate` says why that does no harm).
 
 use alloc::boxed::Box;
 use alloc::vec;

@@ -294,6 +294,11 @@ impl<'y> Disk<'y> {
         Ok(())
     }
 
+    /// The owner may have written data itself since the last flush.
+    pub(crate) fn note_written(&self) {
+        self.unflushed.set(!self.properties.read_only);
+    }
+
     /// Flushes, where something was written since the last time.
     pub(crate) fn flush(&self) -> Result<(), Status> {
         let skips = cfg!(feature = "planted-early-sync");

@@ -106,7 +106,8 @@ pub enum Operation {
         bytes: u32,
     },
     /// Tells where the data of a file is: [`Outcome::Runs`]. The runs are valid until the next operation that truncates,
-    /// closes or writes this file is submitted, so the owner lets its transfers end before.
+    /// closes or writes this file is submitted, so the owner lets its transfers end before. It may read the data there, and write
+    /// over whole blocks of it.
     Map {
         /// An open file.
         file: FileId,
@@ -159,7 +160,8 @@ pub enum Operation {
         /// Its path.
         path: Box<[u8]>,
     },
-    /// When it is answered, everything that was done before survives a power cut: [`Outcome::Done`].
+    /// When it is answered, everything that was done before survives a power cut, and what the owner had written over data of
+    /// files: [`Outcome::Done`].
     Sync,
     /// Tells how much room there is: [`Outcome::Space`].
     Space,

@@ -1,8 +1,9 @@
 //! Truncating, and freeing what has no name any more.
 //!
-//! The crate keeps some blocks of files in a cache of its own, which does not see what is transferred around it. Of what it
-//! holds of a file, only this is used: the block that the end of a file falls into, when it zeroes what is behind the end.
-//! So before that, the block is read from the disk and handed to the crate.
+//! The crate keeps some blocks of files in a cache of its own, which does not see what is transferred around it, by a write or by
+//! the owner itself; nor does the cache of blocks behind it. Of what they hold of a file, only this is used: the block that the
+//! end of a file falls into, when the crate zeroes what is behind the end. So before that, the block is read from the disk and
+//! handed to the crate.
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -1,8 +1,8 @@
 //! The file service as a pure state machine: the files and folders of the ext4 volume on one partition.
 //!
 //! It is an [`atoll_call::Service`]: events go in, actions come out. It has no ring and no clock. What it knows it answers at
-//! once; where the data of a file is known, a read asks the driver to have the device write straight into the client's blocks.
-//! Everything else is a job of the file system, which does one after the other, in order.
+//! once; where the data of a file is known, a read or a write over it asks the driver to have the device transfer straight between
+//! there and the client's blocks. Everything else is a job of the file system, which does one after the other, in order.
 //!
 //! Data of files is copied by no processor, except where a write begins or ends within a block. Paths, listings and the zeroes of
 //! holes are read from and written to blocks of clients, which the root task maps for that.
@@ -11,7 +11,7 @@
 //! writes to its blocks while a call has them is copied once before it is looked at.
 //!
 //! A driver that is lost ends the calls that are under way. The file system itself waits for it and then goes on where it was: its
-//! metadata is the same as if the disk had been slow. Only data of a write that was being transferred is given up, with that write.
+//! metadata is the same as if the disk had been slow. Only data of writes that was being transferred is given up, with those writes.
 //!
 //! | module | owns |
 //! |---|---|

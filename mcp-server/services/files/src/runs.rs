@@ -1,4 +1,4 @@
-//! Where the data of a file is, as far as the file system was asked: reads that stay within need not ask it again.
+//! Where the data of a file is, as far as the file system was asked: reads and writes that stay within need not ask it again.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -6,15 +6,15 @@ use core::ops::Range;
 use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE};
 use atoll_ext4::{Run, RunKind};
 
-/// Runs that are remembered of each file. Those of one read are never more than its blocks.
+/// Runs that are remembered of each file. Those of one call are never more than its blocks.
 const MOST_RUNS: usize = 16;
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
 
-/// A part of what a read wants.
+/// A part of what a read or a write is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// Its first block, counted from that of the read.
+    /// Its first block, counted from that of the call.
     pub(crate) first: usize,
     /// How many blocks.
     pub(crate) blocks: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Its blocks among those of the read.
+    /// Its blocks among those of the call.
     pub(crate) fn range(&self) -> Range<usize> {
         self.first..self.first + self.blocks
     }
@@ -50,7 +50,7 @@ impl Runs {
         self.runs.clear();
     }
 
-    /// The parts of a read of so many bytes, at least one, from a byte on that begins a block; `None` where not all of it is known.
+    /// The parts of so many bytes, at least one, from a byte on that begins a block; `None` where not all of it is known.
     pub(crate) fn parts(&self, offset: u64, bytes: u64) -> Option<impl Iterator<Item = Part>> {
         let end = offset.checked_add(bytes)?;
         let length: u64 = self.runs.iter().map(|run| run.bytes).sum();

@@ -7,6 +7,8 @@ mod operations;
 mod outcomes;
 mod parked;
 mod reads;
+mod transfers;
+mod writes;
 
 use alloc::collections::VecDeque;
 
@@ -30,12 +32,12 @@ pub const CALLS: usize = 1024;
 
 /// For whom the driver is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
+enum For {
     /// The service itself, which has to know what its partition is.
     Description,
     /// The file system.
     Volume,
-    /// A read of a client.
+    /// A read or a write of a client.
     Call(CallId),
 }
 
@@ -49,7 +51,7 @@ pub struct FileService {
     jobs: VecDeque<Job>,
     /// The job that it does.
     running: Option<Running>,
-    driver: Driver<Reader>,
+    driver: Driver<For>,
     /// The completions of the calls that are being answered.
     completions: [Completion; BATCH],
 }
@@ -71,7 +73,7 @@ impl FileService {
             clients,
             jobs: VecDeque::with_capacity(CALLS),
             running: None,
-            // It grows where reads are cut into parts, of which there are no more than blocks.
+            // It grows where calls are cut into parts, of which there are no more than blocks.
             driver: Driver::new(CALLS + 1),
             completions: [Completion::new_zeroed(); BATCH],
         }
@@ -90,7 +92,7 @@ impl FileService {
     /// Asks what the partition is; then its file system is mounted.
     pub(super) fn load(&mut self) {
         let describe = self.volume.load();
-        self.driver.ask(Reader::Description, describe);
+        self.driver.ask(For::Description, describe);
     }
 
     fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
@@ -192,9 +194,9 @@ impl Service for FileService {
             Event::Completions(completions) => {
                 for completion in completions {
                     match self.driver.complete(completion) {
-                        Some((Reader::Description, answer)) => self.volume.described(&answer),
-                        Some((Reader::Volume, answer)) => self.end_transfer(&answer, actions),
-                        Some((Reader::Call(id), answer)) => self.end_part(id, &answer),
+                        Some((For::Description, answer)) => self.volume.described(&answer),
+                        Some((For::Volume, answer)) => self.end_transfer(&answer, actions),
+                        Some((For::Call(id), answer)) => self.end_part(id, &answer),
                         None => {}
                     }
                 }

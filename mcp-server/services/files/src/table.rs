@@ -14,9 +14,9 @@ pub(crate) struct FileKey(u16);
 /// What a call does with a file while it is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// It leaves the file as it is.
-    Reads,
-    /// It writes or truncates the file.
+    /// It leaves as they are the file's length and where its data is: it reads, or writes over data.
+    Keeps,
+    /// It may change them.
     Changes,
 }
 
@@ -32,6 +32,9 @@ pub(crate) struct File {
     pub(crate) runs: Runs,
     /// Transfers of its data that the driver carries out, straight between the disk and blocks of clients.
     pub(crate) transfers: u32,
+    /// The file system has written to it since it was opened, and noted then when that was. No component tells a service what
+    /// time it is, so further writes need not be noted.
+    pub(crate) is_touched: bool,
     /// Handles of clients.
     handles: u32,
     /// Calls under way.
@@ -107,6 +110,7 @@ impl FileTable {
             modified: attributes.modified,
             runs: Runs::default(),
             transfers: 0,
+            is_touched: false,
             handles: 0,
             calls: 0,
             changes: 0,

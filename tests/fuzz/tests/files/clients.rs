@@ -179,9 +179,36 @@ impl Run {
             (0..count).for_each(|_| self.stat(ring));
             return;
         }
+        let process = PROCESS_OF[ring];
+        let open = self.model.borrow().open_handles(process);
+        if script.once_in(4)
+            && let Some(handle) = script.pick(&open)
+        {
+            return self.burst(ring, script, handle);
+        }
         for _ in 0..1 + script.below(8) {
-            let call = self.call(script, PROCESS_OF[ring]);
+            let call = self.call(script, process);
             self.send(ring, &call);
+        }
+    }
+
+    /// A client reads and writes one file, with many calls under way.
+    fn burst(&mut self, ring: usize, script: &mut Script, handle: u64) {
+        let process = PROCESS_OF[ring];
+        for _ in 0..4 + script.below(8) {
+            let call = script.pick(&[Call::Read, Call::Write, Call::Write]);
+            self.serial += 1;
+            let call = Syscall {
+                tag: self.serial << 8,
+                generation: self.generations[process],
+                ..self.fields(script, process, call.unwrap_or(Call::Read), handle)
+            };
+            self.send(ring, &call);
+            // So that it is known which blocks the next one can have.
+            self.rest();
+            if script.once_in(4) {
+                self.advance(script);
+            }
         }
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use atoll_abi::block::SECTOR_SIZE;
 use atoll_abi::syscall::Status;
 use atoll_runtime::{Block, JoinHandle, Partition, Runtime, sleep};
 
@@ -12,7 +11,7 @@ use super::{Program, number, spawn};
 use crate::gate;
 use crate::machine::LOG_BLOCKS;
 use crate::random::Random;
-use crate::raw::contents;
+use crate::raw::fill;
 
 /// Uthreads, each of which has every so manieth block.
 const WORKERS: u64 = 3;
@@ -76,10 +75,7 @@ fn read(partition: Partition, block: u64) -> Result<(), Status> {
 fn write(partition: Partition, block: u64) -> Result<(), Status> {
     let mut from = Block::acquire();
     let ticket = gate::outside(|world| world.state.borrow_mut().raw.begin(block));
-    let sectors = from.bytes_mut().chunks_mut(SECTOR_SIZE);
-    for (sector, bytes) in sectors.enumerate() {
-        bytes.copy_from_slice(&contents(ticket, sector as u64));
-    }
+    fill(ticket, from.bytes_mut());
     let written = partition.write(block, from.alone()).wait();
     written?;
     gate::outside(|world| world.state.borrow_mut().raw.answered(block));

@@ -1,21 +1,28 @@
-//! A process that writes files: each of its uthreads replaces a file of its own as a whole, removes it, syncs the volume, and looks
-//! what is there. What was synced has to be there after every cut of the power, and no file may be torn.
+//! A process that writes files: each of its uthreads replaces a file of its own as a whole, removes it, writes over blocks of another
+//! one, syncs the volume, and looks what is there. What was synced has to be there after every cut of the power, and no file that is
+//! replaced may be torn.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::syscall::Status;
-use atoll_runtime::{Block, EventQueue, File, JoinHandle, OpenFlags, Runtime, Volume, sleep};
+use atoll_runtime::{
+    Block, EventQueue, File, JoinHandle, OpenFlags, Runtime, Transfer, Volume, sleep,
+};
 
 use super::log::{OPENINGS, use_all_vcores};
 use super::{Program, number, spawn, violate};
 use crate::gate;
 use crate::random::Random;
+use crate::raw::fill;
 use crate::written::{ABSENT, content};
 
 /// Uthreads, each with a file of its own.
 const WORKERS: usize = 3;
+
+/// Blocks of the file that each of them writes over.
+const OVER_BLOCKS: u64 = 3;
 
 /// The first uthread of the process.
 pub fn main(program: &Arc<Program>) {
@@ -26,6 +33,7 @@ pub fn main(program: &Arc<Program>) {
             file,
             random: Random::new(number()),
             volume: Volume::first(),
+            over: None,
         };
         spawn(Runtime::current(), program.process, move || {
             worker.run(&program)
@@ -41,6 +49,8 @@ struct FileWriter {
     file: usize,
     random: Random,
     volume: Volume,
+    /// The file whose blocks it writes over, which stays open.
+    over: Option<File>,
 }
 
 impl FileWriter {
@@ -64,6 +74,10 @@ impl FileWriter {
                 Ok(()) => return,
                 Err(status) => gate::outside(|world| world.check_write_failure(status)),
             }
+            // The service may have died, or only its driver.
+            if let Some(file) = self.over.take() {
+                let _ = file.close().wait();
+            }
             failures += 1;
             if failures > OPENINGS {
                 return;
@@ -74,10 +88,11 @@ impl FileWriter {
 
     fn work(&mut self, program: &Program) -> Result<(), Status> {
         while program.takes_one() {
-            match self.random.below(8) {
+            match self.random.below(10) {
                 0 => self.remove()?,
                 1 => self.look()?,
                 2 | 3 => self.sync()?,
+                4..7 => self.write_over()?,
                 _ => self.replace()?,
             }
         }
@@ -140,14 +155,72 @@ impl FileWriter {
     }
 
     fn sync(&mut self) -> Result<(), Status> {
-        let moment = gate::outside(|world| world.state.borrow().written.moment());
+        let moment = gate::outside(|world| world.moment());
         self.volume.sync().wait()?;
         gate::outside(|world| world.files_are_synced(&moment));
         Ok(())
     }
 
-    /// Reads the file, and has it compared with what it may be.
+    /// The file whose blocks are written over. Blocks that it does not have yet are as zeroes.
+    fn over(&mut self) -> Result<File, Status> {
+        if let Some(file) = self.over {
+            return Ok(file);
+        }
+        let name = format!("/over-{}", self.file);
+        let file = self.volume.open_with(name, OpenFlags::CREATE).wait()?;
+        Ok(*self.over.insert(file))
+    }
+
+    /// Writes blocks of the file, several at once.
+    fn write_over(&mut self) -> Result<(), Status> {
+        let file = self.over()?;
+        let first = self.random.below(OVER_BLOCKS);
+        let life = gate::outside(|world| world.life_before());
+        let writes: Vec<(u64, Transfer)> = (first..OVER_BLOCKS)
+            .map(|block| {
+                let place = self.place(block);
+                let ticket = gate::outside(|world| world.begin_block(place));
+                let mut from = Block::acquire();
+                fill(ticket, from.bytes_mut());
+                let offset = block * BLOCK_SIZE as u64;
+                (place, file.write(offset, BLOCK_SIZE, from.alone()))
+            })
+            .collect();
+        let mut result = Ok(());
+        for (place, write) in writes {
+            match write.wait() {
+                Ok(_) => gate::outside(|world| world.block_is_written(place, life)),
+                Err(status) => result = Err(status),
+            }
+        }
+        result
+    }
+
+    /// The number of a block among those of all files that are written over.
+    fn place(&self, block: u64) -> u64 {
+        self.file as u64 * OVER_BLOCKS + block
+    }
+
+    fn look_over(&mut self) -> Result<(), Status> {
+        let file = self.over()?;
+        for block in 0..OVER_BLOCKS {
+            let read = file.read(block * BLOCK_SIZE as u64, BLOCK_SIZE, Block::acquire());
+            let read = read.wait().map_err(|error| error.status)?;
+            let mut bytes = [0; BLOCK_SIZE];
+            bytes[..read.bytes().len()].copy_from_slice(read.bytes());
+            gate::outside(|world| world.check_written(self.place(block), &bytes));
+        }
+        Ok(())
+    }
+
+    /// Looks at both files.
     fn look(&mut self) -> Result<(), Status> {
+        self.look_over()?;
+        self.look_at_replaced()
+    }
+
+    /// Reads the file, and has it compared with what it may be.
+    fn look_at_replaced(&mut self) -> Result<(), Status> {
         let life = gate::outside(|world| world.life_before());
         let file = match self.volume.open(self.name()).wait() {
             Ok(file) => file,

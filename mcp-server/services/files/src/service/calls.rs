@@ -41,6 +41,7 @@ impl FileService {
             }
             FilesCall::Close(close) => self.close(client, close),
             FilesCall::Read(read) => self.serve_read(client, read, syscall, actions),
+            FilesCall::Write(write) => self.serve_write(client, write, syscall),
             other => self.serve_job(client, &other, syscall),
         }
     }
@@ -100,19 +101,8 @@ impl FileService {
                 blocks = Some(BlockList::from_call(syscall)?);
                 let folder = self.opened(client, list.folder)?;
                 self.check_kind(folder, Kind::Folder)?;
-                file = Some((folder, Use::Reads));
+                file = Some((folder, Use::Keeps));
                 false
-            }
-            FilesCall::Write(write) => {
-                let all = BlockList::from_call(syscall)?;
-                if write.length > all.bytes() as u64 {
-                    return Err(Status::InvalidArgument);
-                }
-                blocks = Some(all);
-                let written = self.opened(client, write.file)?;
-                self.check_kind(written, Kind::File)?;
-                file = Some((written, Use::Changes));
-                true
             }
             FilesCall::Truncate(truncate) => {
                 let truncated = self.opened(client, truncate.file)?;
@@ -122,18 +112,7 @@ impl FileService {
             }
             _ => false,
         };
-        match self.volume.readiness() {
-            Readiness::Failed(status) => {
-                // A device may err once.
-                if status == Status::DeviceError && !self.driver.is_lost() {
-                    self.load();
-                }
-                return Err(status);
-            }
-            Readiness::Ready { read_only: true } if changes => return Err(Status::ReadOnly),
-            _ if self.driver.is_lost() => return Err(Status::PeerLost),
-            _ => {}
-        }
+        self.check_readiness(changes)?;
         if let Some(blocks) = &blocks {
             let client = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
             client.blocks().take(blocks)?;
@@ -150,7 +129,24 @@ impl FileService {
             blocks,
             file,
             stage: Stage::Job,
+            is_mapped: false,
         }))
+    }
+
+    /// Whether the volume can be used, and be changed where the call does that.
+    pub(super) fn check_readiness(&mut self, changes: bool) -> Result<(), Status> {
+        match self.volume.readiness() {
+            Readiness::Failed(status) => {
+                // A device may err once.
+                if status == Status::DeviceError && !self.driver.is_lost() {
+                    self.load();
+                }
+                Err(status)
+            }
+            Readiness::Ready { read_only: true } if changes => Err(Status::ReadOnly),
+            _ if self.driver.is_lost() => Err(Status::PeerLost),
+            _ => Ok(()),
+        }
     }
 
     /// Handles are for the asking only as far as there are places: an open that could get none would keep others waiting.

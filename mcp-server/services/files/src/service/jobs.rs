@@ -1,7 +1,7 @@
 //! What the file system does: one job after the other, in order.
 //!
-//! A job that changes where the data of a file is waits until no transfer of the file's data is under way; reads of that file that
-//! come after it become jobs too. So no device transfers what has become another file's.
+//! A job that changes where the data of a file is waits until no transfer of the file's data is under way; reads and writes of that
+//! file that come after it become jobs too. So no device transfers what has become another file's.
 
 use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTORS_PER_BLOCK};
 use atoll_abi::interface::{Request as _, request};
@@ -9,7 +9,7 @@ use atoll_abi::syscall::{Call, Status, Syscall};
 use atoll_call::{Actions, Answer, CallId};
 use atoll_ext4::{FileId, Operation};
 
-use super::{FileService, Reader};
+use super::{FileService, For};
 use crate::table::{FileKey, Use};
 use crate::volume::{Readiness, Wanted};
 
@@ -34,10 +34,10 @@ pub(super) struct Running {
 }
 
 /// What became of the attempt to begin a job.
-enum Begun {
+pub(super) enum Begun {
     /// The file system does it.
     Runs,
-    /// It is over.
+    /// It is over, or the driver does the rest.
     Ended,
     /// It has to wait for transfers of its file.
     Waits,
@@ -92,7 +92,7 @@ impl FileService {
             },
         };
         if !self.driver.is_lost() {
-            self.driver.ask(Reader::Volume, syscall);
+            self.driver.ask(For::Volume, syscall);
             self.volume.asked();
         }
         false
@@ -164,7 +164,8 @@ impl FileService {
         }
     }
 
-    fn run(
+    /// Has the file system do something.
+    pub(super) fn run(
         &mut self,
         call: Option<CallId>,
         file: Option<(FileKey, Use)>,
@@ -193,6 +194,11 @@ impl FileService {
             // It has ended.
             return Begun::Ended;
         };
+        if parked.syscall.call == Call::Write as u16
+            && let Some(begun) = self.begin_write(id, &parked)
+        {
+            return begun;
+        }
         if let Some((key, Use::Changes)) = parked.file
             && let Some(file) = self.files.get_mut(key)
         {

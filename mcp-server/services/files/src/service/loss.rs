@@ -7,7 +7,7 @@ use atoll_call::{Actions, Answer, Loss};
 
 use super::jobs::Job;
 use super::parked::Stage;
-use super::{FileService, Reader};
+use super::{FileService, For};
 use crate::volume::Readiness;
 
 impl FileService {
@@ -27,8 +27,8 @@ impl FileService {
                     self.jobs.retain(|job| *job != Job::Call(id));
                     self.end(id, Status::PeerLost, [0; 2], true);
                 }
-                Some(Stage::Reading(_)) => {
-                    while self.driver.withdraw(|it| *it == Reader::Call(id)) {
+                Some(Stage::Transferring(_)) => {
+                    while self.driver.withdraw(|it| *it == For::Call(id)) {
                         self.end_part(id, &lost(true));
                     }
                 }
@@ -42,17 +42,17 @@ impl FileService {
     pub(super) fn on_driver_lost(&mut self, loss: Loss, actions: &mut impl Actions) {
         let mut ended = Vec::new();
         self.driver
-            .lose(loss, |reader, returned| ended.push((reader, returned)));
+            .lose(loss, |whom, returned| ended.push((whom, returned)));
         let mut data_returned = true;
-        for (reader, returned) in ended {
-            match reader {
-                Reader::Description => self.volume.fail(Status::PeerLost),
-                Reader::Call(id) => self.end_part(id, &lost(returned)),
-                Reader::Volume if self.volume.wants_data() => {
+        for (whom, returned) in ended {
+            match whom {
+                For::Description => self.volume.fail(Status::PeerLost),
+                For::Call(id) => self.end_part(id, &lost(returned)),
+                For::Volume if self.volume.wants_data() => {
                     data_returned = returned;
                     self.volume.answered(Status::PeerLost, actions);
                 }
-                Reader::Volume => self.volume.ask_again(),
+                For::Volume => self.volume.ask_again(),
             }
         }
         if let Some(running) = &mut self.running

@@ -14,7 +14,7 @@ use super::FileService;
 use super::parked::Parked;
 
 /// Bytes of a file about which the file system is asked at a time where its data is.
-const MAPPED: u64 = 16 << 20;
+pub(super) const MAPPED: u64 = 16 << 20;
 
 impl FileService {
     /// The operation that a call needs next. What it names in blocks of the client is copied, so that the client cannot change it

@@ -2,8 +2,8 @@
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::file::ListHeader;
-use atoll_abi::interface::{FilesCall, Request as _, request};
-use atoll_abi::syscall::Status;
+use atoll_abi::interface::FilesCall;
+use atoll_abi::syscall::{Call, Status};
 use atoll_call::{Actions, CallId};
 use atoll_ext4::{Attributes, Operation, Outcome, Run};
 use zerocopy::FromBytes;
@@ -11,6 +11,7 @@ use zerocopy::FromBytes;
 use super::FileService;
 use super::jobs::{Job, Running};
 use super::operations::truncates;
+use super::transfers::offset_of;
 use crate::table::{FileKey, Use};
 
 impl FileService {
@@ -88,7 +89,7 @@ impl FileService {
             return;
         };
         // So that it is closed where no client gets a handle.
-        self.files.begin_call(key, Use::Reads);
+        self.files.begin_call(key, Use::Keeps);
         if let Some(id) = call
             && self.calls.ring_of(id).is_some()
             && let Some(parked) = self.calls.parked(id)
@@ -103,7 +104,7 @@ impl FileService {
         } else if let Some(id) = call {
             self.end(id, Status::PeerLost, [0; 2], true);
         }
-        self.end_use(key, Use::Reads);
+        self.end_use(key, Use::Keeps);
     }
 
     /// Answers an open.
@@ -128,17 +129,19 @@ impl FileService {
         }
     }
 
-    /// The file system has told where the data of a file is from the beginning of a read on.
+    /// The file system has told where the data of a file is from the beginning of a read or a write on.
     fn mapped(&mut self, id: CallId, running: &Running, runs: &[Run], actions: &mut impl Actions) {
         let parked = self.calls.parked(id).copied();
-        let read = parked.and_then(|it| request::Read::decode(&it.syscall).ok());
-        let (Some(read), Some((key, _))) = (read, running.file) else {
+        let offset = parked.and_then(|it| offset_of(&it.syscall));
+        let (Some(parked), Some(offset), Some((key, _))) = (parked, offset, running.file) else {
             return;
         };
         if let Some(file) = self.files.get_mut(key) {
-            file.runs.set(read.offset, runs);
+            file.runs.set(offset, runs);
         }
-        if !self.resume_read(id, key, actions) {
+        if parked.syscall.call == Call::Write as u16 {
+            self.resume_write(id);
+        } else if !self.resume_read(id, key, actions) {
             // It holds less than the file is long.
             self.end(id, Status::Corrupt, [0; 2], true);
         }
@@ -161,7 +164,13 @@ impl FileService {
                 }
                 return;
             }
-            (Some(FilesCall::Write(write)), _) => [write.length, 0],
+            (Some(FilesCall::Write(write)), _) => {
+                let file = running.file.and_then(|(key, _)| self.files.get_mut(key));
+                if let Some(file) = file.filter(|_| write.length > 0) {
+                    file.is_touched = true;
+                }
+                [write.length, 0]
+            }
             (_, Outcome::Listed(listing)) => self.put_listing(id, listing, actions),
             (_, Outcome::Space(space)) => [space.blocks, space.free_blocks],
             _ => [0; 2],

@@ -16,6 +16,8 @@ pub(super) struct Parked {
     pub(super) blocks: Option<BlockList>,
     pub(super) file: Option<(FileKey, Use)>,
     pub(super) stage: Stage,
+    /// Of a write: the file system has been asked where the data is that it may go over.
+    pub(super) is_mapped: bool,
 }
 
 /// How far it is.
@@ -24,19 +26,19 @@ pub(super) enum Stage {
     /// It waits for the file system, or this does it.
     Job,
     /// All that is left are transfers of the driver.
-    Reading(Reading),
+    Transferring(Transfer),
 }
 
-/// A read whose parts the driver has.
+/// A read or a write whose parts the driver has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
-    /// Bytes of the file that it reads.
+pub(super) struct Transfer {
+    /// Bytes of the file that it reads or writes.
     pub(super) bytes: u32,
     /// Parts that are not answered.
     pub(super) parts: u32,
     /// Why the first part failed that did.
     pub(super) failure: Option<Status>,
-    /// No device writes to the blocks any more of parts that are answered.
+    /// No device uses the blocks any more of parts that are answered.
     pub(super) returned: bool,
 }
 
@@ -46,7 +48,7 @@ impl FileService {
         let parked = self.calls.parked(id).copied();
         match parked.map(|it| it.stage) {
             Some(Stage::Job) => self.jobs.push_back(Job::Call(id)),
-            Some(Stage::Reading(_)) => self.ask_for_parts(id),
+            Some(Stage::Transferring(_)) => self.ask_for_parts(id),
             None => {}
         }
     }

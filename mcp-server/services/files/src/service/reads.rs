@@ -1,15 +1,16 @@
 //! Reads: once it is known where the data is, the driver transfers each part of it into the client's blocks, and holes are zeroed.
 
-use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTORS_PER_BLOCK};
+use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::file::Kind;
 use atoll_abi::interface::{Request as _, request};
 use atoll_abi::syscall::{Status, Syscall};
-use atoll_call::{Actions, Answer, CallId};
+use atoll_call::{Actions, CallId};
 use atoll_ext4::RunKind;
 
+use super::FileService;
 use super::calls::Served;
-use super::parked::{Parked, Reading, Stage};
-use super::{FileService, Reader};
+use super::parked::{Parked, Stage};
+use super::transfers::transferring;
 use crate::table::{File, FileKey, Use};
 
 /// What a read has to do.
@@ -60,10 +61,11 @@ impl FileService {
             client,
             syscall: *syscall,
             blocks: Some(blocks),
-            file: Some((key, Use::Reads)),
+            file: Some((key, Use::Keeps)),
             stage: Stage::Job,
+            is_mapped: false,
         };
-        self.files.begin_call(key, Use::Reads);
+        self.files.begin_call(key, Use::Keeps);
         let served = match plan {
             ReadPlan::Nothing => Ok(Served::Answered([0; 2])),
             _ if self.driver.is_lost() => Err(Status::PeerLost),
@@ -72,7 +74,7 @@ impl FileService {
                 match self.begin_parts(&parked, read.offset, bytes, actions) {
                     0 => Ok(Served::Answered([u64::from(bytes), 0])),
                     parts => {
-                        parked.stage = reading(bytes, parts);
+                        parked.stage = transferring(bytes, parts);
                         return Ok(Served::Parks(parked));
                     }
                 }
@@ -110,45 +112,6 @@ impl FileService {
         parts
     }
 
-    /// Has the driver read the parts of a read that are data.
-    pub(super) fn ask_for_parts(&mut self, id: CallId) {
-        let Some(parked) = self.calls.parked(id).copied() else {
-            return;
-        };
-        let (Stage::Reading(Reading { bytes, .. }), Some((key, _)), Some(blocks)) =
-            (parked.stage, parked.file, parked.blocks)
-        else {
-            return;
-        };
-        let pool = self.pool_of(parked.client);
-        let offset = request::Read::decode(&parked.syscall).map_or(0, |read| read.offset);
-        let Some(file) = self.files.get_mut(key) else {
-            return;
-        };
-        for part in file.runs.parts(offset, bytes.into()).into_iter().flatten() {
-            let RunKind::Data { sector } = part.kind else {
-                continue;
-            };
-            let blocks = blocks.as_slice().get(part.range()).unwrap_or_default();
-            let Some(list) = BlockList::of(blocks) else {
-                continue;
-            };
-            let read = request::ReadSectors {
-                sector,
-                sectors: (blocks.len() as u64 * SECTORS_PER_BLOCK) as u32,
-                pool,
-            };
-            self.driver
-                .ask(Reader::Call(id), list.into_call(read.encode()));
-            file.transfers += 1;
-        }
-    }
-
-    /// The pool of a client.
-    pub(super) fn pool_of(&mut self, client: usize) -> u32 {
-        self.clients.get_mut(client).map_or(0, |it| it.pool())
-    }
-
     /// A read that had to wait goes on; `false` where it is still not known where its data is.
     pub(super) fn resume_read(
         &mut self,
@@ -170,7 +133,7 @@ impl FileService {
                     0 => self.end(id, Status::Done, [bytes.into(), 0], true),
                     parts => {
                         if let Some(parked) = self.calls.parked(id) {
-                            parked.stage = reading(bytes, parts);
+                            parked.stage = transferring(bytes, parts);
                         }
                         self.ask_for_parts(id);
                     }
@@ -179,45 +142,4 @@ impl FileService {
         }
         true
     }
-
-    /// The driver has answered a part of a read.
-    pub(super) fn end_part(&mut self, id: CallId, answer: &Answer) {
-        let Some(parked) = self.calls.parked(id) else {
-            return;
-        };
-        let file = parked.file;
-        let Stage::Reading(reading) = &mut parked.stage else {
-            return;
-        };
-        reading.parts = reading.parts.saturating_sub(1);
-        reading.returned &= answer.block_returned;
-        if answer.status != Status::Done {
-            reading.failure.get_or_insert(answer.status);
-        }
-        let Reading {
-            bytes,
-            parts,
-            failure,
-            returned,
-        } = *reading;
-        if let Some((key, _)) = file
-            && let Some(file) = self.files.get_mut(key)
-        {
-            file.transfers = file.transfers.saturating_sub(1);
-        }
-        match failure {
-            _ if parts > 0 => {}
-            None => self.end(id, Status::Done, [bytes.into(), 0], returned),
-            Some(status) => self.end(id, status, [0; 2], returned),
-        }
-    }
-}
-
-fn reading(bytes: u32, parts: u32) -> Stage {
-    Stage::Reading(Reading {
-        bytes,
-        parts,
-        failure: None,
-        returned: true,
-    })
 }
