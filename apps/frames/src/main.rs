@@ -1,5 +1,6 @@
 //! `frames`: gives frames of 2 MiB from process to process. What a process does is its name up to the first dash; what follows
-//! says which processes belong together: `giver-x` gives to `taker-x`, and for a time to `late-x`, which does not give back.
+//! says which processes belong together: `giver-x` gives to `taker-x`, and for a time to `late-x`, which does not give back; `bench-x`
+//! measures what it takes to give to `echo-x`, which gives back at once.
 
 #![no_std]
 #![no_main]
@@ -7,6 +8,7 @@
 
 extern crate alloc;
 
+mod bench;
 mod late;
 mod message;
 mod rounds;
@@ -27,8 +29,10 @@ fn main() {
         Some(("giver", pair)) => {
             rounds::give(pair);
             late::give(pair);
-            rounds::end(pair);
+            rounds::end("taker", pair);
         }
+        Some(("bench", pair)) => bench::measure(pair),
+        Some(("echo", _)) => bench::answer(),
         Some(("taker", _)) => rounds::take(),
         Some(("late", _)) => late::keep(),
         _ => wrong("this process has no part", name.as_str()),

@@ -41,13 +41,18 @@ pub fn all_but(number: u32) -> Frame {
     }
 }
 
-/// Tells the taker that there are no more rounds.
-pub fn end(pair: &str) {
+/// Tells a partner that there are no more rounds.
+pub fn end(part: &str, pair: &str) {
     let mut frame = must("a frame", Frame::acquire());
     message::write(&mut frame, Kind::End, 0);
-    if let Err(refused) = frame.give(partner("taker", pair), None) {
-        wrong("the taker does not learn of the end", refused.status);
+    if let Err(refused) = frame.give(partner(part, pair), None) {
+        wrong("the partner does not learn of the end", refused.status);
     }
+}
+
+/// Whether a frame says that there are no more rounds.
+pub fn is_end(frame: &Frame) -> bool {
+    message::holds(frame, Kind::End, 0)
 }
 
 /// Answers the questions of a giver until that ends, and a frame of another process has come too.
@@ -58,7 +63,7 @@ pub fn take() {
         if message::holds(&frame, Kind::Question, rounds) {
             message::write(&mut frame, Kind::Answer, rounds);
             rounds += 1;
-        } else if message::holds(&frame, Kind::End, 0) {
+        } else if is_end(&frame) {
             ended = true;
         } else {
             // Of another process, which is no giver.

@@ -1,7 +1,8 @@
-//! What transfers of files and partitions cost in QEMU, in instructions and kernel entries, beside the driver's own loop; and what
-//! copying costs beside a descriptor, on the host.
+//! What transfers of files and partitions cost in QEMU, in instructions and kernel entries, beside the driver's own loop; what frames
+//! that are remapped cost there; and what copying and remapping cost beside a descriptor, on the host.
 
 mod figures;
+mod frames;
 mod table;
 
 use std::io::Write;
@@ -18,6 +19,7 @@ use crate::bench::{Common, boots, program};
 use crate::cli::BootOptions;
 use crate::{locate, output, scratch};
 use figures::{Figure, figures};
+use frames::Frames;
 use table::table;
 
 /// The plan, from the project's root.
@@ -106,8 +108,10 @@ struct Report {
     /// The largest difference of an instruction count between two boots, as a part of the count.
     spread: f64,
     figures: Vec<Figure>,
-    /// Copying beside descriptors, on the host.
+    /// Copying and remapping beside descriptors, on the host.
     copies: Value,
+    /// Frames that go to another process, beside copying, by instruction.
+    frames: Frames,
 }
 
 /// Measures, prints a table, and writes the report; reports and serial logs of the machines go beside it.
@@ -116,6 +120,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     // Printed by itself.
     let copies = program::run("bench-copies", &[])?;
     let copies = serde_json::from_str(&copies).context("its figures cannot be read")?;
+    let frames = frames::measure(&file.folder())?;
     let boots = measure(&file.folder(), options.runs)?;
     let spread = spread(&boots);
     let measured = boots.into_iter().next().unwrap_or_default();
@@ -125,6 +130,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         measured,
         spread,
         copies,
+        frames,
     };
     file.write(&report)?;
     output::print(&table(&report))?;

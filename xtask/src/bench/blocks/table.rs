@@ -31,7 +31,8 @@ fn line(all: &[Measured], it: &Measured, bytes: u64) -> String {
 
 pub fn table(report: &Report) -> String {
     let all = &report.measured;
-    let mut lines = Vec::new();
+    let mut lines = report.frames.lines();
+    lines.push(String::new());
     for (name, bytes) in [("4 KiB", BLOCK), ("MiB", MEBIBYTE)] {
         lines.push(format!("for each {name}: instructions of what was done"));
         lines.push(format!(

@@ -69,6 +69,7 @@ fn counts_are_for_each_4_kib_and_for_each_mib() {
         measured: all,
         spread: 0.0,
         copies: Value::Null,
+        frames: Frames::default(),
     };
     let text = table(&report);
     let read = |place: usize| {
