@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::BlockList;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::Payload;
 use atoll_abi::syscall::{Call, Completion, NO_BLOCK, Status, Syscall};
@@ -264,8 +264,9 @@ impl Server {
         }
         if call == Call::Read {
             self.reads += 1;
-            assert!(syscall.block < self.blocks);
-            assert!(syscall.arguments[1] <= BLOCK_SIZE as u64);
+            let blocks = BlockList::from_call(&syscall).unwrap();
+            assert!(blocks.ranges().all(|pages| pages.end <= self.blocks));
+            assert!(syscall.arguments[1] <= blocks.bytes() as u64);
             let new = self.busy.insert(syscall.block);
             assert!(new, "a block was handed out twice");
             if self.manners.holds_reads() {
