@@ -76,6 +76,7 @@ pub fn measure(case: &Case) -> Result<(), Status> {
         Operation::Write => "write",
     };
     let Case {
+        order,
         blocks,
         depth,
         bytes,
@@ -92,7 +93,7 @@ pub fn measure(case: &Case) -> Result<(), Status> {
     let copied =
         after.service.copied - before.service.copied + after.driver.copied - before.driver.copied;
     println!(
-        r#"result {{"kind":"{kind}","operation":"{operation}","blocks":{blocks},"depth":{depth},"bytes":{bytes},"elapsed":{},"client":{},"service":{service},"driver":{driver},"client_entries":{own_entries},"service_entries":{service_entries},"driver_entries":{driver_entries},"copied":{copied}}}"#,
+        r#"result {{"kind":"{kind}","operation":"{operation}","blocks":{blocks},"order":{order},"depth":{depth},"bytes":{bytes},"elapsed":{},"client":{},"service":{service},"driver":{driver},"client_entries":{own_entries},"service_entries":{service_entries},"driver_entries":{driver_entries},"copied":{copied}}}"#,
         own.elapsed, own.worked
     );
     Ok(())

@@ -22,12 +22,19 @@ atoll_runtime::entry!(main);
 /// Exit status where something could not be measured.
 const FAILED: u64 = 2;
 
-/// Blocks of one call, calls under way at once, and bytes in all: as the driver's own loops (`drivers/virtio-blk/src/measured.rs`).
-const SHAPES: [(usize, usize, u64); 4] = [
-    (1, 1, 4 << 20),
-    (8, 1, 16 << 20),
-    (1, 32, 16 << 20),
-    (8, 32, 64 << 20),
+/// Order of the blocks, blocks of one call, calls under way at once, and bytes in all: as the driver's own loops
+/// (`drivers/virtio-blk/src/measured.rs`).
+const SHAPES: [(u32, usize, usize, u64); 10] = [
+    (0, 1, 1, 4 << 20),
+    (0, 8, 1, 16 << 20),
+    (0, 1, 32, 16 << 20),
+    (0, 8, 32, 64 << 20),
+    (4, 1, 1, 64 << 20),
+    (4, 1, 16, 64 << 20),
+    (6, 1, 1, 64 << 20),
+    (6, 1, 16, 64 << 20),
+    (9, 1, 1, 64 << 20),
+    (9, 1, 3, 64 << 20),
 ];
 
 fn main() {
@@ -43,10 +50,11 @@ fn run() -> Result<(), Status> {
     finish(become_mcp())?;
     for target in [Target::File(file), Target::Raw(partition)] {
         for operation in [Operation::Read, Operation::Write] {
-            for (blocks, depth, bytes) in SHAPES {
+            for (order, blocks, depth, bytes) in SHAPES {
                 let case = Case {
                     target,
                     operation,
+                    order,
                     blocks,
                     depth,
                     bytes,

@@ -34,12 +34,21 @@ pub enum Operation {
 pub struct Case {
     pub target: Target,
     pub operation: Operation,
+    /// Order of the blocks.
+    pub order: u32,
     /// Blocks of one call.
     pub blocks: usize,
     /// Calls under way at once.
     pub depth: usize,
     /// Bytes in all: whole calls.
     pub bytes: u64,
+}
+
+impl Case {
+    /// Bytes of one call.
+    fn call_bytes(&self) -> u64 {
+        ((self.blocks * BLOCK_SIZE) as u64) << self.order
+    }
 }
 
 /// What the process had to do for transfers.
@@ -53,7 +62,7 @@ pub struct Spent {
 /// Makes the transfers, and looks for their answers until they are there. `others` are the ticks that services and driver have worked
 /// so far: an interrupt of the device has the machine go on with another core in the midst of a round.
 pub fn run(case: &Case, others: impl Fn() -> u64) -> Result<Spent, Status> {
-    let calls = case.bytes / (case.blocks * BLOCK_SIZE) as u64;
+    let calls = case.bytes / case.call_bytes();
     let mut under_way = VecDeque::with_capacity(case.depth);
     let (mut next, mut done) = (0, 0);
     let begin = timestamp();
@@ -75,7 +84,7 @@ pub fn run(case: &Case, others: impl Fn() -> u64) -> Result<Spent, Status> {
             done += 1;
         }
         while under_way.len() < case.depth && next < calls {
-            under_way.push_back(submit(case, next));
+            under_way.push_back(submit(case, next)?);
             next += 1;
         }
         let spent = timestamp() - start;
@@ -106,18 +115,22 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn submit(case: &Case, call: u64) -> Transfer {
+fn submit(case: &Case, call: u64) -> Result<Transfer, Status> {
     let mut blocks = Blocks::new();
     for _ in 0..case.blocks {
+        let block = match case.order {
+            0 => Some(Block::acquire()),
+            order => Block::try_acquire_large(order),
+        };
         // No more than the blocks of a call.
-        let _ = blocks.push(Block::acquire());
+        let _ = blocks.push(block.ok_or(Status::Busy)?);
     }
-    let first = call * case.blocks as u64;
-    let (offset, length) = (first * BLOCK_SIZE as u64, case.blocks * BLOCK_SIZE);
-    match (case.target, case.operation) {
+    let offset = call * case.call_bytes();
+    let (first, length) = (offset / BLOCK_SIZE as u64, case.call_bytes() as usize);
+    Ok(match (case.target, case.operation) {
         (Target::File(file), Operation::Read) => file.read_blocks(offset, length, blocks),
         (Target::File(file), Operation::Write) => file.write(offset, length, blocks),
         (Target::Raw(partition), Operation::Read) => partition.read(first, blocks),
         (Target::Raw(partition), Operation::Write) => partition.write(first, blocks),
-    }
+    })
 }

@@ -237,7 +237,8 @@ interfaces! {
             /// The file or folder.
             file: Handle = handle,
         }
-        /// Reads into [blocks](crate::block::BlockList). Result: bytes read, 0 at the end of the file.
+        /// Reads into [blocks](crate::block::BlockList). Result: bytes read, 0 at the end of the file. Into blocks of an order above 0
+        /// that may be whole pages and less than there is, where the file is in many pieces.
         Read = 3, block Written, {
             /// The file.
             file: Handle = handle,
@@ -262,8 +263,8 @@ interfaces! {
             /// Bytes, no more than the blocks hold.
             length: u64 = arguments[1],
         }
-        /// Lists entries of a folder into [blocks](crate::block::BlockList), beginning with a [`crate::file::ListHeader`]. Result:
-        /// bytes in the blocks, and entries.
+        /// Lists entries of a folder into [blocks](crate::block::BlockList), beginning with a [`crate::file::ListHeader`]: as many as 32
+        /// KiB hold. Result: bytes in the blocks, and entries.
         List = 13, block Written, {
             /// The folder.
             folder: Handle = handle,
@@ -351,14 +352,14 @@ interfaces! {
     interface Blocks as BlocksCall {
         /// Tells what the partition is. Results: its blocks, and [`crate::disk::Properties`].
         DescribeBlocks = 48, block None, {}
-        /// Reads the partition's blocks from a first one on into as many [blocks](crate::block::BlockList) of the client. Result:
-        /// blocks read.
+        /// Reads the partition's blocks from a first one on into as many pages of [blocks](crate::block::BlockList) of the client.
+        /// Result: blocks of the partition that were read.
         ReadBlocks = 49, block Written, {
             /// The first block of the partition.
             first: u64 = arguments[0],
         }
-        /// Writes blocks of the client to as many of the partition, from a first one on. Result: blocks written. They are on
-        /// stable storage when a later [`Call::FlushBlocks`] has been answered.
+        /// Writes the pages of blocks of the client to as many blocks of the partition, from a first one on. Result: blocks of the
+        /// partition that were written. They are on stable storage when a later [`Call::FlushBlocks`] has been answered.
         WriteBlocks = 50, block Read, {
             /// The first block of the partition.
             first: u64 = arguments[0],

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use core::ops::Range;
 
 use atoll_abi::block::BlockList;
 use atoll_abi::syscall::Status;
@@ -13,12 +14,24 @@ const BITS: u32 = u64::BITS;
 #[derive(Debug)]
 pub struct BlockTable {
     blocks: u32,
-    /// A bit for each block that a call has.
+    /// A bit for each page that a call has.
     taken: Box<[u64]>,
 }
 
+/// The words that have the bits of some pages, each with these bits.
+fn words(pages: Range<u32>) -> impl Iterator<Item = (usize, u64)> {
+    let mut at = pages.start;
+    core::iter::from_fn(move || {
+        let left = pages.end.checked_sub(at).filter(|left| *left > 0)?;
+        let (word, bit) = (at / BITS, at % BITS);
+        let count = left.min(BITS - bit);
+        at += count;
+        Some((word as usize, u64::MAX >> (BITS - count) << bit))
+    })
+}
+
 impl BlockTable {
-    /// The table of a pool of so many blocks, of which no call has any.
+    /// The table of a pool of so many blocks of order 0, of which no call has any.
     pub fn new(blocks: u32) -> BlockTable {
         BlockTable {
             blocks,
@@ -28,38 +41,38 @@ impl BlockTable {
 
     /// Whether the pool has these blocks, whoever uses them.
     pub fn has(&self, blocks: &BlockList) -> bool {
-        blocks.as_slice().iter().all(|&block| block < self.blocks)
+        blocks.ranges().all(|pages| pages.end <= self.blocks)
     }
 
-    fn is_free(&self, block: u32) -> bool {
-        let word = self.taken.get((block / BITS) as usize);
-        let taken = |word: &u64| word & 1 << (block % BITS) != 0;
-        block < self.blocks && word.is_some_and(|word| !taken(word))
+    fn is_free(&self, pages: Range<u32>) -> bool {
+        let free =
+            |(word, bits): (usize, u64)| self.taken.get(word).is_some_and(|it| it & bits == 0);
+        pages.end <= self.blocks && words(pages).all(free)
     }
 
     /// Gives a call its blocks, all or none.
     ///
     /// # Errors
-    /// [`Status::BadBlock`] where the pool has no such block, or another call has it.
+    /// [`Status::BadBlock`] where the pool has no such block, or another call has a page of it.
     pub fn take(&mut self, blocks: &BlockList) -> Result<(), Status> {
         let accepts_any = cfg!(feature = "planted-duplicate-block");
-        let mut free = blocks.as_slice().iter().map(|&block| self.is_free(block));
-        if !free.all(|free| free) && !accepts_any {
+        let free = blocks.ranges().all(|pages| self.is_free(pages));
+        if !free && !accepts_any {
             return Err(Status::BadBlock);
         }
-        for &block in blocks.as_slice() {
-            if let Some(word) = self.taken.get_mut((block / BITS) as usize) {
-                *word |= 1 << (block % BITS);
-            }
-        }
+        self.change(blocks, |word, bits| *word |= bits);
         Ok(())
     }
 
     /// The call is over: no device and no service uses its blocks any more.
     pub fn give_back(&mut self, blocks: &BlockList) {
-        for &block in blocks.as_slice() {
-            if let Some(word) = self.taken.get_mut((block / BITS) as usize) {
-                *word &= !(1 << (block % BITS));
+        self.change(blocks, |word, bits| *word &= !bits);
+    }
+
+    fn change(&mut self, blocks: &BlockList, change: impl Fn(&mut u64, u64)) {
+        for (word, bits) in blocks.ranges().flat_map(words) {
+            if let Some(word) = self.taken.get_mut(word) {
+                change(word, bits);
             }
         }
     }
@@ -69,7 +82,7 @@ impl BlockTable {
         self.taken.fill(0);
     }
 
-    /// Blocks that calls have.
+    /// Pages that calls have.
     pub fn taken(&self) -> usize {
         let words = self.taken.iter();
         words.map(|word| word.count_ones() as usize).sum()
@@ -105,5 +118,41 @@ mod tests {
             assert_eq!(refused, Err(Status::BadBlock), "{block}");
         }
         assert_eq!(table.taken(), 0);
+    }
+
+    fn large(order: u32, blocks: &[u32]) -> BlockList {
+        BlockList::of_order(order, blocks).unwrap()
+    }
+
+    #[test]
+    fn every_page_of_a_large_block_is_taken() {
+        for first in [0, 1, 37, 63, 64, 100] {
+            let mut table = BlockTable::new(300);
+            assert_eq!(table.take(&large(7, &[first])), Ok(()));
+            assert_eq!(table.taken(), 128);
+            for page in 0..300 {
+                let inside = (first..first + 128).contains(&page);
+                let taken = table.take(&BlockList::one(page)).is_err();
+                assert_eq!(taken, inside, "page {page} of {first}");
+            }
+            let over = table.take(&large(1, &[first + 127]));
+            assert_eq!(over, Err(Status::BadBlock));
+            table.give_back(&large(7, &[first]));
+            assert_eq!(table.taken(), 300 - 128, "and no other page");
+            assert_eq!(table.take(&large(7, &[first])), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_block_that_ends_behind_the_pool_is_refused() {
+        let mut table = BlockTable::new(70);
+        for block in [67, 70, u32::MAX - 4] {
+            let list = large(2, &[block]);
+            assert_eq!(table.take(&list), Err(Status::BadBlock), "{block}");
+            assert!(!table.has(&list));
+        }
+        assert!(table.has(&large(2, &[66])));
+        assert_eq!(table.take(&large(2, &[0, 66])), Ok(()));
+        assert_eq!(table.taken(), 8);
     }
 }

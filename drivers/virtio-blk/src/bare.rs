@@ -16,6 +16,8 @@ pub struct Loop {
     pub operation: Operation,
     /// Blocks of one transfer, at most [`MOST_SEGMENTS`].
     pub blocks: usize,
+    /// Their order.
+    pub order: u32,
     /// Transfers under way at once. Those that the device is given together become requests of as many blocks as there may be, as
     /// the driver does it for its clients.
     pub depth: usize,
@@ -43,10 +45,12 @@ pub fn run<D: Device>(
     work: &Loop,
     clock: impl Fn() -> u64,
 ) -> Option<Taken> {
-    let all = work.bytes / BLOCK_SIZE as u64;
-    extent.place(0, u32::try_from(all * SECTORS_PER_BLOCK).ok()?)?;
+    let size = (BLOCK_SIZE as u64) << work.order;
+    let sectors = SECTORS_PER_BLOCK << work.order;
+    let all = work.bytes / size;
+    extent.place(0, u32::try_from(all * sectors).ok()?)?;
     let blocks = (0..(work.blocks * work.depth) as u64).rev();
-    let mut free: Vec<u64> = blocks.map(|it| pool + it * BLOCK_SIZE as u64).collect();
+    let mut free: Vec<u64> = blocks.map(|it| pool + it * size).collect();
     // Nothing is allocated from here on.
     let held = (0..MOST_DESCRIPTORS).map(|_| Vec::with_capacity(MOST_SEGMENTS));
     let mut held: Vec<Vec<u64>> = held.collect();
@@ -77,12 +81,12 @@ pub fn run<D: Device>(
             segments.clear();
             segments.extend(free.get(own.clone())?.iter().map(|address| Segment {
                 address: *address,
-                length: BLOCK_SIZE as u32,
+                length: size as u32,
             }));
             let chain = disk.stage(&Request {
                 operation: work.operation,
-                sector: extent.first + next * SECTORS_PER_BLOCK,
-                sectors: count as u32 * SECTORS_PER_BLOCK as u32,
+                sector: extent.first + next * sectors,
+                sectors: (count as u64 * sectors) as u32,
                 data: &segments,
             })?;
             held.get_mut(chain)?.extend(free.drain(own));

@@ -11,12 +11,18 @@ use atoll_virtio_blk::{Disk, Extent, Operation};
 use crate::Driver;
 use crate::guest::Transport;
 
-/// Blocks of one transfer, transfers under way at once, and bytes in all.
-const LOOPS: [(usize, usize, u64); 4] = [
-    (1, 1, 4 << 20),
-    (8, 1, 16 << 20),
-    (1, 32, 16 << 20),
-    (8, 32, 64 << 20),
+/// Order of the blocks, blocks of one transfer, transfers under way at once, and bytes in all.
+const LOOPS: [(u32, usize, usize, u64); 10] = [
+    (0, 1, 1, 4 << 20),
+    (0, 8, 1, 16 << 20),
+    (0, 1, 32, 16 << 20),
+    (0, 8, 32, 64 << 20),
+    (4, 1, 1, 64 << 20),
+    (4, 1, 16, 64 << 20),
+    (6, 1, 1, 64 << 20),
+    (6, 1, 16, 64 << 20),
+    (9, 1, 1, 64 << 20),
+    (9, 1, 3, 64 << 20),
 ];
 
 /// When the driver was woken last.
@@ -58,14 +64,15 @@ fn run_loops(plan: &Plan, device: usize, disk: &mut Disk<Transport>, extents: &[
     };
     disk.set_interrupts(false);
     for (name, operation) in [("read", Operation::Read), ("write", Operation::Write)] {
-        for (blocks, depth, bytes) in LOOPS {
+        for (order, blocks, depth, bytes) in LOOPS {
             let work = Loop {
                 operation,
                 blocks,
+                order,
                 depth,
                 bytes,
             };
-            if blocks * depth > pool.blocks as usize {
+            if (blocks * depth) << order > pool.blocks as usize {
                 continue;
             }
             let Some(taken) = bare::run(disk, extent, pool.base, &work, ticks) else {
@@ -78,7 +85,7 @@ fn run_loops(plan: &Plan, device: usize, disk: &mut Disk<Transport>, extents: &[
                 requests,
             } = taken;
             atoll_component::log(format_args!(
-                r#"result {{"kind":"loop","operation":"{name}","blocks":{blocks},"depth":{depth},"bytes":{bytes},"elapsed":{elapsed},"driver":{ticks},"requests":{requests}}}"#
+                r#"result {{"kind":"loop","operation":"{name}","blocks":{blocks},"order":{order},"depth":{depth},"bytes":{bytes},"elapsed":{elapsed},"driver":{ticks},"requests":{requests}}}"#
             ));
         }
     }

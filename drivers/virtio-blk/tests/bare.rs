@@ -32,26 +32,37 @@ fn looped(work: &Loop) -> (Option<Taken>, Vec<u64>) {
         time.get()
     };
     let taken = run(&mut disk, EXTENTS[0], POOL_PHYSICAL, work, clock);
-    let words = (0..work.blocks * work.depth).map(|block| dma.load64(block * BLOCK_SIZE));
+    let words = 0..work.blocks * work.depth;
+    let words = words.map(|block| dma.load64((block * BLOCK_SIZE) << work.order));
     (taken, words.collect())
 }
 
 #[test]
 fn blocks_are_read_one_behind_another_in_requests_of_several_calls() {
-    for (blocks, depth, most) in [(1, 1, 1), (8, 1, 8), (1, 32, 32), (8, 32, 32)] {
+    for (order, blocks, depth, most) in [
+        (0, 1, 1, 1),
+        (0, 8, 1, 8),
+        (0, 1, 32, 32),
+        (0, 8, 32, 32),
+        (4, 1, 1, 1),
+        (4, 1, 16, 16),
+    ] {
         let held = (blocks * depth) as u64;
+        let size = (BLOCK_SIZE as u64) << order;
         let work = Loop {
             operation: Operation::Read,
             blocks,
+            order,
             depth,
-            bytes: 2 * held * BLOCK_SIZE as u64,
+            bytes: 2 * held * size,
         };
         let (taken, words) = looped(&work);
         let taken = taken.unwrap();
         let least = 2 * held / most;
         assert!((least..=2 * least).contains(&taken.requests), "{taken:?}");
         assert!(taken.ticks > 0 && taken.ticks < taken.elapsed);
-        let read = |block: u64| sector_word(EXTENTS[0].first + SECTORS_PER_BLOCK * block);
+        let read =
+            |block: u64| sector_word(EXTENTS[0].first + (SECTORS_PER_BLOCK << order) * block);
         // Where the queue is shorter than all calls together, some blocks are never used.
         let used = words.iter().filter(|word| **word != 0);
         let places = used.map(|word| (0..2 * held).find(|block| read(*block) == *word));
@@ -68,6 +79,7 @@ fn a_partition_that_is_too_short_is_refused() {
         operation: Operation::Write,
         blocks: 1,
         depth: 1,
+        order: 0,
         bytes: (EXTENTS[0].sectors + 8) * 512,
     };
     assert_eq!(looped(&work).0, None);

@@ -4,29 +4,31 @@
 //! call, alone or with others, and has no access to the bytes; or it is free, or in flight.
 #![deny(unsafe_code)]
 
+mod free;
+
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, Ordering};
 
 use atoll_abi::block::{BLOCK_SIZE, BlockList, MAX_CALL_BLOCKS};
-use atoll_abi::syscall::{NO_BLOCK, Status};
+use atoll_abi::syscall::Status;
 use atoll_call::Answer;
 
 use crate::monitor::Monitor;
 use crate::window::PoolMemory;
+use free::FreeBlocks;
 
 /// The process's pool of blocks.
 pub(crate) struct BlockPool {
     memory: PoolMemory,
-    free: Monitor<Vec<u32>>,
+    free: Monitor<FreeBlocks>,
     /// No block is free yet, because devices may still write what an earlier life of the process had lent.
     held_back: AtomicBool,
-    /// For each block that went into a call with others, the next one of them; [`NO_BLOCK`] behind the last. Calls and their ends
-    /// are made under the locks of channels, by which what is written here is seen by the one who takes the blocks back.
-    next: Box<[AtomicU32]>,
-    /// Blocks in flight: those of calls that ended for their caller without the block. Signed, because a late completion may
+    /// For each block that went into a call, its order and the next one of the call. Calls and their ends are made under the locks
+    /// of channels, by which what is written here is seen by the one who takes the blocks back.
+    links: Box<[AtomicU32]>,
+    /// Pages in flight: those of calls that ended for their caller without the block. Signed, because a late completion may
     /// bring a block back before the caller has settled its end of the call.
     in_flight: AtomicIsize,
 }
@@ -35,10 +37,8 @@ impl BlockPool {
     /// A pool without free blocks: see [`BlockPool::release`].
     pub(crate) fn held_back(memory: PoolMemory) -> BlockPool {
         BlockPool {
-            free: Monitor::new(Vec::with_capacity(memory.blocks() as usize)),
-            next: (0..memory.blocks())
-                .map(|_| AtomicU32::new(NO_BLOCK))
-                .collect(),
+            free: Monitor::new(FreeBlocks::none(memory.blocks() as usize)),
+            links: (0..memory.blocks()).map(|_| AtomicU32::new(0)).collect(),
             memory,
             held_back: AtomicBool::new(true),
             in_flight: AtomicIsize::new(0),
@@ -59,18 +59,18 @@ impl BlockPool {
         }
     }
 
-    /// Free blocks.
+    /// Pages of free blocks.
     pub(crate) fn free(&self) -> usize {
-        self.free.with(|free| free.len())
+        self.free.with(|free| free.count())
     }
 
-    /// Tells which blocks are free; `false` where that is being changed just now.
+    /// Tells which blocks of order 0 are free; `false` where that is being changed just now.
     #[cfg(feature = "simulated")]
     pub(crate) fn show_free(&self, show: impl FnOnce(&[u32])) -> bool {
-        self.free.try_with(|free| show(free)).is_some()
+        self.free.try_with(|free| show(free.pages())).is_some()
     }
 
-    /// Blocks of calls that ended early, which have not come back.
+    /// Pages of calls that ended early, which have not come back.
     pub(crate) fn in_flight(&self) -> usize {
         usize::try_from(self.in_flight.load(Ordering::Relaxed)).unwrap_or(0)
     }
@@ -80,49 +80,96 @@ impl BlockPool {
     pub(crate) fn take_back(&self, first: u32) {
         let mut next = Some(first);
         while let Some(index) = next {
-            next = self.behind(index);
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
-            self.free.with_notify_one(|free| free.push(index));
+            let link = self.link(index);
+            next = link.next;
+            self.in_flight.fetch_sub(1 << link.order, Ordering::Relaxed);
+            self.give_back(index, link.order);
         }
     }
 
-    /// The block that went into a call behind another one.
-    fn behind(&self, index: u32) -> Option<u32> {
-        let next = self.next.get(index as usize)?.load(Ordering::Relaxed);
-        (next != NO_BLOCK).then_some(next)
+    fn give_back(&self, index: u32, order: u32) {
+        match order {
+            0 => self.free.with_notify_one(|free| free.push(index, order)),
+            // It serves more than one that waits.
+            _ => self.free.with_notify(|free| free.push(index, order)),
+        }
+    }
+
+    /// What is known of a block that went into a call.
+    fn link(&self, index: u32) -> Link {
+        let link = self.links.get(index as usize);
+        Link::from_raw(link.map_or(0, |link| link.load(Ordering::Relaxed)))
     }
 
     /// A free block; waits until there is one.
     pub(crate) fn acquire(&'static self) -> Block {
-        self.own(self.free.wait_for(Vec::pop))
+        self.own(self.free.wait_for(FreeBlocks::pop), 0)
     }
 
     /// A free block, or `None` where there is none.
     pub(crate) fn try_acquire(&'static self) -> Option<Block> {
-        self.free.with(Vec::pop).map(|index| self.own(index))
+        let index = self.free.with(FreeBlocks::pop);
+        index.map(|index| self.own(index, 0))
     }
 
-    fn set_next(&self, index: u32, next: u32) {
-        if let Some(place) = self.next.get(index as usize) {
-            place.store(next, Ordering::Relaxed);
+    /// A block of an order, or `None` where there are not as many free pages one behind another.
+    pub(crate) fn try_acquire_large(&'static self, order: u32) -> Option<Block> {
+        let index = self.free.with(|free| free.pop_of(order));
+        index.map(|index| self.own(index, order))
+    }
+
+    fn set_link(&self, index: u32, link: Link) {
+        if let Some(place) = self.links.get(index as usize) {
+            place.store(link.to_raw(), Ordering::Relaxed);
         }
     }
 
-    fn own(&'static self, index: u32) -> Block {
+    fn own(&'static self, index: u32, order: u32) -> Block {
         Block {
             index,
+            order,
             length: 0,
             pool: self,
         }
     }
 }
 
+/// A block in a call: its order, and the block that went into the call behind it.
+#[derive(Clone, Copy)]
+struct Link {
+    order: u32,
+    next: Option<u32>,
+}
+
+impl Link {
+    /// A pool has fewer blocks than these bits can name.
+    const NEXT_BITS: u32 = 24;
+
+    fn from_raw(raw: u32) -> Link {
+        let next = raw & ((1 << Link::NEXT_BITS) - 1);
+        Link {
+            order: raw >> Link::NEXT_BITS,
+            next: next.checked_sub(1),
+        }
+    }
+
+    fn to_raw(self) -> u32 {
+        let next = self.next.map_or(0, |next| next + 1);
+        self.order << Link::NEXT_BITS | next
+    }
+}
+
+const _: () = assert!(atoll_abi::layout::MAX_POOL_BLOCKS < 1 << Link::NEXT_BITS);
+
 /// A block of the process's pool, owned by the one who holds the value.
 ///
 /// A syscall that is given a block takes the value: until its completion nothing in the process can name the block. A
 /// block that is dropped goes back to its pool. What a block holds that was just taken from the pool is not known.
+///
+/// Most blocks are of order 0 and hold [`BLOCK_SIZE`] bytes. One of a larger order is so many of them in one piece.
 pub struct Block {
     index: u32,
+    order: u32,
     length: usize,
     pool: &'static BlockPool,
 }
@@ -130,13 +177,24 @@ pub struct Block {
 impl Block {
     /// What the last read put there.
     pub fn bytes(&self) -> &[u8] {
-        self.pool.memory.bytes(self.index, self.length)
+        let pages = 1 << self.order;
+        self.pool.memory.bytes(self.index, pages, self.length)
     }
 
-    /// The whole block, to be written: [`BLOCK_SIZE`] bytes.
+    /// The whole block, to be written.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        self.length = BLOCK_SIZE;
-        self.pool.memory.bytes_mut(self.index)
+        self.length = self.size();
+        self.pool.memory.bytes_mut(self.index, 1 << self.order)
+    }
+
+    /// Bytes that it holds: [`BLOCK_SIZE`], as often as its order says.
+    pub fn size(&self) -> usize {
+        BLOCK_SIZE << self.order
+    }
+
+    /// Its order: it is 2^order pages.
+    pub fn order(&self) -> u32 {
+        self.order
     }
 
     /// The block alone, for a call that takes several.
@@ -152,14 +210,21 @@ impl Block {
         self.length = length;
     }
 
+    /// The block alone, as a call carries it.
+    pub(crate) fn list(&self) -> BlockList {
+        let list = BlockList::of_order(self.order, &[self.index]);
+        list.unwrap_or(BlockList::one(self.index))
+    }
+
     /// Has the block go into a call.
     pub(crate) fn lend(self) -> Lent {
+        let (order, next) = (self.order, None);
         let lent = Lent {
             first: self.index,
-            count: 1,
+            pages: 1 << order,
             pool: self.pool,
         };
-        self.pool.set_next(self.index, NO_BLOCK);
+        self.pool.set_link(self.index, Link { order, next });
         // It must not go to the pool with the value.
         mem::forget(self);
         lent
@@ -168,8 +233,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let index = self.index;
-        self.pool.free.with_notify_one(|free| free.push(index));
+        self.pool.give_back(self.index, self.order);
     }
 }
 
@@ -178,6 +242,7 @@ impl fmt::Debug for Block {
         formatter
             .debug_struct("Block")
             .field("index", &self.index)
+            .field("order", &self.order)
             .field("length", &self.length)
             .finish_non_exhaustive()
     }
@@ -186,17 +251,28 @@ impl fmt::Debug for Block {
 /// Blocks that a call may be given together, in the order of the data. Dropped, they go back to their pool.
 pub type Blocks = heapless::Vec<Block, MAX_CALL_BLOCKS>;
 
-/// Has blocks go into a call together, and gives them as the call carries them; `None` where there are none.
+/// Bytes that blocks hold together.
+pub(crate) fn size_of(blocks: &Blocks) -> usize {
+    blocks.iter().map(Block::size).sum()
+}
+
+/// Has blocks go into a call together, and gives them as the call carries them; `None` where there are none, or not all of one
+/// order.
 pub(crate) fn lend_all(blocks: Blocks) -> Option<(Lent, BlockList)> {
     let indexes: heapless::Vec<u32, MAX_CALL_BLOCKS> = blocks.iter().map(|it| it.index).collect();
-    let list = BlockList::of(&indexes)?;
+    let order = blocks.first()?.order;
+    let list = BlockList::of_order(order, &indexes)?;
+    if blocks.iter().any(|block| block.order != order) {
+        return None;
+    }
     let mut lent: Option<Lent> = None;
     for block in blocks.into_iter().rev() {
         let mut own = block.lend();
         // The ones behind it are named by this one from now on.
         if let Some(behind) = lent {
-            own.pool.set_next(own.first, behind.first);
-            own.count += behind.count;
+            let next = Some(behind.first);
+            own.pool.set_link(own.first, Link { order, next });
+            own.pages += behind.pages;
         }
         lent = Some(own);
     }
@@ -207,30 +283,27 @@ pub(crate) fn lend_all(blocks: Blocks) -> Option<(Lent, BlockList)> {
 #[must_use = "a block that went into a call is lost unless the call's end is settled"]
 pub(crate) struct Lent {
     first: u32,
-    count: u32,
+    /// Pages of all of them.
+    pages: isize,
     pool: &'static BlockPool,
 }
 
 impl Lent {
-    pub(crate) fn index(&self) -> u32 {
-        self.first
-    }
-
     /// Settles the end of the call for its caller: the blocks are the process's again, or they stay in flight until a late
     /// completion brings them back to the pool.
     pub(crate) fn settle_all(self, returned: bool) -> Blocks {
         let mut blocks = Blocks::new();
         if !returned {
             // They may have come back by now, and be in another call.
-            let count = isize::try_from(self.count).unwrap_or(0);
-            self.pool.in_flight.fetch_add(count, Ordering::Relaxed);
+            self.pool.in_flight.fetch_add(self.pages, Ordering::Relaxed);
             return blocks;
         }
         let mut next = Some(self.first);
         while let Some(index) = next {
-            next = self.pool.behind(index);
+            let link = self.pool.link(index);
+            next = link.next;
             // No more than went into the call.
-            let _ = blocks.push(self.pool.own(index));
+            let _ = blocks.push(self.pool.own(index, link.order));
         }
         blocks
     }

@@ -13,7 +13,7 @@ use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::Answer;
 
 use crate::batch::Request;
-use crate::block::{Block, Blocks, lend_all};
+use crate::block::{Block, Blocks, lend_all, size_of};
 use crate::lending::Lending;
 use crate::reply::{Reply, Submission};
 use crate::runtime::Runtime;
@@ -71,9 +71,9 @@ impl File {
         })
     }
 
-    /// Reads `length` bytes, at most one block, from `offset`, a multiple of the block size, into a block.
+    /// Reads `length` bytes, at most what the block holds, from `offset`, a multiple of the block size, into a block.
     pub fn read(&self, offset: u64, length: usize, block: Block) -> Reading {
-        let length = length.min(BLOCK_SIZE);
+        let length = length.min(block.size());
         let read = request::Read {
             file: self.handle,
             offset,
@@ -83,11 +83,8 @@ impl File {
     }
 
     fn reading(&self, syscall: Syscall, length: usize, block: Block) -> Reading {
+        let syscall = block.list().into_call(syscall);
         let lent = block.lend();
-        let syscall = Syscall {
-            block: lent.index(),
-            ..syscall
-        };
         Reading {
             call: Lending::new(self.submit(syscall), Some(lent)),
             length,
@@ -99,9 +96,10 @@ impl File {
     }
 
     /// Reads `length` bytes, at most what the blocks hold, from `offset`, a multiple of the block size, into blocks: at least one, at
-    /// most [`MAX_CALL_BLOCKS`](atoll_abi::block::MAX_CALL_BLOCKS).
+    /// most [`MAX_CALL_BLOCKS`](atoll_abi::block::MAX_CALL_BLOCKS), all of one order. Into large ones it may read less than there is,
+    /// whole pages and at least one, where the file is in many pieces.
     pub fn read_blocks(&self, offset: u64, length: usize, into: Blocks) -> Transfer {
-        let length = length.min(into.len() * BLOCK_SIZE);
+        let length = length.min(size_of(&into));
         let read = request::Read {
             file: self.handle,
             offset,
@@ -117,7 +115,7 @@ impl File {
     /// They are on stable storage when a [`sync`](crate::Volume::sync) has been answered that was asked for after the write had been
     /// answered.
     pub fn write(&self, offset: u64, length: usize, from: Blocks) -> Transfer {
-        let length = length.min(from.len() * BLOCK_SIZE);
+        let length = length.min(size_of(&from));
         let write = request::Write {
             file: self.handle,
             offset,
@@ -228,6 +226,15 @@ impl Block {
     /// Where the caller is not a uthread.
     pub fn acquire() -> Block {
         Runtime::current().pool().acquire()
+    }
+
+    /// A block of an order, 2^order times [`BLOCK_SIZE`] bytes in one piece; `None` where there are not as many free ones of order 0
+    /// one behind another. A program takes large blocks when it begins and keeps them, or it finds its pool in pieces.
+    ///
+    /// # Panics
+    /// Where the caller runs on no vcore.
+    pub fn try_acquire_large(order: u32) -> Option<Block> {
+        Runtime::current().pool().try_acquire_large(order)
     }
 
     /// A block of the pool, or `None` where none is free.

@@ -1,17 +1,18 @@
 //! Partitions that the process lays out itself.
 #![deny(unsafe_code)]
 
+use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::disk::Properties;
 use atoll_abi::interface::{Request as _, request};
 use atoll_abi::syscall::{Status, Syscall};
 
-use crate::block::{Blocks, lend_all};
+use crate::block::{Blocks, lend_all, size_of};
 use crate::lending::Lending;
 use crate::reply::{Reply, Submission};
 use crate::target::{Connection, Target};
 use crate::transfer::{Amount, Transfer};
 
-/// A partition of a disk, in blocks of [`BLOCK_SIZE`](atoll_abi::block::BLOCK_SIZE) bytes, of which no other process has any.
+/// A partition of a disk, in blocks of [`BLOCK_SIZE`] bytes, of which no other process has any.
 ///
 /// What was written is on stable storage when a [flush](Partition::flush) has been answered that was asked for after the write had
 /// been answered. Until then it may be lost, whole or in part, in any order; a sector of 512 bytes is written whole or not at
@@ -54,24 +55,25 @@ impl Partition {
         self.properties.read_only
     }
 
-    /// Reads the partition's blocks from a first one on, into as many blocks: at least one, at most
-    /// [`MAX_CALL_BLOCKS`](atoll_abi::block::MAX_CALL_BLOCKS).
+    /// Reads the partition's blocks from a first one on, as many as these hold: at least one, at most
+    /// [`MAX_CALL_BLOCKS`](atoll_abi::block::MAX_CALL_BLOCKS), of one order.
     pub fn read(&self, first: u64, into: Blocks) -> Transfer {
         self.transfer(request::ReadBlocks { first }.encode(), into)
     }
 
-    /// Writes blocks to as many of the partition, from a first one on.
+    /// Writes to the partition's blocks what these hold, from a first one on.
     pub fn write(&self, first: u64, from: Blocks) -> Transfer {
         self.transfer(request::WriteBlocks { first }.encode(), from)
     }
 
     fn transfer(&self, syscall: Syscall, blocks: Blocks) -> Transfer {
-        let count = blocks.len();
+        let (count, pages) = (blocks.len(), size_of(&blocks) / BLOCK_SIZE);
         let Some((lent, list)) = lend_all(blocks) else {
             return Transfer::refused(Status::InvalidArgument);
         };
         let submission = Submission::new(self.connection.into(), list.into_call(syscall));
-        Transfer::new(Lending::new(submission, Some(lent)), count, Amount::Blocks)
+        let call = Lending::new(submission, Some(lent));
+        Transfer::new(call, count, Amount::Pages(pages))
     }
 
     /// Has everything put on stable storage of which the writes have been answered.

@@ -16,8 +16,8 @@ use crate::reply::{Reply, Submission};
 /// What a transfer's result counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Amount {
-    /// Blocks, of which all have to be transferred.
-    Blocks,
+    /// Pages, of which these have to be transferred.
+    Pages(usize),
     /// Bytes, of which there are at most so many.
     Bytes(usize),
 }
@@ -44,7 +44,7 @@ impl Transfer {
     /// Nothing was given, and nothing was submitted.
     pub(crate) fn refused(status: Status) -> Transfer {
         let call = Lending::new(Submission::refused(status), None);
-        Transfer::new(call, 0, Amount::Blocks)
+        Transfer::new(call, 0, Amount::Pages(0))
     }
 
     /// Waits for the blocks on the calling uthread. The [bytes](crate::Block::bytes) of each are what was transferred.
@@ -81,14 +81,14 @@ impl Transfer {
     fn settle(&self, answer: &Answer, blocks: &mut Blocks) -> Result<(), Status> {
         let result = answer.result[0];
         let bytes = match self.amount {
-            Amount::Blocks if result == self.count as u64 => Some(self.count * BLOCK_SIZE),
-            Amount::Blocks => None,
+            Amount::Pages(pages) if result == pages as u64 => Some(pages * BLOCK_SIZE),
+            Amount::Pages(_) => None,
             Amount::Bytes(most) => usize::try_from(result).ok().filter(|it| *it <= most),
         };
         match (answer.status, bytes) {
             (Status::Done, Some(mut left)) if blocks.len() == self.count => {
                 for block in blocks {
-                    let length = left.min(BLOCK_SIZE);
+                    let length = left.min(block.size());
                     block.set_length(length);
                     left -= length;
                 }

@@ -35,25 +35,29 @@ impl PoolMemory {
         self.blocks
     }
 
-    /// The bytes of a block, to be written. The caller is the one [`Block`](crate::Block) that names it.
+    /// The bytes of so many pages from a block on, to be written. The caller is the one [`Block`](crate::Block) that names it.
     #[allow(
         clippy::mut_from_ref,
         reason = "which value names which block is settled in `block.rs`"
     )]
-    pub(crate) fn bytes_mut(&self, block: u32) -> &mut [u8] {
-        assert!(block < self.blocks);
+    pub(crate) fn bytes_mut(&self, block: u32, pages: u32) -> &mut [u8] {
+        assert!(block < self.blocks && pages <= self.blocks - block);
         // SAFETY: as in `bytes`; and the `Block` that calls this borrows itself mutably for the slice, so no other slice of the
         // block is alive. A service or device that may read or write a block is given it by a syscall, into which the `Block`
         // goes.
         unsafe {
-            core::slice::from_raw_parts_mut(self.base.add(block as usize * BLOCK_SIZE), BLOCK_SIZE)
+            core::slice::from_raw_parts_mut(
+                self.base.add(block as usize * BLOCK_SIZE),
+                pages as usize * BLOCK_SIZE,
+            )
         }
     }
 
-    /// The first bytes of a block. The caller is the one [`Block`](crate::Block) that names it.
-    pub(crate) fn bytes(&self, block: u32, length: usize) -> &[u8] {
-        assert!(block < self.blocks && length <= BLOCK_SIZE);
-        // SAFETY: the block exists (`new`, and the line above), and is initialised memory, as all memory is that a root
+    /// The first bytes of so many pages from a block on. The caller is the one [`Block`](crate::Block) that names it.
+    pub(crate) fn bytes(&self, block: u32, pages: u32, length: usize) -> &[u8] {
+        assert!(block < self.blocks && pages <= self.blocks - block);
+        assert!(length <= pages as usize * BLOCK_SIZE);
+        // SAFETY: the block exists (`new`, and the lines above), and is initialised memory, as all memory is that a root
         // task maps. It is not written while the slice lives. Only a `Block` calls this, for the block that it names, and
         // borrows itself for the slice. A `Block` that goes into a syscall becomes a `Lent`, which has no access to the
         // bytes; the number of a `Lent` becomes a `Block` again in two ways only, both of which come from `ClientEnd`: an

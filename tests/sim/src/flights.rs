@@ -96,12 +96,12 @@ impl Flights {
     }
 }
 
-/// The blocks that a call lends out.
+/// The pages that a call lends out.
 pub fn blocks_of(call: &Syscall) -> Vec<u32> {
     let lends = Call::from_raw(call.call).is_some_and(|call| call.block_use() != BlockUse::None);
     let list = BlockList::from_call(call).ok().filter(|_| lends);
-    let list = list.filter(|list| list.as_slice().iter().all(|block| *block < POOL_BLOCKS));
-    list.map_or(Vec::new(), |list| list.as_slice().to_vec())
+    let list = list.filter(|list| list.ranges().all(|pages| pages.end <= POOL_BLOCKS));
+    list.map_or(Vec::new(), |list| list.pages_in(0..list.pages()).collect())
 }
 
 /// Whether a device or a service writes the blocks that a call lends out.

@@ -104,12 +104,15 @@ impl Disk {
         let end = first.checked_add(sectors.into());
         let end = end.filter(|end| *end <= self.capacity());
         let end = end.ok_or(Status::InvalidArgument)?;
-        let blocks = u64::from(sectors).div_ceil(SECTORS_PER_BLOCK);
+        let blocks = u64::from(sectors).div_ceil(SECTORS_PER_BLOCK << list.order());
         if blocks != list.as_slice().len() as u64 {
             return Err(Status::InvalidArgument);
         }
         let mut sector = first;
-        for &index in list.as_slice() {
+        for index in list.pages_in(0..list.pages()) {
+            if sector == end {
+                break;
+            }
             let mut block = [0; BLOCK_SIZE];
             memory.read_block(pool, index, &mut block);
             for part in block.as_chunks_mut().0.iter_mut() {

@@ -47,6 +47,9 @@ struct Measured {
     operation: String,
     /// Blocks of one call.
     blocks: u64,
+    /// Their order.
+    #[serde(default)]
+    order: u32,
     /// Calls under way at once.
     depth: u64,
     bytes: u64,
@@ -90,13 +93,18 @@ impl Measured {
         self.client_entries + self.service_entries + self.driver_entries
     }
 
+    /// Bytes of one call.
+    fn call_bytes(&self) -> u64 {
+        (self.blocks * figures::BLOCK) << self.order
+    }
+
     fn calls(&self) -> f64 {
-        self.bytes as f64 / (self.blocks * figures::BLOCK) as f64
+        self.bytes as f64 / self.call_bytes() as f64
     }
 
     /// Whether both are of transfers of one kind.
     fn matches(&self, other: &Measured) -> bool {
-        let key = |it: &Measured| (it.operation.clone(), it.blocks, it.depth);
+        let key = |it: &Measured| (it.operation.clone(), it.blocks, it.order, it.depth);
         key(self) == key(other)
     }
 }

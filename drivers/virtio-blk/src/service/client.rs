@@ -99,7 +99,7 @@ impl Pools {
         self.0.iter().map(|pool| pool.table.taken()).sum()
     }
 
-    /// The memory of a block.
+    /// The memory of a block's first page. A pool is one piece of memory, so the others of a larger block are behind it.
     pub(super) fn segment(&self, place: usize, block: u32) -> Option<Segment> {
         let pool = self.0.get(place)?;
         Some(Segment {

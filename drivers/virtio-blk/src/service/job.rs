@@ -244,7 +244,7 @@ impl<D: Device> DiskService<D> {
         let Some((pool, blocks)) = &job.blocks else {
             return 0;
         };
-        let sectors_per_block = SECTORS_PER_BLOCK as u32;
+        let sectors_per_block = (SECTORS_PER_BLOCK as u32) << blocks.order();
         let mut added = 0;
         // What is done is of whole blocks.
         let rest = blocks

@@ -220,6 +220,12 @@ pub fn read_into(pool: u32, blocks: &[u32], sector: u64, sectors: u32) -> Syscal
     BlockList::of(blocks).unwrap().into_call(read.encode())
 }
 
+/// A read of sectors of client 0 into blocks of an order of pool 0.
+pub fn read_large(order: u32, blocks: &[u32], sector: u64, sectors: u32) -> Syscall {
+    let list = BlockList::of_order(order, blocks).unwrap();
+    list.into_call(read_into(0, &blocks[..1], sector, sectors))
+}
+
 /// A read of sectors of client 0 into a block of pool 0.
 pub fn read(block: u32, sector: u64, sectors: u32) -> Syscall {
     read_into(0, &[block], sector, sectors)

@@ -136,11 +136,12 @@ impl Server {
     /// A call has blocks, which no other one has.
     pub fn note_blocks(&mut self, syscall: &Syscall) {
         let list = BlockList::from_call(syscall).unwrap();
-        for block in list.as_slice() {
-            assert!(*block < self.blocks);
-            let twice = self.busy.values().flatten().any(|busy| busy == block);
+        let pages: Vec<u32> = list.ranges().flatten().collect();
+        for page in &pages {
+            assert!(*page < self.blocks);
+            let twice = self.busy.values().flatten().any(|busy| busy == page);
             assert!(!twice, "a block was handed out twice");
         }
-        self.busy.insert(syscall.block, list.as_slice().to_vec());
+        self.busy.insert(syscall.block, pages);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::BlockList;
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::message::Payload;
 use atoll_abi::plan::ServiceKind;
@@ -271,7 +271,8 @@ impl Server {
         }
         if call == Call::Read {
             self.reads += 1;
-            assert!(syscall.arguments[1] <= BLOCK_SIZE as u64);
+            let blocks = BlockList::from_call(&syscall).unwrap();
+            assert!(syscall.arguments[1] <= blocks.bytes() as u64);
         }
         if matches!(call, Call::Read | Call::ReadBlocks | Call::WriteBlocks) {
             self.note_blocks(&syscall);

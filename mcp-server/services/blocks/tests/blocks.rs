@@ -117,6 +117,26 @@ fn write(first: u64, blocks: &[u32]) -> Syscall {
 }
 
 #[test]
+fn a_large_block_is_as_many_blocks_of_the_partition_as_it_has_pages() {
+    let mut bench = bench();
+    let list = BlockList::of_order(3, &[7, 40]).unwrap();
+    let tag = bench.call(0, list.into_call(request::ReadBlocks { first: 5 }.encode()));
+    assert_eq!(bench.service.blocks_in_use(), 16);
+    bench.call(0, read(5, &[47]));
+    assert_eq!(bench.answer(0).map(|it| it.1), Some(Status::BadBlock));
+    let call = bench.drive(Status::Done, [128, 0]);
+    let expected = request::ReadSectors {
+        sector: 40,
+        sectors: 128,
+        pool: 0,
+    };
+    assert_eq!(DiskCall::decode(&call), Ok(DiskCall::ReadSectors(expected)));
+    assert_eq!(BlockList::from_call(&call), Ok(list));
+    assert_eq!(bench.answer(0), Some((tag, Status::Done, [16, 0], 7)));
+    assert_eq!(bench.service.blocks_in_use(), 0);
+}
+
+#[test]
 fn transfers_are_of_the_blocks_of_the_client() {
     let mut bench = bench();
     let first = bench.call(0, read(5, &[7, 99]));

@@ -6,7 +6,7 @@ use core::ops::Range;
 use atoll_abi::block::{BLOCK_SIZE, SECTOR_SIZE};
 use atoll_ext4::{Run, RunKind};
 
-/// Runs that are remembered of each file. Those of one call are never more than its blocks.
+/// Runs that are remembered of each file: at least as many as a call has blocks of order 0.
 const MOST_RUNS: usize = 16;
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
@@ -50,11 +50,19 @@ impl Runs {
         self.runs.clear();
     }
 
+    /// Bytes from one on of which it is known where they are.
+    pub(crate) fn known(&self, offset: u64) -> u64 {
+        let length: u64 = self.runs.iter().map(|run| run.bytes).sum();
+        match offset < self.start {
+            true => 0,
+            false => (self.start + length).saturating_sub(offset),
+        }
+    }
+
     /// The parts of so many bytes, at least one, from a byte on that begins a block; `None` where not all of it is known.
     pub(crate) fn parts(&self, offset: u64, bytes: u64) -> Option<impl Iterator<Item = Part>> {
         let end = offset.checked_add(bytes)?;
-        let length: u64 = self.runs.iter().map(|run| run.bytes).sum();
-        if offset < self.start || end > self.start + length {
+        if bytes > self.known(offset) {
             return None;
         }
         let mut at = self.start;

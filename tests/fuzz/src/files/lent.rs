@@ -8,17 +8,17 @@ use atoll_component_tests::plan::BLOCKS;
 
 use super::{Block, Model};
 
-/// The blocks that a call of a client lends, and for what.
+/// The pages that a call of a client lends, and for what.
 pub(super) fn blocks_of(call: &Syscall) -> (BlockUse, Vec<u32>) {
     let what = Call::from_raw(call.call).map_or(BlockUse::None, Call::block_use);
     let blocks = BlockList::from_call(call);
     match (what, blocks) {
         (BlockUse::None, _) | (_, Err(_)) => (BlockUse::None, Vec::new()),
-        (what, Ok(blocks)) => (what, blocks.as_slice().to_vec()),
+        (what, Ok(blocks)) => (what, blocks.pages_in(0..blocks.pages()).collect()),
     }
 }
 
-/// The blocks that the driver uses for a call, with what the device does with them.
+/// The pages that the driver uses for a call, with what the device does with them.
 pub(super) fn device_blocks(call: &Syscall) -> (BlockUse, Vec<Block>) {
     let (what, pool) = match DiskCall::decode(call) {
         Ok(DiskCall::ReadSectors(read)) => (BlockUse::Written, read.pool),
@@ -28,7 +28,10 @@ pub(super) fn device_blocks(call: &Syscall) -> (BlockUse, Vec<Block>) {
     let blocks = BlockList::from_call(call).expect("a list of blocks");
     (
         what,
-        blocks.as_slice().iter().map(|it| (pool, *it)).collect(),
+        blocks
+            .pages_in(0..blocks.pages())
+            .map(|it| (pool, it))
+            .collect(),
     )
 }
 

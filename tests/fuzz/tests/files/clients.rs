@@ -38,6 +38,20 @@ impl Run {
         blocks
     }
 
+    /// A block of more than a page, of pages that are free; `None` where there is none.
+    fn large_block(&self, script: &mut Script, process: usize) -> Option<BlockList> {
+        let order = 1 + script.below(3) as u32;
+        let model = self.model.borrow();
+        let start = script.below(BLOCKS as usize) as u32;
+        let places = (0..BLOCKS).map(|place| (start + place) % BLOCKS);
+        let free = |first: &u32| {
+            let pages = *first..first + (1 << order);
+            pages.end <= BLOCKS && pages.into_iter().all(|page| !model.is_lent(process, page))
+        };
+        let first = places.into_iter().find(free)?;
+        BlockList::of_order(order, &[first])
+    }
+
     /// Writes to a block of a process, unless a call has it.
     fn fill(&self, process: usize, block: u32, bytes: &[u8]) {
         if block < BLOCKS && !self.model.borrow().is_lent(process, block) {
@@ -95,7 +109,12 @@ impl Run {
             }
             Call::Read | Call::Write | Call::List => {
                 let count = 1 + script.below(3);
-                let blocks = self.blocks(script, process, count);
+                let large = script.once_in(3).then(|| self.large_block(script, process));
+                let list = large.flatten();
+                let blocks = match &list {
+                    Some(list) => list.pages_in(0..list.pages()).collect(),
+                    None => self.blocks(script, process, count),
+                };
                 let size = blocks.len() as u64 * block;
                 let offsets = [0, block, 2 * block, 4 * block, 6 * block];
                 let offset = script.pick(&offsets).unwrap_or_default();
@@ -113,7 +132,8 @@ impl Run {
                 if call == Call::List && !script.once_in(8) {
                     right.arguments = [0; 4];
                 }
-                BlockList::of(&blocks).map_or(right, |list| list.into_call(right))
+                let list = list.or_else(|| BlockList::of(&blocks));
+                list.map_or(right, |list| list.into_call(right))
             }
             Call::Truncate => {
                 let likely = [0, 1, 100, 4096, 5000, 5 * block];

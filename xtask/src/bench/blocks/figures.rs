@@ -17,6 +17,9 @@ const BUSY: u64 = 32;
 /// Blocks of the largest call.
 const MOST_BLOCKS: u64 = 8;
 
+/// The largest order of blocks that is measured.
+const MOST_ORDER: u32 = 9;
+
 /// Instructions that a sequential read of a file may take, as a multiple of those of the driver's own loop.
 const OVER_LOOP: f64 = 1.3;
 
@@ -49,40 +52,55 @@ pub fn control<'a>(all: &'a [Measured], of: &Measured) -> Result<&'a Measured> {
     let mut loops = all.iter().filter(|it| it.kind == "loop");
     loops.find(|it| it.matches(of)).ok_or_else(|| {
         anyhow!(
-            "the driver measured no loop of {}s of {} blocks, {} at once",
+            "the driver measured no loop of {}s of {} blocks of order {}, {} at once",
             of.operation,
             of.blocks,
+            of.order,
             of.depth
         )
     })
 }
 
-/// The figures of a boot.
+/// The instructions of transfers, as a multiple of those of a loop.
+fn over(own: &Measured, control: &Measured) -> f64 {
+    own.per(own.instructions(), MEBIBYTE) / control.per(control.driver, MEBIBYTE)
+}
+
+/// The figures of a boot. Transfers of large blocks are held against two loops: that of the same transfers, which are few, and that of
+/// transfers of as many pages as a call may name one by one.
 pub fn figures(all: &[Measured]) -> Result<Vec<Figure>> {
-    let find = |kind: &str, operation: &str| {
+    let find = |kind: &str, operation: &str, shape: (u32, u64), depth: Option<u64>| {
         let mut found = all.iter();
-        let found = found.find(|it| {
+        let found = found.rfind(|it| {
             it.kind == kind
                 && it.operation == operation
-                && (it.blocks, it.depth) == (MOST_BLOCKS, BUSY)
+                && (it.order, it.blocks) == shape
+                && depth.is_none_or(|depth| it.depth == depth)
         });
         found.ok_or_else(|| anyhow!("no {operation} of kind {kind} was measured"))
     };
     let mut figures = Vec::new();
-    for (kind, operation, target) in [
-        ("file", "read", Some(OVER_LOOP)),
-        ("file", "write", None),
-        ("raw", "read", None),
-        ("raw", "write", None),
+    for (kind, operation) in [
+        ("file", "read"),
+        ("file", "write"),
+        ("raw", "read"),
+        ("raw", "write"),
     ] {
-        let own = find(kind, operation)?;
-        let control = control(all, own)?;
-        let ratio = own.instructions() as f64 / own.bytes as f64 * control.bytes as f64
-            / control.driver as f64;
-        let mebibytes = own.bytes / MEBIBYTE;
-        let name =
-            format!("instructions, {kind} {operation} of {mebibytes} MiB / the driver's own loop");
-        figures.push(Figure::new(name, ratio, target));
+        let target = ((kind, operation) == ("file", "read")).then_some(OVER_LOOP);
+        let (small, large) = ((0, MOST_BLOCKS), (MOST_ORDER, 1));
+        let pages = find("loop", operation, small, Some(BUSY))?;
+        for (shape, depth, name) in [(small, Some(BUSY), "32 KiB"), (large, None, "2 MiB")] {
+            let own = find(kind, operation, shape, depth)?;
+            let mebibytes = own.bytes / MEBIBYTE;
+            let what = format!("{kind} {operation} of {mebibytes} MiB in calls of {name}");
+            let same = over(own, control(all, own)?);
+            let name = format!("{what} / loop of the same transfers");
+            figures.push(Figure::new(name, same, target));
+            if shape == large {
+                let name = format!("{what} / loop of 8 pages, 32 at once");
+                figures.push(Figure::new(name, over(own, pages), target));
+            }
+        }
     }
     let transfers = || all.iter().filter(|it| it.kind != "loop");
     let copied = transfers().map(|it| it.copied).sum::<u64>();
@@ -91,8 +109,8 @@ pub fn figures(all: &[Measured]) -> Result<Vec<Figure>> {
     let busy = transfers().filter(|it| it.depth == BUSY);
     for it in busy {
         let name = format!(
-            "kernel entries per call, {} {}, {} blocks, {} at once",
-            it.kind, it.operation, it.blocks, it.depth
+            "kernel entries per call, {} {}, {} blocks of order {}, {} at once",
+            it.kind, it.operation, it.blocks, it.order, it.depth
         );
         figures.push(Figure::new(
             name,

@@ -14,10 +14,11 @@ fn line(all: &[Measured], it: &Measured, bytes: u64) -> String {
         _ => String::new(),
     };
     format!(
-        "{:<5} {:<6} {:>6} {:>6} {:>10.0} {:>10.0} {:>10.0} {:>10.0} {:>7} {:>9.3} {:>10.0}",
+        "{:<5} {:<6} {:>6} {:>6} {:>6} {:>10.0} {:>10.0} {:>10.0} {:>10.0} {:>7} {:>9.3} {:>10.0}",
         it.kind,
         it.operation,
         it.blocks,
+        it.order,
         it.depth,
         count(it.client),
         count(it.service),
@@ -36,10 +37,11 @@ pub fn table(report: &Report) -> String {
     for (name, bytes) in [("4 KiB", BLOCK), ("MiB", MEBIBYTE)] {
         lines.push(format!("for each {name}: instructions of what was done"));
         lines.push(format!(
-            "{:<5} {:<6} {:>6} {:>6} {:>10} {:>10} {:>10} {:>10} {:>7} {:>9} {:>10}",
+            "{:<5} {:<6} {:>6} {:>6} {:>6} {:>10} {:>10} {:>10} {:>10} {:>7} {:>9} {:>10}",
             "what",
             "",
             "blocks",
+            "order",
             "depth",
             "process",
             "service",
@@ -64,13 +66,13 @@ pub fn table(report: &Report) -> String {
     ));
     lines.push(String::new());
     lines.push(format!(
-        "{:<68} {:>7} {:>9}  verdict",
+        "{:<72} {:>7} {:>9}  verdict",
         "figure", "target", "measured"
     ));
     for it in &report.figures {
         let target = it.target.map(|it| format!("{it:.1}")).unwrap_or_default();
         lines.push(format!(
-            "{:<68} {:>7} {:>9.3}  {}",
+            "{:<72} {:>7} {:>9.3}  {}",
             it.figure, target, it.measured, it.verdict
         ));
     }

@@ -89,7 +89,7 @@ pub(super) fn to_driver(syscall: &Syscall, pool: u32) -> Result<DriverCall, Stat
 /// The blocks of a transfer, and the sectors of the partition that they hold.
 fn transfer(syscall: &Syscall, first: u64) -> Result<(BlockList, u64, u32), Status> {
     let blocks = BlockList::from_call(syscall)?;
-    let (sector, sectors) = range(first, blocks.as_slice().len() as u32)?;
+    let (sector, sectors) = range(first, blocks.pages() as u32)?;
     Ok((blocks, sector, sectors))
 }
 

@@ -130,6 +130,7 @@ impl FileService {
             file,
             stage: Stage::Job,
             is_mapped: false,
+            done: 0,
         }))
     }
 

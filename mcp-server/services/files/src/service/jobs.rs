@@ -3,6 +3,8 @@
 //! A job that changes where the data of a file is waits until no transfer of the file's data is under way; reads and writes of that
 //! file that come after it become jobs too. So no device transfers what has become another file's.
 
+use alloc::vec::Vec;
+
 use atoll_abi::block::{BLOCK_SIZE, BlockList, SECTORS_PER_BLOCK};
 use atoll_abi::interface::{Request as _, request};
 use atoll_abi::syscall::{Call, Status, Syscall};
@@ -116,10 +118,12 @@ impl FileService {
     fn data_of_call(&mut self, sector: u64, sectors: u32, offset: u32) -> Option<Syscall> {
         let id = self.running?.call?;
         let parked = self.calls.parked(id).copied()?;
-        let first = offset as usize / BLOCK_SIZE;
+        // What the file system writes at a time are so few pages that they are blocks of order 0.
+        let first = (parked.done + offset) as usize / BLOCK_SIZE;
         let count = u64::from(sectors).div_ceil(SECTORS_PER_BLOCK) as usize;
-        let blocks = parked.blocks?;
-        let blocks = BlockList::of(blocks.as_slice().get(first..first + count)?)?;
+        let pages = parked.blocks?;
+        let pages: Vec<u32> = pages.pages_in(first..first + count).collect();
+        let blocks = BlockList::of(&pages)?;
         let write = request::WriteSectors {
             sector,
             sectors,

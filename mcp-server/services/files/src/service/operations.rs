@@ -2,16 +2,20 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::{BLOCK_SIZE, MAX_CALL_BLOCKS};
 use atoll_abi::file::{OpenFlags, Path};
 use atoll_abi::interface::{FilesCall, request};
 use atoll_abi::syscall::Status;
 use atoll_call::Actions;
-use atoll_ext4::{Cursor, FileId, Operation};
+use atoll_ext4::{Cursor, FileId, MOST_WRITE, Operation};
 
 use super::FileService;
 use super::parked::Parked;
+
+/// Bytes of a listing that are told at a time.
+const MOST_LISTED: usize = MAX_CALL_BLOCKS * BLOCK_SIZE;
 
 /// Bytes of a file about which the file system is asked at a time where its data is.
 pub(super) const MAPPED: u64 = 16 << 20;
@@ -43,7 +47,8 @@ impl FileService {
             FilesCall::List(list) => Operation::List {
                 folder: self.file_of(parked)?,
                 cursor: Cursor([list.place, list.kind]),
-                bytes: parked.blocks.map_or(0, |it| it.bytes()) as u32,
+                // It is made in the service's heap.
+                bytes: parked.blocks.map_or(0, |it| it.bytes()).min(MOST_LISTED) as u32,
             },
             FilesCall::Truncate(truncate) => Operation::Truncate {
                 file: self.file_of(parked)?,
@@ -77,7 +82,7 @@ impl FileService {
     ) -> Result<Box<[u8]>, Status> {
         match parked.blocks {
             Some(_) => self
-                .bytes(parked, path.length()?, actions)
+                .bytes(parked, 0..path.length()?, actions)
                 .map(Vec::into_boxed_slice),
             None => Ok(path.bytes().into()),
         }
@@ -92,7 +97,7 @@ impl FileService {
     ) -> Result<Operation, Status> {
         let [from, to] = [rename.from, rename.to].map(|length| Path::in_block(length as usize));
         let (from, to) = (from.length()?, to.length()?);
-        let mut paths = self.bytes(parked, from + to, actions)?;
+        let mut paths = self.bytes(parked, 0..from + to, actions)?;
         let to = paths.split_off(from.min(paths.len()));
         Ok(Operation::Rename {
             from: paths.into_boxed_slice(),
@@ -100,29 +105,31 @@ impl FileService {
         })
     }
 
-    /// So many bytes of the data of a call.
+    /// A range of the data of a call, which begins with a page.
     fn bytes(
         &mut self,
         parked: &Parked,
-        length: usize,
+        range: Range<usize>,
         actions: &mut impl Actions,
     ) -> Result<Vec<u8>, Status> {
         let pool = self.pool_of(parked.client);
         let blocks = parked.blocks.ok_or(Status::BadBlock)?;
-        if length > blocks.bytes() {
+        if range.end > blocks.bytes() {
             return Err(Status::InvalidArgument);
         }
-        let mut bytes = Vec::with_capacity(length);
-        for &index in blocks.as_slice().iter().take(length.div_ceil(BLOCK_SIZE)) {
+        let mut bytes = Vec::with_capacity(range.len());
+        let pages = range.start / BLOCK_SIZE..range.end.div_ceil(BLOCK_SIZE);
+        for index in blocks.pages_in(pages) {
             let mut block = [0; BLOCK_SIZE];
             actions.read_block(pool, index, &mut block);
-            let part = BLOCK_SIZE.min(length - bytes.len());
+            let part = BLOCK_SIZE.min(range.len() - bytes.len());
             bytes.extend(block.iter().take(part));
         }
         Ok(bytes)
     }
 
-    /// Whole blocks of a file, and what ends it, are transferred from where they are; other data is copied.
+    /// The next operation of a write. Whole blocks of a file, and what ends it, are transferred from where they are; other data is
+    /// copied.
     fn write(
         &mut self,
         parked: &Parked,
@@ -137,18 +144,22 @@ impl FileService {
             .offset
             .checked_add(write.length)
             .ok_or(Status::InvalidArgument)?;
+        let done = u64::from(parked.done);
+        let offset = write.offset + done;
+        let stop = end.min(offset.saturating_add(MOST_WRITE.into()));
         let whole = |at: u64| at.is_multiple_of(BLOCK_SIZE as u64);
-        if whole(write.offset) && (whole(end) || end >= size) {
+        if whole(write.offset) && (whole(stop) || stop >= size) {
             return Ok(Operation::Write {
                 file: id,
-                offset: write.offset,
-                bytes: write.length as u32,
+                offset,
+                bytes: (stop - offset) as u32,
             });
         }
-        let bytes = self.bytes(parked, write.length as usize, actions)?;
+        let range = parked.done as usize..(stop - write.offset) as usize;
+        let bytes = self.bytes(parked, range, actions)?;
         Ok(Operation::WriteBytes {
             file: id,
-            offset: write.offset,
+            offset,
             bytes: bytes.into_boxed_slice(),
         })
     }

@@ -139,6 +139,9 @@ impl FileService {
         if let Some(file) = self.files.get_mut(key) {
             file.runs.set(offset, runs);
         }
+        if let Some(parked) = self.calls.parked(id) {
+            parked.is_mapped = true;
+        }
         if parked.syscall.call == Call::Write as u16 {
             self.resume_write(id);
         } else if !self.resume_read(id, key, actions) {
@@ -169,6 +172,9 @@ impl FileService {
                 if let Some(file) = file.filter(|_| write.length > 0) {
                     file.is_touched = true;
                 }
+                if self.goes_on(id, &write) {
+                    return;
+                }
                 [write.length, 0]
             }
             (_, Outcome::Listed(listing)) => self.put_listing(id, listing, actions),
@@ -184,9 +190,9 @@ impl FileService {
             return [0; 2];
         };
         let pool = self.pool_of(parked.client);
-        let blocks = parked.blocks;
-        let blocks = blocks.as_ref().map_or(&[][..], |it| it.as_slice());
-        for (&index, bytes) in blocks.iter().zip(listing.chunks(BLOCK_SIZE)) {
+        let blocks = parked.blocks.iter();
+        let pages = blocks.flat_map(|it| it.pages_in(0..it.pages()));
+        for (index, bytes) in pages.zip(listing.chunks(BLOCK_SIZE)) {
             let mut block = [0; BLOCK_SIZE];
             for (to, from) in block.iter_mut().zip(bytes) {
                 *to = *from;

@@ -16,8 +16,10 @@ pub(super) struct Parked {
     pub(super) blocks: Option<BlockList>,
     pub(super) file: Option<(FileKey, Use)>,
     pub(super) stage: Stage,
-    /// Of a write: the file system has been asked where the data is that it may go over.
+    /// The file system has been asked where the data is that the call is about.
     pub(super) is_mapped: bool,
+    /// Bytes that the file system has written, of a write that takes it several operations.
+    pub(super) done: u32,
 }
 
 /// How far it is.

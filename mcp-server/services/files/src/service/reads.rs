@@ -10,7 +10,7 @@ use atoll_ext4::RunKind;
 use super::FileService;
 use super::calls::Served;
 use super::parked::{Parked, Stage};
-use super::transfers::transferring;
+use super::transfers::{pieces, transferring};
 use crate::table::{File, FileKey, Use};
 
 /// What a read has to do.
@@ -23,14 +23,18 @@ enum ReadPlan {
     Unknown,
 }
 
-fn plan(file: &File, read: &request::Read) -> ReadPlan {
+/// A read ends early where its data is in more places than are remembered, which that of blocks of order 0 never is.
+fn plan(file: &File, read: &request::Read, is_mapped: bool) -> ReadPlan {
     let bytes = read.length.min(file.length.saturating_sub(read.offset));
     if bytes == 0 {
         return ReadPlan::Nothing;
     }
-    match file.runs.parts(read.offset, bytes).is_some() {
-        true => ReadPlan::Known(bytes as u32),
-        false => ReadPlan::Unknown,
+    let known = file.runs.known(read.offset);
+    let whole = known - known % BLOCK_SIZE as u64;
+    match bytes {
+        bytes if bytes <= known => ReadPlan::Known(bytes as u32),
+        _ if is_mapped && whole > 0 => ReadPlan::Known(whole as u32),
+        _ => ReadPlan::Unknown,
     }
 }
 
@@ -53,7 +57,7 @@ impl FileService {
         let plan = match file.is_changing() {
             // The change comes first.
             true => ReadPlan::Unknown,
-            false => plan(file, &read),
+            false => plan(file, &read, false),
         };
         let own = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
         own.blocks().take(&blocks)?;
@@ -64,6 +68,7 @@ impl FileService {
             file: Some((key, Use::Keeps)),
             stage: Stage::Job,
             is_mapped: false,
+            done: 0,
         };
         self.files.begin_call(key, Use::Keeps);
         let served = match plan {
@@ -102,10 +107,10 @@ impl FileService {
         };
         for part in file.runs.parts(offset, bytes.into()).into_iter().flatten() {
             if part.kind != RunKind::Hole {
-                parts += 1;
+                parts += pieces(&blocks, &part);
                 continue;
             }
-            for &block in blocks.as_slice().get(part.range()).unwrap_or_default() {
+            for block in blocks.pages_in(part.range()) {
                 actions.write_block(pool, block, &[0; BLOCK_SIZE]);
             }
         }
@@ -125,7 +130,7 @@ impl FileService {
             self.end(id, Status::BadHandle, [0; 2], true);
             return true;
         };
-        match plan(file, &read) {
+        match plan(file, &read, parked.is_mapped) {
             ReadPlan::Nothing => self.end(id, Status::Done, [0; 2], true),
             ReadPlan::Unknown => return false,
             ReadPlan::Known(bytes) => {

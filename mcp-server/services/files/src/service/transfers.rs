@@ -9,6 +9,7 @@ use atoll_ext4::RunKind;
 
 use super::parked::{Stage, Transfer};
 use super::{FileService, For};
+use crate::runs::Part;
 
 /// Where in its file a read or a write begins, in bytes.
 pub(super) fn offset_of(syscall: &Syscall) -> Option<u64> {
@@ -22,6 +23,11 @@ pub(super) fn offset_of(syscall: &Syscall) -> Option<u64> {
 
 fn writes(syscall: &Syscall) -> bool {
     syscall.call == Call::Write as u16
+}
+
+/// Calls to the driver that a part takes: one, but for a large block that is in it only in part.
+pub(super) fn pieces(blocks: &BlockList, part: &Part) -> u32 {
+    blocks.pieces(part.range()).count() as u32
 }
 
 /// All that is left of a call are transfers of these parts, of so many bytes together.
@@ -51,30 +57,29 @@ impl FileService {
             return;
         };
         for part in file.runs.parts(offset, bytes.into()).into_iter().flatten() {
-            let RunKind::Data { sector } = part.kind else {
+            let RunKind::Data { mut sector } = part.kind else {
                 continue;
             };
-            let blocks = blocks.as_slice().get(part.range()).unwrap_or_default();
-            let Some(list) = BlockList::of(blocks) else {
-                continue;
-            };
-            let sectors = (blocks.len() as u64 * SECTORS_PER_BLOCK) as u32;
-            let call = match writes(&parked.syscall) {
-                true => request::WriteSectors {
-                    sector,
-                    sectors,
-                    pool,
-                }
-                .encode(),
-                false => request::ReadSectors {
-                    sector,
-                    sectors,
-                    pool,
-                }
-                .encode(),
-            };
-            self.driver.ask(For::Call(id), list.into_call(call));
-            file.transfers += 1;
+            for list in blocks.pieces(part.range()) {
+                let sectors = (list.pages() as u64 * SECTORS_PER_BLOCK) as u32;
+                let call = match writes(&parked.syscall) {
+                    true => request::WriteSectors {
+                        sector,
+                        sectors,
+                        pool,
+                    }
+                    .encode(),
+                    false => request::ReadSectors {
+                        sector,
+                        sectors,
+                        pool,
+                    }
+                    .encode(),
+                };
+                self.driver.ask(For::Call(id), list.into_call(call));
+                file.transfers += 1;
+                sector += u64::from(sectors);
+            }
         }
     }
 

@@ -8,14 +8,14 @@ use atoll_abi::file::Kind;
 use atoll_abi::interface::{Request as _, request};
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::CallId;
-use atoll_ext4::{Operation, RunKind};
+use atoll_ext4::{MOST_WRITE, Operation, RunKind};
 
 use super::FileService;
 use super::calls::Served;
 use super::jobs::{Begun, Job};
 use super::operations::MAPPED;
 use super::parked::{Parked, Stage};
-use super::transfers::transferring;
+use super::transfers::{pieces, transferring};
 use crate::table::{File, FileKey, Use};
 
 /// Who does a write.
@@ -30,7 +30,7 @@ enum WritePlan {
 
 /// Only whole blocks are written over. What is behind the end of a file in its last block has to stay zero, which the client's
 /// block need not be there, and a part of a block is copied by the file system.
-fn plan(file: &File, write: &request::Write) -> WritePlan {
+fn plan(file: &File, write: &request::Write, blocks: &BlockList) -> WritePlan {
     let whole = |at: u64| at.is_multiple_of(BLOCK_SIZE as u64);
     let end = write.offset.checked_add(write.length);
     let within = end.is_some_and(|end| end <= file.length && whole(end));
@@ -45,7 +45,7 @@ fn plan(file: &File, write: &request::Write) -> WritePlan {
         if part.kind == RunKind::Hole {
             return WritePlan::Change;
         }
-        count += 1;
+        count += pieces(blocks, &part);
     }
     WritePlan::Overwrite(count)
 }
@@ -66,7 +66,7 @@ impl FileService {
         self.check_kind(key, Kind::File)?;
         self.check_readiness(true)?;
         let file = self.files.get(key).ok_or(Status::BadHandle)?;
-        let (what, stage) = match plan(file, &write) {
+        let (what, stage) = match plan(file, &write, &blocks) {
             WritePlan::Overwrite(parts) if !file.is_changing() => {
                 (Use::Keeps, transferring(write.length as u32, parts))
             }
@@ -83,6 +83,7 @@ impl FileService {
             file: Some((key, what)),
             stage,
             is_mapped: false,
+            done: 0,
         }))
     }
 
@@ -91,7 +92,7 @@ impl FileService {
         let (key, _) = parked.file?;
         let write = request::Write::decode(&parked.syscall).ok()?;
         let file = self.files.get(key)?;
-        match plan(file, &write) {
+        match plan(file, &write, &parked.blocks?) {
             WritePlan::Overwrite(parts) => {
                 self.overwrite(id, key, transferring(write.length as u32, parts));
                 Some(Begun::Ended)
@@ -112,10 +113,24 @@ impl FileService {
     pub(super) fn resume_write(&mut self, id: CallId) {
         if self.calls.ring_of(id).is_none() {
             self.end(id, Status::PeerLost, [0; 2], true);
-        } else if let Some(parked) = self.calls.parked(id) {
-            parked.is_mapped = true;
+        } else {
             self.jobs.push_front(Job::Call(id));
         }
+    }
+
+    /// The file system has done an operation of a write; whether it has to do another one.
+    pub(super) fn goes_on(&mut self, id: CallId, write: &request::Write) -> bool {
+        let is_wanted = self.calls.ring_of(id).is_some();
+        let Some(parked) = self.calls.parked(id) else {
+            return false;
+        };
+        let left = write.length.saturating_sub(parked.done.into());
+        if left <= MOST_WRITE.into() || !is_wanted {
+            return false;
+        }
+        parked.done += MOST_WRITE;
+        self.jobs.push_front(Job::Call(id));
+        true
     }
 
     /// Has the driver do a write that was to change its file.

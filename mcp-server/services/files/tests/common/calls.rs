@@ -57,6 +57,13 @@ pub fn write(file: Handle, offset: u64, length: u64, blocks: &[u32]) -> Syscall 
     BlockList::of(blocks).unwrap().into_call(write.encode())
 }
 
+/// The call with blocks of an order in place of those that it has.
+pub fn large(call: Syscall, order: u32, blocks: &[u32]) -> Syscall {
+    let arguments = [call.arguments[0], call.arguments[1], 0, 0];
+    let list = BlockList::of_order(order, blocks).unwrap();
+    list.into_call(Syscall { arguments, ..call })
+}
+
 pub fn truncate(file: Handle, length: u64) -> Syscall {
     request::Truncate { file, length }.encode()
 }
