@@ -260,7 +260,12 @@ impl Supervisor<'_> {
         };
         let fault = Fault::new(info);
         let frame = match (child, &fault) {
-            (Child::Process(_), Fault::VmFault { addr, .. }) => layout::frame_of_fault(*addr),
+            (Child::Process(index), Fault::VmFault { addr, .. }) => {
+                let process = &self.plan.processes()[index];
+                let frames = self.plan.frames_of(process.cluster);
+                let may = self.plan.may_hold_frames(process);
+                layout::frame_of_fault(*addr).filter(|frame| may && *frame < frames)
+            }
             _ => None,
         };
         let place = frame.map_or_else(String::new, |frame| {

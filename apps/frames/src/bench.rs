@@ -53,7 +53,7 @@ fn hand_over(pair: &str) -> (u64, u64, u64) {
     let partner_before = round();
     rest();
     let before = (server_info().kernel_entries, kernel_entries(), timestamp());
-    let partner_after = (0..ROUNDS).map(|_| round()).last().unwrap_or(0);
+    let partner_after = (0..ROUNDS).fold(0, |_, _| round());
     let (own, end) = (kernel_entries(), timestamp());
     rest();
     let server = server_info().kernel_entries;

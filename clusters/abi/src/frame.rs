@@ -26,10 +26,9 @@ pub struct FrameState {
     pub holding: u64,
     /// Number, in its cluster, of the process that the frame came from.
     pub from: u64,
-    /// Nanoseconds for which it was given, or [`NO_LEASE`].
+    /// Nanoseconds for which it was given, or [`NO_LEASE`]. The lease begins anew where the server has another life, which has another
+    /// clock.
     pub lease: u64,
-    /// When the lease ends on the clock of the server, in nanoseconds, or [`NO_LEASE`].
-    pub until: u64,
 }
 
 /// Who holds a frame, and the how-manieth holding that is.

@@ -214,8 +214,8 @@ interfaces! {
             /// Generation of the caller's holding.
             generation: u32 = arguments[1],
         }
-        /// Is answered when frames have come to the process or have left it since it was told last. As many of these calls of a process
-        /// may wait as a ring has slots; further ones end with [`Status::Busy`]. Result: what `seen` is to be the next time.
+        /// Is answered when frames have come to the process or have left it since it was told last. Half as many of these calls of a
+        /// process may wait as a ring has slots; further ones end with [`Status::Busy`]. Result: what `seen` is to be the next time.
         AwaitFrames = 67, block None, {
             /// What the last answer said; 0 where there was none: then it is answered at once, as are all that wait.
             seen: u64 = arguments[0],

@@ -276,7 +276,7 @@ pub const fn frame(number: usize) -> usize {
 }
 
 /// The frame in which a fault was: an address of which the kernel tells the lower half alone, as seL4 5.0.0 does. No other region of a
-/// process has addresses with that lower half.
+/// process has addresses with that lower half, as long as its heap is smaller than 2 GiB, which is all memory that a machine may have.
 pub const fn frame_of_fault(address: u64) -> Option<usize> {
     let region = frame(0) as u32;
     match (address as u32).checked_sub(region) {

@@ -27,6 +27,8 @@ pub enum Event<'a> {
     AdoptFrames {
         /// As they were noted: see [`Actions::publish_frame`].
         states: &'a [FrameState],
+        /// How many lives the server had before.
+        life: u32,
     },
     /// Calls were taken from the ring of a vcore: at most [`room`](crate::Personality::room).
     Calls {

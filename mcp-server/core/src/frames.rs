@@ -61,8 +61,8 @@ struct Member {
     waits: Vec<Waiting>,
 }
 
-/// Calls of a process that may wait at a time.
-const MOST_WAITING: usize = RING_SLOTS;
+/// Calls of a process that may wait at a time: one vcore has credits left for others when it has made all of them.
+const MOST_WAITING: usize = RING_SLOTS / 2;
 
 /// A call that waits.
 struct Waiting {
@@ -138,8 +138,18 @@ impl Frames {
     }
 
     /// Goes on from what an earlier life of the server has noted, when every process that runs was adopted. A frame that was
-    /// moving, or whose holder has ended meanwhile, goes home.
-    pub(crate) fn adopt_states(&mut self, states: &[FrameState], actions: &mut impl Actions) {
+    /// moving, or whose holder has ended meanwhile, goes home. Leases begin anew.
+    pub(crate) fn adopt_states(
+        &mut self,
+        now: u64,
+        states: &[FrameState],
+        life: u32,
+        actions: &mut impl Actions,
+    ) {
+        for member in &mut self.members {
+            // What an earlier life has told a process is never what this one says.
+            member.changes |= u64::from(life) << u32::BITS;
+        }
         for (frame, state) in states.iter().enumerate() {
             let holding = state.holding();
             let noted = holding.holder.map(|number| number as usize);
@@ -152,8 +162,8 @@ impl Frames {
                 Some(holder) => {
                     if let Some(own) = self.frames.get_mut(frame) {
                         own.holder = Some(holder);
-                        own.until = state.until;
-                        self.leases.set(frame, state.until);
+                        own.until = now.saturating_add(state.lease);
+                        self.leases.set(frame, own.until);
                     }
                 }
                 None if holding.generation > 0 || self.lives(home) => {
@@ -248,6 +258,10 @@ impl Frames {
         }
         let frame = wanted.frame as usize;
         let own = self.frames.get(frame).ok_or(Status::BadHandle)?;
+        if own.until <= caller.now {
+            // It is only not yet at home.
+            return Err(Status::BadHandle);
+        }
         // No lease outlives the one that it is part of; at home there is none.
         let until = match own.home == recipient {
             true => NEVER,
@@ -339,7 +353,6 @@ impl Frames {
                 holding: Holding { generation, holder }.to_raw(),
                 from: terms.from as u64,
                 lease: terms.lease,
-                until: terms.until,
             }
         };
         actions.publish_frame(frame, state(None));

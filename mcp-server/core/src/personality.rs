@@ -138,10 +138,9 @@ impl Personality {
     pub fn handle(&mut self, now: u64, event: Event<'_>, actions: &mut impl Actions) {
         match event {
             Event::Start { process: id } => {
-                if let Some(process) = self.parts.processes.at_mut(usize::from(id.index)) {
-                    if process.start(id.generation, actions) {
-                        self.parts.frames.start(id, actions);
-                    }
+                let process = self.parts.processes.at_mut(usize::from(id.index));
+                if process.is_some_and(|process| process.start(id.generation, actions)) {
+                    self.parts.frames.start(id, actions);
                 }
             }
             Event::Adopt {
@@ -149,13 +148,17 @@ impl Personality {
                 vcores,
                 many_core,
             } => {
-                if let Some(process) = self.parts.processes.at_mut(usize::from(id.index)) {
-                    if process.adopt(id.generation, vcores, many_core, actions) {
-                        self.parts.frames.adopt(id);
-                    }
+                let process = self.parts.processes.at_mut(usize::from(id.index));
+                if process
+                    .is_some_and(|process| process.adopt(id.generation, vcores, many_core, actions))
+                {
+                    self.parts.frames.adopt(id);
                 }
             }
-            Event::AdoptFrames { states } => self.parts.frames.adopt_states(states, actions),
+            Event::AdoptFrames { states, life } => {
+                let frames = &mut self.parts.frames;
+                frames.adopt_states(now, states, life, actions);
+            }
             Event::Calls {
                 process,
                 vcore,

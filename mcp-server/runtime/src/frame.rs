@@ -67,8 +67,13 @@ impl Recipient {
 
 /// A frame that the process holds: [`FRAME_SIZE`](crate::FRAME_SIZE) bytes that no other process reaches.
 ///
-/// Dropped, one that is at home here can be acquired again, and one of another process goes back to it. What a frame holds
-/// that was just acquired is what was written there last, by whomever.
+/// Dropped, one that is at home here can be acquired again, and one of another process goes back to it: where the server dies just
+/// then, when this process asks for frames again or ends. What a frame holds that was just acquired is what was written there
+/// last, by whomever.
+///
+/// A lease is the giver's to choose, and one that ends while the process looks at the frame ends the process: be given frames by
+/// processes that you trust so far. Where the same frame comes again while there is a value of the holding before, the value leads
+/// to it, and the new one is there when the value is gone.
 pub struct Frame {
     held: Held,
     table: &'static FrameTable,
@@ -94,6 +99,12 @@ impl Held {
             from: state.from as u32,
             lease: state.lease,
         })
+    }
+
+    /// Whether the process holds a frame.
+    fn is_here(number: u32) -> bool {
+        let runtime = Runtime::current();
+        Held::read(runtime, &runtime.procinfo(), number).is_some()
     }
 
     /// Whether this is what the process holds now.
@@ -204,7 +215,7 @@ impl Frame {
         let submission = Submission::with_timeout(Target::SERVER, call.encode(), NEVER);
         match Reply::new(submission, |_, _| Ok(())).wait() {
             Ok(()) => {
-                mem::forget(self);
+                self.forget();
                 Ok(())
             }
             Err(status) => {
@@ -212,7 +223,7 @@ impl Frame {
                 let frame = match keeps {
                     true => Some(self),
                     false => {
-                        mem::forget(self);
+                        self.forget();
                         None
                     }
                 };
@@ -222,29 +233,35 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// The process does not hold the frame any more.
+    fn forget(self) {
+        self.table.release(self.held);
+        mem::forget(self);
+    }
+}
+
 impl Drop for Frame {
     fn drop(&mut self) {
         let held = self.held;
-        if is_home(&Runtime::current().procinfo(), held.number) {
-            let awaited = self.table.ledger.with(|ledger| {
-                ledger.home.push_back(held);
-                ledger.waiting > 0
-            });
-            if !awaited {
-                return;
+        let table = self.table;
+        // One whose lease has ended may have come again meanwhile, which was kept back until now.
+        let is_current = held.is_current();
+        let is_home = is_home(&Runtime::current().procinfo(), held.number);
+        let awaited = table.ledger.with(|ledger| {
+            ledger.set_live(held.number, false);
+            match (is_current, is_home) {
+                (true, true) => ledger.home.push_back(held),
+                (true, false) => ledger.returning.push(held),
+                (false, _) => {}
             }
+            ledger.waiting > 0
+        });
+        if is_current && !is_home {
+            table.send_back(held);
+        } else if awaited {
+            table.have_all_look();
         }
-        let call = request::ReturnFrame {
-            frame: held.number,
-            generation: held.generation,
-        };
-        // Nobody waits for the answer. Where the server has died, all that wait for frames look again; a frame of another process goes
-        // home when its lease or this process ends.
-        drop(Submission::with_timeout(
-            Target::SERVER,
-            call.encode(),
-            NEVER,
-        ));
     }
 }
 
@@ -269,12 +286,41 @@ pub(crate) struct FrameTable {
 struct Ledger {
     /// By number of the frame, the generation of the last holding of this process that was noted.
     noted: Vec<u32>,
+    /// By number of the frame, whether there is a [`Frame`] of it: then there is no second one, whatever has happened to its
+    /// holding.
+    live: Vec<bool>,
     home: VecDeque<Held>,
     received: VecDeque<Held>,
+    /// Frames of others that were dropped, and may not be back because their server died.
+    returning: Vec<Held>,
     /// What the server said when it was asked last whether frames have come or gone.
     seen: u64,
     /// Uthreads that ask it.
     waiting: usize,
+}
+
+impl Ledger {
+    fn set_live(&mut self, number: u32, live: bool) {
+        if let Some(own) = self.live.get_mut(number as usize) {
+            *own = live;
+        }
+    }
+
+    /// Notes a holding that the process has. One that was read before another one was noted is an older one.
+    fn note(&mut self, own: Held, is_home: bool) {
+        let number = own.number as usize;
+        let (Some(noted), Some(false)) = (self.noted.get_mut(number), self.live.get(number)) else {
+            return;
+        };
+        let newer = own.generation.wrapping_sub(*noted) as i32 > 0;
+        if newer {
+            *noted = own.generation;
+            match is_home {
+                true => self.home.push_back(own),
+                false => self.received.push_back(own),
+            }
+        }
+    }
 }
 
 impl FrameTable {
@@ -282,6 +328,7 @@ impl FrameTable {
         FrameTable {
             ledger: Monitor::new(Ledger {
                 noted: alloc::vec![0; memory.frames() as usize],
+                live: alloc::vec![false; memory.frames() as usize],
                 ..Ledger::default()
             }),
             memory,
@@ -297,18 +344,49 @@ impl FrameTable {
         let held: Vec<Held> = held.collect();
         self.ledger.with(|ledger| {
             for own in held {
-                let Some(noted) = ledger.noted.get_mut(own.number as usize) else {
-                    continue;
-                };
-                if mem::replace(noted, own.generation) == own.generation {
-                    continue;
-                }
-                match is_home(&procinfo, own.number) {
-                    true => ledger.home.push_back(own),
-                    false => ledger.received.push_back(own),
-                }
+                ledger.note(own, is_home(&procinfo, own.number));
             }
         });
+    }
+
+    /// There is no [`Frame`] of this any more.
+    fn release(&self, held: Held) {
+        let awaited = self.ledger.with(|ledger| {
+            ledger.set_live(held.number, false);
+            ledger.waiting > 0
+        });
+        // It may have come again while there was one.
+        if awaited && Held::is_here(held.number) {
+            self.have_all_look();
+        }
+    }
+
+    /// Gives a frame back to its home. Nobody waits for the answer.
+    fn send_back(&self, held: Held) {
+        let call = request::ReturnFrame {
+            frame: held.number,
+            generation: held.generation,
+        };
+        drop(Submission::with_timeout(
+            Target::SERVER,
+            call.encode(),
+            NEVER,
+        ));
+    }
+
+    /// Gives back again what a server may have died with: where that was not so, the holding is over and nothing happens.
+    fn send_back_again(&self) {
+        let returning = self.ledger.with(|ledger| mem::take(&mut ledger.returning));
+        for held in returning.into_iter().filter(|held| held.is_current()) {
+            self.ledger.with(|ledger| ledger.returning.push(held));
+            self.send_back(held);
+        }
+    }
+
+    /// Has all uthreads that wait for a frame look again: their calls are answered by this one.
+    fn have_all_look(&self) {
+        let call = request::AwaitFrames { seen: 0 }.encode();
+        drop(Submission::with_timeout(Target::SERVER, call, NEVER));
     }
 
     /// Takes a frame out of a queue; where there is none, has the server say when frames have come or gone.
@@ -316,26 +394,33 @@ impl FrameTable {
         &'static self,
         queue: impl Fn(&mut Ledger) -> &mut VecDeque<Held>,
     ) -> Result<Frame, Status> {
+        self.send_back_again();
         self.look();
         loop {
             let (next, seen) = self.ledger.with(|ledger| {
                 let next = queue(ledger).pop_front();
+                if let Some(held) = next {
+                    ledger.set_live(held.number, true);
+                }
                 ledger.waiting += usize::from(next.is_none());
                 (next, ledger.seen)
             });
             match next {
                 // Its lease may have ended since it was noted.
                 Some(held) if held.is_current() => return Ok(Frame { held, table: self }),
-                Some(_) => continue,
+                Some(held) => {
+                    self.release(held);
+                    self.look();
+                    continue;
+                }
                 None => {}
             }
             let submission =
                 Submission::new(Target::SERVER, request::AwaitFrames { seen }.encode());
             let told = Reply::new(submission, |answer, _| Ok(answer.result[0])).wait();
             if told == Err(Status::TimedOut) {
-                // The call still waits at the server, and has a credit: it is answered by this one.
-                let last = request::AwaitFrames { seen: 0 }.encode();
-                drop(Submission::with_timeout(Target::SERVER, last, NEVER));
+                // The call still waits at the server, and has a credit.
+                self.have_all_look();
             }
             self.look();
             // The next life of a server counts anew.

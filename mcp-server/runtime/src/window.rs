@@ -113,9 +113,9 @@ impl FrameMemory {
     /// The bytes of a frame. The caller is the one [`Frame`](crate::Frame) that names it, and borrows itself for the slice.
     pub(crate) fn bytes(&self, frame: u32) -> &[u8] {
         // SAFETY: the frame lies in the memory that `new`'s caller promised (`at`), and is initialised, as all memory is that a root
-        // task maps. While the process holds it nobody else writes it. Where it does not any more, because a lease has ended, an
-        // access does not return. A `Frame` that is given away does not exist any more when the frame moves, and none is made
-        // before the frame has come back: the states that are read for it say who holds it now.
+        // task maps. While the process holds it nobody else writes it. While it does not, because a lease has ended, an access does
+        // not return; where it has come again, the bytes may be others. A `Frame` that is given away does not exist any more when the
+        // frame moves, and no second one is made while there is one (`Ledger::live`).
         unsafe { core::slice::from_raw_parts(self.at(frame), FRAME_SIZE) }
     }
 

@@ -26,7 +26,7 @@ atoll_component::entry!(enter);
 
 fn enter(number: u64, _: u64) -> ! {
     atoll_component::heap::claim_arena();
-    run(entry::index(number), entry::restarts(number) > 0)
+    run(entry::index(number), entry::restarts(number) as u32)
 }
 
 /// Whether a vcore or a service runs on the server's core: while the server polls there, that one does not run.
@@ -43,8 +43,9 @@ fn shares_core(plan: &Plan, cluster: usize) -> bool {
 /// the others wait for microseconds at most: before the server sleeps it looks at everything.
 const SHORT_TURNS: u32 = 7;
 
-/// The whole life of the server; `again` where one of its cluster died before.
-fn run(cluster: usize, again: bool) -> ! {
+/// The whole life of the server, of which there were `earlier` ones before.
+fn run(cluster: usize, earlier: u32) -> ! {
+    let again = earlier > 0;
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
     let windows = windows::take(plan, cluster);
     let mut passing = WakePassing::new(plan, cluster as u32, windows.wake_words);
@@ -74,7 +75,7 @@ fn run(cluster: usize, again: bool) -> ! {
     }
     if again {
         let states = host.kernel().frames();
-        host.adopt_frames(&states);
+        host.adopt_frames(&states, earlier);
     }
     // What was said before this life began is followed in its first turn.
     let mut notices = None;

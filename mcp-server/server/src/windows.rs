@@ -174,7 +174,6 @@ impl ProcInfoPages {
             fence(Ordering::Release);
             (&raw mut (*own).from).write_volatile(state.from);
             (&raw mut (*own).lease).write_volatile(state.lease);
-            (&raw mut (*own).until).write_volatile(state.until);
             fence(Ordering::Release);
             (&raw mut (*own).holding).write_volatile(state.holding);
         }

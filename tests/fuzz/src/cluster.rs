@@ -85,7 +85,7 @@ impl Life {
             match Call::from_raw(call.call).filter(|_| counts) {
                 Some(Call::Exit) => alive = false,
                 Some(Call::AwaitFrames) if call.arguments[0] == NOTHING_HAPPENED => {
-                    let waits = self.waiting.len() < RING_SLOTS;
+                    let waits = self.waiting.len() < RING_SLOTS / 2;
                     if waits {
                         self.waiting.push((vcore, *call));
                     }

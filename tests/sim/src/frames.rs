@@ -1,5 +1,7 @@
 //! Frames of the simulated clusters: in which process each is mapped, and whether those who look at one may.
 
+use std::collections::BTreeSet;
+
 use atoll_abi::frame::{FrameState, NO_LEASE};
 
 use crate::simulation::Simulation;
@@ -11,6 +13,10 @@ pub const FRAMES_OF_A_PROCESS: u32 = 2;
 #[derive(Default)]
 pub struct Frames {
     frames: Vec<Frame>,
+    /// Lives of the server that went on from what was noted.
+    lives: u32,
+    /// Process, its life, and number of each frame of which a process has a value.
+    values: BTreeSet<(usize, u32, u32)>,
 }
 
 #[derive(Clone, Default)]
@@ -27,11 +33,19 @@ impl Frames {
     pub fn new(count: usize) -> Frames {
         Frames {
             frames: vec![Frame::default(); count],
+            lives: 0,
+            values: BTreeSet::new(),
         }
     }
 
+    /// Another life of the server goes on from here: who has each frame, and how many lives there were before.
+    pub fn adopt(&mut self) -> (Vec<FrameState>, u32) {
+        self.lives += 1;
+        (self.states(), self.lives)
+    }
+
     /// Who has each, as it was noted.
-    pub fn states(&self) -> Vec<FrameState> {
+    fn states(&self) -> Vec<FrameState> {
         self.frames.iter().map(|frame| frame.state).collect()
     }
 
@@ -46,13 +60,14 @@ impl Frames {
         self.frames[number].mapped = Some(process);
     }
 
-    /// Notes who has one.
-    pub fn publish(&mut self, number: usize, state: FrameState) {
+    /// Notes at a time who has one.
+    pub fn publish(&mut self, now: u64, number: usize, state: FrameState) {
         let frame = &mut self.frames[number];
         frame.state = state;
         let holding = state.holding();
         if holding.holder.is_some() {
-            frame.leases.push((holding.generation, state.until));
+            let until = now.saturating_add(state.lease);
+            frame.leases.push((holding.generation, until));
         }
     }
 
@@ -91,6 +106,26 @@ impl Simulation {
             ));
         }
         false
+    }
+
+    /// A process has a value of a frame, of which it must have one at most.
+    pub fn has_frame(&self, process: usize, number: u32) {
+        let cluster = self.scenario.cluster_of(process);
+        let life = self.life_of(process);
+        let values = &mut self.frames[cluster].borrow_mut().values;
+        if !values.insert((process, life, number)) {
+            self.violate(format!(
+                "frames: process {process} has two values of frame {number}"
+            ));
+        }
+    }
+
+    /// It has none any more.
+    pub fn drops_frame(&self, process: usize, number: u32) {
+        let cluster = self.scenario.cluster_of(process);
+        let life = self.life_of(process);
+        let values = &mut self.frames[cluster].borrow_mut().values;
+        values.remove(&(process, life, number));
     }
 
     /// A process has given a frame that it held in a generation, and must not reach it.

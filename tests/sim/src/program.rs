@@ -193,5 +193,8 @@ impl Worker {
         while self.program.takes_one() {
             self.act();
         }
+        while let Some(frame) = self.frames.pop() {
+            self.drop_frame(frame);
+        }
     }
 }

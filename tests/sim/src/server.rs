@@ -99,8 +99,8 @@ impl Server {
             }
         }
         if again {
-            let states = world.frames[self.cluster].borrow().states();
-            self.host.adopt_frames(&states);
+            let (states, life) = world.frames[self.cluster].borrow_mut().adopt();
+            self.host.adopt_frames(&states, life);
         }
     }
 
@@ -289,9 +289,9 @@ impl Kernel for SimulatedKernel {
 
     fn publish_frame(&mut self, frame: usize, state: FrameState) {
         if let Some((world, _)) = self.enter() {
-            world.frames[self.cluster]
-                .borrow_mut()
-                .publish(frame, state);
+            let now = world.state.borrow().now;
+            let mut frames = world.frames[self.cluster].borrow_mut();
+            frames.publish(now, frame, state);
         }
     }
 

@@ -104,7 +104,8 @@ impl Component {
     /// Frames of its own, which lie at multiples of their size.
     pub(super) fn frames(&mut self, count: u32) {
         if count > 0 {
-            self.shared(count.into());
+            self.amount.slots += u64::from(count);
+            self.amount.records += u64::from(count) * RUN_RECORD;
             self.amount.bytes += (u64::from(count) + 1) * FRAME_SIZE as u64;
         }
     }

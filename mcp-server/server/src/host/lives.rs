@@ -55,8 +55,10 @@ impl<L: Link, K: Kernel> Host<L, K> {
     }
 
     /// Goes on from what an earlier life of the server has noted of the cluster's frames, when every process that runs was adopted.
-    pub fn adopt_frames(&mut self, states: &[FrameState]) {
-        self.tell(0, Event::AdoptFrames { states });
+    /// `life` is how many lives the server had before.
+    pub fn adopt_frames(&mut self, states: &[FrameState], life: u32) {
+        let now = self.world.kernel.now();
+        self.tell(now, Event::AdoptFrames { states, life });
     }
 
     /// Begins the channels to a process anew, where the process is another one than before.

@@ -34,6 +34,11 @@ impl Worker {
                 false => Frame::receive(),
             })
         });
+        let process = self.program.process;
+        if let Some(frame) = &taken {
+            let number = frame.number();
+            gate::outside(|world| world.has_frame(process, number));
+        }
         self.frames.extend(taken);
     }
 
@@ -52,20 +57,30 @@ impl Worker {
         gate::outside(|world| world.look_at_frame(process, number, generation))
     }
 
+    pub fn drop_frame(&self, frame: Frame) {
+        let (process, number) = (self.program.process, frame.number());
+        gate::outside(|world| world.drops_frame(process, number));
+        drop(frame);
+    }
+
     /// Looks at a frame, and keeps it or gives it back.
     fn look_at_frame(&mut self) {
         let Some(frame) = self.pick_frame() else {
             return;
         };
-        if self.is_there(&frame) && self.random.one_in(2) {
-            self.frames.push(frame);
+        match self.is_there(&frame) && self.random.one_in(2) {
+            true => self.frames.push(frame),
+            false => self.drop_frame(frame),
         }
     }
 
     fn give_frame(&mut self) {
-        let Some(frame) = self.pick_frame().filter(|frame| self.is_there(frame)) else {
+        let Some(frame) = self.pick_frame() else {
             return;
         };
+        if !self.is_there(&frame) {
+            return self.drop_frame(frame);
+        }
         let process = self.program.process;
         let processes = self.program.scenario.processes;
         let first = process / processes * processes;
@@ -74,12 +89,16 @@ impl Worker {
         let found = self
             .program
             .judge(call, || Recipient::find(&name_of(other)).wait());
-        let Some(recipient) = found else { return };
+        let Some(recipient) = found else {
+            return self.drop_frame(frame);
+        };
         let lease = self.random.one_in(2);
         let lease = lease.then(|| Duration::from_micros(1 + self.random.below(20)));
         let (number, generation) = (frame.number(), frame.generation());
         let call = Call::server("give a frame").any();
         self.program.made(call);
+        // Where it is gone, it may come again before this uthread goes on.
+        gate::outside(|world| world.drops_frame(process, number));
         let given = frame.give(recipient, lease);
         let status = given.as_ref().err().map_or(Status::Done, |not| not.status);
         self.program.ended(call, status);
@@ -89,6 +108,9 @@ impl Worker {
                 // The recipient may have ended, and a lease too.
                 if !matches!(not.status, Status::PeerLost | Status::BadHandle) {
                     violate(&format!("result: a frame was not given: {not:?}"));
+                }
+                if not.frame.is_some() {
+                    gate::outside(|world| world.has_frame(process, number));
                 }
                 self.frames.extend(not.frame);
             }
