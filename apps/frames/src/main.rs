@@ -33,7 +33,7 @@ fn main() {
         }
         Some(("bench", pair)) => bench::measure(pair),
         Some(("echo", _)) => bench::answer(),
-        Some(("taker", _)) => rounds::take(),
+        Some(("taker", pair)) => rounds::take(pair),
         Some(("late", _)) => late::keep(),
         _ => wrong("this process has no part", name.as_str()),
     }

@@ -1,6 +1,9 @@
 //! Frames that go to another process and come back.
 
-use atoll_runtime::{Frame, kernel_entries, println};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use atoll_runtime::{Frame, Status, kernel_entries, println};
 
 use crate::message::{self, Kind};
 use crate::{must, partner, wrong};
@@ -55,10 +58,23 @@ pub fn is_end(frame: &Frame) -> bool {
     message::holds(frame, Kind::End, 0)
 }
 
-/// Answers the questions of a giver until that ends, and a frame of another process has come too.
-pub fn take() {
-    let (mut rounds, mut strange, mut ended) = (0, 0, false);
-    while !ended || strange == 0 {
+/// Waits until a partner runs no more: it can be given nothing then.
+fn await_end_of(part: &str, pair: &str) {
+    let partner = partner(part, pair);
+    loop {
+        let frame = must("a frame of its own", Frame::acquire());
+        match frame.give(partner, Some(Duration::from_millis(1))) {
+            Err(refused) if refused.status == Status::PeerLost => return,
+            Err(refused) => wrong("a partner is given nothing", refused.status),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Answers the questions of a giver until that ends; keeps the frame of a probe, which has to come too, until the probe has ended.
+pub fn take(pair: &str) {
+    let (mut rounds, mut strange, mut ended) = (0, Vec::new(), false);
+    while !ended || strange.is_empty() {
         let mut frame = must("a frame that is given", Frame::receive());
         if message::holds(&frame, Kind::Question, rounds) {
             message::write(&mut frame, Kind::Answer, rounds);
@@ -66,10 +82,12 @@ pub fn take() {
         } else if is_end(&frame) {
             ended = true;
         } else {
-            // Of another process, which is no giver.
-            strange += 1;
+            // Of the probe, which finds that it does not reach it any more.
+            strange.push(frame);
         }
     }
+    await_end_of("probe-frame", pair);
+    let strange = strange.len();
     let entries = kernel_entries();
     println!(r#"result {{"rounds":{rounds},"strange":{strange},"entries":{entries}}}"#);
 }
