@@ -122,9 +122,9 @@ impl BlockList {
         let size = self.pages_of_block() as usize;
         core::iter::from_fn(move || {
             let left = end.checked_sub(at).filter(|left| *left > 0)?;
-            let (block, within) = (at / size, at % size);
+            let (block, within) = (at >> self.order, at & (size - 1));
             if within == 0 && left >= size {
-                let whole = left / size;
+                let whole = left >> self.order;
                 at += whole * size;
                 let blocks = self.as_slice().get(block..block + whole)?;
                 return BlockList::of_order(self.order(), blocks);
@@ -161,7 +161,11 @@ impl BlockList {
         }
         let mut rest = list.as_slice();
         while let Some((first, behind)) = rest.split_first() {
-            if behind.iter().any(|other| other.abs_diff(*first) < pages) {
+            let is_named_twice = match pages {
+                1 => behind.contains(first),
+                _ => behind.iter().any(|other| other.abs_diff(*first) < pages),
+            };
+            if is_named_twice {
                 return Err(Status::BadBlock);
             }
             rest = behind;

@@ -18,6 +18,11 @@ pub struct BlockTable {
     taken: Box<[u64]>,
 }
 
+/// The word that has the bit of a page, with that bit.
+fn bit(page: u32) -> (usize, u64) {
+    ((page / BITS) as usize, 1 << (page % BITS))
+}
+
 /// The words that have the bits of some pages, each with these bits.
 fn words(pages: Range<u32>) -> impl Iterator<Item = (usize, u64)> {
     let mut at = pages.start;
@@ -41,13 +46,23 @@ impl BlockTable {
 
     /// Whether the pool has these blocks, whoever uses them.
     pub fn has(&self, blocks: &BlockList) -> bool {
-        blocks.ranges().all(|pages| pages.end <= self.blocks)
+        let pages = blocks.pages_of_block();
+        let mut blocks = blocks.as_slice().iter();
+        blocks.all(|&block| self.holds(block, pages))
     }
 
-    fn is_free(&self, pages: Range<u32>) -> bool {
+    fn holds(&self, block: u32, pages: u32) -> bool {
+        pages <= self.blocks && block <= self.blocks - pages
+    }
+
+    fn is_free(&self, block: u32, pages: u32) -> bool {
         let free =
             |(word, bits): (usize, u64)| self.taken.get(word).is_some_and(|it| it & bits == 0);
-        pages.end <= self.blocks && words(pages).all(free)
+        let all_free = match pages {
+            1 => free(bit(block)),
+            _ => words(block..block.saturating_add(pages)).all(free),
+        };
+        all_free && self.holds(block, pages)
     }
 
     /// Gives a call its blocks, all or none.
@@ -56,7 +71,9 @@ impl BlockTable {
     /// [`Status::BadBlock`] where the pool has no such block, or another call has a page of it.
     pub fn take(&mut self, blocks: &BlockList) -> Result<(), Status> {
         let accepts_any = cfg!(feature = "planted-duplicate-block");
-        let free = blocks.ranges().all(|pages| self.is_free(pages));
+        let pages = blocks.pages_of_block();
+        let mut named = blocks.as_slice().iter();
+        let free = named.all(|&block| self.is_free(block, pages));
         if !free && !accepts_any {
             return Err(Status::BadBlock);
         }
@@ -70,10 +87,17 @@ impl BlockTable {
     }
 
     fn change(&mut self, blocks: &BlockList, change: impl Fn(&mut u64, u64)) {
-        for (word, bits) in blocks.ranges().flat_map(words) {
+        let mut change = |(word, bits): (usize, u64)| {
             if let Some(word) = self.taken.get_mut(word) {
                 change(word, bits);
             }
+        };
+        if blocks.order() > 0 {
+            blocks.ranges().flat_map(words).for_each(change);
+            return;
+        }
+        for &block in blocks.as_slice() {
+            change(bit(block));
         }
     }
 

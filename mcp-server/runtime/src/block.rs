@@ -218,16 +218,18 @@ impl Block {
 
     /// Has the block go into a call.
     pub(crate) fn lend(self) -> Lent {
-        let (order, next) = (self.order, None);
-        let lent = Lent {
-            first: self.index,
-            pages: 1 << order,
-            pool: self.pool,
-        };
-        self.pool.set_link(self.index, Link { order, next });
+        let (pages, pool) = (1 << self.order, self.pool);
+        let first = self.lend_before(None);
+        Lent { first, pages, pool }
+    }
+
+    /// Has the block go into a call before another one of it; its first page.
+    fn lend_before(self, next: Option<u32>) -> u32 {
+        let (index, order) = (self.index, self.order);
+        self.pool.set_link(index, Link { order, next });
         // It must not go to the pool with the value.
         mem::forget(self);
-        lent
+        index
     }
 }
 
@@ -251,32 +253,26 @@ impl fmt::Debug for Block {
 /// Blocks that a call may be given together, in the order of the data. Dropped, they go back to their pool.
 pub type Blocks = heapless::Vec<Block, MAX_CALL_BLOCKS>;
 
-/// Bytes that blocks hold together.
+/// Bytes that blocks of one order hold together.
 pub(crate) fn size_of(blocks: &Blocks) -> usize {
-    blocks.iter().map(Block::size).sum()
+    blocks.len() * blocks.first().map_or(0, Block::size)
 }
 
 /// Has blocks go into a call together, and gives them as the call carries them; `None` where there are none, or not all of one
 /// order.
 pub(crate) fn lend_all(blocks: Blocks) -> Option<(Lent, BlockList)> {
     let indexes: heapless::Vec<u32, MAX_CALL_BLOCKS> = blocks.iter().map(|it| it.index).collect();
-    let order = blocks.first()?.order;
+    let &Block { order, pool, .. } = blocks.first()?;
     let list = BlockList::of_order(order, &indexes)?;
     if blocks.iter().any(|block| block.order != order) {
         return None;
     }
-    let mut lent: Option<Lent> = None;
+    let mut first = None;
     for block in blocks.into_iter().rev() {
-        let mut own = block.lend();
-        // The ones behind it are named by this one from now on.
-        if let Some(behind) = lent {
-            let next = Some(behind.first);
-            own.pool.set_link(own.first, Link { order, next });
-            own.pages += behind.pages;
-        }
-        lent = Some(own);
+        first = Some(block.lend_before(first));
     }
-    lent.map(|lent| (lent, list))
+    let (first, pages) = (first?, list.pages() as isize);
+    Some((Lent { first, pages, pool }, list))
 }
 
 /// Blocks that went into a call, by the first of them. Dropped before the call's answer is known, they are not used again.

@@ -27,7 +27,10 @@ fn writes(syscall: &Syscall) -> bool {
 
 /// Calls to the driver that a part takes: one, but for a large block that is in it only in part.
 pub(super) fn pieces(blocks: &BlockList, part: &Part) -> u32 {
-    blocks.pieces(part.range()).count() as u32
+    match blocks.order() {
+        0 => 1,
+        _ => blocks.pieces(part.range()).count() as u32,
+    }
 }
 
 /// All that is left of a call are transfers of these parts, of so many bytes together.
