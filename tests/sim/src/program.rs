@@ -58,6 +58,8 @@ struct Worker {
     /// Files that are closed, or of a service that died.
     gone: Vec<File>,
     frames: Vec<Frame>,
+    /// Number and generation of the last frame that it gave.
+    given: Option<(u32, u32)>,
     lines: u64,
 }
 
@@ -127,6 +129,7 @@ fn main(program: &Arc<Program>) {
             files: Vec::new(),
             gone: Vec::new(),
             frames: Vec::new(),
+            given: None,
             lines: 0,
         };
         spawn(Runtime::current(), program.process, || worker.work())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use atoll_abi::interface::{Request as _, request};
 use atoll_abi::syscall::Status;
 use atoll_runtime::{Frame, Recipient, with_timeout};
 
@@ -16,9 +17,10 @@ const MOST_HELD: usize = 2;
 impl Worker {
     /// Something with frames.
     pub fn act_on_frames(&mut self) {
-        match self.random.below(5) {
-            0 | 1 if self.frames.len() < MOST_HELD => self.take_frame(),
-            2 | 3 => self.give_frame(),
+        match self.random.below(6) {
+            0 => self.return_what_it_gave(),
+            1 | 2 if self.frames.len() < MOST_HELD => self.take_frame(),
+            3 | 4 => self.give_frame(),
             _ => self.look_at_frame(),
         }
     }
@@ -55,6 +57,15 @@ impl Worker {
         let process = self.program.process;
         let (number, generation) = (frame.number(), frame.generation());
         gate::outside(|world| world.look_at_frame(process, number, generation))
+    }
+
+    /// Makes a call about a holding that is over, whoever has the frame now.
+    fn return_what_it_gave(&mut self) {
+        let Some((frame, generation)) = self.given else {
+            return;
+        };
+        let call = Call::server("return of what was given").certain(Status::BadHandle);
+        self.judge_raw(call, request::ReturnFrame { frame, generation }.encode());
     }
 
     pub fn drop_frame(&self, frame: Frame) {
@@ -103,7 +114,10 @@ impl Worker {
         let status = given.as_ref().err().map_or(Status::Done, |not| not.status);
         self.program.ended(call, status);
         match given {
-            Ok(()) => gate::outside(|world| world.gave_frame(process, number, generation)),
+            Ok(()) => {
+                gate::outside(|world| world.gave_frame(process, number, generation));
+                self.given = Some((number, generation));
+            }
             Err(not) => {
                 // The recipient may have ended, and a lease too.
                 if !matches!(not.status, Status::PeerLost | Status::BadHandle) {
