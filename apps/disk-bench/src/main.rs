@@ -13,6 +13,7 @@ extern crate alloc;
 mod counts;
 mod transfers;
 
+use atoll_abi::benchmark::{TRANSFER_SHAPES, TransferShape};
 use atoll_runtime::{Status, become_mcp, connect, exit, println};
 
 use transfers::{Case, Operation, Target, finish};
@@ -21,21 +22,6 @@ atoll_runtime::entry!(main);
 
 /// Exit status where something could not be measured.
 const FAILED: u64 = 2;
-
-/// Order of the blocks, blocks of one call, calls under way at once, and bytes in all: as the driver's own loops
-/// (`drivers/virtio-blk/src/measured.rs`).
-const SHAPES: [(u32, usize, usize, u64); 10] = [
-    (0, 1, 1, 4 << 20),
-    (0, 8, 1, 16 << 20),
-    (0, 1, 32, 16 << 20),
-    (0, 8, 32, 64 << 20),
-    (4, 1, 1, 64 << 20),
-    (4, 1, 16, 64 << 20),
-    (6, 1, 1, 64 << 20),
-    (6, 1, 16, 64 << 20),
-    (9, 1, 1, 64 << 20),
-    (9, 1, 3, 64 << 20),
-];
 
 fn main() {
     if let Err(status) = run() {
@@ -50,7 +36,13 @@ fn run() -> Result<(), Status> {
     finish(become_mcp())?;
     for target in [Target::File(file), Target::Raw(partition)] {
         for operation in [Operation::Read, Operation::Write] {
-            for (order, blocks, depth, bytes) in SHAPES {
+            for shape in TRANSFER_SHAPES {
+                let TransferShape {
+                    order,
+                    blocks,
+                    depth,
+                    bytes,
+                } = shape;
                 let case = Case {
                     target,
                     operation,

@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod archive;
+pub mod benchmark;
 pub mod block;
 pub mod boot;
 pub mod connection;

@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use atoll_abi::benchmark::{TRANSFER_SHAPES, TransferShape};
 use atoll_abi::plan::{NONE, Plan, ServiceKind};
 use atoll_channel::Work;
 use atoll_component::{meter, ticks};
@@ -10,20 +11,6 @@ use atoll_virtio_blk::{Disk, Extent, Operation};
 
 use crate::Driver;
 use crate::guest::Transport;
-
-/// Order of the blocks, blocks of one transfer, transfers under way at once, and bytes in all.
-const LOOPS: [(u32, usize, usize, u64); 10] = [
-    (0, 1, 1, 4 << 20),
-    (0, 8, 1, 16 << 20),
-    (0, 1, 32, 16 << 20),
-    (0, 8, 32, 64 << 20),
-    (4, 1, 1, 64 << 20),
-    (4, 1, 16, 64 << 20),
-    (6, 1, 1, 64 << 20),
-    (6, 1, 16, 64 << 20),
-    (9, 1, 1, 64 << 20),
-    (9, 1, 3, 64 << 20),
-];
 
 /// When the driver was woken last.
 static AWAKE: AtomicU64 = AtomicU64::new(0);
@@ -64,7 +51,13 @@ fn run_loops(plan: &Plan, device: usize, disk: &mut Disk<Transport>, extents: &[
     };
     disk.set_interrupts(false);
     for (name, operation) in [("read", Operation::Read), ("write", Operation::Write)] {
-        for (order, blocks, depth, bytes) in LOOPS {
+        for shape in TRANSFER_SHAPES {
+            let TransferShape {
+                order,
+                blocks,
+                depth,
+                bytes,
+            } = shape;
             let work = Loop {
                 operation,
                 blocks,

@@ -34,7 +34,7 @@ use atoll_call::NEVER;
 use crate::monitor::Monitor;
 use crate::reply::{Reply, Submission};
 use crate::runtime::Runtime;
-use crate::target::Target;
+use crate::target::{SERVER, Target};
 use crate::window::FrameMemory;
 
 /// A process to which this one may give frames.
@@ -250,10 +250,8 @@ impl Drop for Frame {
         let is_home = is_home(&Runtime::current().procinfo(), held.number);
         let awaited = table.ledger.with(|ledger| {
             ledger.set_live(held.number, false);
-            match (is_current, is_home) {
-                (true, true) => ledger.home.push_back(held),
-                (true, false) => ledger.returning.push(held),
-                (false, _) => {}
+            if is_current && is_home {
+                ledger.home.push_back(held);
             }
             ledger.waiting > 0
         });
@@ -291,8 +289,9 @@ struct Ledger {
     live: Vec<bool>,
     home: VecDeque<Held>,
     received: VecDeque<Held>,
-    /// Frames of others that were dropped, and may not be back because their server died.
-    returning: Vec<Held>,
+    /// Frames of others that were dropped, each with the generation of the connection on which the server was told: where that died,
+    /// they may not be back.
+    returning: Vec<(Held, u32)>,
     /// What the server said when it was asked last whether frames have come or gone.
     seen: u64,
     /// Uthreads that ask it.
@@ -367,19 +366,29 @@ impl FrameTable {
             frame: held.number,
             generation: held.generation,
         };
-        drop(Submission::with_timeout(
-            Target::SERVER,
-            call.encode(),
-            NEVER,
-        ));
+        let submission = Submission::with_timeout(Target::SERVER, call.encode(), NEVER);
+        let told = submission.connection().generation;
+        self.ledger
+            .with(|ledger| ledger.returning.push((held, told)));
     }
 
     /// Gives back again what a server may have died with: where that was not so, the holding is over and nothing happens.
     fn send_back_again(&self) {
         let returning = self.ledger.with(|ledger| mem::take(&mut ledger.returning));
-        for held in returning.into_iter().filter(|held| held.is_current()) {
-            self.ledger.with(|ledger| ledger.returning.push(held));
-            self.send_back(held);
+        if returning.is_empty() {
+            return;
+        }
+        let (runtime, vcore) = Runtime::current_vcore();
+        let present = runtime
+            .calls(vcore, SERVER)
+            .with(|calls| calls.generation());
+        for (held, told) in returning.into_iter().filter(|(held, _)| held.is_current()) {
+            match told == present {
+                true => self
+                    .ledger
+                    .with(|ledger| ledger.returning.push((held, told))),
+                false => self.send_back(held),
+            }
         }
     }
 

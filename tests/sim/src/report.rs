@@ -25,6 +25,8 @@ pub struct Tally {
     pub faults: u64,
     /// Reads whose data was compared.
     pub reads_checked: u64,
+    /// Calls with handles of lives that were over.
+    pub stale_handles: u64,
     /// Frames that were given to another process.
     pub frames_given: u64,
     /// Looks at frames that were there.
@@ -63,6 +65,7 @@ impl Tally {
         self.kills += other.kills;
         self.faults += other.faults;
         self.reads_checked += other.reads_checked;
+        self.stale_handles += other.stale_handles;
         self.frames_given += other.frames_given;
         self.frames_seen += other.frames_seen;
         self.leases_ended += other.leases_ended;

@@ -1,6 +1,7 @@
 //! The blocks of a pool that are free.
 
 use alloc::vec::Vec;
+use core::array;
 
 use atoll_abi::block::MAX_ORDER;
 
@@ -13,11 +14,11 @@ pub(crate) struct FreeBlocks {
 }
 
 impl FreeBlocks {
-    /// None, with room for so many of order 0.
+    /// None, with room for all blocks of each order that so many pages make: nothing is allocated when one is given back.
     pub(crate) fn none(most: usize) -> FreeBlocks {
         FreeBlocks {
             pages: Vec::with_capacity(most),
-            large: [const { Vec::new() }; MAX_ORDER as usize],
+            large: array::from_fn(|place| Vec::with_capacity(most >> (place + 1))),
         }
     }
 

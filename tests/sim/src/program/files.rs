@@ -59,6 +59,7 @@ impl Worker {
         let Some(file) = stale.and_then(Handle::from_raw) else {
             return;
         };
+        gate::outside(|world| world.state.borrow_mut().tally.stale_handles += 1);
         let call = Call::files("stat of a stale handle").certain(Status::BadHandle);
         self.judge_raw(call, request::Stat { file }.encode());
     }
