@@ -143,6 +143,18 @@ impl Simulation {
         self.state.borrow_mut().tally.frames_given += 1;
     }
 
+    /// A frame of another process that a process holds.
+    pub fn foreign_frame(&self, process: usize) -> Option<usize> {
+        let cluster = self.scenario.cluster_of(process);
+        let own = self.processes[process].borrow().procinfo;
+        let home = own.first_frame as usize..(own.first_frame + own.frames) as usize;
+        let frames = self.frames[cluster].borrow();
+        let mut numbers = 0..frames.frames.len();
+        numbers.find(|number| {
+            !home.contains(number) && frames.state(*number).holding().holder == Some(own.number)
+        })
+    }
+
     /// When all processes of a cluster have ended, its frames are at home.
     pub fn check_frames(&self, cluster: usize) {
         let frames = self.frames[cluster].borrow();

@@ -141,6 +141,9 @@ fn main(program: &Arc<Program>) {
         }
     } else {
         workers.into_iter().for_each(JoinHandle::join);
+        if program.scenario.gives_frames {
+            program.check_frames_went_home();
+        }
         program.check_all_came_back();
     }
     program.exit();

@@ -4,15 +4,35 @@ use std::time::Duration;
 
 use atoll_abi::interface::{Request as _, request};
 use atoll_abi::syscall::Status;
-use atoll_runtime::{Frame, Recipient, with_timeout};
+use atoll_runtime::{Frame, Recipient, sleep, with_timeout};
 
 use super::verdict::Call;
-use super::{Worker, violate};
+use super::{LOOKS, Program, Worker, violate};
 use crate::gate;
 use crate::machine::name_of;
 
 /// Frames that one worker has at most.
 const MOST_HELD: usize = 2;
+
+impl Program {
+    /// No uthread has a frame any more: those of other processes go home, also where a server died with the calls that gave them back.
+    pub fn check_frames_went_home(&self) {
+        let process = self.process;
+        let mut left = None;
+        for _ in 0..LOOKS {
+            // More may come while others run.
+            drop(with_timeout(Duration::from_micros(5), Frame::receive));
+            left = gate::outside(|world| world.foreign_frame(process));
+            if left.is_none() {
+                return;
+            }
+            let _ = sleep(Duration::from_micros(5)).wait();
+        }
+        violate(&format!(
+            "conservation: process {process} holds frame {left:?} of another one, of which it has dropped every value"
+        ));
+    }
+}
 
 impl Worker {
     /// Something with frames.
