@@ -157,15 +157,6 @@ impl Plan {
         self.clusters()[cluster as usize].instance
     }
 
-    /// Whether the plan has a vcore on a core of a kernel instance: while a component polls there, the vcore does not run.
-    pub fn vcore_runs_on(&self, instance: u32, core: u32) -> bool {
-        self.processes().iter().any(|process| {
-            let mut cores = process.cores.iter().take(process.vcores as usize);
-            self.instance_of(process.cluster) == instance
-                && cores.any(|own| u32::from(*own) == core)
-        })
-    }
-
     /// Whether different kernel instances run the two sides of a connection: each wakes the other through its server.
     pub fn crosses_kernels(&self, connection: &Connection) -> bool {
         let client = self.instance_of(self.client_cluster(connection.client));

@@ -1,12 +1,14 @@
 //! The encoded plan: what the build worked out from the TOML, for the loader, the root tasks, the servers and the
 //! drivers. All addresses are physical, all sizes are bytes.
 
+mod cores;
 mod encoded;
 mod reach;
 mod rows;
 #[cfg(any(feature = "alloc", test))]
 mod tables;
 
+pub use cores::Rank;
 pub use encoded::Plan;
 pub use reach::ReachedPool;
 pub use rows::{

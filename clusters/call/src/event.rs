@@ -70,6 +70,10 @@ pub trait Service {
     /// may the next client on the ring begin, because until then a device may still write the blocks of the one before.
     fn is_quiet(&self, ring: usize) -> bool;
 
+    /// Whether calls are under way in it. Who keeps nobody else from running looks longer for what is on its way before it
+    /// sleeps.
+    fn is_busy(&self) -> bool;
+
     /// Decides about an event.
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions);
 }

@@ -203,9 +203,9 @@ errors! {
     /// Not one core for each vcore.
     VcoreCores { process: String, cores: usize, vcores: u32, place: Place } =>
         "`cores` of process `{process}` has length {cores}, but `vcores` is {vcores} ({place}); name one core for each vcore, or leave `cores` out";
-    /// A vcore on a core of another cluster, or of none.
-    CoreNotInCluster { process: String, core: u32, cluster: String, place: Place } =>
-        "process `{process}` has a vcore on core {core}, which cluster `{cluster}` does not have ({place}); name cores of that cluster";
+    /// A vcore, service or driver on a core of another cluster, or of none.
+    CoreNotInCluster { who: String, core: u32, cluster: String, place: Place } =>
+        "{who} on core {core}, which cluster `{cluster}` does not have ({place}); name cores of that cluster";
     /// Two vcores of a process on one core.
     VcoreCoreRepeated { process: String, core: u32, first: Place } =>
         "process `{process}` has two vcores on core {core} (first at {first}); name a core once";

@@ -217,7 +217,7 @@ fn devices(plan: &Plan, tables: &mut Tables) {
             kind: device.kind as u32,
             cluster: index_or_none(owner),
             pci_address: device.pci.map_or(NONE, |pci| pci.value),
-            core: owner.map_or(NONE, |owner| tables.clusters[owner].first_core),
+            core: component_core(plan, tables, owner, device.core),
             block_size: device.block_size,
             read_only: u32::from(device.read_only),
             timeout_ms: device.timeout_ms,
@@ -227,7 +227,22 @@ fn devices(plan: &Plan, tables: &mut Tables) {
     }
 }
 
-/// Services run on the first core of their cluster, beside its server and the drivers of its devices.
+/// The core of a service or driver, as an index within the instance of its cluster: the one that the plan names, or the first one of
+/// the cluster, beside its server.
+fn component_core(
+    plan: &Plan,
+    tables: &Tables,
+    cluster: Option<usize>,
+    named: Option<Located<u32>>,
+) -> u32 {
+    let Some(cluster) = cluster else {
+        return NONE;
+    };
+    let mut cores = plan.clusters[cluster].cores().iter();
+    let place = named.and_then(|named| cores.position(|own| own.value == named.value));
+    tables.clusters[cluster].first_core + place.unwrap_or(0) as u32
+}
+
 fn services(plan: &Plan, tables: &mut Tables) {
     for (index, service) in plan.services.iter().enumerate() {
         let cluster = plan.cluster(&service.cluster.value);
@@ -236,7 +251,7 @@ fn services(plan: &Plan, tables: &mut Tables) {
             kind: service.kind as u32,
             cluster: index_or_none(cluster),
             device: index_or_none(plan.device(&service.device.value)),
-            core: cluster.map_or(NONE, |cluster| tables.clusters[cluster].first_core),
+            core: component_core(plan, tables, cluster, service.core),
             pool: (plan.processes.len() + index) as u32,
             padding: 0,
             partition: name(&service.partition.value),

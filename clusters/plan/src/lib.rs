@@ -44,8 +44,9 @@
 //! name = "disk0"
 //! kind = "virtio-blk"
 //! pci = "0:4.0"                    # bus:device.function, hexadecimal
+//! core = 1                         # optional: its driver's core; the first one of the cluster
 //!
-//! [[service]]                      # answers the calls of processes, on the first core of its cluster
+//! [[service]]                      # answers the calls of processes
 //! name = "files"
 //! kind = "files"                   # the files of an ext4 file system; or "blocks": the partition as it is, of `size` or 16 MiB
 //! cluster = "io"                   # the cluster that claims the device
@@ -53,6 +54,7 @@
 //! partition = "files"              # optional: the service's own name
 //! size = "32 MiB"                  # optional, where a run makes the disk: at least that; else the files, and 16 MiB if writable
 //! heap = "8 MiB"                   # optional: 8 MiB for files, 1 MiB for blocks; at least 1 MiB, whole 4 KiB
+//! core = 0                         # optional: the first one of the cluster, where its server is
 //! restart = { times = 3, within-ms = 60000 }  # optional, that; clusters (their servers) and devices (drivers) have it too
 //!
 //! [[channel]]                      # at most one between two clusters

@@ -64,6 +64,8 @@ pub(crate) struct Device {
     pub(crate) read_only: bool,
     /// Milliseconds that it may take for a request.
     pub(crate) timeout_ms: u32,
+    /// The core of its driver; the first one of its cluster where the plan is silent.
+    pub(crate) core: Option<Located<u32>>,
     /// How often its driver is started again.
     pub(crate) restart: Restart,
 }
@@ -78,6 +80,8 @@ pub(crate) struct Service {
     /// Bytes of the partition where a run makes the disk; 0 where it is as large as what is put into it.
     pub(crate) size: u64,
     pub(crate) heap: Located<u64>,
+    /// Its core; the first one of its cluster where the plan is silent.
+    pub(crate) core: Option<Located<u32>>,
     /// How often it is started again.
     pub(crate) restart: Restart,
 }

@@ -28,7 +28,8 @@ struct ClusterSketch {
     pages: u64,
     /// Blocks of each of its processes.
     blocks: u32,
-    /// Whether its processes have a vcore on each core, and which way round its channel is written.
+    /// Whether its processes have a vcore on each core and the plan names those of its services and drivers, and which way round
+    /// its channel is written.
     flag: bool,
     /// Disks, each with a service; the plan has 8 at most.
     disks: usize,
@@ -85,6 +86,8 @@ fn text_of(sketch: &Sketch) -> String {
     };
     let mut text = format!("[machine]\ncores = 80\nmemory = \"2 GiB\"\nkernel-mode = \"{mode}\"\n");
     let mut core = 0;
+    // The cores of each cluster.
+    let mut cores: Vec<Vec<usize>> = Vec::new();
     // Cluster of each disk and of its service, by number.
     let mut disks: Vec<usize> = Vec::new();
     for (index, cluster) in sketch.clusters.iter().enumerate() {
@@ -96,6 +99,7 @@ fn text_of(sketch: &Sketch) -> String {
             }
             core += 1;
         }
+        cores.push(listed.clone());
         let memory = cluster.pages * 2;
         let own = disks.len()..(disks.len() + cluster.disks).min(MAX_DEVICES);
         let claims: Vec<String> = own.clone().map(|disk| format!("d{disk}")).collect();
@@ -117,10 +121,16 @@ fn text_of(sketch: &Sketch) -> String {
     }
     for (disk, cluster) in disks.iter().enumerate() {
         let slot = disk + 4;
+        let own = &cores[*cluster];
+        let placed = |number: usize| match sketch.clusters[*cluster].flag {
+            true => format!("core = {}\n", own[number % own.len()]),
+            false => String::new(),
+        };
+        let (driver, service) = (placed(disk), placed(disk + 1));
         writeln!(
             text,
-            "[[device]]\nname = \"d{disk}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.0\"\n\
-             [[service]]\nname = \"s{disk}\"\nkind = \"files\"\ncluster = \"c{cluster}\"\ndevice = \"d{disk}\"\nheap = \"1 MiB\""
+            "[[device]]\nname = \"d{disk}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.0\"\n{driver}\
+             [[service]]\nname = \"s{disk}\"\n{service}kind = \"files\"\ncluster = \"c{cluster}\"\ndevice = \"d{disk}\"\nheap = \"1 MiB\""
         )
         .unwrap();
     }

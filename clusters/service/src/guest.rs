@@ -10,15 +10,17 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use atoll_abi::connection::{Connection, Provider};
 use atoll_abi::layout::{self, entry, request, slot};
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::{Plan, Rank};
 use atoll_call::Service;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
 use atoll_component::{like_blocking, meter, report, ticks, wait};
 use sel4::cap;
 
+pub use work::Meter;
+
 use crate::guest::pools::Pools;
-use crate::guest::work::Meter;
 use crate::host::Host;
+use crate::patience::Patience;
 
 /// How the other side of a connection is woken.
 pub enum PeerDoorbell {
@@ -90,7 +92,9 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
     let (clients, driver) = links(plan, index);
     let service = make(plan, index);
     let own = &plan.services()[index];
-    let polls = !plan.vcore_runs_on(plan.instance_of(own.cluster), own.core);
+    let instance = plan.instance_of(own.cluster);
+    let polls = !plan.vcore_runs_on(instance, own.core);
+    let alone = plan.hinders_nobody(Rank::Service, instance, own.core);
     // They grow with each life of this service, so that handles of an earlier one are not valid.
     let generations: Vec<u32> = clients.iter().map(|it| it.endpoint.generation()).collect();
     let mut host = Host::new(service, clients, Some(driver), Pools::new(plan, index));
@@ -101,15 +105,14 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
         false => 0,
     };
     report(request::READY, &[u64::from(budget)]);
-    let mut idle = 0;
+    let mut patience = Patience::new(budget, alone);
     let mut meter = Meter::default();
     loop {
         if meter.count(&mut host, Host::turn) {
-            idle = 0;
+            patience.begin_anew();
             continue;
         }
-        idle += 1;
-        if idle < budget {
+        if patience.looks_again(host.service().is_busy()) {
             core::hint::spin_loop();
             continue;
         }
@@ -125,6 +128,6 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
                 true
             });
         }
-        idle = 0;
+        patience.begin_anew();
     }
 }

@@ -75,9 +75,14 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
 
     /// The links to the clients, and then the one to the upstream.
     pub fn links(&self) -> impl Iterator<Item = &L> {
-        let upstream = self.links.upstream.iter().map(|upstream| &upstream.link);
         let clients = self.links.clients.iter().map(|client| &client.link);
-        clients.chain(upstream)
+        clients.chain(self.upstream())
+    }
+
+    /// The link to the upstream.
+    pub fn upstream(&self) -> Option<&L> {
+        let upstream = self.links.upstream.as_ref();
+        upstream.map(|upstream| &upstream.link)
     }
 
     /// Starts the service. `generations` are those of the clients' channels, where they are not 0.

@@ -16,6 +16,8 @@ extern crate alloc;
 pub mod guest;
 mod host;
 mod links;
+mod patience;
 
 pub use host::Host;
 pub use links::{Memory, NoMemory};
+pub use patience::Patience;

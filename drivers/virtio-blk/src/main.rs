@@ -18,9 +18,13 @@ mod measured;
 use core::fmt;
 
 use atoll_abi::layout::service_badge;
-use atoll_abi::plan::{DEVICE_VECTOR, Plan, VECTOR_BASE};
+use atoll_abi::plan::{DEVICE_VECTOR, Plan, Rank, VECTOR_BASE};
+use atoll_call::Service;
+use atoll_channel::budget;
+use atoll_component::{like_blocking, ticks};
 use atoll_pci::BARS;
-use atoll_service::{Host, NoMemory};
+use atoll_service::guest::Meter;
+use atoll_service::{Host, NoMemory, Patience};
 use atoll_virtio_blk::{
     Disk, DiskService, DriverError, InterruptMessage, MappedBars, partitions, start,
 };
@@ -46,12 +50,19 @@ fn run(device: usize, edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>, life: 
     }
     let extents = partitions::find(&mut disk, plan, device, log);
     #[cfg(feature = "measured")]
-    measured::begin(plan, device, &mut disk, &extents);
+    measured::run_loops(plan, device, &mut disk, &extents);
     let service = DiskService::new(plan, device, disk, extents);
     let mut driver = Host::new(service, guest::links(plan, device, life), None, NoMemory);
     driver.start([]);
+    let own = &plan.devices()[device];
+    let alone = plan.hinders_nobody(Rank::Driver, plan.instance_of(own.cluster), own.core);
+    let budget = match alone {
+        // Turns without work before it blocks. Where it is not alone, others do something meanwhile.
+        true => budget::calibrate(ticks, like_blocking, || !turn(&mut driver)),
+        false => 0,
+    };
     guest::ready();
-    serve(driver)
+    serve(driver, Patience::new(budget, alone))
 }
 
 /// Resets the device and sets it up.
@@ -76,14 +87,15 @@ fn interrupt_message(plan: &Plan, device: usize) -> Option<Result<InterruptMessa
     Some(InterruptMessage::to_core(apic_id, vector))
 }
 
-fn serve(mut driver: Driver) -> ! {
+fn serve(mut driver: Driver, mut patience: Patience) -> ! {
     // What woke an earlier life is no news for this one.
     guest::forget_wakes();
     let mut told = false;
     let mut watch = None;
+    let mut meter = Meter::default();
     driver.service_mut().set_interrupts(false);
     loop {
-        let worked = turn(&mut driver);
+        let worked = meter.count(&mut driver, turn);
         while let Some(slot) = driver.service_mut().take_quiet() {
             guest::quiet(slot);
         }
@@ -91,8 +103,13 @@ fn serve(mut driver: Driver) -> ! {
             told = true;
             log(&error);
         }
-        if !worked {
-            sleep(&mut driver, &mut watch);
+        if worked {
+            patience.begin_anew();
+        } else if patience.looks_again(driver.service().is_busy()) {
+            core::hint::spin_loop();
+        } else {
+            sleep(&mut driver, &mut watch, &mut meter);
+            patience.begin_anew();
         }
     }
 }
@@ -111,9 +128,11 @@ fn turn(driver: &mut Driver) -> bool {
 ///
 /// # Panics
 /// Where the device has not answered in its time. The root task starts the driver again, which resets the device.
-fn sleep(driver: &mut Driver, watch: &mut Option<u64>) {
-    driver.service_mut().set_interrupts(true);
-    let quiet = driver.may_sleep() && !driver.service().has_finished();
+fn sleep(driver: &mut Driver, watch: &mut Option<u64>, meter: &mut Meter) {
+    let quiet = meter.count(driver, |driver| {
+        driver.service_mut().set_interrupts(true);
+        driver.may_sleep() && !driver.service().has_finished()
+    });
     let badges = match quiet {
         true => {
             let queue = driver.service().disk().queue();
@@ -121,12 +140,7 @@ fn sleep(driver: &mut Driver, watch: &mut Option<u64>) {
                 *watch = Some(queue.count());
                 guest::watch();
             }
-            #[cfg(feature = "measured")]
-            measured::asleep(driver);
-            let badges = guest::wait();
-            #[cfg(feature = "measured")]
-            measured::awake();
-            badges
+            guest::wait()
         }
         false => 0,
     };

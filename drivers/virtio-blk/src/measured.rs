@@ -1,47 +1,21 @@
-//! What the driver counts for benchmarks.
-
-use core::sync::atomic::{AtomicU64, Ordering};
+//! The driver's own loop of transfers, for benchmarks.
 
 use atoll_abi::benchmark::{TRANSFER_SHAPES, TransferShape};
 use atoll_abi::plan::{NONE, Plan, ServiceKind};
-use atoll_channel::Work;
-use atoll_component::{meter, ticks};
+use atoll_component::ticks;
 use atoll_virtio_blk::bare::{self, Loop, Taken};
 use atoll_virtio_blk::{Disk, Extent, Operation};
 
-use crate::Driver;
 use crate::guest::Transport;
 
-/// When the driver was woken last.
-static AWAKE: AtomicU64 = AtomicU64::new(0);
-/// Ticks that it has been awake.
-static WORKED: AtomicU64 = AtomicU64::new(0);
-
-/// The driver is about to sleep: tells its clients what it has done.
-pub fn asleep(driver: &Driver) {
-    let spent = ticks() - AWAKE.load(Ordering::Relaxed);
-    let work = Work {
-        ticks: WORKED.fetch_add(spent, Ordering::Relaxed) + spent,
-        entries: meter::entries(),
-        copied: meter::bytes_copied(),
-    };
-    let links = driver.links();
-    links.for_each(|link| link.endpoint.tell_work(&work));
-}
-
-/// The driver was woken.
-pub fn awake() {
-    AWAKE.store(ticks(), Ordering::Relaxed);
-}
-
-/// Runs the bare loops, and begins to count. No process has a block in a call yet: the driver is not ready.
-pub fn begin(plan: &Plan, device: usize, disk: &mut Disk<Transport>, extents: &[Option<Extent>]) {
-    run_loops(plan, device, disk, extents);
-    awake();
-}
-
-/// Runs the bare loops on the first partition that is used as it is, with the blocks of a process, and prints what they took.
-fn run_loops(plan: &Plan, device: usize, disk: &mut Disk<Transport>, extents: &[Option<Extent>]) {
+/// Runs the bare loops on the first partition that is used as it is, with the blocks of a process, and prints what they took. No
+/// process has a block in a call yet: the driver is not ready.
+pub fn run_loops(
+    plan: &Plan,
+    device: usize,
+    disk: &mut Disk<Transport>,
+    extents: &[Option<Extent>],
+) {
     let raw = ServiceKind::Blocks as u32;
     let mut services = plan.services_of_device(device).zip(extents);
     let extent = services.find_map(|((_, own), extent)| extent.filter(|_| own.kind == raw));

@@ -290,6 +290,10 @@ impl<D: Device> Service for DiskService<D> {
         self.calls.of_client(ring) == 0 || cfg!(feature = "planted-stale-life")
     }
 
+    fn is_busy(&self) -> bool {
+        self.calls.live() > 0
+    }
+
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
         match event {
             Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),

@@ -169,6 +169,7 @@ fn one_client_cannot_take_the_room_of_the_other() {
 fn a_stopped_device_answers_everything() {
     let mut bench = bench();
     let tags = bench.calls(0, &[read(0, 0, 8), write(1, 80, 8), flush()]);
+    assert!(!bench.is_at_rest());
     bench.driver.stop(DriverError::Quiesced);
     assert!(bench.driver.has_finished());
     bench.event(Event::Device);

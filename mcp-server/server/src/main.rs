@@ -14,7 +14,7 @@ mod kernel;
 mod windows;
 
 use atoll_abi::layout::{entry, server_badge};
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::Rank;
 use atoll_channel::budget;
 use atoll_component::ticks;
 use atoll_core::Personality;
@@ -27,16 +27,6 @@ atoll_component::entry!(enter);
 fn enter(number: u64, _: u64) -> ! {
     atoll_component::heap::claim_arena();
     run(entry::index(number), entry::restarts(number) as u32)
-}
-
-/// Whether a vcore or a service runs on the server's core: while the server polls there, that one does not run.
-fn shares_core(plan: &Plan, cluster: usize) -> bool {
-    let instance = plan.instance_of(cluster as u32);
-    let core = plan.clusters()[cluster].first_core;
-    let mut services = plan.services().iter();
-    let service = services
-        .any(|service| plan.instance_of(service.cluster) == instance && service.core == core);
-    service || plan.vcore_runs_on(instance, core)
 }
 
 /// Turns between two that look at the clock and at the wake-ups of others. A vcore that polls is answered sooner for it, and
@@ -52,7 +42,9 @@ fn run(cluster: usize, earlier: u32) -> ! {
     let personality = Personality::new(plan, cluster as u32);
     let kernel = SeL4::new(plan, cluster, windows.hpet, windows.procinfo);
     let mut host = Host::new(personality, windows.vcores, kernel);
-    let budget = if shares_core(plan, cluster) {
+    let own = &plan.clusters()[cluster];
+    let polls = plan.hinders_nobody(Rank::Server, own.instance, own.first_core);
+    let budget = if !polls {
         0
     } else {
         // Turns without work before it arms its rings and blocks.

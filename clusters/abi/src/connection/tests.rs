@@ -3,7 +3,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::layout::{SERVICE_POOL, client_pool};
-use crate::plan::{EncodedPlan, NONE, ServiceKind, Tables, empty_rows};
+use crate::plan::{EncodedPlan, NONE, Rank, ServiceKind, Tables, empty_rows};
 
 /// Two services, each on a device of its own; process 0 uses the second one, process 1 both.
 fn tables() -> Tables {
@@ -174,4 +174,45 @@ fn each_direction_of_a_channel_has_words_of_its_own() {
     assert_eq!(plan.channel_between(0, 1), Some((0, 1)));
     assert_eq!(plan.channel_between(0, 0), None);
     assert!(wake_words(1) >= WAKE_WORDS * size_of::<u64>());
+}
+
+#[test]
+fn everybody_on_a_core_is_known() {
+    let mut tables = tables();
+    tables.services[1].core = 1;
+    tables.devices[1].core = 2;
+    tables.devices[1].cluster = 1;
+    tables.processes[0].cores[..2].copy_from_slice(&[1, 3]);
+    let plan = tables.encode();
+    let ranks = |instance, core| plan.ranks_on(instance, core).collect::<Vec<_>>();
+    assert_eq!(ranks(0, 0), [Rank::Server, Rank::Service, Rank::Driver]);
+    assert_eq!(ranks(0, 1), [Rank::Service, Rank::Vcore]);
+    assert_eq!(ranks(0, 2), []);
+    assert_eq!(ranks(0, 3), [Rank::Vcore]);
+    assert_eq!(ranks(1, 0), [Rank::Server, Rank::Vcore]);
+    assert_eq!(ranks(1, 2), [Rank::Driver]);
+}
+
+#[test]
+fn who_polls_hinders_its_equals_and_those_below() {
+    let mut tables = tables();
+    tables.services[1].core = 1;
+    tables.processes[0].cores[..2].copy_from_slice(&[1, 3]);
+    let plan = tables.encode();
+    // Beside a server and two drivers.
+    assert!(plan.hinders_nobody(Rank::Service, 0, 0));
+    assert!(!plan.hinders_nobody(Rank::Server, 0, 0));
+    assert!(!plan.hinders_nobody(Rank::Driver, 0, 0));
+    // Beside a vcore.
+    assert!(!plan.hinders_nobody(Rank::Service, 0, 1));
+    assert!(!plan.hinders_nobody(Rank::Server, 1, 0));
+    // Nobody is there who could.
+    assert!(!plan.hinders_nobody(Rank::Service, 0, 3));
+    let mut tables = self::tables();
+    tables.processes[1].cluster = 0;
+    assert!(tables.encode().hinders_nobody(Rank::Server, 1, 0));
+    tables.devices[1].core = 1;
+    assert!(tables.encode().hinders_nobody(Rank::Driver, 0, 1));
+    // Two services.
+    assert!(!tables.encode().hinders_nobody(Rank::Service, 0, 0));
 }

@@ -9,6 +9,7 @@ use crate::written::{Cluster, Plan};
 
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     claims(plan, diagnostics);
+    components(plan, diagnostics);
     for clusters in plan.instances() {
         instance(plan, &clusters, diagnostics);
     }
@@ -73,6 +74,38 @@ fn claims(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
                 }
             };
             diagnostics.report(core.at, kind);
+        }
+    }
+}
+
+/// A service, and the driver of a device, is on a core of its own cluster.
+fn components(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
+    let drivers = plan.devices.iter().filter_map(|device| {
+        let name = &device.name.value;
+        let who = || format!("the driver of device `{name}` runs");
+        Some((who(), device.core?, plan.device_owner(name)?.value))
+    });
+    let services = plan.services.iter().filter_map(|service| {
+        let who = || format!("service `{}` runs", service.name.value);
+        Some((who(), service.core?, plan.cluster(&service.cluster.value)?))
+    });
+    for (who, core, cluster) in drivers.chain(services) {
+        let cluster = &plan.clusters[cluster];
+        // Cores that could not be read have been reported.
+        let Some(cores) = &cluster.cores else {
+            continue;
+        };
+        if !cores.value.iter().any(|own| own.value == core.value) {
+            let place = diagnostics.place(cores.at);
+            diagnostics.report(
+                core.at,
+                ErrorKind::CoreNotInCluster {
+                    who,
+                    core: core.value,
+                    cluster: cluster.name.value.clone(),
+                    place,
+                },
+            );
         }
     }
 }

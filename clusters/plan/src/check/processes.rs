@@ -268,7 +268,7 @@ fn vcores(process: &Process, cluster: &Cluster, diagnostics: &mut Diagnostics<'_
             diagnostics.report(
                 core.at,
                 ErrorKind::CoreNotInCluster {
-                    process: name.clone(),
+                    who: format!("process `{name}` has a vcore"),
                     core: core.value,
                     cluster: cluster.name.value.clone(),
                     place: place.clone(),

@@ -3,7 +3,7 @@
 use atoll_abi::plan::DeviceKind;
 
 use super::restart::{SYSTEM, restart};
-use super::{own_name, references};
+use super::{core, own_name, references};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::table::{Located, Table, boolean, choice, integer, text};
@@ -28,6 +28,7 @@ pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
             "block-size",
             "read-only",
             "timeout-ms",
+            "core",
             "restart",
         ],
         diagnostics,
@@ -73,6 +74,7 @@ pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
     };
     Device {
         timeout_ms,
+        core: core(&table, diagnostics),
         restart: restart(&table, SYSTEM, diagnostics),
         name,
         kind,

@@ -190,6 +190,13 @@ fn heap(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Located<
     Some(heap)
 }
 
+/// The `core` of a service, or of a device's driver; `None` where there is none, or it could not be read.
+fn core(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Located<u32>> {
+    let what = format!("`core` of {}", table.title);
+    let range = (0, MAX_MACHINE_CORES - 1);
+    integer("core", &what, range, table.optional("core")?, diagnostics)
+}
+
 /// Whether a heap is of whole pages, and of one at least.
 pub(crate) fn is_whole_pages(heap: u64) -> bool {
     heap > 0 && heap.is_multiple_of(PAGE_SIZE as u64)

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::restart::{SYSTEM, restart};
-use super::{heap, name as checked_name, own_name, owned, required_reference};
+use super::{core, heap, name as checked_name, own_name, owned, required_reference};
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::size;
@@ -38,6 +38,7 @@ pub(super) fn service(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             "partition",
             "size",
             "heap",
+            "core",
             "restart",
         ],
         diagnostics,
@@ -63,6 +64,7 @@ pub(super) fn service(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         restart: restart(&table, SYSTEM, diagnostics),
         size: partition_size(&table, kind, diagnostics),
         heap: heap(&table, diagnostics).unwrap_or(Located::new(default_heap(kind), name.at)),
+        core: core(&table, diagnostics),
         name,
         kind,
         cluster,
@@ -117,6 +119,7 @@ pub(super) fn unread_service(at: usize) -> Service {
         partition: Text::new(String::new(), at),
         size: 0,
         heap: Located::new(default_heap(ServiceKind::Files), at),
+        core: None,
         restart: SYSTEM,
     }
 }

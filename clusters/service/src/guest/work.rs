@@ -1,17 +1,17 @@
 //! What a service counts of its work.
 
 use atoll_call::Service;
+use atoll_channel::{Doorbell, EndpointLink};
 
-use super::Link;
-use super::pools::Pools;
 use crate::host::Host;
+use crate::links::Memory;
 
-/// A service that can be counted.
-type Counted<S> = Host<S, Link, Pools>;
+/// A service or driver that can be counted.
+type Counted<S, D, M> = Host<S, EndpointLink<D>, M>;
 
-/// Counts the ticks of a service's work where it has the feature `measured`, and tells them to all its peers.
+/// Counts the ticks of a service's or driver's work where it has the feature `measured`, and tells them to all its peers.
 #[derive(Default)]
-pub(super) struct Meter {
+pub struct Meter {
     #[cfg(feature = "measured")]
     ticks: u64,
 }
@@ -19,18 +19,18 @@ pub(super) struct Meter {
 impl Meter {
     /// Has the service do something that may find nothing to do, and then counts for nothing. Tells whether it found something.
     ///
-    /// The driver interrupts a service on their core; its ticks are its own.
+    /// A driver on the core of a service interrupts it; its ticks are its own.
     #[cfg(feature = "measured")]
-    pub(super) fn count<S: Service>(
+    pub fn count<S: Service, D: Doorbell, M: Memory>(
         &mut self,
-        host: &mut Counted<S>,
-        act: impl FnOnce(&mut Counted<S>) -> bool,
+        host: &mut Counted<S, D, M>,
+        act: impl FnOnce(&mut Counted<S, D, M>) -> bool,
     ) -> bool {
         use atoll_channel::Work;
         use atoll_component::{meter, ticks};
 
-        let of_driver = |host: &Counted<S>| {
-            let driver = host.links().last();
+        let of_driver = |host: &Counted<S, D, M>| {
+            let driver = host.upstream();
             driver.map_or(0, |link| link.endpoint.peer_work().ticks)
         };
         let driver = of_driver(host);
@@ -52,10 +52,10 @@ impl Meter {
     /// Has the service do something; whether it found something to do.
     #[cfg(not(feature = "measured"))]
     #[inline(always)]
-    pub(super) fn count<S: Service>(
+    pub fn count<S: Service, D: Doorbell, M: Memory>(
         &mut self,
-        host: &mut Counted<S>,
-        act: impl FnOnce(&mut Counted<S>) -> bool,
+        host: &mut Counted<S, D, M>,
+        act: impl FnOnce(&mut Counted<S, D, M>) -> bool,
     ) -> bool {
         act(host)
     }

@@ -22,6 +22,10 @@ impl Service for Echo {
         self.busy.get() != Some(ring)
     }
 
+    fn is_busy(&self) -> bool {
+        self.busy.get().is_some()
+    }
+
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
         match event {
             Event::Calls { ring, calls } => {

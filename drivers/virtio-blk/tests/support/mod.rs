@@ -206,7 +206,9 @@ impl Bench {
     /// Nothing is under way, and no call has a block.
     pub fn is_at_rest(&self) -> bool {
         assert!(self.world.driver.is_empty(), "a driver makes no calls");
-        (self.driver.under_way(), self.driver.blocks_taken()) == (0, 0)
+        let rest = (self.driver.under_way(), self.driver.blocks_taken()) == (0, 0);
+        assert_eq!(self.driver.is_busy(), self.driver.under_way() > 0);
+        rest
     }
 }
 

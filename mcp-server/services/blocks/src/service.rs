@@ -173,6 +173,10 @@ impl Service for BlockService {
         self.clients.is_quiet(&self.calls, ring)
     }
 
+    fn is_busy(&self) -> bool {
+        self.calls.live() > 0
+    }
+
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
         match event {
             Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),

@@ -102,7 +102,9 @@ impl Bench {
     }
 
     fn is_at_rest(&self) -> bool {
-        (self.service.under_way(), self.service.blocks_in_use()) == (0, 0)
+        let rest = (self.service.under_way(), self.service.blocks_in_use()) == (0, 0);
+        assert_eq!(self.service.is_busy(), !rest);
+        rest
     }
 }
 
@@ -122,6 +124,7 @@ fn a_large_block_is_as_many_blocks_of_the_partition_as_it_has_pages() {
     let list = BlockList::of_order(3, &[7, 40]).unwrap();
     let tag = bench.call(0, list.into_call(request::ReadBlocks { first: 5 }.encode()));
     assert_eq!(bench.service.blocks_in_use(), 16);
+    assert!(!bench.is_at_rest());
     bench.call(0, read(5, &[47]));
     assert_eq!(bench.answer(0).map(|it| it.1), Some(Status::BadBlock));
     let call = bench.drive(Status::Done, [128, 0]);

@@ -187,6 +187,10 @@ impl Service for FileService {
         self.clients.is_quiet(&self.calls, ring)
     }
 
+    fn is_busy(&self) -> bool {
+        self.calls.live() > 0
+    }
+
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
         match event {
             Event::Start => self.load(),

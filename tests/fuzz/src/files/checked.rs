@@ -65,6 +65,10 @@ impl Service for Checked {
         self.service.is_quiet(ring)
     }
 
+    fn is_busy(&self) -> bool {
+        self.service.is_busy()
+    }
+
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions) {
         let mut model = self.model.borrow_mut();
         model.before(&event);

@@ -268,6 +268,7 @@ impl Bench {
     /// Nothing is under way and nothing is held.
     pub fn is_at_rest(&self) -> bool {
         let service = &self.service;
+        assert_eq!(service.is_busy(), service.parked() > 0);
         (
             service.parked(),
             service.device_calls(),
