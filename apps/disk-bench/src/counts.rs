@@ -6,7 +6,7 @@ use atoll_runtime::guest::operator::telemetry;
 use atoll_runtime::guest::timestamp;
 use atoll_runtime::{Status, kernel_entries, println};
 
-use crate::transfers::{self, Case, Operation, Target};
+use crate::transfers::{self, Case, Operation, Others, Target};
 
 /// Ticks after which services and driver sleep that have nothing to do, and have told what they did.
 const REST: u64 = 2_000_000;
@@ -52,10 +52,13 @@ impl Told {
     }
 }
 
-/// Ticks that the service of a target and the driver have worked so far.
-pub fn worked_by_others(target: &Target) -> u64 {
+/// What the service of a target and the driver have done so far.
+fn done_by_others(target: &Target) -> Others {
     let told = Told::read(target);
-    told.map_or(0, |it| it.service.worked + it.driver.worked)
+    told.map_or(Others::default(), |it| Others {
+        worked: it.service.worked + it.driver.worked,
+        entries: it.service.entries + it.driver.entries,
+    })
 }
 
 /// Makes the transfers of a case, and prints what they took.
@@ -63,7 +66,7 @@ pub fn measure(case: &Case) -> Result<(), Status> {
     rest();
     let before = Told::read(&case.target)?;
     let own_entries = kernel_entries();
-    let own = transfers::run(case, || worked_by_others(&case.target))?;
+    let own = transfers::run(case, || done_by_others(&case.target))?;
     let own_entries = kernel_entries() - own_entries;
     rest();
     let after = Told::read(&case.target)?;
@@ -93,8 +96,8 @@ pub fn measure(case: &Case) -> Result<(), Status> {
     let copied =
         after.service.copied - before.service.copied + after.driver.copied - before.driver.copied;
     println!(
-        r#"result {{"kind":"{kind}","operation":"{operation}","blocks":{blocks},"order":{order},"depth":{depth},"bytes":{bytes},"elapsed":{},"client":{},"service":{service},"driver":{driver},"client_entries":{own_entries},"service_entries":{service_entries},"driver_entries":{driver_entries},"copied":{copied}}}"#,
-        own.elapsed, own.worked
+        r#"result {{"kind":"{kind}","operation":"{operation}","blocks":{blocks},"order":{order},"depth":{depth},"bytes":{bytes},"elapsed":{},"client":{},"service":{service},"driver":{driver},"client_entries":{own_entries},"service_entries":{service_entries},"driver_entries":{driver_entries},"busy_entries":{},"copied":{copied}}}"#,
+        own.elapsed, own.worked, own.busy_entries
     );
     Ok(())
 }

@@ -16,7 +16,7 @@ mod transfers;
 use atoll_abi::benchmark::{TRANSFER_SHAPES, TransferShape};
 use atoll_runtime::{Status, become_mcp, connect, exit, println};
 
-use transfers::{Case, Operation, Target, finish};
+use transfers::{Case, Operation, Others, Target, finish};
 
 atoll_runtime::entry!(main);
 
@@ -56,7 +56,7 @@ fn run() -> Result<(), Status> {
                     bytes: bytes / 8,
                     ..case
                 };
-                transfers::run(&first, || 0)?;
+                transfers::run(&first, Others::default)?;
                 counts::measure(&case)?;
             }
         }

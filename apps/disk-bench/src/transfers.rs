@@ -8,7 +8,8 @@ use core::task::{Context, Poll, Waker};
 
 use atoll_runtime::guest::timestamp;
 use atoll_runtime::{
-    BLOCK_SIZE, Block, Blocks, File, Partition, Runtime, Status, Transfer, yield_now,
+    BLOCK_SIZE, Block, Blocks, File, Partition, Runtime, Status, Transfer, kernel_entries,
+    yield_now,
 };
 
 /// What is read and written.
@@ -57,19 +58,33 @@ pub struct Spent {
     pub worked: u64,
     /// Ticks in all.
     pub elapsed: u64,
+    /// Kernel entries of everybody while as many calls were under way as there are to be at once: from the end of the first calls until
+    /// the last call was made.
+    pub busy_entries: u64,
 }
 
-/// Makes the transfers, and looks for their answers until they are there. `others` are the ticks that services and driver have worked
+/// What others have done so far.
+#[derive(Clone, Copy, Default)]
+pub struct Others {
+    /// Ticks that they have worked.
+    pub worked: u64,
+    /// Their kernel entries.
+    pub entries: u64,
+}
+
+/// Makes the transfers, and looks for their answers until they are there. `others` is what services and driver have done
 /// so far: an interrupt of the device has the machine go on with another core in the midst of a round.
-pub fn run(case: &Case, others: impl Fn() -> u64) -> Result<Spent, Status> {
+pub fn run(case: &Case, others: impl Fn() -> Others) -> Result<Spent, Status> {
     let calls = case.bytes / case.call_bytes();
     let mut under_way = VecDeque::with_capacity(case.depth);
     let (mut next, mut done) = (0, 0);
     let begin = timestamp();
     let mut worked = 0;
+    // Kernel entries when the first calls had ended, and when the last one was made.
+    let (mut first, mut last) = (None, 0);
     while done < calls {
         let outstanding = Runtime::current().outstanding();
-        let of_others = others();
+        let of_others = others().worked;
         let start = timestamp();
         let before = (next, done);
         // The loop of the vcore takes answers in on the way.
@@ -89,13 +104,20 @@ pub fn run(case: &Case, others: impl Fn() -> u64) -> Result<Spent, Status> {
         }
         let spent = timestamp() - start;
         if before != (next, done) || Runtime::current().outstanding() != outstanding {
-            worked += spent.saturating_sub(others() - of_others);
+            worked += spent.saturating_sub(others().worked - of_others);
+        }
+        if next < calls {
+            last = others().entries + kernel_entries();
+            if first.is_none() && done >= case.depth as u64 {
+                first = Some(last);
+            }
         }
         spin_loop();
     }
     Ok(Spent {
         worked,
         elapsed: timestamp() - begin,
+        busy_entries: first.map_or(0, |first| last - first),
     })
 }
 

@@ -72,6 +72,10 @@ struct Measured {
     service_entries: u64,
     #[serde(default)]
     driver_entries: u64,
+    /// Kernel entries of all while as many calls were under way as there are to be at once: without those at the beginning, when
+    /// everybody is woken, and at the end.
+    #[serde(default)]
+    busy_entries: u64,
     /// Bytes of the process's blocks that a processor copied.
     #[serde(default)]
     copied: u64,
@@ -91,15 +95,6 @@ impl Measured {
     /// Kernel entries of all that have a part.
     fn entries(&self) -> u64 {
         self.client_entries + self.service_entries + self.driver_entries
-    }
-
-    /// Bytes of one call.
-    fn call_bytes(&self) -> u64 {
-        (self.blocks * figures::BLOCK) << self.order
-    }
-
-    fn calls(&self) -> f64 {
-        self.bytes as f64 / self.call_bytes() as f64
     }
 
     /// Whether both are of transfers of one kind.

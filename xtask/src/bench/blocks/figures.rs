@@ -109,14 +109,10 @@ pub fn figures(all: &[Measured]) -> Result<Vec<Figure>> {
     let busy = transfers().filter(|it| it.depth == BUSY);
     for it in busy {
         let name = format!(
-            "kernel entries per call, {} {}, {} blocks of order {}, {} at once",
+            "kernel entries while busy, {} {}, {} blocks of order {}, {} at once",
             it.kind, it.operation, it.blocks, it.order, it.depth
         );
-        figures.push(Figure::new(
-            name,
-            it.entries() as f64 / it.calls(),
-            Some(0.0),
-        ));
+        figures.push(Figure::new(name, it.busy_entries as f64, Some(0.0)));
     }
     Ok(figures)
 }
