@@ -2,7 +2,7 @@
 
 /// With calls under way, a component that keeps nobody from running looks for so many times its budget. What it waits for is on its
 /// way, and nobody else wants the core; one that waits for longer waits for something that is slow, or hangs, and sleeps.
-const WHILE_BUSY: u32 = 256;
+const WHILE_BUSY: u32 = 1024;
 
 /// Counts looks that found nothing.
 #[derive(Debug)]
