@@ -4,9 +4,10 @@
 use alloc::vec::Vec;
 
 use atoll_abi::block::{BLOCK_SIZE, SECTORS_PER_BLOCK};
+use atoll_virtio::{Device, MOST_DESCRIPTORS, Segment};
 
-use crate::disk::{Device, Disk};
-use crate::queue::{MOST_DESCRIPTORS, MOST_SEGMENTS, Operation, Request, Segment};
+use crate::Disk;
+use crate::queue::{MOST_SEGMENTS, Operation, Request};
 use crate::service::Extent;
 
 /// Transfers, one behind another from the beginning of a partition on.

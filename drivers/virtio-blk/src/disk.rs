@@ -1,20 +1,13 @@
 //! A started device: what it can do, and the requests that it has.
 
 use atoll_abi::disk::Properties;
+use atoll_virtio::{Device, Segment, VirtioError};
 
-use crate::queue::{FinishedChain, Request, Segment};
-use crate::{DriverError, Queue};
+use crate::Queue;
+use crate::queue::{FinishedChain, Request};
 
-/// What the driver asks of its device beside the queue's memory.
-pub trait Device {
-    /// Tells the device that its queue has new chains.
-    fn notify(&mut self);
-    /// Makes the device stop all use of memory.
-    ///
-    /// # Errors
-    /// It has not confirmed that; it is no bus master any more all the same.
-    fn stop(&mut self) -> Result<(), DriverError>;
-}
+/// The one queue.
+pub(crate) const QUEUE: u16 = 0;
 
 /// What a device says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +30,7 @@ pub struct Disk<D> {
     device: D,
     queue: Queue,
     abilities: Abilities,
-    failure: Option<DriverError>,
+    failure: Option<VirtioError>,
 }
 
 impl<D: Device> Disk<D> {
@@ -57,7 +50,7 @@ impl<D: Device> Disk<D> {
     }
 
     /// Why the device was stopped, if it was.
-    pub fn failure(&self) -> Option<DriverError> {
+    pub fn failure(&self) -> Option<VirtioError> {
         self.failure
     }
 
@@ -98,7 +91,7 @@ impl<D: Device> Disk<D> {
     /// Hands all prepared requests to the device, with at most one notification.
     pub fn publish(&mut self) {
         if self.queue.publish() && self.failure.is_none() {
-            self.device.notify();
+            self.device.notify(QUEUE);
         }
     }
 
@@ -117,7 +110,7 @@ impl<D: Device> Disk<D> {
     }
 
     /// Stops the device for good, and says why.
-    pub fn stop(&mut self, error: DriverError) {
+    pub fn stop(&mut self, error: VirtioError) {
         if self.failure.is_none() {
             self.failure = Some(error);
             // Blocks go back to their owners after this, so the device must be quiet first. A reset that is not

@@ -13,11 +13,11 @@ use atoll_abi::plan::Plan;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side};
 use atoll_component::meter;
 use atoll_pci::BARS;
-use atoll_virtio_blk::{Dma, MappedBars, MappedConfiguration};
+use atoll_virtio::{Dma, MappedBars, MappedConfiguration};
 use sel4::cap;
 
 /// The driver's transport.
-pub type Transport = atoll_virtio_blk::Transport<MappedConfiguration, MappedBars>;
+pub type Transport = atoll_virtio::Transport<MappedConfiguration, MappedBars>;
 
 /// A connection to a client.
 pub type Link = EndpointLink<Client>;

@@ -7,7 +7,8 @@
 //! where it was not told to, only an IOMMU helps.
 //!
 //! Requests flow down, completions up: [`DiskService`] (calls of clients, their partitions and blocks, neighbours that become
-//! one request) - [`Disk`] (a started device) - [`Queue`] (descriptors, [`Dma`] memory) - [`Transport`] (PCI, registers).
+//! one request) - [`Disk`] (a started device) - [`Queue`] (requests as chains of descriptors) - `atoll_virtio` (the queue's memory, PCI,
+//! registers).
 //!
 //! Section numbers are those of VIRTIO 1.2. All its fields are little-endian, as is the processor.
 //!
@@ -23,19 +24,17 @@ extern crate alloc;
 compile_error!("the driver's structures are little-endian");
 
 pub mod bare;
+mod configuration;
 mod disk;
-mod dma;
 mod error;
-mod mapped;
+mod layout;
 pub mod partitions;
 mod queue;
 mod service;
-mod transport;
+mod start;
 
-pub use disk::{Abilities, Device, Disk};
-pub use dma::Dma;
+pub use disk::{Abilities, Disk};
 pub use error::DriverError;
-pub use mapped::{MappedBars, MappedConfiguration};
-pub use queue::{FinishedChain, MOST_SEGMENTS, Operation, Queue, QueueAddresses, Request, Segment};
+pub use queue::{FinishedChain, MOST_SEGMENTS, Operation, Queue, Request};
 pub use service::{CALLS, DiskService, Extent};
-pub use transport::{InterruptMessage, MAPPED_SIZE, Registers, Transport, reachable, start};
+pub use start::{BLOCK, start};

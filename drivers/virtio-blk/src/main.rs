@@ -25,9 +25,8 @@ use atoll_component::{like_blocking, ticks};
 use atoll_pci::BARS;
 use atoll_service::guest::Meter;
 use atoll_service::{Host, NoMemory, Patience};
-use atoll_virtio_blk::{
-    Disk, DiskService, DriverError, InterruptMessage, MappedBars, partitions, start,
-};
+use atoll_virtio::{InterruptMessage, MappedBars, VirtioError};
+use atoll_virtio_blk::{Disk, DiskService, DriverError, partitions, start};
 
 use guest::{Edge, Life, Link, Transport};
 
@@ -44,7 +43,7 @@ fn run(device: usize, edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>, life: 
         }
     };
     if life.quiesce {
-        disk.stop(DriverError::Quiesced);
+        disk.stop(VirtioError::Quiesced);
         guest::stopped();
         guest::park()
     }
@@ -78,7 +77,7 @@ fn set_up(
 }
 
 /// The interrupt of a device goes to the core of its driver.
-fn interrupt_message(plan: &Plan, device: usize) -> Option<Result<InterruptMessage, DriverError>> {
+fn interrupt_message(plan: &Plan, device: usize) -> Option<Result<InterruptMessage, VirtioError>> {
     let vector = u8::try_from(VECTOR_BASE + DEVICE_VECTOR + device as u64).ok()?;
     let device = plan.devices().get(device)?;
     let cluster = plan.clusters().get(device.cluster as usize)?;

@@ -7,14 +7,15 @@ use atoll_abi::name::Name;
 use atoll_abi::plan::MAX_SERVICES;
 use atoll_abi::plan::Plan;
 use atoll_gpt::{GptError, MOST_NAMES, Partitions, Table, Want};
+use atoll_virtio::{Device, Segment};
 
 const _: () = assert!(
     MAX_SERVICES <= MOST_NAMES,
     "a table is asked for the partitions of all services"
 );
 
-use crate::disk::{Device, Disk};
-use crate::queue::{Operation, Request, Segment};
+use crate::Disk;
+use crate::queue::{Operation, Request};
 use crate::service::Extent;
 
 /// Finds the partition of each service of a device, by slot; `None` where the disk has none of its name, which `log` is told.

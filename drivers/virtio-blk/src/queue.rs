@@ -1,40 +1,21 @@
-//! A split virtqueue (section 2.7) of block requests.
+//! A queue of block requests.
 //!
-//! A request is a chain of descriptors (section 5.2.6): a header, its data, a status byte. Which descriptors are free, and
-//! which of them follow each other, is kept in the driver's own memory as well, so nothing that the device can write is ever
-//! followed. A chain is named by its first descriptor, which also says where its header and its status byte are.
+//! A request is a chain of descriptors (section 5.2.6): a header, its data, a status byte. The chain also says where its header and
+//! its status byte are.
 
-mod layout;
-mod used;
+use atoll_virtio::{Dma, MOST_DESCRIPTORS, QueueAddresses, Segment, SplitQueue, VirtioError};
 
-use core::sync::atomic::{Ordering, fence};
+use crate::layout::{HEADERS, NEEDED, PAGE, RANGES, SPARE, STATUSES};
 
-use crate::{Dma, DriverError};
-use layout::{
-    AVAILABLE, DESCRIPTORS, DEVICE_WRITES, HEADERS, NEEDED, NEXT, NO_NOTIFY, RANGES, SPARE,
-    STATUSES, USED,
-};
-
-/// Most descriptors of a queue.
-pub(crate) const MOST_DESCRIPTORS: usize = 256;
 /// Descriptors of a chain beside those of its data: its header and its status.
-const FRAME: u16 = 2;
+const FRAME: usize = 2;
+/// Least descriptors of a queue.
+const LEAST: u16 = 4;
 /// Most segments of one request's data.
 pub const MOST_SEGMENTS: usize = 32;
 
 /// What a status byte holds until the device has written it.
 const STATUS_UNWRITTEN: u8 = 0xFF;
-
-/// Physical addresses of a queue's parts, for the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueueAddresses {
-    /// The descriptor table.
-    pub descriptors: u64,
-    /// The available ring.
-    pub available: u64,
-    /// The used ring.
-    pub used: u64,
-}
 
 /// What a request asks of the device; the numbers are those of section 5.2.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,15 +31,6 @@ pub enum Operation {
     Discard = 11,
     /// Writes zeroes.
     Zero = 13,
-}
-
-/// Memory of a transfer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Segment {
-    /// Its physical address.
-    pub address: u64,
-    /// Its bytes.
-    pub length: u32,
 }
 
 /// A request, for the device.
@@ -83,36 +55,20 @@ pub struct FinishedChain {
     pub success: bool,
 }
 
-/// What the driver keeps of a chain, by its first descriptor.
-#[derive(Clone, Copy, Debug, Default)]
-struct Chain {
-    /// How many descriptors it has; none where no chain begins here.
-    descriptors: u16,
-    /// Most bytes that the device may write.
-    most: u32,
-    /// How many chains were staged before it.
-    number: u64,
-}
-
 /// The queue.
 #[derive(Debug)]
 pub struct Queue {
+    queue: SplitQueue,
+    /// Headers, statuses and the spare page.
     dma: Dma,
-    size: u16,
-    /// Free descriptors: the first `free_count` of these.
-    free: [u8; MOST_DESCRIPTORS],
-    free_count: u16,
-    /// For each descriptor of a chain, the next one.
-    next: [u8; MOST_DESCRIPTORS],
-    chains: [Chain; MOST_DESCRIPTORS],
-    in_flight: u16,
-    /// How many chains have been staged.
-    count: u64,
-    /// Available index with what is staged, and without.
-    staged: u16,
-    published: u16,
-    /// Used index up to which entries have been taken.
-    seen: u16,
+}
+
+/// A part of the driver's own memory.
+fn part(dma: &Dma, offset: usize, length: u32) -> Segment {
+    Segment {
+        address: dma.physical(offset),
+        length,
+    }
 }
 
 impl Queue {
@@ -120,158 +76,149 @@ impl Queue {
     ///
     /// # Errors
     /// The memory is too small, or the queue too short for one request.
-    pub fn new(dma: Dma, limit: u16) -> Result<Queue, DriverError> {
+    pub fn new(dma: Dma, limit: u16) -> Result<Queue, VirtioError> {
         if dma.size() < NEEDED {
-            return Err(DriverError::DmaTooSmall {
+            return Err(VirtioError::DmaTooSmall {
                 size: dma.size(),
                 needed: NEEDED,
             });
         }
-        if limit < FRAME + 2 {
-            return Err(DriverError::QueueUnusable { size: limit });
-        }
-        let size = 1 << limit.min(MOST_DESCRIPTORS as u16).ilog2();
-        for offset in (0..NEEDED).step_by(8) {
-            dma.store64(offset, 0);
-        }
-        Ok(Queue {
-            dma,
-            size,
-            // The first one is taken from the end.
-            free: core::array::from_fn(|place| (size - 1).wrapping_sub(place as u16) as u8),
-            free_count: size,
-            next: [0; MOST_DESCRIPTORS],
-            chains: [Chain::default(); MOST_DESCRIPTORS],
-            in_flight: 0,
-            count: 0,
-            staged: 0,
-            published: 0,
-            seen: 0,
-        })
+        let (rings, dma) = dma.split_at(SplitQueue::NEEDED);
+        let queue = SplitQueue::new(rings, limit, LEAST)?;
+        dma.clear();
+        Ok(Queue { queue, dma })
     }
 
     /// Descriptors of the queue, for the device.
     pub fn size(&self) -> u16 {
-        self.size
+        self.queue.size()
     }
 
     /// Where the queue is, for the device.
     pub fn addresses(&self) -> QueueAddresses {
-        QueueAddresses {
-            descriptors: self.dma.physical(DESCRIPTORS),
-            available: self.dma.physical(AVAILABLE),
-            used: self.dma.physical(USED),
-        }
+        self.queue.addresses()
     }
 
     /// How many segments of data a request may have now; `None` where there is room for no request.
     pub fn room(&self) -> Option<usize> {
-        let data = self.free_count.checked_sub(FRAME)?;
-        Some(usize::from(data).min(MOST_SEGMENTS))
+        let data = self.queue.free().checked_sub(FRAME)?;
+        Some(data.min(MOST_SEGMENTS))
     }
 
     /// A spare page of the memory, which no request uses but those of the driver itself.
     pub fn spare(&self) -> Segment {
-        Segment {
-            address: self.dma.physical(SPARE),
-            length: layout::PAGE as u32,
-        }
+        part(&self.dma, SPARE, PAGE as u32)
     }
 
     /// A word of the spare page.
     pub fn spare_word(&self, index: usize) -> u64 {
-        assert!(index < layout::PAGE / 8);
+        assert!(index < PAGE / 8);
         self.dma.load64(SPARE + 8 * index)
     }
 
     /// Makes the spare page zero.
     pub fn clear_spare(&mut self) {
-        for index in 0..layout::PAGE / 8 {
+        for index in 0..PAGE / 8 {
             self.dma.store64(SPARE + 8 * index, 0);
         }
-    }
-
-    fn take_descriptor(&mut self) -> u8 {
-        self.free_count -= 1;
-        self.free[usize::from(self.free_count)]
     }
 
     /// Prepares a request for the next [`Queue::publish`] and tells its chain; `None` where too few descriptors are free.
     pub fn stage(&mut self, request: &Request<'_>) -> Option<usize> {
         let range = matches!(request.operation, Operation::Zero | Operation::Discard);
         let data = request.data.len() + usize::from(range);
-        if self.room()? < data {
+        if data > MOST_SEGMENTS {
             return None;
         }
-        let head = self.take_descriptor();
-        let chain = usize::from(head);
+        let dma = &self.dma;
+        let mut staging = self.queue.begin(FRAME + data)?;
+        let chain = staging.chain();
         let header = HEADERS + 16 * chain;
-        self.dma.store32(header, request.operation as u32);
-        self.dma.store32(header + 4, 0);
+        dma.store32(header, request.operation as u32);
+        dma.store32(header + 4, 0);
         // Of a range, its own words say where it begins.
         let sector = if range { 0 } else { request.sector };
-        self.dma.store64(header + 8, sector);
-        self.dma.store8(STATUSES + chain, STATUS_UNWRITTEN);
-        let reads = request.operation == Operation::Read;
-        let mut own = self.link(head, self.dma.physical(header), 16, 0);
+        dma.store64(header + 8, sector);
+        dma.store8(STATUSES + chain, STATUS_UNWRITTEN);
+        staging.link_readable(part(dma, header, 16));
         if range {
             let place = RANGES + 16 * chain;
-            self.dma.store64(place, request.sector);
-            self.dma.store32(place + 8, request.sectors);
-            self.dma.store32(place + 12, 0);
-            own = self.link(own, self.dma.physical(place), 16, 0);
+            dma.store64(place, request.sector);
+            dma.store32(place + 8, request.sectors);
+            dma.store32(place + 12, 0);
+            staging.link_readable(part(dma, place, 16));
         }
-        let mut bytes = 0;
-        for segment in request.data {
-            let flags = if reads { DEVICE_WRITES } else { 0 };
-            own = self.link(own, segment.address, segment.length, flags);
-            bytes += segment.length;
+        match request.operation {
+            Operation::Read => {
+                for segment in request.data {
+                    staging.link_writable(*segment);
+                }
+            }
+            _ => {
+                for segment in request.data {
+                    staging.link_readable(*segment);
+                }
+            }
         }
-        let status = self.dma.physical(STATUSES + chain);
-        self.write(own, status, 1, DEVICE_WRITES, 0);
-        self.chains[chain] = Chain {
-            descriptors: FRAME + data as u16,
-            most: 1 + if reads { bytes } else { 0 },
-            number: self.count,
-        };
-        self.count += 1;
-        let entry = usize::from(self.staged & (self.size - 1));
-        self.dma.store16(AVAILABLE + 4 + 2 * entry, head.into());
-        self.staged = self.staged.wrapping_add(1);
-        self.in_flight += 1;
+        staging.finish_writable(part(dma, STATUSES + chain, 1));
         Some(chain)
     }
 
-    /// Writes a descriptor that another one follows, and gives that.
-    fn link(&mut self, own: u8, address: u64, length: u32, flags: u16) -> u8 {
-        let next = self.take_descriptor();
-        self.next[usize::from(own)] = next;
-        self.write(own, address, length, flags | NEXT, next);
-        next
-    }
-
-    /// Writes a descriptor, section 2.7.5.
-    fn write(&self, own: u8, address: u64, length: u32, flags: u16, next: u8) {
-        let place = DESCRIPTORS + 16 * usize::from(own);
-        self.dma.store64(place, address);
-        self.dma.store32(place + 8, length);
-        self.dma.store16(place + 12, flags);
-        self.dma.store16(place + 14, next.into());
-    }
-
-    /// Makes all staged chains available to the device at once. Tells whether the device has to be notified.
+    /// Makes all staged requests available to the device at once. Tells whether the device has to be notified.
     #[must_use = "a device that waits and is not notified never sees the requests"]
     pub fn publish(&mut self) -> bool {
-        if self.staged == self.published {
-            return false;
-        }
-        // The chains before the index that makes them visible (section 2.7.13.2) ...
-        fence(Ordering::Release);
-        self.dma.store16(AVAILABLE + 2, self.staged);
-        self.published = self.staged;
-        // ... and the index before the look at whether the device sleeps (section 2.7.13.4): a load that must not be
-        // done before an earlier store, which takes a full fence on every processor.
-        fence(Ordering::SeqCst);
-        self.dma.load16(USED) & NO_NOTIFY == 0
+        self.queue.publish()
+    }
+
+    /// Takes the next chain that the device has finished.
+    ///
+    /// # Errors
+    /// What the device has broken. The queue is of no more use then: stop the device, then [`Queue::abandon`].
+    pub fn collect(&mut self) -> Result<Option<FinishedChain>, VirtioError> {
+        let Some(used) = self.queue.collect()? else {
+            return Ok(None);
+        };
+        let chain = used.chain;
+        // Fewer bytes than the chain holds do not tell which are missing (section 2.7.8.2): then nothing is believed.
+        let success = used.length == used.most && self.dma.load8(STATUSES + chain) == 0;
+        Ok(Some(FinishedChain { chain, success }))
+    }
+
+    /// Whether the device has finished chains that have not been collected.
+    pub fn has_used(&self) -> bool {
+        self.queue.has_used()
+    }
+
+    /// Chains that are staged or with the device.
+    pub fn in_flight(&self) -> usize {
+        self.queue.in_flight()
+    }
+
+    /// How many chains have been staged so far.
+    pub fn count(&self) -> u64 {
+        self.queue.count()
+    }
+
+    /// Whether the device still has one of the first so many chains that were staged.
+    pub fn has_of_the_first(&self, count: u64) -> bool {
+        self.queue.has_of_the_first(count)
+    }
+
+    /// Whether a chain that is staged or with the device begins with a descriptor.
+    pub fn is_chain(&self, head: usize) -> bool {
+        self.queue.is_chain(head)
+    }
+
+    /// Asks for an interrupt with the next used chain, or for none. After asking for one, look at
+    /// [`Queue::has_used`] once more before waiting for it.
+    pub fn set_interrupts(&mut self, wanted: bool) {
+        self.queue.set_interrupts(wanted);
+    }
+
+    /// Takes back one chain from a device that has been stopped; `None` when there is none.
+    pub fn abandon(&mut self) -> Option<usize> {
+        self.queue.abandon()
     }
 }
+
+const _: () = assert!(FRAME + MOST_SEGMENTS <= MOST_DESCRIPTORS);

@@ -12,11 +12,11 @@ use atoll_abi::interface::{DiskCall, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
+use atoll_virtio::{Device, MOST_DESCRIPTORS, VirtioError};
 use zerocopy::FromZeros;
 
-use crate::DriverError;
-use crate::disk::{Device, Disk};
-use crate::queue::{MOST_DESCRIPTORS, Operation};
+use crate::Disk;
+use crate::queue::Operation;
 use client::{Client, Pools};
 use job::Job;
 
@@ -78,7 +78,7 @@ impl<D: Device> DiskService<D> {
     }
 
     /// Stops the device.
-    pub fn stop(&mut self, error: DriverError) {
+    pub fn stop(&mut self, error: VirtioError) {
         self.disk.stop(error);
     }
 

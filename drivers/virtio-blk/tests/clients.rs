@@ -5,7 +5,8 @@ mod support;
 use atoll_abi::interface::{Call, Request, request};
 use atoll_abi::syscall::{NO_BLOCK, Status, Syscall};
 use atoll_call::{Event, Service};
-use atoll_virtio_blk::{Disk, DiskService, DriverError, Queue};
+use atoll_virtio::VirtioError;
+use atoll_virtio_blk::{Disk, DiskService, Queue};
 use support::*;
 
 #[test]
@@ -170,7 +171,7 @@ fn a_stopped_device_answers_everything() {
     let mut bench = bench();
     let tags = bench.calls(0, &[read(0, 0, 8), write(1, 80, 8), flush()]);
     assert!(!bench.is_at_rest());
-    bench.driver.stop(DriverError::Quiesced);
+    bench.driver.stop(VirtioError::Quiesced);
     assert!(bench.driver.has_finished());
     bench.event(Event::Device);
     for tag in tags {

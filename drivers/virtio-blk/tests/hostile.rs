@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use atoll_abi::syscall::Status;
 use atoll_call::{Event, Service};
 use atoll_test_disk::FakeDevice;
-use atoll_virtio_blk::DriverError;
+use atoll_virtio::VirtioError;
 use support::*;
 
 /// Sends three requests, lets the first finish, then lets the device misbehave. `misdeed` is given the heads of the other two.
-fn after(misdeed: impl FnOnce(&mut FakeDevice)) -> DriverError {
+fn after(misdeed: impl FnOnce(&mut FakeDevice)) -> VirtioError {
     let mut bench = bench();
     let tags = bench.calls(0, &[read(0, 0, 8), read(1, 100, 8), read(2, 200, 8)]);
     bench.device.take();
@@ -44,7 +44,7 @@ fn used_ids_that_are_not_in_flight() {
     // The middle of a chain, a free descriptor, beyond the queue, the first one again, nonsense.
     for id in [4, 9, 255, 256, 0, 0x1_0003, u32::MAX] {
         let error = after(|device| device.put_used(id, 4097));
-        assert_eq!(error, DriverError::UsedId { id });
+        assert_eq!(error, VirtioError::UsedId { id });
     }
 }
 
@@ -55,7 +55,7 @@ fn used_lengths_beyond_the_chain() {
             let head = device.taken[0];
             device.put_used(head.into(), length);
         });
-        assert_eq!(error, DriverError::UsedLength { length, most: 4097 });
+        assert_eq!(error, VirtioError::UsedLength { length, most: 4097 });
     }
 }
 
@@ -63,7 +63,7 @@ fn used_lengths_beyond_the_chain() {
 fn used_indices_that_run_away_or_back() {
     for found in [4, 0x7FFF, 0xFFFF] {
         let error = after(|device| device.queue.store16(device.used_ring + 2, found));
-        let expected = DriverError::UsedIndex {
+        let expected = VirtioError::UsedIndex {
             found,
             seen: 0,
             in_flight: 3,
@@ -182,7 +182,7 @@ fn noise() {
                 assert!(open.remove(&answer.tag), "answered twice");
             }
         }
-        bench.driver.stop(DriverError::Quiesced);
+        bench.driver.stop(VirtioError::Quiesced);
         bench.event(Event::Device);
         for answer in bench.world.answers[0].drain(..) {
             assert!(open.remove(&answer.tag), "answered twice");
@@ -192,7 +192,7 @@ fn noise() {
             "seed {seed}: {open:?}"
         );
         assert_eq!(bench.line.stopped.get(), 1);
-        stopped += usize::from(bench.driver.disk().failure() != Some(DriverError::Quiesced));
+        stopped += usize::from(bench.driver.disk().failure() != Some(VirtioError::Quiesced));
     }
     println!("{stopped} of 1999 devices were stopped for what they did");
     assert!(stopped > 1_000);

@@ -7,7 +7,8 @@ use atoll_abi::interface::{Request, request};
 use atoll_abi::syscall::Status;
 use atoll_call::Event;
 use atoll_test_disk::sector_word;
-use atoll_virtio_blk::{Abilities, DriverError, Operation, Queue};
+use atoll_virtio::VirtioError;
+use atoll_virtio_blk::{Abilities, Operation, Queue};
 use support::*;
 
 const PATTERN: u64 = 0x7777_7777_7777_7777;
@@ -186,12 +187,18 @@ fn queues_that_cannot_hold_a_request_are_refused() {
     let memory = atoll_test_disk::Memory::new(DMA_SIZE, DMA_PHYSICAL);
     for limit in 0..4 {
         let error = Queue::new(memory.dma(), limit).unwrap_err();
-        assert_eq!(error, DriverError::QueueUnusable { size: limit });
+        assert_eq!(
+            error,
+            VirtioError::QueueUnusable {
+                size: limit,
+                needed: 4
+            }
+        );
     }
     let small = atoll_test_disk::Memory::new(4096, DMA_PHYSICAL);
     assert!(matches!(
         Queue::new(small.dma(), 128),
-        Err(DriverError::DmaTooSmall { size: 4096, .. })
+        Err(VirtioError::DmaTooSmall { size: 4096, .. })
     ));
 }
 

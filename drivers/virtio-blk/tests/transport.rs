@@ -7,9 +7,9 @@ mod support;
 use atoll_abi::disk::Properties;
 use atoll_pci::{PciError, VirtioKind};
 use atoll_test_disk::Memory;
+use atoll_virtio::{Device, InterruptMessage, Transport, VirtioError};
 use atoll_virtio_blk::{
-    Abilities, Device, Disk, DriverError, InterruptMessage, MOST_SEGMENTS, Operation, Request,
-    Transport, start,
+    Abilities, BLOCK, Disk, DriverError, MOST_SEGMENTS, Operation, Request, start,
 };
 use function::{CAPACITY, Fault, Function};
 use support::{DMA_PHYSICAL, DMA_SIZE};
@@ -69,7 +69,7 @@ fn a_good_device_comes_up() {
         assert_eq!(s.words[4 + 4], 0xFE00_000C, "BARs are put back");
         assert_eq!(s.reach, [0, 0x1000, 0, 0, 0x4000, 0]);
         let high = (DMA_PHYSICAL >> 32) as u32;
-        assert_eq!(s.addresses, [0, high, 0x1000, high, 0x4000, high]);
+        assert_eq!(s.addresses, [0, high, 0x1000, high, 0x2000, high]);
     }
     let flush = Request {
         operation: Operation::Flush,
@@ -80,7 +80,7 @@ fn a_good_device_comes_up() {
     assert!(driver.stage(&flush).is_some());
     driver.publish();
     assert_eq!(function.0.borrow().notified, [(0x3000 + 3 * 4, 0)]);
-    driver.stop(DriverError::Quiesced);
+    driver.stop(VirtioError::Quiesced);
     let s = function.0.borrow();
     assert_eq!((s.resets, s.status), (2, 0));
     assert_eq!(s.words[1] & 0xFFFF, 0x403, "no bus master any more");
@@ -90,17 +90,23 @@ fn a_good_device_comes_up() {
 #[test]
 fn broken_devices_are_typed_errors_and_left_harmless() {
     let cases = [
-        (Fault::NoReset(0), DriverError::ResetTimeout),
-        (Fault::Legacy, DriverError::NotModern),
-        (Fault::RefusesFeatures, DriverError::FeaturesRefused),
-        (Fault::RefusesVector, DriverError::VectorRefused),
-        (Fault::QueueSize(0), DriverError::QueueUnusable { size: 0 }),
-        (Fault::QueueSize(3), DriverError::QueueUnusable { size: 3 }),
+        (Fault::NoReset(0), VirtioError::ResetTimeout.into()),
+        (Fault::Legacy, VirtioError::NotModern.into()),
+        (Fault::RefusesFeatures, VirtioError::FeaturesRefused.into()),
+        (Fault::RefusesVector, VirtioError::VectorRefused.into()),
+        (
+            Fault::QueueSize(0),
+            VirtioError::QueueUnusable { size: 0, needed: 4 }.into(),
+        ),
+        (
+            Fault::QueueSize(3),
+            VirtioError::QueueUnusable { size: 3, needed: 4 }.into(),
+        ),
         (
             Fault::QueueEnabled,
-            DriverError::QueueUnusable { size: 256 },
+            VirtioError::QueueInUse { queue: 0 }.into(),
         ),
-        (Fault::Restless, DriverError::ConfigurationUnstable),
+        (Fault::Restless, VirtioError::ConfigurationUnstable.into()),
         (
             Fault::BlockSize(8192),
             DriverError::BlockSize {
@@ -115,14 +121,17 @@ fn broken_devices_are_typed_errors_and_left_harmless() {
                 most: 4096,
             },
         ),
-        (Fault::FailsAtLast, DriverError::DeviceFailed { status: 79 }),
+        (
+            Fault::FailsAtLast,
+            VirtioError::DeviceFailed { status: 79 }.into(),
+        ),
         (
             Fault::NotifyOffset(0x400),
-            DriverError::StructureOutOfReach(VirtioKind::Notify),
+            VirtioError::StructureOutOfReach(VirtioKind::Notify).into(),
         ),
         (
             Fault::NotifyOffset(0xFFFF),
-            DriverError::StructureOutOfReach(VirtioKind::Notify),
+            VirtioError::StructureOutOfReach(VirtioKind::Notify).into(),
         ),
     ];
     for (fault, expected) in cases {
@@ -154,25 +163,26 @@ fn fields_that_the_device_does_not_have_are_not_used() {
 
 #[test]
 fn structures_out_of_reach_are_refused() {
-    let out = DriverError::StructureOutOfReach;
-    let cases: [(usize, u32, DriverError); 10] = [
+    let out = VirtioError::StructureOutOfReach;
+    let cases: [(usize, u32, VirtioError); 10] = [
         (
             0x00,
             0x1041_1AF4,
-            DriverError::NotVirtioBlock {
+            VirtioError::WrongKind {
                 vendor: 0x1AF4,
                 device: 0x1041,
+                wanted: "block",
             },
         ),
-        (0x00, u32::MAX, DriverError::Pci(PciError::NoFunction)),
-        (0x40, 0, DriverError::MissingStructure(VirtioKind::Common)),
+        (0x00, u32::MAX, VirtioError::Pci(PciError::NoFunction)),
+        (0x40, 0, VirtioError::MissingStructure(VirtioKind::Common)),
         (0x44, 0, out(VirtioKind::Common)),
         (0x4C, 55, out(VirtioKind::Common)),
         (0x48, 0x3001, out(VirtioKind::Common)),
         (0x68, 0xFFFF_F000, out(VirtioKind::Device)),
         (0x7C, 1, out(VirtioKind::Notify)),
-        (0x9C, 0x0FF1, DriverError::NoMessageTable),
-        (0x9C, 0x0007, DriverError::NoMessageTable),
+        (0x9C, 0x0FF1, VirtioError::NoMessageTable),
+        (0x9C, 0x0007, VirtioError::NoMessageTable),
     ];
     for (offset, value, expected) in cases {
         let (function, memory) = (
@@ -181,7 +191,7 @@ fn structures_out_of_reach_are_refused() {
         );
         function.0.borrow_mut().words[offset / 4] = value;
         let error = bring_up(&function, &memory).map(|_| ()).unwrap_err();
-        assert_eq!(error, expected, "{offset:#x} = {value:#x}");
+        assert_eq!(error, expected.into(), "{offset:#x} = {value:#x}");
         assert_eq!(function.0.borrow().status, 7, "never touched");
     }
 }
@@ -192,7 +202,7 @@ fn a_device_that_does_not_reset_is_cut_off() {
         Function::new(Fault::NoReset(1)),
         Memory::new(DMA_SIZE, DMA_PHYSICAL),
     );
-    let mut transport = Transport::find(function.clone(), |_| function.clone()).unwrap();
+    let mut transport = Transport::find(function.clone(), &BLOCK, |_| function.clone()).unwrap();
     assert_eq!(transport.stop(), Ok(()));
     assert_eq!(
         transport.stop(),
@@ -200,14 +210,14 @@ fn a_device_that_does_not_reset_is_cut_off() {
         "it has nothing in its status to lose"
     );
     function.0.borrow_mut().status = 15;
-    assert_eq!(transport.stop(), Err(DriverError::ResetTimeout));
+    assert_eq!(transport.stop(), Err(VirtioError::ResetTimeout));
     assert_eq!(function.0.borrow().words[1] & 4, 0);
     assert_eq!(memory.end(), DMA_PHYSICAL + DMA_SIZE as u64);
 }
 
 #[test]
 fn cores_beyond_messages_are_refused() {
-    let error = DriverError::UnreachableCore { apic_id: 256 };
+    let error = VirtioError::UnreachableCore { apic_id: 256 };
     assert_eq!(InterruptMessage::to_core(256, 0x50), Err(error));
     let last = InterruptMessage::to_core(255, 0x50).unwrap();
     assert_eq!((last.address, last.data), (0xFEEF_F000, 0x50));

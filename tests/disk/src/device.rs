@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::sync::atomic::{Ordering, fence};
 
 use atoll_abi::block::SECTOR_SIZE;
-use atoll_virtio_blk::{Device, Dma, DriverError, Operation, QueueAddresses};
+use atoll_virtio::{Device, Dma, QueueAddresses, VirtioError};
+use atoll_virtio_blk::Operation;
 
 use crate::memory::Memory;
 use crate::store::{Sector, Store};
@@ -310,11 +311,11 @@ pub struct Line {
 }
 
 impl Device for Line {
-    fn notify(&mut self) {
+    fn notify(&mut self, _queue: u16) {
         self.notified.set(self.notified.get() + 1);
     }
 
-    fn stop(&mut self) -> Result<(), DriverError> {
+    fn stop(&mut self) -> Result<(), VirtioError> {
         self.stopped.set(self.stopped.get() + 1);
         Ok(())
     }

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use atoll_virtio_blk::Dma;
+use atoll_virtio::Dma;
 
 /// Memory that the driver and the device share.
 #[derive(Clone)]

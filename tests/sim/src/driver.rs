@@ -9,7 +9,8 @@ use atoll_abi::layout::{DMA_PAGES, PAGE_SIZE};
 use atoll_channel::Side;
 use atoll_service::{Host, NoMemory};
 use atoll_test_disk as device;
-use atoll_virtio_blk::{Abilities, Device, Disk, DiskService, DriverError, Queue};
+use atoll_virtio::{Device, VirtioError};
+use atoll_virtio_blk::{Abilities, Disk, DiskService, Queue};
 
 use crate::component::backlog;
 use crate::machine::{disk_sectors, partition};
@@ -39,7 +40,7 @@ struct Registers {
 }
 
 impl Device for Registers {
-    fn notify(&mut self) {
+    fn notify(&mut self, _queue: u16) {
         if let Some(world) = self.world.upgrade()
             && world.point(world.driver())
         {
@@ -47,7 +48,7 @@ impl Device for Registers {
         }
     }
 
-    fn stop(&mut self) -> Result<(), DriverError> {
+    fn stop(&mut self) -> Result<(), VirtioError> {
         if let Some(world) = self.world.upgrade() {
             world.reset_disk();
         }

@@ -6,8 +6,7 @@ use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::Status;
 use atoll_call::BlockTable;
-
-use crate::queue::Segment;
+use atoll_virtio::Segment;
 
 /// A partition: consecutive sectors of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use atoll_abi::block::{BlockList, SECTOR_SIZE, SECTORS_PER_BLOCK};
 use atoll_abi::syscall::Status;
 use atoll_call::CallId;
+use atoll_virtio::{Device, Segment};
 
 use super::DiskService;
-use crate::disk::Device;
-use crate::queue::{MOST_SEGMENTS, Operation, Request, Segment};
+use crate::queue::{MOST_SEGMENTS, Operation, Request};
 
 /// A call that waits for the device, or that the device has.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use atoll_pci::ConfigurationSpace;
-use atoll_virtio_blk::Registers;
+use atoll_virtio::Registers;
 
 /// How the function departs from a good one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -33,6 +33,29 @@ impl Dma {
         }
     }
 
+    /// Its first `offset` bytes, a multiple of 8, and the others.
+    pub fn split_at(self, offset: usize) -> (Dma, Dma) {
+        assert!(offset.is_multiple_of(8) && offset <= self.size);
+        let rest = Dma {
+            // SAFETY: within the memory that the constructor's caller promised, or just behind it.
+            base: unsafe { self.base.add(offset) },
+            size: self.size - offset,
+            physical: self.physical + offset as u64,
+        };
+        let first = Dma {
+            size: offset,
+            ..self
+        };
+        (first, rest)
+    }
+
+    /// Makes all of it zero, but for a last part of less than 8 bytes.
+    pub fn clear(&self) {
+        for offset in (0..self.size & !7).step_by(8) {
+            self.store64(offset, 0);
+        }
+    }
+
     /// Bytes of the memory.
     pub fn size(&self) -> usize {
         self.size

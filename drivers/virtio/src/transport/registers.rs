@@ -71,6 +71,29 @@ pub(super) fn fits(reach: &[u32; BARS], bar: u8, offset: u32, length: u32) -> bo
 }
 
 impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
+    /// Bytes of the device's own configuration.
+    pub fn configuration_length(&self) -> u32 {
+        self.device.length
+    }
+
+    /// A byte of the device's own configuration, within its length; see [`Transport::configuration`].
+    pub fn configuration8(&self, offset: u32) -> u8 {
+        self.registers
+            .read8(self.device.bar, self.device.offset + offset)
+    }
+
+    /// Two bytes of the device's own configuration.
+    pub fn configuration16(&self, offset: u32) -> u16 {
+        self.registers
+            .read16(self.device.bar, self.device.offset + offset)
+    }
+
+    /// Four bytes of the device's own configuration.
+    pub fn configuration32(&self, offset: u32) -> u32 {
+        self.registers
+            .read32(self.device.bar, self.device.offset + offset)
+    }
+
     pub(super) fn status(&self) -> u8 {
         self.read8(common::DEVICE_STATUS)
     }

@@ -4,7 +4,7 @@
 
 use atoll_pci::{BARS, ConfigurationSpace};
 
-use crate::transport::Registers;
+use crate::Registers;
 
 /// The configuration page of a function (its 4 KiB of ECAM).
 #[derive(Debug)]

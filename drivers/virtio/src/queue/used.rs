@@ -2,16 +2,29 @@
 
 use core::sync::atomic::{Ordering, fence};
 
-use super::layout::{AVAILABLE, NO_INTERRUPT, STATUSES, USED};
-use super::{Chain, FinishedChain, Queue};
-use crate::DriverError;
+use super::layout::{AVAILABLE, NO_INTERRUPT, USED};
+use super::{Chain, SplitQueue};
+use crate::VirtioError;
 
-impl Queue {
-    /// Takes the next chain that the device has finished.
+/// A chain that the device has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedChain {
+    /// The chain.
+    pub chain: usize,
+    /// Bytes that the device says that it wrote; where they are fewer than [`UsedChain::most`] it wrote at least the first so many
+    /// (section 2.7.8.2).
+    pub length: u32,
+    /// Bytes that it could write.
+    pub most: u32,
+}
+
+impl SplitQueue {
+    /// Takes the next chain that the device has used.
     ///
     /// # Errors
-    /// What the device has broken. The queue is of no more use then: stop the device, then [`Queue::abandon`].
-    pub fn collect(&mut self) -> Result<Option<FinishedChain>, DriverError> {
+    /// What the device has broken. The queue is of no more use then: stop the device, then [`SplitQueue::abandon`].
+    #[inline]
+    pub fn collect(&mut self) -> Result<Option<UsedChain>, VirtioError> {
         debug_assert_eq!(self.staged, self.published, "published before collected");
         let found = self.dma.load16(USED + 2);
         let in_flight = self.in_flight;
@@ -19,14 +32,14 @@ impl Queue {
             0 => return Ok(None),
             new if new <= in_flight => {}
             _ => {
-                return Err(DriverError::UsedIndex {
+                return Err(VirtioError::UsedIndex {
                     found,
                     seen: self.seen,
                     in_flight,
                 });
             }
         }
-        // The index before what it makes visible: the entry, the status and the data.
+        // The index before what it makes visible: the entry, and what the device wrote.
         fence(Ordering::Acquire);
         let entry = USED + 4 + 8 * usize::from(self.seen & (self.size - 1));
         let id = self.dma.load32(entry);
@@ -34,19 +47,22 @@ impl Queue {
         let chain = id as usize;
         let known = self.chains.get(chain).filter(|own| own.descriptors != 0);
         let Some(&Chain { most, .. }) = known else {
-            return Err(DriverError::UsedId { id });
+            return Err(VirtioError::UsedId { id });
         };
         if length > most {
-            return Err(DriverError::UsedLength { length, most });
+            return Err(VirtioError::UsedLength { length, most });
         }
         self.seen = self.seen.wrapping_add(1);
         self.release(chain);
-        // Fewer bytes than the chain holds do not tell which are missing (section 2.7.8.2): then nothing is believed.
-        let success = length == most && self.dma.load8(STATUSES + chain) == 0;
-        Ok(Some(FinishedChain { chain, success }))
+        Ok(Some(UsedChain {
+            chain,
+            length,
+            most,
+        }))
     }
 
-    /// Whether the device has finished chains that have not been collected.
+    /// Whether the device has used chains that have not been collected.
+    #[inline]
     pub fn has_used(&self) -> bool {
         self.dma.load16(USED + 2) != self.seen
     }
@@ -75,7 +91,7 @@ impl Queue {
     }
 
     /// Asks for an interrupt with the next used chain, or for none. After asking for one, look at
-    /// [`Queue::has_used`] once more before waiting for it.
+    /// [`SplitQueue::has_used`] once more before waiting for it.
     pub fn set_interrupts(&mut self, wanted: bool) {
         let flags = if wanted { 0 } else { NO_INTERRUPT };
         self.dma.store16(AVAILABLE, flags);
@@ -91,6 +107,7 @@ impl Queue {
     }
 
     /// The descriptors of a chain are free again.
+    #[inline]
     fn release(&mut self, chain: usize) {
         let Chain { descriptors, .. } = core::mem::take(&mut self.chains[chain]);
         let mut own = chain as u8;
