@@ -1,18 +1,43 @@
 //! Bringing up a device, and every way in which that can fail.
 
-#[path = "support/function.rs"]
-mod function;
 mod support;
 
 use atoll_abi::disk::Properties;
 use atoll_pci::{PciError, VirtioKind};
 use atoll_test_disk::Memory;
+use atoll_test_virtio::{Fault, Function, Shape};
 use atoll_virtio::{Device, InterruptMessage, Transport, VirtioError};
 use atoll_virtio_blk::{
     Abilities, BLOCK, Disk, DriverError, MOST_SEGMENTS, Operation, Request, start,
 };
-use function::{CAPACITY, Fault, Function};
 use support::{DMA_PHYSICAL, DMA_SIZE};
+
+const CAPACITY: u64 = 0x1_2345_6789;
+
+/// A block device with the features that QEMU offers: also what the driver does not use.
+fn function_of(block_size: u32, fault: Fault) -> Function {
+    let mut configuration = vec![0; 60];
+    let mut field = |offset: usize, value: u32| {
+        configuration[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
+    };
+    field(0, CAPACITY as u32);
+    field(4, (CAPACITY >> 32) as u32);
+    field(12, 254);
+    field(20, block_size);
+    field(36, 0x1003);
+    field(48, 0xF_FFFF);
+    let shape = Shape {
+        device: 0x1042,
+        features: 1 << 33 | 1 << 32 | 0x3000_7E74,
+        configuration,
+        queues: 1,
+    };
+    Function::new(shape, fault)
+}
+
+fn function(fault: Fault) -> Function {
+    function_of(4096, fault)
+}
 
 type Started = Disk<Transport<Function, Function>>;
 
@@ -27,10 +52,7 @@ fn bring_up(function: &Function, memory: &Memory) -> Result<Started, DriverError
 
 #[test]
 fn a_good_device_comes_up() {
-    let (function, memory) = (
-        Function::new(Fault::None),
-        Memory::new(DMA_SIZE, DMA_PHYSICAL),
-    );
+    let (function, memory) = (function(Fault::None), Memory::new(DMA_SIZE, DMA_PHYSICAL));
     let mut driver = bring_up(&function, &memory).unwrap();
     let expected = Abilities {
         sectors: CAPACITY,
@@ -56,8 +78,9 @@ fn a_good_device_comes_up() {
             [used, 1],
             "what it uses, and VIRTIO_F_VERSION_1"
         );
-        assert_eq!((s.configuration_vector, s.queue_vector), (0xFFFF, 0));
-        assert_eq!((s.queue_size, s.queue_enable), (256, 1));
+        let queue = s.queues[0];
+        assert_eq!((s.configuration_vector, queue.vector), (0xFFFF, 0));
+        assert_eq!((queue.size, queue.enable), (256, 1));
         assert_eq!(s.table[..4], [0xFEE0_3000, 0, 0x50, 0]);
         assert_eq!(s.table[7], 1, "the other entry stays masked");
         assert_eq!(
@@ -69,7 +92,7 @@ fn a_good_device_comes_up() {
         assert_eq!(s.words[4 + 4], 0xFE00_000C, "BARs are put back");
         assert_eq!(s.reach, [0, 0x1000, 0, 0, 0x4000, 0]);
         let high = (DMA_PHYSICAL >> 32) as u32;
-        assert_eq!(s.addresses, [0, high, 0x1000, high, 0x2000, high]);
+        assert_eq!(queue.addresses, [0, high, 0x1000, high, 0x2000, high]);
     }
     let flush = Request {
         operation: Operation::Flush,
@@ -108,20 +131,6 @@ fn broken_devices_are_typed_errors_and_left_harmless() {
         ),
         (Fault::Restless, VirtioError::ConfigurationUnstable.into()),
         (
-            Fault::BlockSize(8192),
-            DriverError::BlockSize {
-                size: 8192,
-                most: 4096,
-            },
-        ),
-        (
-            Fault::BlockSize(0),
-            DriverError::BlockSize {
-                size: 0,
-                most: 4096,
-            },
-        ),
-        (
             Fault::FailsAtLast,
             VirtioError::DeviceFailed { status: 79 }.into(),
         ),
@@ -135,7 +144,7 @@ fn broken_devices_are_typed_errors_and_left_harmless() {
         ),
     ];
     for (fault, expected) in cases {
-        let (function, memory) = (Function::new(fault), Memory::new(DMA_SIZE, DMA_PHYSICAL));
+        let (function, memory) = (function(fault), Memory::new(DMA_SIZE, DMA_PHYSICAL));
         let error = bring_up(&function, &memory).map(|_| ()).unwrap_err();
         assert_eq!(error, expected, "{fault:?}");
         assert!(error.to_string().contains("; "), "{error}");
@@ -146,11 +155,21 @@ fn broken_devices_are_typed_errors_and_left_harmless() {
 }
 
 #[test]
+fn blocks_of_no_size_that_can_be_used_are_refused() {
+    for size in [8192, 0, 1000] {
+        let memory = Memory::new(DMA_SIZE, DMA_PHYSICAL);
+        let function = function_of(size, Fault::None);
+        let error = bring_up(&function, &memory).map(|_| ()).unwrap_err();
+        assert_eq!(error, DriverError::BlockSize { size, most: 4096 });
+        assert!(error.to_string().contains("; "), "{error}");
+        let s = function.0.borrow();
+        assert_eq!((s.words[1] & 4, s.resets), (0, 2));
+    }
+}
+
+#[test]
 fn fields_that_the_device_does_not_have_are_not_used() {
-    let (function, memory) = (
-        Function::new(Fault::None),
-        Memory::new(DMA_SIZE, DMA_PHYSICAL),
-    );
+    let (function, memory) = (function(Fault::None), Memory::new(DMA_SIZE, DMA_PHYSICAL));
     // Its structure ends behind the size of a block.
     function.0.borrow_mut().words[0x6C / 4] = 24;
     let disk = bring_up(&function, &memory).unwrap();
@@ -185,10 +204,7 @@ fn structures_out_of_reach_are_refused() {
         (0x9C, 0x0007, VirtioError::NoMessageTable),
     ];
     for (offset, value, expected) in cases {
-        let (function, memory) = (
-            Function::new(Fault::None),
-            Memory::new(DMA_SIZE, DMA_PHYSICAL),
-        );
+        let (function, memory) = (function(Fault::None), Memory::new(DMA_SIZE, DMA_PHYSICAL));
         function.0.borrow_mut().words[offset / 4] = value;
         let error = bring_up(&function, &memory).map(|_| ()).unwrap_err();
         assert_eq!(error, expected.into(), "{offset:#x} = {value:#x}");
@@ -199,7 +215,7 @@ fn structures_out_of_reach_are_refused() {
 #[test]
 fn a_device_that_does_not_reset_is_cut_off() {
     let (function, memory) = (
-        Function::new(Fault::NoReset(1)),
+        function(Fault::NoReset(1)),
         Memory::new(DMA_SIZE, DMA_PHYSICAL),
     );
     let mut transport = Transport::find(function.clone(), &BLOCK, |_| function.clone()).unwrap();

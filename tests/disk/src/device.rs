@@ -1,14 +1,14 @@
 //! The device's side of the queue.
 
 use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
-use std::sync::atomic::{Ordering, fence};
 
 use atoll_abi::block::SECTOR_SIZE;
-use atoll_virtio::{Device, Dma, QueueAddresses, VirtioError};
+use atoll_test_virtio::{DeviceQueue, Memory};
+use atoll_virtio::{Device, QueueAddresses, VirtioError};
 use atoll_virtio_blk::Operation;
 
-use crate::memory::Memory;
 use crate::store::{Sector, Store};
 
 /// Memory that the device reads and writes for a transfer, by physical address.
@@ -78,94 +78,48 @@ impl Job {
     }
 }
 
-/// The device.
+/// The device: its queue, and what is on it.
 pub struct FakeDevice {
-    /// The memory of the queue.
-    pub queue: Dma,
-    /// Keeps it.
-    pub memory: Memory,
+    rings: DeviceQueue,
     /// What is on it.
     pub store: Store,
     /// Sectors that it has.
     pub capacity: u64,
-    size: u16,
-    /// Heads that were taken from the available ring and are not yet returned.
-    pub taken: Vec<u16>,
-    /// Whether the driver may rely on what this device does.
-    pub honest: bool,
-    last_available: u16,
-    /// Its used index.
-    pub used: u16,
-    descriptors: usize,
-    available: usize,
-    /// Where the used ring is in the queue's memory.
-    pub used_ring: usize,
+}
+
+impl Deref for FakeDevice {
+    type Target = DeviceQueue;
+
+    fn deref(&self) -> &DeviceQueue {
+        &self.rings
+    }
+}
+
+impl DerefMut for FakeDevice {
+    fn deref_mut(&mut self) -> &mut DeviceQueue {
+        &mut self.rings
+    }
 }
 
 impl FakeDevice {
     /// A device with the queue that is in a memory.
     pub fn new(memory: &Memory, size: u16, addresses: QueueAddresses, capacity: u64) -> FakeDevice {
-        let queue = memory.dma();
-        let place = |address: u64| (address - queue.physical(0)) as usize;
         FakeDevice {
-            descriptors: place(addresses.descriptors),
-            available: place(addresses.available),
-            used_ring: place(addresses.used),
-            queue,
-            memory: memory.clone(),
+            rings: DeviceQueue::new(memory, size, addresses),
             store: Store::numbered(),
             capacity,
-            size,
-            taken: Vec::new(),
-            honest: true,
-            last_available: 0,
-            used: 0,
         }
-    }
-
-    /// Takes all heads that the driver has made available; tells how many.
-    pub fn take(&mut self) -> usize {
-        let index = self.queue.load16(self.available + 2);
-        fence(Ordering::Acquire);
-        let new = index.wrapping_sub(self.last_available);
-        assert!(new <= self.size, "more available than the queue holds");
-        for _ in 0..new {
-            let entry = usize::from(self.last_available % self.size);
-            let head = self.queue.load16(self.available + 4 + 2 * entry);
-            let twice = self.taken.contains(&head);
-            assert!(!(twice && self.honest), "head {head} made available twice");
-            self.taken.push(head);
-            self.last_available = self.last_available.wrapping_add(1);
-        }
-        new.into()
-    }
-
-    fn descriptor(&self, index: u16) -> (u64, u32, u16, u16) {
-        let at = self.descriptors + 16 * usize::from(index);
-        (
-            self.queue.load64(at),
-            self.queue.load32(at + 8),
-            self.queue.load16(at + 12),
-            self.queue.load16(at + 14),
-        )
-    }
-
-    fn place(&self, address: u64) -> usize {
-        (address - self.queue.physical(0)) as usize
-    }
-
-    /// Whether memory is that of the queue: the driver's own page is there.
-    fn is_of_queue(&self, address: u64) -> bool {
-        (self.queue.physical(0)..self.memory.end()).contains(&address)
     }
 
     /// Takes the request at `taken[n]`, which has to be as sections 2.7 and 5.2.6 say.
     pub fn begin(&mut self, n: usize) -> Job {
-        const NEXT: u16 = 1;
-        const WRITES: u16 = 2;
         let head = self.taken.remove(n);
-        let (header, length, flags, mut next) = self.descriptor(head);
-        assert_eq!((length, flags), (16, NEXT), "header");
+        let chain = self.chain(head);
+        let (first, rest) = chain.split_first().expect("a chain has a descriptor");
+        let (last, data) = rest.split_last().expect("a request has a status");
+        assert_eq!((first.length, first.is_written), (16, false), "header");
+        assert_eq!((last.length, last.is_written), (1, true), "status");
+        let header = first.address;
         let header = self.place(header);
         let operation = match self.queue.load32(header) {
             0 => Operation::Read,
@@ -177,36 +131,28 @@ impl FakeDevice {
         };
         let mut sector = self.queue.load64(header + 8);
         let (mut places, mut sectors) = (Vec::new(), 0);
-        let status = loop {
-            let (address, length, flags, behind) = self.descriptor(next);
-            next = behind;
-            if flags & NEXT == 0 {
-                assert_eq!((length, flags), (1, WRITES), "status");
-                break self.place(address);
-            }
+        for part in data {
             match operation {
                 Operation::Discard | Operation::Zero => {
-                    assert_eq!((length, flags, sector), (16, NEXT, 0), "range");
-                    let range = self.place(address);
+                    let whole = (part.length, part.is_written, sector);
+                    assert_eq!(whole, (16, false, 0), "range");
+                    let range = self.place(part.address);
                     sector = self.queue.load64(range);
                     sectors = u64::from(self.queue.load32(range + 8));
                     assert_eq!(self.queue.load32(range + 12), 0, "flags of a range");
                 }
                 Operation::Flush => panic!("a flush has no data"),
                 Operation::Read | Operation::Write => {
-                    let writes = if operation == Operation::Read {
-                        WRITES
-                    } else {
-                        0
-                    };
-                    assert_eq!(flags, NEXT | writes, "data");
-                    assert!(length > 0 && length.is_multiple_of(SECTOR_SIZE as u32));
-                    let within = (0..u64::from(length)).step_by(SECTOR_SIZE);
-                    places.extend(within.map(|offset| address + offset));
+                    assert_eq!(part.is_written, operation == Operation::Read, "data");
+                    let length = u64::from(part.length);
+                    assert!(length > 0 && length.is_multiple_of(SECTOR_SIZE as u64));
+                    let within = (0..length).step_by(SECTOR_SIZE);
+                    places.extend(within.map(|offset| part.address + offset));
                     sectors = places.len() as u64;
                 }
             }
-        };
+        }
+        let status = self.place(last.address);
         assert!(
             sector <= self.capacity && sectors <= self.capacity - sector,
             "beyond the disk"
@@ -230,14 +176,14 @@ impl FakeDevice {
             Operation::Read => {
                 let bytes = self.store.read(sector);
                 let place = job.places[job.done as usize];
-                match self.is_of_queue(place) {
+                match self.memory.contains(place) {
                     true => self.memory.write(place, &bytes),
                     false => target.write(place, &bytes),
                 }
             }
             Operation::Write => {
                 let place = job.places[job.done as usize];
-                let bytes = match self.is_of_queue(place) {
+                let bytes = match self.memory.contains(place) {
                     true => self.memory.read(place),
                     false => target.read(place),
                 };
@@ -268,16 +214,6 @@ impl FakeDevice {
         job
     }
 
-    /// Writes a used entry, true or not.
-    pub fn put_used(&mut self, id: u32, length: u32) {
-        let entry = self.used_ring + 4 + 8 * usize::from(self.used % self.size);
-        self.queue.store32(entry, id);
-        self.queue.store32(entry + 4, length);
-        self.used = self.used.wrapping_add(1);
-        fence(Ordering::Release);
-        self.queue.store16(self.used_ring + 2, self.used);
-    }
-
     /// Serves everything that there is, in order; how much.
     pub fn serve_all(&mut self, target: &mut impl Target) -> usize {
         self.take();
@@ -286,16 +222,6 @@ impl FakeDevice {
             self.serve(0, 0, target);
         }
         count
-    }
-
-    /// Whether the driver wants to be interrupted.
-    pub fn wants_interrupt(&self) -> bool {
-        self.queue.load16(self.available) & 1 == 0
-    }
-
-    /// Asks the driver for notifications, or for none.
-    pub fn set_notifications(&self, wanted: bool) {
-        self.queue.store16(self.used_ring, (!wanted).into());
     }
 }
 

@@ -5,9 +5,8 @@
 #![deny(unsafe_code)]
 
 mod device;
-mod memory;
 mod store;
 
+pub use atoll_test_virtio::Memory;
 pub use device::{FakeDevice, Job, Line, Target};
-pub use memory::Memory;
 pub use store::{Sector, Store, sector_word};

@@ -224,7 +224,7 @@ impl Simulation {
             let device = disk.device.as_ref();
             (
                 disk.may_kill,
-                device.is_some_and(FakeDevice::wants_interrupt),
+                device.is_some_and(|it| it.wants_interrupt()),
             )
         };
         let state = &mut *self.state.borrow_mut();

@@ -31,6 +31,27 @@ impl Memory {
         unsafe { Dma::new(base, 8 * self.words.len(), self.physical) }
     }
 
+    /// Writes bytes at a physical address.
+    pub fn write_bytes(&self, address: u64, bytes: &[u8]) {
+        let dma = self.dma();
+        let start = (address - self.physical) as usize;
+        for (offset, byte) in bytes.iter().enumerate() {
+            dma.store8(start + offset, *byte);
+        }
+    }
+
+    /// Reads so many bytes at a physical address.
+    pub fn read_bytes(&self, address: u64, length: usize) -> Vec<u8> {
+        let dma = self.dma();
+        let start = (address - self.physical) as usize;
+        (start..start + length).map(|at| dma.load8(at)).collect()
+    }
+
+    /// Whether an address lies in it.
+    pub fn contains(&self, address: u64) -> bool {
+        (self.physical..self.end()).contains(&address)
+    }
+
     /// The physical address just above it.
     pub fn end(&self) -> u64 {
         self.physical + 8 * self.words.len() as u64
