@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::frame::{Frame, Resident, Then};
+use crate::frame::{Coming, Frame, Resident, Then};
+use crate::hint::Hint;
 use crate::map::Map;
 use crate::policy::{Candidates, Policy};
 use crate::refusal::Refusal;
@@ -10,14 +11,14 @@ use crate::step::{Access, Loading, Pin, Step, Writing};
 
 impl<P: Policy> Map<P> {
     /// Asks for a page to be pinned. It waits for those who read or write the page between store and frame, and for those whose use does
-    /// not go with this one.
+    /// not go with this one. The hint counts when the page is pinned.
     ///
     /// # Errors
     /// The page is [beyond](Refusal::Beyond) the store or [lost](Refusal::Lost), or there is no room.
-    pub fn request(&mut self, page: u64, access: Access) -> Result<Step<Pin>, Refusal> {
+    pub fn request(&mut self, page: u64, access: Access, hint: Hint) -> Result<Step<Pin>, Refusal> {
         self.check(page)?;
         let Some((frame, state)) = self.find(page) else {
-            return self.make_room(page);
+            return self.make_room(Coming { page, hint });
         };
         let Frame::Resident(resident) = state else {
             return Ok(Step::Wait);
@@ -25,7 +26,10 @@ impl<P: Policy> Map<P> {
         if !resident.pin(access) {
             return Ok(Step::Wait);
         }
-        self.policy.touched(page);
+        if let Some(hint) = resident.ask(hint) {
+            self.policy.hinted(page, hint);
+            self.policy.touched(page);
+        }
         Ok(Step::Done(Pin {
             page,
             frame,
@@ -33,16 +37,58 @@ impl<P: Policy> Map<P> {
         }))
     }
 
-    /// Asks for a page to be in memory, not pinned.
+    /// Asks for a page to be in memory, not pinned. Its hint is for the use that is to come.
     ///
     /// # Errors
     /// The page is [beyond](Refusal::Beyond) the store or [lost](Refusal::Lost), or there is no room.
-    pub fn prefetch(&mut self, page: u64) -> Result<Step<()>, Refusal> {
+    pub fn prefetch(&mut self, page: u64, hint: Hint) -> Result<Step<()>, Refusal> {
         self.check(page)?;
         match self.find(page) {
-            Some((_, Frame::Resident(_))) => Ok(Step::Done(())),
+            Some((_, Frame::Resident(resident))) => {
+                resident.ahead = true;
+                if let Some(hint) = resident.ask(hint) {
+                    self.policy.hinted(page, hint);
+                }
+                Ok(Step::Done(()))
+            }
             Some(_) => Ok(Step::Wait),
-            None => self.make_room(page),
+            None => self.make_room(Coming { page, hint }),
+        }
+    }
+
+    /// Replaces the hint of a page in memory, whatever it is, as a use with this hint does that ends at once. One that is not in memory has
+    /// none, and one that is being read has the one with which it was asked for.
+    pub fn set_hint(&mut self, page: u64, hint: Hint) {
+        let (frame, resident) = match self.find(page) {
+            Some((frame, Frame::Resident(resident) | Frame::Writing(resident, _)))
+                if resident.page == page =>
+            {
+                (frame, resident)
+            }
+            _ => return,
+        };
+        (resident.hint, resident.ahead) = (hint, false);
+        self.policy.hinted(page, hint);
+        self.policy.touched(page);
+        self.drop_spent(frame);
+    }
+
+    /// One who was told to [wait](Step::Wait) for a page waits, and is to ask again: until then its hint takes no page away from it.
+    pub fn wait_begins(&mut self, page: u64) {
+        *self.waiting.entry(page).or_default() += 1;
+    }
+
+    /// One who waited for a page has asked again, and waits no more.
+    pub fn wait_ends(&mut self, page: u64) {
+        if let Some(waiting) = self.waiting.get_mut(&page) {
+            *waiting = waiting.saturating_sub(1);
+            if *waiting > 0 {
+                return;
+            }
+        }
+        self.waiting.remove(&page);
+        if let Some((frame, _)) = self.find(page) {
+            self.drop_spent(frame);
         }
     }
 
@@ -109,9 +155,9 @@ impl<P: Policy> Map<P> {
     }
 
     /// A frame for a page that is not in memory.
-    fn make_room<T>(&mut self, page: u64) -> Result<Step<T>, Refusal> {
+    fn make_room<T>(&mut self, coming: Coming) -> Result<Step<T>, Refusal> {
         if let Some(frame) = self.free.pop() {
-            return Ok(Step::Load(self.load(frame, page)));
+            return Ok(Step::Load(self.load(frame, coming)));
         }
         let candidates = Candidates::new(&self.frames, &self.index);
         if candidates.iter().next().is_none() {
@@ -123,7 +169,7 @@ impl<P: Policy> Map<P> {
                 Err(Refusal::AllPinned)
             };
         }
-        let victim = self.policy.victim(page, &candidates);
+        let victim = self.policy.victim(coming.page, &candidates);
         let found = victim.filter(|victim| candidates.contains(*victim));
         let found = found.and_then(|victim| self.find(victim));
         let Some((frame, &mut Frame::Resident(resident))) = found else {
@@ -131,17 +177,21 @@ impl<P: Policy> Map<P> {
         };
         if resident.dirty {
             // Others who ask for the page wait for this one.
-            self.index.insert(page, frame);
-            return Ok(Step::Write(self.write(frame, resident, Then::Load(page))));
+            self.index.insert(coming.page, frame);
+            let then = Then::Load(coming);
+            return Ok(Step::Write(self.write(frame, resident, then)));
         }
         self.leave(&resident);
-        Ok(Step::Load(self.load(frame, page)))
+        Ok(Step::Load(self.load(frame, coming)))
     }
 
-    pub(crate) fn load(&mut self, frame: usize, page: u64) -> Loading {
-        self.index.insert(page, frame);
-        self.set(frame, Frame::Loading(page));
-        Loading { page, frame }
+    pub(crate) fn load(&mut self, frame: usize, coming: Coming) -> Loading {
+        self.index.insert(coming.page, frame);
+        self.set(frame, Frame::Loading(coming));
+        Loading {
+            page: coming.page,
+            frame,
+        }
     }
 
     fn write(&mut self, frame: usize, resident: Resident, then: Then) -> Writing {
@@ -158,6 +208,17 @@ impl<P: Policy> Map<P> {
         self.index.remove(&resident.page);
         self.counters.evictions += 1;
         self.policy.evicted(resident.page);
+    }
+
+    /// The page of a frame leaves the memory where its hint has it do so.
+    pub(crate) fn drop_spent(&mut self, frame: usize) {
+        let Some(&Frame::Resident(resident)) = self.frames.get(frame) else {
+            return;
+        };
+        if resident.is_spent(self.stable) && !self.waiting.contains_key(&resident.page) {
+            self.leave(&resident);
+            self.release(frame);
+        }
     }
 
     /// A frame has no page any more.

@@ -25,15 +25,14 @@ impl<P: Policy> Map<P> {
                 return None;
             }
         }
-        let mut resident = Resident {
-            page,
-            dirty: false,
-            written: 0,
-            shared: 0,
-            exclusive: false,
+        let Some(&Frame::Loading(coming)) = self.frames.get(frame) else {
+            debug_assert!(false, "a read ends that did not begin");
+            return None;
         };
+        let mut resident = Resident::new(coming);
         self.counters.loads += 1;
         self.policy.loaded(page);
+        self.policy.hinted(page, coming.hint);
         let pin = access.map(|access| {
             resident.pin(access);
             self.policy.touched(page);
@@ -101,16 +100,18 @@ impl<P: Policy> Map<P> {
     /// The page that was to come does not: those who wait for it ask again.
     fn forget_next(&mut self, then: Then) {
         if let Then::Load(next) = then {
-            self.index.remove(&next);
+            self.index.remove(&next.page);
         }
     }
 
-    /// One who has pinned a page has done with it, and has written to it or not.
+    /// One who has pinned a page has done with it, and has written to it or not. A page that is used no more, by its
+    /// [hint](crate::Hint::NoReuse), may leave the memory with that.
     pub fn unpin(&mut self, pin: Pin, written: bool) {
         match self.frames.get_mut(pin.frame) {
             Some(Frame::Resident(resident)) if resident.page == pin.page => {
                 resident.unpin(pin.access);
                 resident.dirty |= written;
+                self.drop_spent(pin.frame);
             }
             _ => debug_assert!(false, "a pinned page has left its frame"),
         }
@@ -131,6 +132,8 @@ impl<P: Policy> Map<P> {
         let good = begun.failed_flushes == self.failed_flushes;
         if good {
             self.stable = self.stable.max(begun.writes);
+            // What was written, and is used no more, had to stay for this.
+            (0..self.frames.len()).for_each(|frame| self.drop_spent(frame));
         }
         good
     }

@@ -1,6 +1,14 @@
 //! The states of a frame.
 
+use crate::hint::Hint;
 use crate::step::Access;
+
+/// A page that is to be read into a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Coming {
+    pub(crate) page: u64,
+    pub(crate) hint: Hint,
+}
 
 /// What becomes of a frame when its page has been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +18,7 @@ pub(crate) enum Then {
     /// The page is evicted.
     Free,
     /// The page is evicted, and another one comes in its place.
-    Load(u64),
+    Load(Coming),
 }
 
 /// A page in a frame.
@@ -23,9 +31,25 @@ pub(crate) struct Resident {
     pub(crate) written: u64,
     pub(crate) shared: u32,
     pub(crate) exclusive: bool,
+    pub(crate) hint: Hint,
+    /// It was asked for to be here, and has not been used since.
+    pub(crate) ahead: bool,
 }
 
 impl Resident {
+    /// A page that has been read, and that nobody uses yet.
+    pub(crate) fn new(Coming { page, hint }: Coming) -> Resident {
+        Resident {
+            page,
+            dirty: false,
+            written: 0,
+            shared: 0,
+            exclusive: false,
+            hint,
+            ahead: true,
+        }
+    }
+
     pub(crate) fn is_pinned(&self) -> bool {
         self.exclusive || self.shared > 0
     }
@@ -37,6 +61,7 @@ impl Resident {
             Access::Exclusive if !self.is_pinned() => self.exclusive = true,
             Access::Shared | Access::Exclusive => return false,
         }
+        self.ahead = false;
         true
     }
 
@@ -47,6 +72,18 @@ impl Resident {
             Access::Exclusive => self.exclusive = false,
         }
     }
+
+    /// Its hint is another one where it is asked for with one that counts, which is the result.
+    pub(crate) fn ask(&mut self, hint: Hint) -> Option<Hint> {
+        self.hint = self.hint.then(hint)?;
+        Some(self.hint)
+    }
+
+    /// Whether its last use has ended, and the store has it, on stable storage where all writes are there up to a last one.
+    pub(crate) fn is_spent(&self, stable: u64) -> bool {
+        let used = !self.ahead && !self.is_pinned();
+        self.hint == Hint::NoReuse && used && !self.dirty && self.written <= stable
+    }
 }
 
 /// One frame.
@@ -54,7 +91,7 @@ impl Resident {
 pub(crate) enum Frame {
     Free,
     /// A page is read into it.
-    Loading(u64),
+    Loading(Coming),
     Resident(Resident),
     /// Its page is written.
     Writing(Resident, Then),
@@ -78,17 +115,23 @@ impl Frame {
 
     /// What is shown of it, where it has a page.
     pub(crate) fn entry(&self, frame: usize) -> Option<Entry> {
-        let (page, dirty, using) = match *self {
+        let (page, hint, dirty, using) = match *self {
             Frame::Free | Frame::Gone => return None,
-            Frame::Loading(page) => (page, false, Use::Loading),
-            Frame::Writing(resident, _) => (resident.page, true, Use::Writing),
-            Frame::Resident(resident) => (resident.page, resident.dirty, Use::of(&resident)),
+            Frame::Loading(Coming { page, hint }) => (page, hint, false, Use::Loading),
+            Frame::Writing(Resident { page, hint, .. }, _) => (page, hint, true, Use::Writing),
+            Frame::Resident(resident) => {
+                let Resident {
+                    page, hint, dirty, ..
+                } = resident;
+                (page, hint, dirty, Use::of(&resident))
+            }
         };
         Some(Entry {
             page,
             frame,
             dirty,
             using,
+            hint,
         })
     }
 }
@@ -104,6 +147,8 @@ pub struct Entry {
     pub dirty: bool,
     /// Who has it.
     pub using: Use,
+    /// Its hint; while it is read, the one with which it was asked for.
+    pub hint: Hint,
 }
 
 /// Who has a page of the page map.

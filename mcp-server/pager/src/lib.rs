@@ -8,7 +8,9 @@
 //! |---|---|
 //! | `frame` | the states of a frame |
 //! | `step` | what the caller is to do, and the tokens that it gives back when it is done |
-//! | `policy` | who decides what is evicted: the program's [`Policy`], or [`Lru`] |
+//! | `hint` | what those who ask know of a page's coming uses |
+//! | `policy` | who decides what is evicted: the program's [`Policy`] |
+//! | `lru` | the policy of a program that has none, which knows hints |
 //! | `map` | the table of frames, and what it shows |
 //! | `asking` | pages that are asked for, evicted, written out |
 //! | `ending` | how reads, writes, flushes and uses of pages end |
@@ -21,6 +23,8 @@
 //! - A page that is dirty leaves its frame only when it has been written. A write that fails leaves it where it is, and dirty.
 //! - A flush that fails makes the pages dirty again that were written since the last one that did not: a device may drop what it failed
 //!   to write, and report the next flush as done.
+//! - A [`Hint`] changes which page makes room, and when. What is found in a page and what is refused do not depend on it: a page leaves the
+//!   memory for its hint alone only where nobody uses it or waits for it, and the store has it on stable storage.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -39,13 +43,17 @@ extern crate alloc;
 mod asking;
 mod ending;
 mod frame;
+mod hint;
+mod lru;
 mod map;
 mod policy;
 mod refusal;
 mod step;
 
 pub use frame::{Entry, Use};
+pub use hint::Hint;
+pub use lru::Lru;
 pub use map::{Counters, Map};
-pub use policy::{Candidates, Lru, Policy};
+pub use policy::{Candidates, Policy};
 pub use refusal::Refusal;
 pub use step::{Access, FlushBegun, Loading, Outcome, Pin, Step, Writing};

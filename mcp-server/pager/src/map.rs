@@ -25,6 +25,8 @@ pub struct Map<P> {
     /// The frame of each page that is in memory, or on its way there.
     pub(crate) index: BTreeMap<u64, usize>,
     pub(crate) free: Vec<usize>,
+    /// How many wait for each page that somebody waits for.
+    pub(crate) waiting: BTreeMap<u64, u64>,
     pub(crate) policy: P,
     pub(crate) counters: Counters,
     /// Writes that have ended, however: a page whose write failed may be in the store all the same.
@@ -49,6 +51,7 @@ impl<P: Policy> Map<P> {
             frames: (0..frames).map(|_| Frame::Free).collect(),
             index: BTreeMap::new(),
             free: (0..frames).rev().collect(),
+            waiting: BTreeMap::new(),
             policy,
             counters: Counters::default(),
             writes: 0,

@@ -2,7 +2,8 @@
 
 use alloc::collections::BTreeMap;
 
-use crate::frame::Frame;
+use crate::frame::{Frame, Resident};
+use crate::hint::Hint;
 
 /// Decides which page makes room for another one.
 ///
@@ -12,7 +13,15 @@ pub trait Policy {
     /// A page has come into memory.
     fn loaded(&mut self, page: u64);
 
-    /// A page in memory is used: once for each time that it is asked for, also right after it came.
+    /// A page in memory has a hint: told when it has come, and when it is asked for with a hint that [counts](Hint#of-several-hints), to be
+    /// used or only to be here. A use is told behind it. A policy that does nothing with it can still ask for the
+    /// [hints](Candidates::hint) of candidates.
+    fn hinted(&mut self, page: u64, hint: Hint) {
+        let _ = (page, hint);
+    }
+
+    /// A page in memory is used: once for each time that it is asked for, also right after it came. Uses that say nothing of the page are not
+    /// told: those of a [pass](Hint#of-several-hints) that comes by a normal or kept page.
     fn touched(&mut self, page: u64);
 
     /// A page has left the memory.
@@ -42,55 +51,28 @@ impl<'m> Candidates<'m> {
 
     /// Whether a page is one.
     pub fn contains(&self, page: u64) -> bool {
-        self.dirty(page).is_some()
+        self.get(page).is_some()
     }
 
     /// Whether a candidate has to be written when it is evicted; `None` where it is none.
     pub fn dirty(&self, page: u64) -> Option<bool> {
+        Some(self.get(page)?.dirty)
+    }
+
+    /// The hint of a candidate; `None` where it is none.
+    pub fn hint(&self, page: u64) -> Option<Hint> {
+        Some(self.get(page)?.hint)
+    }
+
+    fn get(&self, page: u64) -> Option<&Resident> {
         let frame = self.frames.get(*self.index.get(&page)?)?;
-        let resident = frame.candidate()?;
         // A page that is to come is in the index too.
-        (resident.page == page).then_some(resident.dirty)
+        frame.candidate().filter(|resident| resident.page == page)
     }
 
     /// All of them, in the order of their frames.
     pub fn iter(&self) -> impl Iterator<Item = u64> {
         let frames = self.frames.iter();
         frames.filter_map(|frame| Some(frame.candidate()?.page))
-    }
-}
-
-/// Evicts the page that was not used for the longest time.
-#[derive(Clone, Debug, Default)]
-pub struct Lru {
-    uses: u64,
-    /// The last use of each page in memory.
-    last: BTreeMap<u64, u64>,
-    /// The page of each last use.
-    order: BTreeMap<u64, u64>,
-}
-
-impl Policy for Lru {
-    fn loaded(&mut self, page: u64) {
-        self.touched(page);
-    }
-
-    fn touched(&mut self, page: u64) {
-        self.uses += 1;
-        if let Some(before) = self.last.insert(page, self.uses) {
-            self.order.remove(&before);
-        }
-        self.order.insert(self.uses, page);
-    }
-
-    fn evicted(&mut self, page: u64) {
-        if let Some(before) = self.last.remove(&page) {
-            self.order.remove(&before);
-        }
-    }
-
-    fn victim(&mut self, _: u64, candidates: &Candidates<'_>) -> Option<u64> {
-        let mut oldest_first = self.order.values().copied();
-        oldest_first.find(|page| candidates.contains(*page))
     }
 }

@@ -3,7 +3,8 @@
 //! A [`Pager`] has *frames*, which are blocks of the process's pool. It takes them once and keeps them until it ends, so pages that are
 //! in memory do not move, and the device writes straight into them. A page that is not in a frame is *loaded* by a block call when it is
 //! asked for; where no frame is free, the program's [`Policy`] decides which page is *evicted*, which is written first where it is dirty.
-//! The program may do both itself, before anybody asks: [`Pager::load`], [`Pager::evict`].
+//! The program may do both itself, before anybody asks: [`Pager::load`], [`Pager::evict`]. And it may say with each use what it knows of
+//! the ones that come, by a [`Hint`]: [`Pager::page_with`], [`Pager::page_mut_with`], [`Pager::load_with`].
 //!
 //! ```no_run
 //! use atoll_runtime::connect;
@@ -32,6 +33,7 @@ mod guard;
 mod store;
 mod transit;
 
+use core::mem;
 use core::ops::Range;
 
 use atoll_abi::syscall::Status;
@@ -43,7 +45,7 @@ use crate::syscalls::without_timeout;
 use frames::Frames;
 use transit::Transit;
 
-pub use atoll_pager::{Candidates, Counters, Entry, Lru, Map, Policy, Refusal, Use};
+pub use atoll_pager::{Candidates, Counters, Entry, Hint, Lru, Map, Policy, Refusal, Use};
 pub use error::PagerError;
 pub use guard::{Page, PageMut};
 pub use store::Store;
@@ -88,7 +90,18 @@ impl<P: Policy, S: Store> Pager<P, S> {
     /// # Panics
     /// Where the caller is not a uthread and has to wait.
     pub fn page(&self, page: u64) -> Result<Page<'_, P>, PagerError> {
-        let pin = self.pin(page, Access::Shared)?;
+        self.page_with(page, Hint::Normal)
+    }
+
+    /// As [`Pager::page`], with a hint.
+    ///
+    /// # Errors
+    /// As [`Pager::page`].
+    ///
+    /// # Panics
+    /// As [`Pager::page`].
+    pub fn page_with(&self, page: u64, hint: Hint) -> Result<Page<'_, P>, PagerError> {
+        let pin = self.pin(page, Access::Shared, hint)?;
         Ok(Page::new(&self.memory, pin))
     }
 
@@ -100,16 +113,27 @@ impl<P: Policy, S: Store> Pager<P, S> {
     /// # Panics
     /// As [`Pager::page`].
     pub fn page_mut(&self, page: u64) -> Result<PageMut<'_, P>, PagerError> {
+        self.page_mut_with(page, Hint::Normal)
+    }
+
+    /// As [`Pager::page_mut`], with a hint.
+    ///
+    /// # Errors
+    /// As [`Pager::page_mut`].
+    ///
+    /// # Panics
+    /// As [`Pager::page`].
+    pub fn page_mut_with(&self, page: u64, hint: Hint) -> Result<PageMut<'_, P>, PagerError> {
         if self.store.lock().is_read_only() {
             return Err(PagerError::ReadOnly);
         }
-        let pin = self.pin(page, Access::Exclusive)?;
+        let pin = self.pin(page, Access::Exclusive, hint)?;
         Ok(PageMut::new(&self.memory, pin))
     }
 
-    fn pin(&self, page: u64, access: Access) -> Result<Pin, PagerError> {
+    fn pin(&self, page: u64, access: Access, hint: Hint) -> Result<Pin, PagerError> {
         loop {
-            let loading = match self.ask(|map| map.request(page, access))? {
+            let loading = match self.ask(page, |map| map.request(page, access, hint))? {
                 Step::Done(pin) => return Ok(pin),
                 Step::Load(loading) => Some(loading),
                 Step::Write(writing) => self.write_victim(writing)?,
@@ -136,11 +160,28 @@ impl<P: Policy, S: Store> Pager<P, S> {
     /// # Panics
     /// As [`Pager::page`].
     pub fn load(&self, pages: Range<u64>) -> Result<(), PagerError> {
-        self.carry_all(pages, Map::prefetch, |step| match step {
+        self.load_with(pages, Hint::Normal)
+    }
+
+    /// As [`Pager::load`], with a hint for the uses that are to come: these have the same one.
+    ///
+    /// # Errors
+    /// As [`Pager::load`].
+    ///
+    /// # Panics
+    /// As [`Pager::page`].
+    pub fn load_with(&self, pages: Range<u64>, hint: Hint) -> Result<(), PagerError> {
+        let ask = |map: &mut Map<P>, page| map.prefetch(page, hint);
+        self.carry_all(pages, ask, |step| match step {
             Step::Load(loading) => Ok(Some(loading)),
             Step::Write(writing) => self.write_victim(writing),
             Step::Done(()) | Step::Wait => Ok(None),
         })
+    }
+
+    /// Replaces the hint of a page that is in memory, also by one that protects it less: [`Map::set_hint`]. One that is not there has none.
+    pub fn set_hint(&self, page: u64, hint: Hint) {
+        self.memory.map.with_notify(|map| map.set_hint(page, hint));
     }
 
     /// Takes a page out of memory, and waits for that: a dirty one is written. One that is not there is none to take.
@@ -152,7 +193,7 @@ impl<P: Policy, S: Store> Pager<P, S> {
     /// As [`Pager::page`].
     pub fn evict(&self, page: u64) -> Result<(), PagerError> {
         loop {
-            match self.ask(|map| map.evict(page))? {
+            match self.ask(page, |map| map.evict(page))? {
                 Step::Done(()) => return Ok(()),
                 Step::Write(writing) => self.carry(writing, Transit::ended)?,
                 Step::Load(_) | Step::Wait => {}
@@ -228,14 +269,25 @@ impl<P: Policy, S: Store> Pager<P, S> {
         self.store.lock().clone()
     }
 
-    /// Asks the map until it does not want to be asked again.
+    /// Asks the map for a page until it does not want to be asked again.
     fn ask<T>(
         &self,
+        page: u64,
         mut ask: impl FnMut(&mut Map<P>) -> Result<Step<T>, Refusal>,
     ) -> Result<Step<T>, Refusal> {
-        self.memory.map.wait_for(|map| match ask(map) {
-            Ok(Step::Wait) => None,
-            step => Some(step),
+        let mut waits = false;
+        self.memory.map.wait_for(|map| {
+            let step = ask(map);
+            if matches!(step, Ok(Step::Wait)) {
+                if !mem::replace(&mut waits, true) {
+                    map.wait_begins(page);
+                }
+                return None;
+            }
+            if waits {
+                map.wait_ends(page);
+            }
+            Some(step)
         })
     }
 }

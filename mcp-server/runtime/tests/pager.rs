@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use atoll_runtime::pager::{Candidates, Counters, Lru, Pager, PagerError, Policy, Refusal, Use};
+use atoll_runtime::pager::{
+    Candidates, Counters, Hint, Lru, Pager, PagerError, Policy, Refusal, Use,
+};
 use atoll_runtime::{Runtime, become_mcp, request_vcores, spawn, yield_now};
 use common::paged::{LruPager, PAGES, first_word, number, pager, partition, run_paged, set};
 use common::partition::Partition as Disk;
@@ -233,11 +235,12 @@ fn what_cannot_be_done_is_said() {
     report.ended_well(4);
 }
 
-/// Uthreads of several vcores count on pages of which a few are in memory at a time.
+/// Uthreads of several vcores count on pages of which a few are in memory at a time, with any hints.
 #[test]
 fn uthreads_that_share_a_pager_lose_no_count() {
     const COUNTERS: u64 = 6;
     const COUNTS: u64 = 200;
+    const HINTS: [Hint; 4] = [Hint::Normal, Hint::Keep, Hint::Streaming, Hint::NoReuse];
     let disk = Disk::new(PAGES);
     let own = disk.clone();
     let report = run_with(Setup::of_partition(3, 6, &disk), move |_| {
@@ -251,13 +254,15 @@ fn uthreads_that_share_a_pager_lose_no_count() {
                 for count in 0..COUNTS {
                     place = place.wrapping_mul(6364136223846793005).wrapping_add(1);
                     let page = (place >> 33) % PAGES;
-                    while !counted(&pager, page) {
+                    let hint = HINTS[(place >> 50) as usize % HINTS.len()];
+                    while !counted(&pager, page, hint) {
                         yield_now();
                     }
                     match count % 50 {
                         7 => pager.flush().unwrap(),
-                        20 => drop(pager.load(page..PAGES.min(page + 3))),
+                        20 => drop(pager.load_with(page..PAGES.min(page + 3), hint)),
                         30 => drop(pager.evict(page)),
+                        40 => pager.set_hint(page, hint),
                         _ => {}
                     }
                 }
@@ -275,8 +280,8 @@ fn uthreads_that_share_a_pager_lose_no_count() {
 }
 
 /// Counts on a page; `false` where all frames are in use.
-fn counted(pager: &LruPager, page: u64) -> bool {
-    let mut page = match pager.page_mut(page) {
+fn counted(pager: &LruPager, page: u64, hint: Hint) -> bool {
+    let mut page = match pager.page_mut_with(page, hint) {
         Ok(page) => page,
         Err(error) => {
             assert_eq!(error, PagerError::Refused(Refusal::AllPinned));

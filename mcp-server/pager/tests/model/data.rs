@@ -1,44 +1,15 @@
 //! The data that the map does not have: a version of each page in each frame, in the cache of the store, and on its stable storage. A
 //! flush that fails drops the cache.
 
-use std::collections::BTreeSet;
+mod check;
 
-use atoll_pager::{
-    Access, Candidates, FlushBegun, Loading, Map, Outcome, Pin, Policy, Refusal, Step, Use, Writing,
-};
+use atoll_pager::{Access, FlushBegun, Hint, Loading, Map, Outcome, Pin, Refusal, Step, Writing};
 
 use super::Action;
+use super::hints::{Checked, Hints};
 
 /// Pages of the store.
 pub const PAGES: u64 = 6;
-
-/// Names any candidate, and checks what it is told.
-#[derive(Default)]
-struct Any {
-    here: BTreeSet<u64>,
-    choice: usize,
-}
-
-impl Policy for Any {
-    fn loaded(&mut self, page: u64) {
-        assert!(self.here.insert(page), "page {page} came twice");
-    }
-
-    fn touched(&mut self, page: u64) {
-        assert!(self.here.contains(&page));
-    }
-
-    fn evicted(&mut self, page: u64) {
-        assert!(self.here.remove(&page), "page {page} went twice");
-    }
-
-    fn victim(&mut self, wanted: u64, candidates: &Candidates<'_>) -> Option<u64> {
-        assert!(!self.here.contains(&wanted));
-        let all: Vec<u64> = candidates.iter().collect();
-        assert!(all.iter().all(|page| self.here.contains(page)));
-        Some(all[self.choice % all.len()])
-    }
-}
 
 /// Frames go rarely: else there is soon none.
 fn outcome(number: u8) -> Outcome {
@@ -50,7 +21,8 @@ fn outcome(number: u8) -> Outcome {
 }
 
 pub struct Model {
-    map: Map<Any>,
+    map: Map<Checked>,
+    hints: Hints,
     frames: Vec<u64>,
     cache: Vec<u64>,
     stable: Vec<u64>,
@@ -58,10 +30,32 @@ pub struct Model {
     expected: Vec<u64>,
     version: u64,
     pins: Vec<(Pin, Access)>,
-    loads: Vec<(Loading, Option<Access>)>,
-    writes: Vec<Writing>,
-    /// Flushes, each with the cache when it began; `None` where that was dropped.
-    flushes: Vec<(FlushBegun, Option<Vec<u64>>)>,
+    loads: Vec<(Loading, Asked)>,
+    /// Each with what is asked for where it makes room.
+    writes: Vec<(Writing, Asked)>,
+    flushes: Vec<Flush>,
+}
+
+/// How a page is asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// `None` where it is only to be here.
+    access: Option<Access>,
+    hint: Hint,
+}
+
+/// What is asked for where nothing comes.
+const NOTHING: Asked = Asked {
+    access: None,
+    hint: Hint::Normal,
+};
+
+struct Flush {
+    begun: FlushBegun,
+    /// The cache when it began; `None` where that was dropped.
+    cache: Option<Vec<u64>>,
+    /// Writes that had ended by then.
+    writes: u64,
 }
 
 /// Takes any of some things.
@@ -71,10 +65,11 @@ fn take<T>(things: &mut Vec<T>, which: usize) -> Option<T> {
 }
 
 impl Model {
-    pub fn new(frames: usize) -> Model {
+    pub fn new(frames: usize, lru: bool) -> Model {
         let store: Vec<u64> = (100..100 + PAGES).collect();
         Model {
-            map: Map::new(PAGES, frames, Any::default()),
+            map: Map::new(PAGES, frames, Checked::new(lru)),
+            hints: Hints::default(),
             frames: vec![0; frames],
             cache: store.clone(),
             stable: store.clone(),
@@ -89,32 +84,54 @@ impl Model {
 
     pub fn act(&mut self, action: Action) {
         match action {
-            Action::Request(page, write, choice) => {
+            Action::Request(page, write, hint, choice) => {
                 let access = if write {
                     Access::Exclusive
                 } else {
                     Access::Shared
                 };
                 self.map.policy_mut().choice = choice;
-                let step = self.map.request(page, access);
-                self.take_step(step, page, Some(access), |model, pin| {
+                let step = self.map.request(page, access, hint);
+                let asked = Asked {
+                    access: Some(access),
+                    hint,
+                };
+                self.take_step(step, page, asked, |model, pin| {
+                    model.hints.asked(page, hint, true);
                     model.pinned(pin, access);
                 });
             }
-            Action::Prefetch(page, choice) => {
+            Action::Prefetch(page, hint, choice) => {
                 self.map.policy_mut().choice = choice;
-                let step = self.map.prefetch(page);
-                self.take_step(step, page, None, |_, ()| {});
+                let step = self.map.prefetch(page, hint);
+                let asked = Asked { access: None, hint };
+                self.take_step(step, page, asked, |model, ()| {
+                    model.hints.asked(page, hint, false);
+                });
+            }
+            Action::SetHint(page, hint) => {
+                self.map.set_hint(page, hint);
+                self.hints.set(page, hint);
+            }
+            Action::WaitBegins(page) => {
+                self.map.wait_begins(page);
+                self.hints.waiting.push(page);
+            }
+            Action::WaitEnds(which) => {
+                if let Some(page) = take(&mut self.hints.waiting, which) {
+                    self.map.wait_ends(page);
+                }
             }
             Action::Evict(page) => {
+                self.hints.goes(page);
                 let step = self.map.evict(page);
-                self.take_step(step, page, None, |model, ()| {
+                self.take_step(step, page, NOTHING, |model, ()| {
                     assert_eq!(model.map.entry(page), None);
                 });
             }
             Action::WriteOut(page) => {
                 let step = self.map.write_out(page);
-                self.take_step(step, page, None, |model, ()| {
+                self.take_step(step, page, NOTHING, |model, ()| {
                     assert!(model.map.entry(page).is_none_or(|entry| !entry.dirty));
                 });
             }
@@ -124,22 +141,22 @@ impl Model {
                 }
             }
             Action::Loaded(which, number) => {
-                if let Some((loading, access)) = take(&mut self.loads, which) {
-                    self.loaded(loading, access, outcome(number));
+                if let Some((loading, asked)) = take(&mut self.loads, which) {
+                    self.loaded(loading, asked, outcome(number));
                 }
             }
             Action::Written(which, number) => {
-                if let Some(writing) = take(&mut self.writes, which) {
-                    self.written(writing, outcome(number));
+                if let Some((writing, asked)) = take(&mut self.writes, which) {
+                    self.written(writing, asked, outcome(number));
                 }
             }
             Action::FlushBegins => {
-                let begun = self.map.flush_begun();
-                self.flushes.push((begun, Some(self.cache.clone())));
+                let flush = self.flush_begins();
+                self.flushes.push(flush);
             }
             Action::FlushEnds(which, good) => {
-                if let Some((begun, cache)) = take(&mut self.flushes, which) {
-                    self.flush_ends(begun, cache, good);
+                if let Some(flush) = take(&mut self.flushes, which) {
+                    self.flush_ends(flush, good);
                 }
             }
         }
@@ -150,19 +167,22 @@ impl Model {
         &mut self,
         step: Result<Step<T>, Refusal>,
         page: u64,
-        access: Option<Access>,
+        asked: Asked,
         done: impl FnOnce(&mut Model, T),
     ) {
+        for page in std::mem::take(&mut self.map.policy_mut().named) {
+            self.hints.goes(page);
+        }
         match step {
             Ok(Step::Done(found)) => done(self, found),
             Ok(Step::Load(loading)) => {
                 assert_eq!(loading.page(), page);
                 self.check_frame(loading.frame());
-                self.loads.push((loading, access));
+                self.loads.push((loading, asked));
             }
             Ok(Step::Write(writing)) => {
                 self.check_frame(writing.frame());
-                self.writes.push(writing);
+                self.writes.push((writing, asked));
             }
             Ok(Step::Wait) => {
                 let under_way = self.loads.len() + self.writes.len() + self.pins.len();
@@ -184,13 +204,13 @@ impl Model {
     fn check_frame(&self, frame: usize) {
         assert!(self.pins.iter().all(|(pin, _)| pin.frame() != frame));
         assert!(self.loads.iter().all(|(it, _)| it.frame() != frame));
-        assert!(self.writes.iter().all(|it| it.frame() != frame));
+        assert!(self.writes.iter().all(|(it, _)| it.frame() != frame));
     }
 
     fn pinned(&mut self, pin: Pin, access: Access) {
         let (page, frame) = (pin.page(), pin.frame());
         assert!(self.loads.iter().all(|(it, _)| it.frame() != frame));
-        assert!(self.writes.iter().all(|it| it.frame() != frame));
+        assert!(self.writes.iter().all(|(it, _)| it.frame() != frame));
         let beside = |(other, its): &(Pin, Access)| {
             other.frame() != frame || (access, *its) == (Access::Shared, Access::Shared)
         };
@@ -212,7 +232,11 @@ impl Model {
         self.map.unpin(pin, write);
     }
 
-    fn loaded(&mut self, loading: Loading, access: Option<Access>, outcome: Outcome) {
+    fn loaded(&mut self, loading: Loading, asked: Asked, outcome: Outcome) {
+        let Asked { access, hint } = asked;
+        if outcome == Outcome::Done {
+            self.hints.loaded(loading.page(), hint, access.is_some());
+        }
         self.frames[loading.frame()] = match outcome {
             Outcome::Done => self.cache[loading.page() as usize],
             Outcome::Failed | Outcome::FrameGone => u64::MAX,
@@ -222,8 +246,13 @@ impl Model {
         }
     }
 
-    fn written(&mut self, writing: Writing, outcome: Outcome) {
+    fn written(&mut self, writing: Writing, asked: Asked, outcome: Outcome) {
         let (page, frame) = (writing.page() as usize, writing.frame());
+        self.hints
+            .write_ended(writing.page(), outcome == Outcome::Done);
+        if outcome == Outcome::FrameGone {
+            self.hints.goes(writing.page());
+        }
         // One that fails may have been done.
         if outcome == Outcome::Done || self.version.is_multiple_of(2) {
             self.cache[page] = self.frames[frame];
@@ -231,84 +260,32 @@ impl Model {
         if let Some(loading) = self.map.written(writing, outcome) {
             assert_eq!(loading.frame(), frame);
             self.frames[frame] = u64::MAX;
-            // Whoever asked pins it or not.
-            self.loads.push((loading, Some(Access::Shared)));
+            self.loads.push((loading, asked));
         }
     }
 
-    fn flush_ends(&mut self, begun: FlushBegun, cache: Option<Vec<u64>>, good: bool) {
+    fn flush_begins(&self) -> Flush {
+        Flush {
+            begun: self.map.flush_begun(),
+            cache: Some(self.cache.clone()),
+            writes: self.hints.writes,
+        }
+    }
+
+    fn flush_ends(&mut self, flush: Flush, good: bool) {
         if !good {
             self.cache = self.stable.clone();
-            self.flushes.iter_mut().for_each(|(_, cache)| *cache = None);
-            self.map.flush_failed(begun);
+            self.flushes.iter_mut().for_each(|flush| flush.cache = None);
+            self.map.flush_failed(flush.begun);
             return;
         }
-        assert_eq!(self.map.flushed(begun), cache.is_some());
-        if let Some(cache) = cache {
+        assert_eq!(self.map.flushed(flush.begun), flush.cache.is_some());
+        if let Some(cache) = flush.cache {
+            self.hints.stable = self.hints.stable.max(flush.writes);
             // The cache of a later flush that ended before this one is newer.
             for (stable, cached) in self.stable.iter_mut().zip(cache) {
                 *stable = cached.max(*stable);
             }
         }
-    }
-
-    /// What is written is in memory, dirty, or in the store.
-    fn check(&mut self) {
-        match self.map.unwritten() {
-            Ok(_) => {}
-            Err(Refusal::Lost { .. } | Refusal::Unsure) => {
-                for page in 0..PAGES {
-                    if !self.is_in_frame(page) {
-                        self.expected[page as usize] = self.cache[page as usize];
-                    }
-                }
-                self.map.accept_losses();
-            }
-            Err(refusal) => panic!("{refusal:?}"),
-        }
-        let mut pages = BTreeSet::new();
-        for entry in self.map.entries() {
-            assert!(pages.insert(entry.page), "a page is in two frames");
-            assert_eq!(self.map.entry(entry.page), Some(entry));
-            if entry.using != Use::Loading {
-                assert_eq!(self.frames[entry.frame], self.expected[entry.page as usize]);
-            }
-        }
-        for page in 0..PAGES {
-            if self.map.entry(page).is_none_or(|entry| !entry.dirty) {
-                let (stored, expected) = (self.cache[page as usize], self.expected[page as usize]);
-                assert_eq!(stored, expected, "page {page} is lost");
-            }
-        }
-    }
-
-    fn is_in_frame(&self, page: u64) -> bool {
-        let entry = self.map.entry(page);
-        entry.is_some_and(|entry| entry.using != Use::Loading)
-    }
-
-    /// Everything ends well, and is flushed.
-    pub fn finish(&mut self) {
-        while let Some(writing) = self.writes.pop() {
-            self.written(writing, Outcome::Done);
-        }
-        while let Some((loading, access)) = self.loads.pop() {
-            self.loaded(loading, access, Outcome::Done);
-        }
-        while let Some((pin, access)) = self.pins.pop() {
-            self.unpin(pin, access, true);
-        }
-        self.check();
-        for page in self.map.unwritten().unwrap() {
-            let Ok(Step::Write(writing)) = self.map.write_out(page) else {
-                panic!("page {page} is dirty, and nobody has it")
-            };
-            self.written(writing, Outcome::Done);
-        }
-        assert_eq!(self.map.unwritten(), Ok(vec![]));
-        let begun = self.map.flush_begun();
-        self.flush_ends(begun, Some(self.cache.clone()), true);
-        self.check();
-        assert_eq!(self.stable, self.expected);
     }
 }

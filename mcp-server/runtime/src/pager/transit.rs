@@ -102,7 +102,7 @@ impl<P: Policy, S: Store> Pager<P, S> {
         'pages: for page in pages {
             loop {
                 let step = match run.is_empty() {
-                    true => self.ask(|map| ask(map, page)),
+                    true => self.ask(page, |map| ask(map, page)),
                     // What was gathered is waited for by others: it is carried before anything is waited for.
                     false => self.memory.map.with(|map| ask(map, page)),
                 };

@@ -1,6 +1,6 @@
 //! Processes with a pager of a partition.
 
-use atoll_runtime::pager::{Lru, Pager, PagerError, Policy};
+use atoll_runtime::pager::{Hint, Lru, Pager, PagerError, Policy};
 use atoll_runtime::{Partition, connect};
 
 use super::partition::Partition as Disk;
@@ -33,7 +33,15 @@ pub fn run_paged(
 }
 
 pub fn number<P: Policy>(pager: &Pager<P, Partition>, page: u64) -> Result<u64, PagerError> {
-    let page = pager.page(page)?;
+    number_with(pager, page, Hint::Normal)
+}
+
+pub fn number_with<P: Policy>(
+    pager: &Pager<P, Partition>,
+    page: u64,
+    hint: Hint,
+) -> Result<u64, PagerError> {
+    let page = pager.page_with(page, hint)?;
     Ok(first_word(page.bytes()))
 }
 

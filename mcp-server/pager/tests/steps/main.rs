@@ -1,76 +1,32 @@
 //! What the map asks for, step by step.
 
+mod common;
+mod hints;
+mod lru;
+
 use atoll_pager::{
-    Access, Candidates, Counters, Entry, Loading, Lru, Map, Outcome, Pin, Policy, Refusal, Step,
-    Use, Writing,
+    Access, Candidates, Counters, Entry, Hint, Map, Outcome, Policy, Refusal, Step, Use,
 };
-
-const PAGES: u64 = 10;
-
-fn map(frames: usize) -> Map<Lru> {
-    Map::new(PAGES, frames, Lru::default())
-}
-
-fn load<P: Policy>(map: &mut Map<P>, page: u64) -> Loading {
-    match map.request(page, Access::Shared) {
-        Ok(Step::Load(loading)) => loading,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Pins a page, whatever has to be read and written for it.
-fn pin<P: Policy>(map: &mut Map<P>, page: u64, access: Access) -> Pin {
-    let loading = match map.request(page, access).unwrap() {
-        Step::Done(pin) => return pin,
-        Step::Load(loading) => loading,
-        Step::Write(writing) => map.written(writing, Outcome::Done).unwrap(),
-        Step::Wait => panic!("nobody else has it"),
-    };
-    map.loaded(loading, Outcome::Done, Some(access)).unwrap()
-}
-
-/// Uses a page once.
-fn touch<P: Policy>(map: &mut Map<P>, page: u64) {
-    let pin = pin(map, page, Access::Shared);
-    map.unpin(pin, false);
-}
-
-fn dirty<P: Policy>(map: &mut Map<P>, page: u64) {
-    let pin = pin(map, page, Access::Exclusive);
-    map.unpin(pin, true);
-}
-
-fn write_of(step: Result<Step<Pin>, Refusal>) -> Writing {
-    match step {
-        Ok(Step::Write(writing)) => writing,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn resident<P: Policy>(map: &Map<P>) -> Vec<u64> {
-    let mut pages: Vec<u64> = map.entries().map(|entry| entry.page).collect();
-    pages.sort_unstable();
-    pages
-}
+use common::{PAGES, dirty, load, map, pin, request, resident, touch, write_all, write_of};
 
 #[test]
 fn two_who_want_one_page_share_a_load() {
     let mut map = map(2);
     let loading = load(&mut map, 4);
-    assert_eq!(map.request(4, Access::Shared), Ok(Step::Wait));
-    assert_eq!(map.request(4, Access::Exclusive), Ok(Step::Wait));
-    assert_eq!(map.prefetch(4), Ok(Step::Wait));
+    assert_eq!(request(&mut map, 4, Access::Shared), Ok(Step::Wait));
+    assert_eq!(request(&mut map, 4, Access::Exclusive), Ok(Step::Wait));
+    assert_eq!(map.prefetch(4, Hint::Normal), Ok(Step::Wait));
     let first = map.loaded(loading, Outcome::Done, Some(Access::Shared));
-    let Ok(Step::Done(second)) = map.request(4, Access::Shared) else {
+    let Ok(Step::Done(second)) = request(&mut map, 4, Access::Shared) else {
         panic!("it is here")
     };
     assert_eq!(map.entry(4).unwrap().using, Use::Shared(2));
-    assert_eq!(map.request(4, Access::Exclusive), Ok(Step::Wait));
+    assert_eq!(request(&mut map, 4, Access::Exclusive), Ok(Step::Wait));
     map.unpin(first.unwrap(), false);
     map.unpin(second, false);
     let exclusive = pin(&mut map, 4, Access::Exclusive);
-    assert_eq!(map.request(4, Access::Shared), Ok(Step::Wait));
-    assert_eq!(map.request(4, Access::Exclusive), Ok(Step::Wait));
+    assert_eq!(request(&mut map, 4, Access::Shared), Ok(Step::Wait));
+    assert_eq!(request(&mut map, 4, Access::Exclusive), Ok(Step::Wait));
     map.unpin(exclusive, false);
     assert_eq!(map.counters().loads, 1);
 }
@@ -92,11 +48,11 @@ fn a_load_that_fails_leaves_its_frame_free() {
 fn a_dirty_victim_is_written_before_its_frame_is_used() {
     let mut map = map(1);
     dirty(&mut map, 1);
-    let writing = write_of(map.request(2, Access::Shared));
+    let writing = write_of(request(&mut map, 2, Access::Shared));
     assert_eq!((writing.page(), writing.frame()), (1, 0));
     // Neither the page that goes nor the one that comes is anyone's meanwhile.
     for page in [1, 2] {
-        assert_eq!(map.request(page, Access::Shared), Ok(Step::Wait));
+        assert_eq!(request(&mut map, page, Access::Shared), Ok(Step::Wait));
         assert_eq!(map.evict(page), Ok(Step::Wait));
     }
     assert_eq!(map.write_out(1), Ok(Step::Wait));
@@ -122,14 +78,14 @@ fn a_victim_that_cannot_be_written_stays_and_another_one_goes_next() {
     let mut map = map(2);
     dirty(&mut map, 1);
     dirty(&mut map, 2);
-    let writing = write_of(map.request(3, Access::Shared));
+    let writing = write_of(request(&mut map, 3, Access::Shared));
     assert_eq!(writing.page(), 1);
     assert_eq!(map.written(writing, Outcome::Failed), None);
     assert_eq!((resident(&map), map.entry(3)), (vec![1, 2], None));
     assert_eq!(map.unwritten(), Ok(vec![1, 2]));
     assert_eq!(map.counters().evictions, 0);
     // The bad page does not stop those who want others.
-    assert_eq!(write_of(map.request(3, Access::Shared)).page(), 2);
+    assert_eq!(write_of(request(&mut map, 3, Access::Shared)).page(), 2);
 }
 
 #[test]
@@ -138,11 +94,11 @@ fn who_asks_does_not_wait_for_pins() {
     let one = pin(&mut map, 1, Access::Shared);
     let loading = load(&mut map, 2);
     // What is under way may leave room.
-    assert_eq!(map.request(3, Access::Shared), Ok(Step::Wait));
+    assert_eq!(request(&mut map, 3, Access::Shared), Ok(Step::Wait));
     let two = map.loaded(loading, Outcome::Done, Some(Access::Exclusive));
-    let refused = map.request(3, Access::Shared);
+    let refused = request(&mut map, 3, Access::Shared);
     assert_eq!(refused, Err(Refusal::AllPinned));
-    assert_eq!(map.prefetch(3), Err(Refusal::AllPinned));
+    assert_eq!(map.prefetch(3, Hint::Normal), Err(Refusal::AllPinned));
     assert_eq!(map.evict(1), Err(Refusal::Pinned));
     assert_eq!(map.evict(2), Err(Refusal::Pinned));
     map.unpin(one, false);
@@ -156,8 +112,8 @@ fn pages_that_there_are_not_are_refused() {
     let mut map = map(1);
     let beyond = Refusal::Beyond { pages: PAGES };
     for page in [PAGES, PAGES + 1, u64::MAX] {
-        assert_eq!(map.request(page, Access::Shared), Err(beyond));
-        assert_eq!(map.prefetch(page), Err(beyond));
+        assert_eq!(request(&mut map, page, Access::Shared), Err(beyond));
+        assert_eq!(map.prefetch(page, Hint::Normal), Err(beyond));
         assert_eq!(map.evict(page), Err(beyond));
     }
     touch(&mut map, PAGES - 1);
@@ -175,6 +131,7 @@ fn the_map_shows_every_page() {
         frame,
         dirty,
         using,
+        hint: Hint::Normal,
     };
     let entries: Vec<Entry> = map.entries().collect();
     let expected = [
@@ -187,26 +144,6 @@ fn the_map_shows_every_page() {
     map.unpin(shared, false);
     assert_eq!(map.loaded(loading, Outcome::Done, None), None);
     assert_eq!(map.entry(1), Some(entry(1, 3, false, Use::Idle)));
-}
-
-#[test]
-fn lru_evicts_the_page_that_was_used_first() {
-    let mut map = map(3);
-    for page in [1, 2, 3, 1] {
-        touch(&mut map, page);
-    }
-    touch(&mut map, 4);
-    assert_eq!(resident(&map), [1, 3, 4]);
-    let pinned = pin(&mut map, 3, Access::Shared);
-    map.unpin(pinned, false);
-    let pinned = pin(&mut map, 1, Access::Shared);
-    touch(&mut map, 5);
-    assert_eq!(resident(&map), [1, 3, 5]);
-    touch(&mut map, 6);
-    assert_eq!(resident(&map), [1, 5, 6], "3 was used before 1 and 5");
-    touch(&mut map, 7);
-    assert_eq!(resident(&map), [1, 6, 7], "1 is pinned");
-    map.unpin(pinned, false);
 }
 
 /// Names the page that it is told to.
@@ -228,7 +165,7 @@ fn a_policy_that_names_no_candidate_is_refused() {
     touch(&mut map, 2);
     for wrong in [None, Some(1), Some(3), Some(9), Some(u64::MAX)] {
         map.policy_mut().0 = wrong;
-        let refused = map.request(3, Access::Shared);
+        let refused = request(&mut map, 3, Access::Shared);
         assert_eq!(refused, Err(Refusal::NoVictim), "{wrong:?}");
         assert_eq!(resident(&map), [1, 2]);
     }
@@ -241,24 +178,16 @@ fn a_policy_that_names_no_candidate_is_refused() {
 fn a_page_that_goes_with_its_frame_is_lost_until_that_is_accepted() {
     let mut map = map(1);
     dirty(&mut map, 1);
-    let writing = write_of(map.request(2, Access::Shared));
+    let writing = write_of(request(&mut map, 2, Access::Shared));
     assert_eq!(map.written(writing, Outcome::FrameGone), None);
     let lost = Refusal::Lost { page: 1 };
-    assert_eq!(map.request(1, Access::Shared), Err(lost));
+    assert_eq!(request(&mut map, 1, Access::Shared), Err(lost));
     assert_eq!((map.unwritten(), map.write_out(1)), (Err(lost), Err(lost)));
     assert_eq!(map.lost().collect::<Vec<_>>(), [1]);
-    assert_eq!(map.request(2, Access::Shared), Err(Refusal::NoFrames));
+    assert_eq!(request(&mut map, 2, Access::Shared), Err(Refusal::NoFrames));
     map.accept_losses();
     assert_eq!(map.unwritten(), Ok(vec![]));
-    assert_eq!(map.request(1, Access::Shared), Err(Refusal::NoFrames));
-}
-
-fn write_all<P: Policy>(map: &mut Map<P>) {
-    for page in map.unwritten().unwrap() {
-        if let Ok(Step::Write(writing)) = map.write_out(page) {
-            assert_eq!(map.written(writing, Outcome::Done), None);
-        }
-    }
+    assert_eq!(request(&mut map, 1, Access::Shared), Err(Refusal::NoFrames));
 }
 
 #[test]
