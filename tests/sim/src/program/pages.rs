@@ -1,12 +1,12 @@
-//! A process with a pager of its partition: its uthreads write pages of their own, read all, and flush. What is in memory survives
-//! services that die, and what was flushed also cuts of the power.
+//! A process with a pager of its partition: its uthreads write pages of their own, read all, and flush, with any hints. What is in memory
+//! survives services that die, and what was flushed also cuts of the power.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_abi::block::SECTOR_SIZE;
 use atoll_abi::syscall::Status;
-use atoll_runtime::pager::{Lru, Pager, PagerError, Refusal};
+use atoll_runtime::pager::{Hint, Lru, Pager, PagerError, Refusal};
 use atoll_runtime::{JoinHandle, Monitor, Partition, Runtime, sleep, yield_now};
 
 use super::log::{OPENINGS, partition, use_all_vcores};
@@ -21,6 +21,8 @@ const WORKERS: u64 = 3;
 
 /// Pages in memory: one more than the uthreads use at a time.
 const FRAMES: usize = 4;
+
+const HINTS: [Hint; 4] = [Hint::Normal, Hint::Keep, Hint::Streaming, Hint::NoReuse];
 
 /// What the uthreads share.
 struct Pages {
@@ -78,16 +80,21 @@ impl Pages {
         while self.program.takes_one() {
             let page = worker + WORKERS * random.below(own);
             let any = random.below(LOG_BLOCKS);
-            self.end(match random.below(12) {
+            let hint = HINTS[random.index(HINTS.len())];
+            self.end(match random.below(13) {
                 0 => self.flush(),
-                1 => self.pager.load(any..LOG_BLOCKS.min(any + 3)),
+                1 => self.pager.load_with(any..LOG_BLOCKS.min(any + 3), hint),
                 // Others may use it.
                 2 => match self.pager.evict(any) {
                     Err(PagerError::Refused(Refusal::Pinned)) => Ok(()),
                     result => result,
                 },
-                3..6 => self.read(any),
-                _ => self.write(page, random.one_in(4)),
+                3 => {
+                    self.pager.set_hint(any, hint);
+                    Ok(())
+                }
+                4..7 => self.read(any, hint),
+                _ => self.write(page, hint, random.one_in(4)),
             })?;
         }
         self.end(self.flush())?;
@@ -97,13 +104,13 @@ impl Pages {
     /// Reads the pages of a worker.
     fn read_all(&self, worker: u64) -> Result<(), Gone> {
         for page in (worker..LOG_BLOCKS).step_by(WORKERS as usize) {
-            self.end(self.read(page))?;
+            self.end(self.read(page, Hint::Streaming))?;
         }
         Ok(())
     }
 
-    fn read(&self, page: u64) -> Result<(), PagerError> {
-        let read = self.pager.page(page)?;
+    fn read(&self, page: u64, hint: Hint) -> Result<(), PagerError> {
+        let read = self.pager.page_with(page, hint)?;
         self.check(page, read.bytes());
         Ok(())
     }
@@ -122,8 +129,8 @@ impl Pages {
         }
     }
 
-    fn write(&self, page: u64, slowly: bool) -> Result<(), PagerError> {
-        let mut own = self.pager.page_mut(page)?;
+    fn write(&self, page: u64, hint: Hint, slowly: bool) -> Result<(), PagerError> {
+        let mut own = self.pager.page_mut_with(page, hint)?;
         self.check(page, own.bytes());
         let ticket = gate::outside(|world| world.state.borrow_mut().raw.begin(page));
         for (sector, bytes) in own.bytes_mut().chunks_mut(SECTOR_SIZE).enumerate() {
