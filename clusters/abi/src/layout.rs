@@ -151,11 +151,13 @@ pub const fn least_heap(vcores: u64, services: u64, blocks: u64, uthreads: u64) 
     const CHANNEL: u64 = 14 << 10;
     const VCORE: u64 = 6 << 10;
     const UTHREAD: u64 = 512;
-    const BLOCK: u64 = 12;
+    const BLOCK: u64 = 4;
+    // All pools together, as far as what the others count too much does not cover it.
+    const POOLS: u64 = 1280;
     // One to the server, and one to each service.
     let channels = 1 + services;
-    let runtime = vcores * (VCORE + channels * CHANNEL) + uthreads * UTHREAD + blocks * BLOCK;
-    PROGRAM_HEAP + runtime
+    let blocks = POOLS + blocks * BLOCK;
+    PROGRAM_HEAP + vcores * (VCORE + channels * CHANNEL) + uthreads * UTHREAD + blocks
 }
 
 /// Bytes of the heap of a server or driver, which is part of its image.

@@ -13,10 +13,9 @@ use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::Answer;
 
 use crate::batch::Request;
-use crate::block::{Block, Blocks, lend_all, size_of};
+use crate::block::{Block, Blocks, Source, lend_all, size_of};
 use crate::lending::Lending;
 use crate::reply::{Reply, Submission};
-use crate::runtime::Runtime;
 use crate::target::Connection;
 use crate::transfer::{Amount, Transfer};
 
@@ -219,29 +218,30 @@ impl Future for Reading {
 }
 
 impl Block {
-    /// A block of the pool. Waits until there is one: for ever, where all that are not owned stay in flight because their
-    /// service broke the protocol.
+    /// A block of the process's common pool. Waits until there is one: for ever, where all that are not owned stay in flight because
+    /// their service broke the protocol.
     ///
     /// # Panics
     /// Where the caller is not a uthread.
     pub fn acquire() -> Block {
-        Runtime::current().pool().acquire()
+        Source::common().acquire()
     }
 
-    /// A block of an order, 2^order times [`BLOCK_SIZE`] bytes in one piece; `None` where there are not as many free ones of order 0
-    /// one behind another. A program takes large blocks when it begins and keeps them, or it finds its pool in pieces.
+    /// A block of an order, 2^order times [`BLOCK_SIZE`] bytes in one piece; `None` where the common pool has not as many free ones of
+    /// order 0 one behind another. A program takes large blocks when it begins and keeps them, or has a [`Pool`](crate::Pool) for them, or it finds the common
+    /// pool in pieces.
     ///
     /// # Panics
     /// Where the caller runs on no vcore.
     pub fn try_acquire_large(order: u32) -> Option<Block> {
-        Runtime::current().pool().try_acquire_large(order)
+        Source::common().try_acquire_large(order)
     }
 
-    /// A block of the pool, or `None` where none is free.
+    /// A block of the common pool, or `None` where none is free.
     ///
     /// # Panics
     /// Where the caller runs on no vcore.
     pub fn try_acquire() -> Option<Block> {
-        Runtime::current().pool().try_acquire()
+        Source::common().try_acquire()
     }
 }

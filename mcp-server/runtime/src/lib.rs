@@ -109,7 +109,7 @@ pub use atoll_abi::file::{Attributes, Kind, OpenFlags};
 pub use atoll_abi::frame::FRAME_SIZE;
 pub use atoll_abi::syscall::Status;
 pub use batch::{Replies, Request, submit_all};
-pub use block::{Block, Blocks};
+pub use block::{Block, Blocks, MAX_POOLS, Pool, PoolError};
 pub use events::{Event, EventQueue};
 pub use facts::{
     current_core, current_vcore, kernel_entries, max_vcores, process_name, vcores_granted,

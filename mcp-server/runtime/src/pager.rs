@@ -1,6 +1,6 @@
 //! A pager: the program's own memory manager, over a store that is larger than the program's memory.
 //!
-//! A [`Pager`] has *frames*, which are blocks of the process's pool. It takes them once and keeps them until it ends, so pages that are
+//! A [`Pager`] has *frames*, which are blocks of the process. It takes them once and keeps them until it ends, so pages that are
 //! in memory do not move, and the device writes straight into them. A page that is not in a frame is *loaded* by a block call when it is
 //! asked for; where no frame is free, the program's [`Policy`] decides which page is *evicted*, which is written first where it is dirty.
 //! The program may do both itself, before anybody asks: [`Pager::load`], [`Pager::evict`]. And it may say with each use what it knows of
@@ -39,6 +39,7 @@ use core::ops::Range;
 use atoll_abi::syscall::Status;
 use atoll_pager::{Access, Pin, Step};
 
+use crate::block::{Pool, Source};
 use crate::monitor::Monitor;
 use crate::sync::Mutex;
 use crate::syscalls::without_timeout;
@@ -50,7 +51,7 @@ pub use error::PagerError;
 pub use guard::{Page, PageMut};
 pub use store::Store;
 
-/// A pager of a [`Store`], whose evictions a [`Policy`] decides. Dropped, it gives its frames back to the process's pool, and what was not
+/// A pager of a [`Store`], whose evictions a [`Policy`] decides. Dropped, it gives its frames back to their pool, and what was not
 /// [flushed](Pager::flush) may be lost.
 pub struct Pager<P: Policy, S: Store> {
     store: Mutex<S>,
@@ -64,7 +65,7 @@ struct Memory<P> {
 }
 
 impl<P: Policy, S: Store> Pager<P, S> {
-    /// A pager with so many frames, which it takes from the process's pool of blocks. Waits for the first one.
+    /// A pager with so many frames, which it takes from the process's common pool of blocks. Waits for the first one.
     ///
     /// # Errors
     /// [`PagerError::Frames`].
@@ -72,12 +73,30 @@ impl<P: Policy, S: Store> Pager<P, S> {
     /// # Panics
     /// Where the caller is not a uthread and has to wait.
     pub fn new(store: S, frames: usize, policy: P) -> Result<Pager<P, S>, PagerError> {
+        Pager::of(Source::common(), store, frames, policy)
+    }
+
+    /// As [`Pager::new`], with frames of a pool, which need not be all of that. Waits for none of them. They go back to the pool when
+    /// the pager ends.
+    ///
+    /// # Errors
+    /// [`PagerError::Frames`].
+    pub fn within(
+        pool: &Pool,
+        store: S,
+        frames: usize,
+        policy: P,
+    ) -> Result<Pager<P, S>, PagerError> {
+        Pager::of(pool.source(), store, frames, policy)
+    }
+
+    fn of(from: Source, store: S, frames: usize, policy: P) -> Result<Pager<P, S>, PagerError> {
         let map = Map::new(store.pages(), frames, policy);
         Ok(Pager {
             store: Mutex::new(store),
             memory: Memory {
                 map: Monitor::new(map),
-                frames: Frames::take(frames)?,
+                frames: Frames::take(frames, from)?,
             },
         })
     }

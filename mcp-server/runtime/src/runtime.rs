@@ -25,7 +25,7 @@ use atoll_abi::process::ProcInfo;
 use atoll_abi::syscall::Route;
 use atoll_channel::budget;
 
-use crate::block::BlockPool;
+use crate::block::Pools;
 use crate::calls::Calls;
 use crate::channel::Channel;
 use crate::frame::FrameTable;
@@ -60,7 +60,7 @@ pub struct Runtime {
     generation: u32,
     vcores: Vec<Vcore>,
     ports: Vec<Port>,
-    pool: BlockPool,
+    pools: Pools,
     frames: FrameTable,
     sleepers: Sleepers,
     ending: Ending,
@@ -96,9 +96,9 @@ impl Runtime {
             let services = endpoints.iter_mut().filter_map(Iterator::next);
             Vcore::new(server, services, ports.len(), parts.generation)
         });
-        let pool = BlockPool::held_back(parts.pool);
+        let pools = Pools::held_back(parts.pool);
         if parts.generation <= FIRST_GENERATION {
-            pool.release();
+            pools.release();
         }
         Box::leak(Box::new(Runtime {
             world: parts.world,
@@ -107,7 +107,7 @@ impl Runtime {
             generation: parts.generation,
             vcores: vcores.collect(),
             ports,
-            pool,
+            pools,
             frames: FrameTable::new(parts.frames),
             sleepers: Sleepers::default(),
             ending: Ending::default(),
@@ -166,8 +166,8 @@ impl Runtime {
     }
 
     /// The process's blocks.
-    pub(crate) fn pool(&self) -> &BlockPool {
-        &self.pool
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.pools
     }
 
     /// The frames that the process holds.
@@ -244,14 +244,14 @@ impl Runtime {
         self.vcores.iter().enumerate().filter(stays).count()
     }
 
-    /// Blocks that are free.
+    /// Pages of the blocks that are free in the common pool: what [`Block`](crate::Block) and a new [`Pool`](crate::Pool) may take.
     pub fn free_blocks(&self) -> usize {
-        self.pool.free()
+        self.pools.free()
     }
 
-    /// Blocks in flight: those of calls that ended early, which have not come back yet.
+    /// Pages of the blocks in flight, of all pools: those of calls that ended early, which have not come back yet.
     pub fn blocks_in_flight(&self) -> usize {
-        self.pool.in_flight()
+        self.pools.in_flight()
     }
 
     fn channels(&self) -> impl Iterator<Item = (usize, &Channel)> {

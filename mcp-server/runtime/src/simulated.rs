@@ -52,8 +52,8 @@ impl Runtime {
         }
     }
 
-    /// Tells which blocks are free; `false` where that is being changed just now.
+    /// Tells which blocks of one page are free, in whatever pool; `false` where that is being changed just now.
     pub fn show_free_blocks(&self, show: impl FnOnce(&[u32])) -> bool {
-        self.pool().show_free(show)
+        self.pools().show_free(show)
     }
 }

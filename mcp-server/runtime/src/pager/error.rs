@@ -33,7 +33,7 @@ pub enum PagerError {
     Flush(Status),
     /// The store can only be read.
     ReadOnly,
-    /// A new pager finds fewer free blocks in the process's pool than it wants frames, or it wants none.
+    /// A new pager finds fewer free blocks in its pool than it wants frames, or it wants none.
     Frames {
         /// The frames that it could have.
         free: usize,
@@ -76,7 +76,7 @@ impl fmt::Display for PagerError {
             }
             PagerError::Frames { free } => write!(
                 formatter,
-                "the pool has {free} free blocks for frames; give the pager at least one and at most these, or the process a larger pool"
+                "the pool has {free} free blocks for frames; give the pager at least one and at most these, or a larger pool"
             ),
             PagerError::Smaller { pages } => write!(
                 formatter,

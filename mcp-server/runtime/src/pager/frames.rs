@@ -1,7 +1,8 @@
-//! The frames: blocks of the process's pool, which the pager keeps.
+//! The frames: blocks of a pool of the process, which the pager keeps.
 #![deny(unsafe_code)]
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use atoll_abi::block::{BLOCK_SIZE, MAX_CALL_BLOCKS};
 use atoll_abi::syscall::Status;
@@ -9,7 +10,7 @@ use atoll_pager::Outcome;
 
 use super::PagerError;
 use super::transit::Transit;
-use crate::block::{Block, Blocks};
+use crate::block::{Block, Blocks, Source};
 use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::syscalls::without_timeout;
 use crate::transfer::Transfer;
@@ -17,7 +18,7 @@ use crate::transfer::Transfer;
 /// One frame: a block, or `None` while a call has it, and for good where it did not come back.
 pub(super) type Frame = Option<Block>;
 
-/// Blocks that were taken from the pool once. The page map says who may have which, so nobody ever waits for a lock here.
+/// Blocks that were taken from a pool once. The page map says who may have which, so nobody ever waits for a lock here.
 pub(super) struct Frames(Box<[RwLock<Frame>]>);
 
 /// How a call for frames has ended.
@@ -28,17 +29,20 @@ pub(super) struct Ended {
 }
 
 impl Frames {
-    /// Takes so many blocks.
-    pub(super) fn take(count: usize) -> Result<Frames, PagerError> {
+    /// Takes so many blocks of a pool.
+    pub(super) fn take(count: usize, from: Source) -> Result<Frames, PagerError> {
         if count == 0 {
-            let free = crate::Runtime::current().free_blocks();
+            let free = from.free();
             return Err(PagerError::Frames { free });
         }
-        // The pool has none before no device writes for an earlier life of the process. The others are not waited for: two who do that,
-        // and have some, could wait for ever.
-        let mut blocks = alloc::vec![Block::acquire()];
+        let mut blocks = Vec::with_capacity(count);
+        // The common pool has none before no device writes for an earlier life of the process. The others are not waited for: two who
+        // do that, and have some, could wait for ever.
+        if from.is_common() {
+            blocks.push(from.acquire());
+        }
         while blocks.len() < count {
-            let Some(block) = Block::try_acquire() else {
+            let Some(block) = from.try_acquire() else {
                 let free = blocks.len();
                 return Err(PagerError::Frames { free });
             };

@@ -84,7 +84,7 @@ impl Runtime {
             lent.settle(returned);
         }
         for block in effects.late_blocks.drain(..) {
-            self.pool.take_back(block);
+            self.pools.take_back(block);
         }
         for (expected, answer) in effects.events.drain(..) {
             expected.arrive(answer);

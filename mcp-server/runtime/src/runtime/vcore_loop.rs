@@ -26,7 +26,7 @@ impl Runtime {
             self.calibrate(vcore);
         }
         while !self.ended() {
-            if self.pool.is_held_back() {
+            if self.pools.is_held_back() {
                 self.release_blocks(vcore);
             }
             match self.next(vcore) {
@@ -51,7 +51,7 @@ impl Runtime {
     fn release_blocks(&self, vcore: usize) {
         let mut services = self.vcores[vcore].channels.iter().skip(SERVER + 1);
         if services.all(Channel::is_quiet) {
-            self.pool.release();
+            self.pools.release();
         }
     }
 
@@ -235,7 +235,7 @@ impl Runtime {
 
     fn sleep(&self, vcore: usize) {
         let own = &self.vcores[vcore];
-        let waits_for_blocks = self.pool.is_held_back() && own.channels[SERVER].is_lost();
+        let waits_for_blocks = self.pools.is_held_back() && own.channels[SERVER].is_lost();
         if waits_for_blocks || !self.set_alarm(vcore) {
             // Nothing would wake the vcore in time: a server also passes on what services of other kernel instances tell.
             spin_loop();
