@@ -9,6 +9,8 @@ mod pages;
 mod pool;
 mod pools;
 mod share;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 use core::mem;

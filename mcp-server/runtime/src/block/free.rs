@@ -37,10 +37,14 @@ impl FreeBlocks {
         self.count
     }
 
-    /// Tells each block of order 0.
-    #[cfg(feature = "simulated")]
-    pub(super) fn each_page(&self, table: &PageTable, each: impl FnMut(u32)) {
-        let list = core::iter::successors(self.pages, |page| table.get(*page).next);
+    /// Tells each free block of an order.
+    #[cfg(any(test, feature = "simulated"))]
+    pub(super) fn each(&self, table: &PageTable, order: u32, each: impl FnMut(u32)) {
+        let first = match order.checked_sub(1) {
+            None => self.pages,
+            Some(place) => self.large.get(place as usize).copied().flatten(),
+        };
+        let list = core::iter::successors(first, |block| table.get(*block).next);
         list.for_each(each);
     }
 

@@ -180,6 +180,12 @@ impl Source {
         self.pools.share(self.number, |share| share.free().count())
     }
 
+    /// Tells each free block, with its order.
+    #[cfg(test)]
+    pub(super) fn each_free(self, each: impl FnMut(u32, u32)) {
+        self.pools.each_free(self.number, each);
+    }
+
     /// A free block; waits until there is one.
     pub(crate) fn acquire(self) -> Block {
         self.pools.acquire(self.number)

@@ -81,14 +81,28 @@ impl Pools {
     pub(crate) fn show_free(&self, show: impl FnOnce(&[u32])) -> bool {
         let mut free = alloc::vec::Vec::new();
         let shown = self.shares.iter().all(|share| {
-            let look =
-                |share: &mut Share| share.free().each_page(&self.pages, |page| free.push(page));
+            let look = |share: &mut Share| {
+                let list = |page| free.push(page);
+                share.free().each(&self.pages, 0, list);
+            };
             share.try_with(look).is_some()
         });
         if shown {
             show(&free);
         }
         shown
+    }
+
+    /// Tells each free block of a pool, with its order.
+    #[cfg(test)]
+    pub(super) fn each_free(&self, pool: PoolNumber, mut each: impl FnMut(u32, u32)) {
+        let orders = 0..=atoll_abi::block::MAX_ORDER;
+        self.share(pool, |share| {
+            for order in orders {
+                let free = share.free();
+                free.each(&self.pages, order, |block| each(block, order));
+            }
+        });
     }
 
     /// Pages of calls that ended early, which have not come back.
