@@ -168,7 +168,7 @@ impl Lent {
         let mut next = Some(self.first);
         while let Some(index) = next {
             let page = self.pools.lent(index);
-            next = page.next;
+            next = page.next.block();
             // No more than went into the call.
             let _ = blocks.push(self.pools.own(index, page.order));
         }

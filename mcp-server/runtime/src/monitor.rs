@@ -68,6 +68,7 @@ impl<T> Monitor<T> {
     }
 
     /// Works on the value in a way that serves one uthread, and wakes the one that has waited longest.
+    #[inline]
     pub fn with_notify_one<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let (result, waiter) = {
             let mut inner = self.inner.lock();

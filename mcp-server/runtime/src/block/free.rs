@@ -1,11 +1,14 @@
 //! The blocks of a pool that are free.
 
+use core::mem;
 use core::ops::Range;
 
 use atoll_abi::block::MAX_ORDER;
 
-use super::pages::{Chain, Page, PageTable};
+use super::pages::{Chain, Link, Page, PageTable};
 use super::pool::PoolNumber;
+
+const NO_LARGE: [Link; MAX_ORDER as usize] = [Link::NONE; MAX_ORDER as usize];
 
 /// Free blocks of a pool. Those of order 0 are taken from the front of a list. A larger one that was given back stays what it is, for
 /// the next one who wants its order; else it is put together from blocks of order 0 that are one behind another.
@@ -14,9 +17,9 @@ use super::pool::PoolNumber;
 pub(super) struct FreeBlocks {
     pool: PoolNumber,
     /// The first block of order 0.
-    pages: Option<u32>,
+    pages: Link,
     /// The first block of each order, from order 1 on.
-    large: [Option<u32>; MAX_ORDER as usize],
+    large: [Link; MAX_ORDER as usize],
     /// Pages of all of them.
     count: usize,
 }
@@ -26,8 +29,8 @@ impl FreeBlocks {
     pub(super) const fn none(pool: PoolNumber) -> FreeBlocks {
         FreeBlocks {
             pool,
-            pages: None,
-            large: [None; MAX_ORDER as usize],
+            pages: Link::NONE,
+            large: NO_LARGE,
             count: 0,
         }
     }
@@ -42,9 +45,10 @@ impl FreeBlocks {
     pub(super) fn each(&self, table: &PageTable, order: u32, each: impl FnMut(u32)) {
         let first = match order.checked_sub(1) {
             None => self.pages,
-            Some(place) => self.large.get(place as usize).copied().flatten(),
+            Some(place) => *self.large.get(place as usize).unwrap_or(&Link::NONE),
         };
-        let list = core::iter::successors(first, |block| table.get(*block).next);
+        let next = |block: &u32| table.get(*block).next.block();
+        let list = core::iter::successors(first.block(), next);
         list.for_each(each);
     }
 
@@ -66,7 +70,7 @@ impl FreeBlocks {
             next: *first,
         };
         table.set(block, free);
-        *first = Some(block);
+        *first = Link::to(block);
         self.count += 1 << order;
     }
 
@@ -80,7 +84,7 @@ impl FreeBlocks {
     /// Takes a block of order 0.
     #[inline]
     pub(super) fn pop(&mut self, table: &PageTable) -> Option<u32> {
-        match self.pages {
+        match self.pages.block() {
             Some(page) => {
                 self.pages = self.taken(table, page, 0);
                 Some(page)
@@ -91,27 +95,23 @@ impl FreeBlocks {
 
     #[cold]
     fn pop_of_large(&mut self, table: &PageTable) -> Option<u32> {
-        if self.count == 0 {
-            return None;
+        if self.count > 0 {
+            self.take_apart(table);
         }
-        self.take_apart(table);
-        let page = self.pages?;
+        let page = self.pages.block()?;
         self.pages = self.taken(table, page, 0);
         Some(page)
     }
 
     /// Notes that a block is free no more; the one behind it.
     #[inline]
-    fn taken(&mut self, table: &PageTable, block: u32, order: u32) -> Option<u32> {
-        let page = table.get(block);
-        let taken = Page {
-            is_free: false,
-            next: None,
-            ..page
-        };
-        table.set(block, taken);
+    fn taken(&mut self, table: &PageTable, block: u32, order: u32) -> Link {
         self.count -= 1 << order;
-        page.next
+        let before = table.change(block, |page| {
+            page.is_free = false;
+            page.next = Link::NONE;
+        });
+        before.next
     }
 
     /// Takes a block of an order.
@@ -119,7 +119,7 @@ impl FreeBlocks {
         let Some(place) = order.checked_sub(1) else {
             return self.pop(table);
         };
-        if let Some(block) = *self.large.get(place as usize)? {
+        if let Some(block) = self.large.get(place as usize)?.block() {
             let next = self.taken(table, block, order);
             *self.large.get_mut(place as usize)? = next;
             return Some(block);
@@ -135,10 +135,8 @@ impl FreeBlocks {
 
     /// Makes all large blocks pages.
     fn take_apart(&mut self, table: &PageTable) {
-        for place in 0..self.large.len() {
-            let mut first = self.large.get_mut(place).and_then(Option::take);
-            while let Some(block) = first {
-                let order = place as u32 + 1;
+        for (mut first, order) in mem::replace(&mut self.large, NO_LARGE).into_iter().zip(1..) {
+            while let Some(block) = first.block() {
                 first = self.taken(table, block, order);
                 (block..block + (1 << order)).for_each(|page| self.push(table, page, 0));
             }
@@ -158,7 +156,7 @@ impl FreeBlocks {
 
     /// Takes so many pages, of those that are free: where it can, pages that are one behind another.
     pub(super) fn take(&mut self, table: &PageTable, count: usize) -> Chain {
-        let mut taken = Chain::default();
+        let mut taken = Chain::new();
         if count == 0 {
             return taken;
         }
@@ -207,15 +205,11 @@ impl FreeBlocks {
 
     /// Makes the list of pages anew, so that the first ones are taken first.
     fn sort(&mut self, table: &PageTable) {
-        self.pages = None;
+        self.pages = Link::NONE;
         for page in (0..table.count()).rev() {
             if self.has(table, page) {
-                let free = Page {
-                    next: self.pages,
-                    ..table.get(page)
-                };
-                table.set(page, free);
-                self.pages = Some(page);
+                table.change(page, |free| free.next = self.pages);
+                self.pages = Link::to(page);
             }
         }
     }

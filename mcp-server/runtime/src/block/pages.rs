@@ -38,6 +38,37 @@ impl PageTable {
             word.store(to.to_raw(), Ordering::Relaxed);
         }
     }
+
+    /// Changes what is known of a page. Gives what was known before.
+    #[inline]
+    pub(super) fn change(&self, page: u32, change: impl FnOnce(&mut Page)) -> Page {
+        let Some(word) = self.0.get(page as usize) else {
+            return Page::from_raw(0);
+        };
+        let before = Page::from_raw(word.load(Ordering::Relaxed));
+        let mut after = before;
+        change(&mut after);
+        word.store(after.to_raw(), Ordering::Relaxed);
+        before
+    }
+}
+
+/// The next block of a list, or none: as it stands in a word.
+#[derive(Clone, Copy)]
+pub(super) struct Link(u32);
+
+impl Link {
+    pub(super) const NONE: Link = Link(0);
+
+    #[inline]
+    pub(super) fn to(block: u32) -> Link {
+        Link(block + 1)
+    }
+
+    #[inline]
+    pub(super) fn block(self) -> Option<u32> {
+        self.0.checked_sub(1)
+    }
 }
 
 /// What is known of a page; of a block, it is known of its first one.
@@ -50,7 +81,7 @@ pub(super) struct Page {
     /// A free block begins here.
     pub(super) is_free: bool,
     /// The block behind this one, in the list of free ones or in the call that has both.
-    pub(super) next: Option<u32>,
+    pub(super) next: Link,
 }
 
 impl Page {
@@ -63,20 +94,18 @@ impl Page {
 
     #[inline]
     fn from_raw(raw: u32) -> Page {
-        let next = raw & ((1 << Page::NEXT_BITS) - 1);
         Page {
             pool: PoolNumber::from_bits(raw >> Page::POOL),
             order: raw >> Page::ORDER & ((1 << Page::ORDER_BITS) - 1),
             is_free: raw >> Page::FREE != 0,
-            next: next.checked_sub(1),
+            next: Link(raw & ((1 << Page::NEXT_BITS) - 1)),
         }
     }
 
     #[inline]
     fn to_raw(self) -> u32 {
-        let next = self.next.map_or(0, |next| next + 1);
         let pool = self.pool.bits() << Page::POOL;
-        u32::from(self.is_free) << Page::FREE | pool | self.order << Page::ORDER | next
+        u32::from(self.is_free) << Page::FREE | pool | self.order << Page::ORDER | self.next.0
     }
 }
 
@@ -89,13 +118,20 @@ const _: () = {
 
 /// Pages that are in no pool, because they go from one to another one: each names the one behind it.
 #[must_use = "pages that reach no pool are lost"]
-#[derive(Default)]
 pub(super) struct Chain {
-    first: Option<u32>,
+    first: Link,
     count: usize,
 }
 
 impl Chain {
+    /// None.
+    pub(super) const fn new() -> Chain {
+        Chain {
+            first: Link::NONE,
+            count: 0,
+        }
+    }
+
     /// Puts a page, which is no free block any more, before the others.
     pub(super) fn push(&mut self, table: &PageTable, page: u32) {
         let taken = Page {
@@ -105,13 +141,13 @@ impl Chain {
             next: self.first,
         };
         table.set(page, taken);
-        self.first = Some(page);
+        self.first = Link::to(page);
         self.count += 1;
     }
 
     /// Takes the page that was put last.
     pub(super) fn pop(&mut self, table: &PageTable) -> Option<u32> {
-        let page = self.first?;
+        let page = self.first.block()?;
         self.first = table.get(page).next;
         self.count -= 1;
         Some(page)

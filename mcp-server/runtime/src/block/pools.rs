@@ -4,7 +4,7 @@ use core::array;
 use core::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 
 use super::Block;
-use super::pages::{Chain, Page, PageTable};
+use super::pages::{Chain, Link, Page, PageTable};
 use super::pool::{MAX_POOLS, PoolError, PoolNumber};
 use super::share::Share;
 use crate::monitor::Monitor;
@@ -48,7 +48,7 @@ impl Pools {
     pub(crate) fn release(&self) {
         self.of(PoolNumber::COMMON).with_notify(|common| {
             if self.held_back.swap(false, Ordering::Relaxed) {
-                let mut all = Chain::default();
+                let mut all = Chain::new();
                 (0..self.memory.blocks()).for_each(|page| all.push(&self.pages, page));
                 common.receive(&self.pages, all);
             }
@@ -121,24 +121,34 @@ impl Pools {
         let mut next = Some(first);
         while let Some(index) = next {
             let page = self.pages.get(index);
-            next = page.next;
+            next = page.next.block();
             self.note_in_flight(-(1 << page.order));
             self.give_back(index, page.order);
         }
     }
 
     /// A block comes back to its pool. That cannot change meanwhile: the pool of a block that is out is changed by nobody else.
+    #[inline]
     pub(super) fn give_back(&self, index: u32, order: u32) {
-        let pool = self.of(self.pages.get(index).pool);
-        let give_back = |share: &mut Share| share.give_back(&self.pages, index, order);
-        let owed = match order {
-            0 => pool.with_notify_one(give_back),
-            // It serves more than one that waits.
-            _ => pool.with_notify(give_back),
-        };
-        if let Some(owed) = owed {
-            self.move_to(PoolNumber::COMMON, owed);
+        let pool = self.pages.get(index).pool;
+        let pages = &self.pages;
+        let give_back = move |share: &mut Share| share.give_back(pages, index, 0);
+        if order > 0 || !self.of(pool).with_notify_one(give_back) {
+            self.give_back_slowly(pool, index, order);
         }
+    }
+
+    /// A block comes back that serves more than one who waits, or whose pool owes pages.
+    #[cold]
+    fn give_back_slowly(&self, pool: PoolNumber, index: u32, order: u32) {
+        let owed = self.of(pool).with_notify(|share| {
+            let is_free = share.give_back(&self.pages, index, order);
+            match is_free {
+                true => Chain::new(),
+                false => share.pay(&self.pages, index, order),
+            }
+        });
+        self.move_to(PoolNumber::COMMON, owed);
     }
 
     #[cold]
@@ -170,9 +180,8 @@ impl Pools {
     /// Has a pool grow by so many pages, or fewer. Tells how many.
     pub(super) fn grow(&self, pool: PoolNumber, pages: usize) -> usize {
         let kept = self.share(pool, |share| share.keep(pages));
-        let taken = self.share(PoolNumber::COMMON, |common| {
-            let free = common.free().count();
-            common.shrink(&self.pages, free.min(pages - kept))
+        let free = self.free(); let taken = self.share(PoolNumber::COMMON, |common| {
+ common.shrink(&self.pages, free.min(pages - kept))
         });
         let grown = kept + taken.count();
         self.move_to(pool, taken);
@@ -194,13 +203,22 @@ impl Pools {
     }
 
     /// A free block of a pool; waits until there is one.
+    #[inline]
     pub(super) fn acquire(&'static self, pool: PoolNumber) -> Block {
+        let found = self.try_acquire(pool);
+        found.unwrap_or_else(|| self.wait_for_block(pool))
+    }
+
+    /// Apart, because most do not wait.
+    #[cold]
+    fn wait_for_block(&'static self, pool: PoolNumber) -> Block {
         let share = self.of(pool);
         let index = share.wait_for(|share| share.free().pop(&self.pages));
         self.own(index, 0)
     }
 
     /// A free block of a pool, or `None` where there is none.
+    #[inline]
     pub(super) fn try_acquire(&'static self, pool: PoolNumber) -> Option<Block> {
         let index = self.share(pool, |share| share.free().pop(&self.pages));
         index.map(|index| self.own(index, 0))
@@ -219,13 +237,10 @@ impl Pools {
 
     /// Notes what there is to know of a block that goes into a call: its order, and the one behind it.
     pub(super) fn lend(&self, index: u32, order: u32, next: Option<u32>) {
-        let page = self.pages.get(index);
-        let lent = Page {
-            order,
-            next,
-            ..page
-        };
-        self.pages.set(index, lent);
+        self.pages.change(index, |page| {
+            page.order = order;
+            page.next = next.map_or(Link::NONE, Link::to);
+        });
     }
 
     pub(super) fn own(&'static self, index: u32, order: u32) -> Block {

@@ -61,19 +61,19 @@ impl Share {
         self.free.put(table, pages);
     }
 
-    /// A block that is out has come back. Gives those of its pages that the pool owes to the common one.
+    /// A block that is out has come back, and is free: unless the pool owes pages, and has to [pay](Share::pay). Tells whether it is free.
     #[inline]
-    pub(super) fn give_back(&mut self, table: &PageTable, block: u32, order: u32) -> Option<Chain> {
-        if self.owed != 0 {
-            return Some(self.pay(table, block, order));
+    pub(super) fn give_back(&mut self, table: &PageTable, block: u32, order: u32) -> bool {
+        let is_free = self.owed == 0;
+        if is_free {
+            self.free.push(table, block, order);
         }
-        self.free.push(table, block, order);
-        None
+        is_free
     }
 
-    #[cold]
-    fn pay(&mut self, table: &PageTable, block: u32, order: u32) -> Chain {
-        let mut paid = Chain::default();
+    /// A block that is out has come back to a pool that owes pages. Gives those that go to the common pool; the others are free.
+    pub(super) fn pay(&mut self, table: &PageTable, block: u32, order: u32) -> Chain {
+        let mut paid = Chain::new();
         for page in block..block + (1 << order) {
             if paid.count() < self.owed {
                 paid.push(table, page);
@@ -98,7 +98,7 @@ impl Share {
         let leave = pages.min(self.pages());
         let now = leave.min(self.free.count());
         self.owned -= now;
-        self.owed += leave - now;
+        
         self.free.take(table, now)
     }
 }
