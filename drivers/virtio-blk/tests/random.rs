@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::{Event, Service};
 use atoll_test_disk::{Job, sector_word};
+use atoll_test_virtio::Numbers;
 use support::*;
 
 /// Sectors that the clients use, of each partition.

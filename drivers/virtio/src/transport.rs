@@ -186,6 +186,14 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
     /// It has failed.
     pub fn run(&mut self) -> Result<(), VirtioError> {
         self.add_status(status::DRIVER_OK);
+        self.check()
+    }
+
+    /// Whether the device still works.
+    ///
+    /// # Errors
+    /// It has failed, or needs a reset (section 2.1.2).
+    pub fn check(&self) -> Result<(), VirtioError> {
         let status = self.status();
         match status & (status::FAILED | status::NEEDS_RESET) {
             0 => Ok(()),

@@ -222,10 +222,7 @@ impl Simulation {
         let (may_kill, wanted) = {
             let disk = self.disk.borrow();
             let device = disk.device.as_ref();
-            (
-                disk.may_kill,
-                device.is_some_and(|it| it.wants_interrupt()),
-            )
+            (disk.may_kill, device.is_some_and(|it| it.wants_interrupt()))
         };
         let state = &mut *self.state.borrow_mut();
         if failed {

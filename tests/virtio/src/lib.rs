@@ -6,8 +6,10 @@
 
 mod function;
 mod memory;
+mod numbers;
 mod queue;
 
 pub use function::{Fault, Function, QueueState, Shape, State};
 pub use memory::Memory;
+pub use numbers::Numbers;
 pub use queue::{Descriptor, DeviceQueue};

@@ -259,15 +259,3 @@ pub fn zero(sector: u64, sectors: u32) -> Syscall {
 pub fn discard(sector: u64, sectors: u32) -> Syscall {
     request::DiscardSectors { sector, sectors }.encode()
 }
-
-/// A small generator of numbers, so that a failure is repeatable.
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
