@@ -95,6 +95,8 @@ impl FileService {
         self.driver.ask(For::Description, describe);
     }
 
+    /// Not inlined, and neither is [`FileService::park`], so that what is only a look at a table stays short.
+    #[inline(never)]
     fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
         let client = self.calls.client_of(ring);
         let Some(client) = client.filter(|_| self.clients.is_connected(ring)) else {
@@ -109,16 +111,9 @@ impl FileService {
             };
             let answer = match served {
                 Ok(Served::Answered(result)) => Completion::of(syscall, Status::Done, result),
-                Ok(Served::Parks(parked)) => match self.calls.park(ring, syscall, parked) {
-                    Some(id) => {
-                        self.begin(id);
-                        continue;
-                    }
-                    // There are more calls under way than places.
-                    None => {
-                        self.forget(&parked, true);
-                        Completion::refusal(syscall, Status::Busy)
-                    }
+                Ok(Served::Parks(parked)) => match self.park(ring, syscall, &parked) {
+                    Ok(()) => continue,
+                    Err(status) => Completion::refusal(syscall, status),
                 },
                 Err(status) => Completion::refusal(syscall, status),
             };

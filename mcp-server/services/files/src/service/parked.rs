@@ -45,8 +45,31 @@ pub(super) struct Transfer {
 }
 
 impl FileService {
+    /// Parks a call, and begins it.
+    ///
+    /// # Errors
+    /// [`Status::Busy`] where there are more calls under way than places.
+    #[inline(never)]
+    pub(super) fn park(
+        &mut self,
+        ring: usize,
+        syscall: &Syscall,
+        parked: &Parked,
+    ) -> Result<(), Status> {
+        match self.calls.park(ring, syscall, *parked) {
+            Some(id) => {
+                self.begin(id);
+                Ok(())
+            }
+            None => {
+                self.forget(parked, true);
+                Err(Status::Busy)
+            }
+        }
+    }
+
     /// Begins a call that was parked.
-    pub(super) fn begin(&mut self, id: CallId) {
+    fn begin(&mut self, id: CallId) {
         let parked = self.calls.parked(id).copied();
         match parked.map(|it| it.stage) {
             Some(Stage::Job) => self.jobs.push_back(Job::Call(id)),
