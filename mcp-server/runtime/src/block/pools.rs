@@ -180,8 +180,9 @@ impl Pools {
     /// Has a pool grow by so many pages, or fewer. Tells how many.
     pub(super) fn grow(&self, pool: PoolNumber, pages: usize) -> usize {
         let kept = self.share(pool, |share| share.keep(pages));
-        let free = self.free(); let taken = self.share(PoolNumber::COMMON, |common| {
- common.shrink(&self.pages, free.min(pages - kept))
+        let taken = self.share(PoolNumber::COMMON, |common| {
+            let free = common.free().count();
+            common.shrink(&self.pages, free.min(pages - kept))
         });
         let grown = kept + taken.count();
         self.move_to(pool, taken);

@@ -98,7 +98,7 @@ impl Share {
         let leave = pages.min(self.pages());
         let now = leave.min(self.free.count());
         self.owned -= now;
-        
+        self.owed += leave - now;
         self.free.take(table, now)
     }
 }
