@@ -23,8 +23,8 @@
 //! - A page that is dirty leaves its frame only when it has been written. A write that fails leaves it where it is, and dirty.
 //! - A flush that fails makes the pages dirty again that were written since the last one that did not: a device may drop what it failed
 //!   to write, and report the next flush as done.
-//! - A [`Hint`] changes which page makes room, and when. What is found in a page and what is refused do not depend on it: a page leaves the
-//!   memory for its hint alone only where nobody uses it or waits for it, and the store has it on stable storage.
+//! - A [`Hint`] changes which page makes room, and when. What is found in a page and whether there is room do not depend on it: a page
+//!   leaves the memory for its hint alone only where nobody uses it or waits for it, and the store has it on stable storage.
 
 #![no_std]
 #![forbid(unsafe_code)]
