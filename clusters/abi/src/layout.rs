@@ -166,6 +166,19 @@ pub const COMPONENT_HEAP_SIZE: usize = 1 << 20;
 /// Bytes of the heap of a service at least.
 pub const LEAST_SERVICE_HEAP: usize = 1 << 20;
 
+/// Bytes of the journal of a file system that is written, at least: `mke2fs` makes none of fewer blocks of 4 KiB.
+pub const LEAST_JOURNAL: u64 = 4 << 20;
+
+/// Bytes of the largest journal that a file service takes that has a heap of so many bytes: it keeps in memory what is in the journal.
+pub const fn largest_journal(heap: u64) -> u64 {
+    heap / 2
+}
+
+/// Bytes of the heap of a file service whose file system is written, at least.
+pub const LEAST_WRITING_HEAP: u64 = 2 * LEAST_JOURNAL;
+
+const _: () = assert!(largest_journal(LEAST_WRITING_HEAP) == LEAST_JOURNAL);
+
 /// In a service that reaches the blocks of its clients: their pools: see [`client_pool`].
 pub const CLIENT_POOLS: usize = AREA_BASE + 0x2_0000_0000;
 

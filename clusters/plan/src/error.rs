@@ -126,8 +126,8 @@ errors! {
     HeapTooSmall { process: String, heap: String, needed: String, vcores: u32, services: usize, blocks: u32, uthreads: u32 } =>
         "`heap` of process `{process}` is {heap}, but it needs {needed} for {vcores} vcores, {services} services, {blocks} blocks, {uthreads} uthreads and its program; raise `heap`, or lower the others";
     /// A heap in which a service finds no place.
-    ServiceHeapTooSmall { service: String, heap: String, least: String } =>
-        "`heap` of service `{service}` is {heap}, but a service needs at least {least}; raise `heap`";
+    ServiceHeapTooSmall { service: String, heap: String, why: &'static str, least: String } =>
+        "`heap` of service `{service}` is {heap}, but {why} needs at least {least}; raise `heap`";
     /// A root task that would run out of capability slots.
     TooManySlots { instance: String, needed: u64, slots: u64, bits: u32, place: Place, most: String } =>
         "the root task of instance `{instance}` needs {needed} capability slots, but has {slots}, because `KernelRootCNodeSizeBits` is {bits} ({place}); {most}: lower `blocks`, `heap`, `uthreads` or `vcores`, or raise `KernelRootCNodeSizeBits`";

@@ -53,7 +53,7 @@
 //! device = "disk0"                 # of that cluster; several services may have partitions of it
 //! partition = "files"              # optional: the service's own name
 //! size = "32 MiB"                  # optional, where a run makes the disk: at least that; else the files, and 16 MiB if writable
-//! heap = "8 MiB"                   # optional: 8 MiB for files, 1 MiB for blocks; at least 1 MiB, whole 4 KiB
+//! heap = "8 MiB"                   # optional: 8 MiB for files, 1 MiB for blocks; at least 1 MiB, and 8 MiB for files that are written
 //! core = 0                         # optional: the first one of the cluster, where its server is
 //! restart = { times = 3, within-ms = 60000 }  # optional, that; clusters (their servers) and devices (drivers) have it too
 //!

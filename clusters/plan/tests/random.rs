@@ -129,7 +129,7 @@ fn text_of(sketch: &Sketch) -> String {
         let (driver, service) = (placed(disk), placed(disk + 1));
         writeln!(
             text,
-            "[[device]]\nname = \"d{disk}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.0\"\n{driver}\
+            "[[device]]\nname = \"d{disk}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.0\"\nread-only = true\n{driver}\
              [[service]]\nname = \"s{disk}\"\n{service}kind = \"files\"\ncluster = \"c{cluster}\"\ndevice = \"d{disk}\"\nheap = \"1 MiB\""
         )
         .unwrap();

@@ -196,7 +196,7 @@ fn need_of_service(kind: &str, heap: u32, home: &str, blocks: u32) -> Amount {
     cluster(&mut text, "other", 1..2);
     write!(
         text,
-        "[[device]]\nname = \"disk0\"\nkind = \"virtio-blk\"\npci = \"0:4.0\"\n\
+        "[[device]]\nname = \"disk0\"\nkind = \"virtio-blk\"\npci = \"0:4.0\"\nread-only = true\n\
          [[service]]\nname = \"disk\"\nkind = \"{kind}\"\ncluster = \"io\"\ndevice = \"disk0\"\nheap = \"{heap} MiB\"\n\
          [[channel]]\nbetween = [\"io\", \"other\"]\n"
     )

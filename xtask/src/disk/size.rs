@@ -1,5 +1,7 @@
 //! How large a file system is to be.
 
+use atoll_abi::layout::LEAST_JOURNAL;
+
 use super::folder::{BLOCK, Census};
 use super::{ALIGNMENT, Usage};
 
@@ -19,7 +21,7 @@ const BLOCKS_PER_GROUP: u64 = 8;
 const OTHER_BLOCKS: u64 = 128;
 
 /// Blocks of a journal: the fewest that `mke2fs` makes. The file service keeps what is in it in memory.
-pub const JOURNAL_BLOCKS: u64 = 1024;
+pub const JOURNAL_BLOCKS: u64 = LEAST_JOURNAL / BLOCK;
 
 /// Blocks beside its content of a file system that is written, where nothing else is said.
 const ROOM_BLOCKS: u64 = (16 << 20) / BLOCK;

@@ -1,6 +1,9 @@
 //! What is handed out fits what there is.
 
-use atoll_abi::layout::{LEAST_SERVICE_HEAP, MAIN_STACK_SIZE, UTHREAD_STACK_SIZE, least_heap};
+use atoll_abi::layout::{
+    LEAST_SERVICE_HEAP, LEAST_WRITING_HEAP, MAIN_STACK_SIZE, UTHREAD_STACK_SIZE, least_heap,
+};
+use atoll_abi::plan::ServiceKind;
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
@@ -33,16 +36,24 @@ pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     }
     total(plan, diagnostics);
     for service in &plan.services {
-        service_heap(service, diagnostics);
+        service_heap(plan, service, diagnostics);
     }
     for process in &plan.processes {
         heap(plan, process, diagnostics);
     }
 }
 
-/// A service's heap has place for its tables.
-fn service_heap(service: &Service, diagnostics: &mut Diagnostics<'_>) {
-    let least = LEAST_SERVICE_HEAP as u64;
+/// A service's heap has place for its tables and, where it writes files, for what its file system's journal holds.
+fn service_heap(plan: &Plan, service: &Service, diagnostics: &mut Diagnostics<'_>) {
+    let device = plan.device(&service.device.value);
+    let written = device.is_some_and(|index| !plan.devices[index].read_only);
+    let (least, why) = match service.kind {
+        ServiceKind::Files if written => (
+            LEAST_WRITING_HEAP,
+            "one of files on a device that is written",
+        ),
+        _ => (LEAST_SERVICE_HEAP as u64, "a service"),
+    };
     // One that is no whole pages has been reported.
     if service.heap.value < least && is_whole_pages(service.heap.value) {
         diagnostics.report(
@@ -50,6 +61,7 @@ fn service_heap(service: &Service, diagnostics: &mut Diagnostics<'_>) {
             ErrorKind::ServiceHeapTooSmall {
                 service: service.name.value.clone(),
                 heap: size::show(service.heap.value),
+                why,
                 least: size::show(least),
             },
         );

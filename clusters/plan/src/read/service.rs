@@ -1,5 +1,6 @@
 //! Reads a service.
 
+use atoll_abi::layout::LEAST_WRITING_HEAP;
 use atoll_abi::name::Name;
 use atoll_abi::plan::ServiceKind;
 use toml::Spanned;
@@ -21,7 +22,7 @@ const DEFAULT_PARTITION: u64 = 16 << 20;
 /// Bytes of a heap where the plan is silent.
 const fn default_heap(kind: ServiceKind) -> u64 {
     match kind {
-        ServiceKind::Files => 8 << 20,
+        ServiceKind::Files => LEAST_WRITING_HEAP,
         ServiceKind::Blocks => 1 << 20,
     }
 }

@@ -13,6 +13,7 @@ mod writes;
 use alloc::collections::VecDeque;
 
 use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::layout::largest_journal;
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
@@ -166,7 +167,7 @@ fn settings(heap: u64, open_files: usize) -> Settings {
     Settings {
         operations: 1,
         open_files,
-        journal_bytes: heap / 2,
+        journal_bytes: largest_journal(heap),
         recovered_blocks: heap as usize / 4 / BLOCK_SIZE,
         ..Settings::default()
     }

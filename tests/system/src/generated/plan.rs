@@ -150,14 +150,25 @@ impl Generator<'_> {
                 .clusters
                 .iter()
                 .position(|it| it.devices.contains(&device));
+            let owner = owner.unwrap_or(0);
             let heap = self.one_of(&["1 MiB", "1028 KiB", "8 MiB", "23 MiB"]);
+            let [driver, service] = [(); 2].map(|()| self.core(owner));
+            let read_only = self.numbers.one_in(2);
             writeln!(
                 text,
-                "[[device]]\nname = \"d{device}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.{function}\"\n[[service]]\nname = \"s{device}\"\nkind = \"files\"\ncluster = \"c{}\"\ndevice = \"d{device}\"\nheap = \"{heap}\"",
-                owner.unwrap_or(0)
+                "[[device]]\nname = \"d{device}\"\nkind = \"virtio-blk\"\npci = \"0:{slot:x}.{function}\"\nread-only = {read_only}\n{driver}[[service]]\nname = \"s{device}\"\nkind = \"files\"\ncluster = \"c{owner}\"\n{service}device = \"d{device}\"\nheap = \"{heap}\""
             )?;
         }
         Ok(())
+    }
+
+    /// The core of a component of a cluster, where the plan names one.
+    fn core(&mut self, cluster: usize) -> String {
+        let cores = self.clusters[cluster].cores.len() as u64;
+        match (self.numbers.one_in(2), self.numbers.below(cores) as usize) {
+            (true, place) => format!("core = {}\n", self.clusters[cluster].cores[place]),
+            (false, _) => String::new(),
+        }
     }
 
     /// From each cluster to all others.

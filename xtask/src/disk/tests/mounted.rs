@@ -1,14 +1,12 @@
 //! The file service's own file system takes what is made, and `e2fsck` what it writes there.
 
 use atoll_abi::disk::Properties;
+use atoll_abi::layout::{LEAST_WRITING_HEAP, largest_journal};
 use atoll_ext4::{FileId, FileSystem, Io, Operation, Outcome, RunKind, Settings, State};
 
 use super::*;
 
 const SECTOR: u64 = 512;
-
-/// Bytes of the journal that the file service takes at most.
-const LARGEST_JOURNAL: u64 = 4 << 20;
 
 /// A partition that is mounted.
 struct Mounted {
@@ -25,7 +23,7 @@ impl Mounted {
             caches: true,
         };
         let settings = Settings {
-            journal_bytes: LARGEST_JOURNAL,
+            journal_bytes: largest_journal(LEAST_WRITING_HEAP),
             ..Settings::default()
         };
         let sectors = made.extent(name).blocks * u64::from(made.block_size) / SECTOR;
