@@ -45,6 +45,8 @@ struct Run {
     arguments: Vec<String>,
     /// A target folder of its own, and the compiler flags that need it.
     flags: Option<(&'static str, &'static str)>,
+    /// Whether nobody builds this again after a change, so that what would make that fast only fills the disk.
+    once: bool,
 }
 
 impl Run {
@@ -52,6 +54,7 @@ impl Run {
         Run {
             arguments: arguments.split(' ').map(str::to_owned).collect(),
             flags: None,
+            once: false,
         }
     }
 
@@ -59,9 +62,16 @@ impl Run {
         Run { flags, ..self }
     }
 
+    fn once(self) -> Run {
+        Run { once: true, ..self }
+    }
+
     fn command(&self) -> Command {
         let mut command = cargo();
         command.args(&self.arguments);
+        if self.once {
+            command.env("CARGO_INCREMENTAL", "0");
+        }
         if let Some((target, flags)) = self.flags {
             command
                 .env("RUSTFLAGS", flags)
@@ -128,7 +138,7 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
         tests.push(HostTest::new(
             format!("host {name} {feature}"),
             format!("the planted bug is caught by {program}: {test}"),
-            Work::Planted(run.with_flags(bug.loom.then_some(LOOM)), bug),
+            Work::Planted(run.with_flags(bug.loom.then_some(LOOM)).once(), bug),
         ));
     }
     tests
