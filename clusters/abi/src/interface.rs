@@ -4,11 +4,15 @@
 //! Who serves an interface is decided by triage: [`Interface::Process`] by the server of the process's own cluster, every
 //! other one by a service that the process is connected to.
 
+#[macro_use]
+mod define;
 mod field;
 
 use crate::file::{OpenFlags, Path};
 use crate::handle::Handle;
 use crate::name::Name;
+use crate::net::ChecksumToMake;
+use crate::socket::{SocketAddress, SocketOption};
 use crate::syscall::{NO_BLOCK, Status, Syscall};
 use field::Field;
 
@@ -36,123 +40,6 @@ pub trait Request: Sized {
     /// # Errors
     /// The status that the call ends with, because a field makes no sense.
     fn decode(syscall: &Syscall) -> Result<Self, Status>;
-}
-
-macro_rules! interfaces {
-    ($(
-        $(#[$interface_meta:meta])*
-        interface $interface:ident as $calls:ident {
-            $(
-                $(#[$call_meta:meta])*
-                $call:ident = $number:literal, block $block:ident, {
-                    $($(#[$field_meta:meta])* $field:ident: $type:ty = $place:ident $([$index:literal])?,)*
-                }
-            )*
-        }
-    )*) => {
-        /// A set of calls that one component serves.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Interface {
-            $($(#[$interface_meta])* $interface,)*
-        }
-
-        /// What a [`Syscall`] asks for.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u16)]
-        pub enum Call {
-            $($($(#[$call_meta])* $call = $number,)*)*
-        }
-
-        impl Call {
-            /// Every call, for tables and tests.
-            pub const ALL: &'static [Call] = &[$($(Call::$call,)*)*];
-
-            /// The call that a peer named, or `None` where there is no such call.
-            #[inline]
-            pub const fn from_raw(raw: u16) -> Option<Call> {
-                match raw {
-                    $($($number => Some(Call::$call),)*)*
-                    _ => None,
-                }
-            }
-
-            /// The interface that the call belongs to.
-            #[inline]
-            pub const fn interface(self) -> Interface {
-                match self {
-                    $($(Call::$call => Interface::$interface,)*)*
-                }
-            }
-
-            /// What the call does with its block.
-            #[inline]
-            pub const fn block_use(self) -> BlockUse {
-                match self {
-                    $($(Call::$call => BlockUse::$block,)*)*
-                }
-            }
-        }
-
-        /// The fields of each call.
-        pub mod request {
-            use super::*;
-
-            $($(
-                $(#[$call_meta])*
-                #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-                pub struct $call {
-                    $($(#[$field_meta])* pub $field: $type,)*
-                }
-
-                impl Request for $call {
-                    const CALL: Call = Call::$call;
-
-                    #[inline]
-                    fn encode(&self) -> Syscall {
-                        #[allow(unused_mut, reason = "not every call has fields")]
-                        let mut syscall = Syscall {
-                            call: Call::$call as u16,
-                            ..Syscall::EMPTY
-                        };
-                        $(syscall.$place $([$index])? = Field::to_raw(&self.$field);)*
-                        syscall
-                    }
-
-                    #[inline]
-                    fn decode(syscall: &Syscall) -> Result<$call, Status> {
-                        let _ = syscall;
-                        Ok($call { $($field: Field::from_raw(syscall.$place $([$index])?)?,)* })
-                    }
-                }
-            )*)*
-        }
-
-        $(
-            /// A call of this interface, decoded.
-            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            pub enum $calls {
-                $($(#[$call_meta])* $call(request::$call),)*
-            }
-
-            impl $calls {
-                /// The call that a client sent, its fields checked.
-                ///
-                /// # Errors
-                /// The status that the call ends with: [`Status::UnknownCall`] where there is no such call,
-                /// [`Status::NotAllowed`] where it is one of another interface, or what its fields lead to.
-                ///
-                /// Always inlined: the one who serves a call then has its fields in registers, and looks at its number once.
-                #[inline(always)]
-                pub fn decode(syscall: &Syscall) -> Result<$calls, Status> {
-                    match Call::from_raw(syscall.call) {
-                        $(Some(Call::$call) => request::$call::decode(syscall).map($calls::$call),)*
-                        Some(_) => Err(Status::NotAllowed),
-                        None => Err(Status::UnknownCall),
-                    }
-                }
-            }
-        )*
-    };
 }
 
 interfaces! {
@@ -382,6 +269,102 @@ interfaces! {
             first: u64 = arguments[0],
             /// How many, at least 1.
             blocks: u32 = arguments[1],
+        }
+    }
+
+    /// A network device, as its driver serves it to the one service whose it is. A frame is an Ethernet frame with its header and
+    /// without its check sequence.
+    interface Net as NetCall {
+        /// Tells what the device is. Results: [`crate::net::Properties`].
+        DescribeNet = 80, block None, {}
+        /// Gives the device a [block](crate::block::BlockList) of order 0 to receive into, and is answered when it holds a frame or a part
+        /// of one: calls are answered in the order in which they were made. Results: [`crate::net::Received`].
+        ReceiveFrame = 81, block Written, {
+            /// The pool that the block is in: an index into the plan's pools.
+            pool: u32 = handle,
+        }
+        /// Transmits a frame, which fills its [blocks](crate::block::BlockList) from the first one's beginning on. Is answered when the
+        /// device reads them no more.
+        TransmitFrame = 82, block Read, {
+            /// The pool that the blocks are in: an index into the plan's pools.
+            pool: u32 = handle,
+            /// Bytes of the frame.
+            length: u32 = arguments[0],
+            /// The checksum that the device makes.
+            checksum: ChecksumToMake = arguments[1],
+        }
+        /// Is answered when the link is not as the client knows it; one of these calls waits at a time, a further one ends with
+        /// [`Status::Busy`]. Result: 1 where it is up now, 0 where it is down.
+        AwaitLink = 83, block None, {
+            /// 1 where the client knows it to be up, 0 where it knows it to be down.
+            known: u64 = arguments[0],
+        }
+    }
+
+    /// Sockets of TCP and UDP over IPv4. A handle is that of a listening socket, a connection, or a socket for datagrams.
+    interface Sockets as SocketsCall {
+        /// Tells where the host is in its network; where it has to be told itself, is answered when it has been. Results:
+        /// [`crate::socket::HostAddress`].
+        DescribeHost = 96, block None, {}
+        /// Opens a socket at which connections come in. Result: handle.
+        Listen = 97, block None, {
+            /// The port of TCP.
+            port: u16 = count,
+            /// Connections that may wait to be accepted.
+            backlog: u32 = arguments[0],
+        }
+        /// Takes the next connection that has come in, when there is one. Results: its handle, and the [`SocketAddress`] of the peer.
+        Accept = 98, block None, {
+            /// The listening socket.
+            socket: Handle = handle,
+        }
+        /// Connects to a peer. Results: handle of the connection, and its own [`SocketAddress`].
+        ConnectSocket = 99, block None, {
+            /// The peer.
+            peer: SocketAddress = arguments[0],
+        }
+        /// Opens a socket for datagrams. Results: handle, and its port.
+        OpenDatagrams = 100, block None, {
+            /// The port of UDP; 0 for one that is free.
+            port: u16 = count,
+        }
+        /// Receives what there is, or waits for it, into [blocks](crate::block::BlockList): of a connection so much of the stream
+        /// as there is and the blocks hold, of a socket for datagrams one datagram. Results: bytes, of a connection 0 at the end of
+        /// the stream; and the [`SocketAddress`] that a datagram is from.
+        ReceiveBytes = 101, block Written, {
+            /// The connection or socket for datagrams.
+            socket: Handle = handle,
+            /// Bytes wanted at most.
+            length: u32 = arguments[0],
+        }
+        /// Sends from [blocks](crate::block::BlockList), and is answered when the blocks are not needed any more: all of it is then on
+        /// its way or was acknowledged, in the order of the calls of a connection. Result: bytes sent.
+        SendBytes = 102, block Read, {
+            /// The connection or socket for datagrams.
+            socket: Handle = handle,
+            /// Bytes of the blocks.
+            length: u32 = arguments[0],
+            /// Where a datagram goes; [`SocketAddress::NONE`] for a connection.
+            to: SocketAddress = arguments[1],
+        }
+        /// Says to the peer of a connection that nothing more is sent. What it sends itself can still be received.
+        ShutDown = 103, block None, {
+            /// The connection.
+            socket: Handle = handle,
+        }
+        /// Closes a socket; calls on it that wait end with [`Status::Cancelled`]. What was sent on a connection is still delivered.
+        CloseSocket = 104, block None, {
+            /// The socket.
+            socket: Handle = handle,
+        }
+        /// Sets an option of a connection, or of a listening socket for the connections that come in afterwards.
+        SetSocketOption = 105, block None, {
+            /// The socket.
+            socket: Handle = handle,
+            /// Which.
+            option: SocketOption = arguments[0],
+            /// What to.
+            value: u64 = arguments[1],
         }
     }
 }

@@ -90,11 +90,11 @@ const SERVER_PROCINFO: usize = AREA_BASE + 0x2800_0000;
 /// In a service: the window of its connection to the driver of its device.
 pub const DRIVER_WINDOW: usize = AREA_BASE + 0x3000_0000;
 
-/// In a service: its own pool of blocks, [`SERVICE_BLOCKS`] of them, for what it reads and writes itself.
+/// In a service: its own pool of blocks, as many as its kind has, for what it reads and writes itself.
 pub const SERVICE_POOL: usize = AREA_BASE + 0x3010_0000;
 
-/// Blocks of a service's own pool.
-pub const SERVICE_BLOCKS: usize = 8;
+/// Blocks that a service's own pool may have.
+pub const MAX_SERVICE_BLOCKS: usize = 256;
 
 /// In a server that has the authority: the registers of the HPET.
 pub const HPET: usize = AREA_BASE + 0x3020_0000;
@@ -197,7 +197,7 @@ const _: () = {
     assert!(wake_page(MAX_CHANNELS) <= WAKE_REQUESTS);
     assert!(server_wake_requests(MAX_PROCESSES + MAX_SERVICES) <= SERVER_PROCINFO);
     assert!(server_procinfo(MAX_PROCESSES) <= DRIVER_WINDOW);
-    assert!(SERVICE_POOL + SERVICE_BLOCKS * BLOCK_SIZE <= HPET);
+    assert!(SERVICE_POOL + MAX_SERVICE_BLOCKS * BLOCK_SIZE <= HPET);
     assert!(DMA + DMA_PAGES * PAGE_SIZE <= TELEMETRY);
     assert!(telemetry(MAX_CONNECTIONS, 0) <= UTHREAD_STACKS);
     assert!(uthread_stack(MAX_UTHREADS).end <= BLOCKS);

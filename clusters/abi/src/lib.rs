@@ -25,10 +25,12 @@ pub mod interface;
 pub mod layout;
 pub mod message;
 pub mod name;
+pub mod net;
 pub mod plan;
 pub mod process;
+pub mod socket;
 pub mod syscall;
 pub mod time;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 10;
+pub const ABI_VERSION: u32 = 11;

@@ -3,6 +3,7 @@
 
 mod cores;
 mod encoded;
+mod kinds;
 mod reach;
 mod rows;
 #[cfg(any(feature = "alloc", test))]
@@ -10,10 +11,10 @@ mod tables;
 
 pub use cores::Rank;
 pub use encoded::Plan;
+pub use kinds::{ClusterKind, DeviceKind, DoorbellKind, KernelMode, ServiceKind};
 pub use reach::ReachedPool;
 pub use rows::{
-    Channel, Cluster, ClusterKind, Device, DeviceKind, DoorbellKind, Instance, KernelMode, Machine,
-    Pool, Process, Restart, Service, ServiceKind, port,
+    Channel, Cluster, Device, Instance, Machine, Network, Pool, Process, Restart, Service, port,
 };
 #[cfg(any(feature = "alloc", test))]
 pub use tables::{EncodedPlan, Tables, empty_rows};

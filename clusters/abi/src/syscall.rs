@@ -155,11 +155,23 @@ pub enum Status {
     Unclean = 23,
     /// The volume, or the file, has a feature that is not supported.
     Unsupported = 24,
+    /// Nobody listens at that address.
+    ConnectionRefused = 25,
+    /// The peer has ended the connection, or does not answer any more.
+    ConnectionReset = 26,
+    /// The port is in use.
+    AddressInUse = 27,
+    /// The socket is not connected, or was shut down.
+    NotConnected = 28,
+    /// No way leads to that address.
+    Unreachable = 29,
+    /// It is longer than one can be.
+    TooLong = 30,
 }
 
 impl Status {
     /// Every status, for tables and tests.
-    pub const ALL: [Status; 25] = [
+    pub const ALL: [Status; 31] = [
         Status::Done,
         Status::UnknownCall,
         Status::InvalidArgument,
@@ -185,6 +197,12 @@ impl Status {
         Status::TooManyLinks,
         Status::Unclean,
         Status::Unsupported,
+        Status::ConnectionRefused,
+        Status::ConnectionReset,
+        Status::AddressInUse,
+        Status::NotConnected,
+        Status::Unreachable,
+        Status::TooLong,
     ];
 
     /// The status that a peer sent; anything unknown is [`Status::Malformed`].
@@ -231,7 +249,7 @@ mod tests {
         for status in Status::ALL {
             assert_eq!(Status::from_raw(status as u32), status);
         }
-        assert_eq!(Status::from_raw(25), Status::Malformed);
+        assert_eq!(Status::from_raw(31), Status::Malformed);
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub enum Event<'a> {
     UpstreamConnected,
     /// The device that the component drives may have done something.
     Device,
+    /// The time that [`Service::due`] named has come.
+    Time,
 }
 
 /// What the service has done.
@@ -63,6 +65,9 @@ pub trait Actions {
 
 /// A service: a pure state machine that has clients, and may use one other component.
 pub trait Service {
+    /// Whether it is told the time. Reading the clock takes instructions of every turn.
+    const HAS_CLOCK: bool = false;
+
     /// How many calls may be taken from a ring now, where its ring of completions has so many free slots.
     fn room(&self, ring: usize, free: usize) -> usize;
 
@@ -73,6 +78,16 @@ pub trait Service {
     /// Whether calls are under way in it. Who keeps nobody else from running looks longer for what is on its way before it
     /// sleeps.
     fn is_busy(&self) -> bool;
+
+    /// Tells what time it is, in nanoseconds since some moment: before each event of a service that has a clock.
+    fn set_time(&mut self, now: u64) {
+        let _ = now;
+    }
+
+    /// When it wants [`Event::Time`], by the time of [`Service::set_time`].
+    fn due(&self) -> Option<u64> {
+        None
+    }
 
     /// Decides about an event.
     fn handle(&mut self, event: Event<'_>, actions: &mut impl Actions);

@@ -5,13 +5,11 @@
 //! each service; [`RESERVED_HIGH`] at the end of the machine's memory. Instances and shared memory begin on large pages.
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::layout::{
-    CLIENT_POOLS, HEAP, LARGE_PAGE_SIZE, PAGE_SIZE, RING_WINDOW_SIZE, SERVICE_BLOCKS,
-};
+use atoll_abi::layout::{CLIENT_POOLS, HEAP, LARGE_PAGE_SIZE, PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{
-    Channel, Cluster, Device, DoorbellKind, Instance, KernelMode, MAX_CORES, Machine, NONE, Pool,
-    Process, Service, Tables,
+    Channel, Cluster, Device, DoorbellKind, Instance, KernelMode, MAX_CORES, Machine, NONE,
+    Network, Pool, Process, Service, ServiceKind, Tables,
 };
 
 use zerocopy::FromZeros;
@@ -60,7 +58,7 @@ pub(crate) fn shared_size(plan: &Plan) -> u64 {
     let processes = plan.processes.iter();
     let blocks: u64 = processes
         .map(|process| u64::from(process.blocks))
-        .chain(plan.services.iter().map(|_| SERVICE_BLOCKS as u64))
+        .chain(plan.services.iter().map(|it| it.kind.own_blocks() as u64))
         .sum();
     (windows * WINDOW + wake_pages * PAGE + blocks * BLOCK).next_multiple_of(LARGE_PAGE)
 }
@@ -258,6 +256,7 @@ fn services(plan: &Plan, tables: &mut Tables) {
             partition_size: service.size,
             heap_size: service.heap.value,
             restart: service.restart,
+            network: Network::default(),
         });
     }
 }
@@ -331,7 +330,7 @@ fn pools(plan: &Plan, base: u64, tables: &mut Tables) -> u64 {
     let services = tables.services.iter().enumerate();
     let services = services.map(|(index, service)| Pool {
         base: 0,
-        blocks: SERVICE_BLOCKS as u32,
+        blocks: ServiceKind::from_raw(service.kind).map_or(0, ServiceKind::own_blocks) as u32,
         process: NONE,
         service: index as u32,
         cluster: service.cluster,

@@ -306,6 +306,7 @@ impl<D: Device> Service for DiskService<D> {
             // It uses no other component.
             Event::Start
             | Event::Device
+            | Event::Time
             | Event::Completions(_)
             | Event::UpstreamLost(_)
             | Event::UpstreamConnected => {}

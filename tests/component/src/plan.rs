@@ -76,7 +76,7 @@ pub fn plan(processes: &[(u32, u32)]) -> EncodedPlan {
         });
     }
     tables.pools.push(Pool {
-        blocks: atoll_abi::layout::SERVICE_BLOCKS as u32,
+        blocks: ServiceKind::Files.own_blocks() as u32,
         process: NONE,
         ..Pool::new_zeroed()
     });

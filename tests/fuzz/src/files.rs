@@ -219,7 +219,7 @@ impl Model {
                     self.withheld.clear();
                 }
             }
-            Event::Start | Event::UpstreamConnected | Event::Device => {}
+            Event::Start | Event::UpstreamConnected | Event::Device | Event::Time => {}
         }
     }
 

@@ -3,6 +3,8 @@
 use crate::file::{OpenFlags, Path};
 use crate::handle::Handle;
 use crate::name::Name;
+use crate::net::ChecksumToMake;
+use crate::socket::{SocketAddress, SocketOption};
 use crate::syscall::Status;
 
 /// A field of a request: how it travels in a message.
@@ -98,5 +100,35 @@ impl Field<u16> for u16 {
 
     fn from_raw(raw: u16) -> Result<u16, Status> {
         Ok(raw)
+    }
+}
+
+impl Field<u64> for ChecksumToMake {
+    fn to_raw(&self) -> u64 {
+        ChecksumToMake::to_raw(*self)
+    }
+
+    fn from_raw(raw: u64) -> Result<ChecksumToMake, Status> {
+        ChecksumToMake::from_raw(raw)
+    }
+}
+
+impl Field<u64> for SocketAddress {
+    fn to_raw(&self) -> u64 {
+        SocketAddress::to_raw(*self)
+    }
+
+    fn from_raw(raw: u64) -> Result<SocketAddress, Status> {
+        SocketAddress::from_raw(raw)
+    }
+}
+
+impl Field<u64> for SocketOption {
+    fn to_raw(&self) -> u64 {
+        *self as u64
+    }
+
+    fn from_raw(raw: u64) -> Result<SocketOption, Status> {
+        SocketOption::from_raw(raw)
     }
 }

@@ -1,8 +1,9 @@
 use super::*;
 use crate::message::Payload;
+use crate::net::ChecksumPlace;
 
 /// Numbers as they are on the wire. Written out by hand: a row that changes its number must not change this list.
-const NUMBERS: [(u16, &str); 35] = [
+const NUMBERS: [(u16, &str); 49] = [
     (1, "Open"),
     (2, "Stat"),
     (3, "Read"),
@@ -38,6 +39,20 @@ const NUMBERS: [(u16, &str); 35] = [
     (65, "GiveFrame"),
     (66, "ReturnFrame"),
     (67, "AwaitFrames"),
+    (80, "DescribeNet"),
+    (81, "ReceiveFrame"),
+    (82, "TransmitFrame"),
+    (83, "AwaitLink"),
+    (96, "DescribeHost"),
+    (97, "Listen"),
+    (98, "Accept"),
+    (99, "ConnectSocket"),
+    (100, "OpenDatagrams"),
+    (101, "ReceiveBytes"),
+    (102, "SendBytes"),
+    (103, "ShutDown"),
+    (104, "CloseSocket"),
+    (105, "SetSocketOption"),
 ];
 
 #[test]
@@ -188,6 +203,71 @@ fn bytes_of_calls_for_blocks_are_frozen() {
 }
 
 #[test]
+fn bytes_of_calls_for_a_network_are_frozen() {
+    let found = |request: Syscall| request.to_message();
+    assert_eq!(found(request::DescribeNet {}.encode()), words(80, [0; 4]));
+    let receive = request::ReceiveFrame { pool: 2 }.encode();
+    assert_eq!(found(receive), words(2 << 32 | 81, [0; 4]));
+    let place = ChecksumPlace {
+        start: 34,
+        offset: 16,
+    };
+    let transmit = request::TransmitFrame {
+        pool: 2,
+        length: 60,
+        checksum: ChecksumToMake(Some(place)),
+    };
+    let checksum = 1 << 32 | 16 << 16 | 34;
+    assert_eq!(
+        found(transmit.encode()),
+        words(2 << 32 | 82, [60, checksum, 0, 0])
+    );
+    let link = request::AwaitLink { known: 1 }.encode();
+    assert_eq!(found(link), words(83, [1, 0, 0, 0]));
+}
+
+#[test]
+fn bytes_of_calls_for_sockets_are_frozen() {
+    let found = |request: Syscall| request.to_message();
+    let socket = handle(0x0003_0002);
+    let of_socket = |call: u64, arguments| words(0x0003_0002 << 32 | call, arguments);
+    let peer = SocketAddress {
+        address: [10, 0, 2, 15],
+        port: 80,
+    };
+    let address = 80 << 32 | 0x0a00_020f;
+    assert_eq!(found(request::DescribeHost {}.encode()), words(96, [0; 4]));
+    let (port, backlog) = (80, 7);
+    let listen = request::Listen { port, backlog }.encode();
+    assert_eq!(found(listen), words(80 << 16 | 97, [7, 0, 0, 0]));
+    let accept = request::Accept { socket }.encode();
+    assert_eq!(found(accept), of_socket(98, [0; 4]));
+    let connect = request::ConnectSocket { peer }.encode();
+    assert_eq!(found(connect), words(99, [address, 0, 0, 0]));
+    let datagrams = request::OpenDatagrams { port }.encode();
+    assert_eq!(found(datagrams), words(80 << 16 | 100, [0; 4]));
+    let length = 9;
+    let receive = request::ReceiveBytes { socket, length }.encode();
+    assert_eq!(found(receive), of_socket(101, [9, 0, 0, 0]));
+    let send = request::SendBytes {
+        socket,
+        length,
+        to: peer,
+    };
+    assert_eq!(found(send.encode()), of_socket(102, [9, address, 0, 0]));
+    let shut_down = request::ShutDown { socket }.encode();
+    assert_eq!(found(shut_down), of_socket(103, [0; 4]));
+    let close = request::CloseSocket { socket }.encode();
+    assert_eq!(found(close), of_socket(104, [0; 4]));
+    let option = request::SetSocketOption {
+        socket,
+        option: SocketOption::KeepAlive,
+        value: 5,
+    };
+    assert_eq!(found(option.encode()), of_socket(105, [2, 5, 0, 0]));
+}
+
+#[test]
 fn what_was_encoded_is_decoded() {
     let read = request::Read {
         file: handle(1 << 16),
@@ -233,6 +313,8 @@ fn only_transfers_and_paths_are_given_blocks() {
             Call::Read | Call::List | Call::ReadSectors | Call::ReadBlocks => BlockUse::Written,
             Call::Open | Call::Rename | Call::Remove | Call::MakeFolder => BlockUse::Read,
             Call::Write | Call::WriteSectors | Call::WriteBlocks => BlockUse::Read,
+            Call::ReceiveFrame | Call::ReceiveBytes => BlockUse::Written,
+            Call::TransmitFrame | Call::SendBytes => BlockUse::Read,
             _ => BlockUse::None,
         };
         assert_eq!(call.block_use(), expected, "{call:?}");
@@ -246,6 +328,8 @@ fn triage_is_by_interface() {
             1..=4 | 12..=19 => Interface::Files,
             5..=11 | 64..=67 => Interface::Process,
             32..=37 => Interface::Disk,
+            80..=83 => Interface::Net,
+            96..=105 => Interface::Sockets,
             _ => Interface::Blocks,
         };
         assert_eq!(call.interface(), expected, "{call:?}");

@@ -1,11 +1,10 @@
-//! The rows of the plan's tables, and what their numbers mean.
+//! The rows of the plan's tables.
 
 use core::ops::Range;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{MAX_CORES, MAX_SERVICES};
-use crate::interface::Interface;
 use crate::layout::MAX_VCORES;
 use crate::name::Name;
 
@@ -26,20 +25,10 @@ pub struct Machine {
     pub shared_base: u64,
     /// Bytes of it.
     pub shared_size: u64,
-    /// A [`KernelMode`].
+    /// A [`KernelMode`](super::KernelMode).
     pub mode: u32,
     /// Cores that it must have.
     pub cores: u32,
-}
-
-/// How kernels and clusters relate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum KernelMode {
-    /// One kernel instance for each cluster.
-    PerCluster = 0,
-    /// One kernel instance for all; cores are divided by affinity alone.
-    Shared = 1,
 }
 
 /// How often a component is started again, and how long a start may take.
@@ -65,7 +54,7 @@ pub struct Restart {
 pub struct Cluster {
     /// Its name.
     pub name: Name,
-    /// A [`ClusterKind`].
+    /// A [`ClusterKind`](super::ClusterKind).
     pub kind: u32,
     /// The instance that runs it.
     pub instance: u32,
@@ -85,16 +74,6 @@ pub struct Cluster {
     pub restart: Restart,
     /// Zero.
     pub padding: u32,
-}
-
-/// What a cluster's cores are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum ClusterKind {
-    /// Short quantum, events, interrupts, servers.
-    LowLatency = 0,
-    /// Long quantum, left alone.
-    CoarseGrained = 1,
 }
 
 /// One seL4 kernel instance.
@@ -126,20 +105,10 @@ pub struct Channel {
     /// Address of its wake page, on which the servers of both clusters say which connections have something for a component
     /// of the other one that sleeps, or zero where one instance runs both: see [`crate::connection::wake_words`].
     pub wake_page: u64,
-    /// A [`DoorbellKind`].
+    /// A [`DoorbellKind`](super::DoorbellKind).
     pub doorbell: u32,
     /// Zero.
     pub padding: u32,
-}
-
-/// How a component of one cluster wakes one of the other cluster that has stopped polling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum DoorbellKind {
-    /// By its notification: both clusters are run by one instance.
-    Notification = 0,
-    /// Through the servers of both clusters, of which the other one is interrupted by a comparator of the HPET.
-    Hpet = 1,
 }
 
 /// A process and the cores of its vcores.
@@ -188,7 +157,7 @@ pub struct Process {
 pub struct Device {
     /// Its name.
     pub name: Name,
-    /// A [`DeviceKind`].
+    /// A [`DeviceKind`](super::DeviceKind).
     pub kind: u32,
     /// The cluster that has it.
     pub cluster: u32,
@@ -208,21 +177,13 @@ pub struct Device {
     pub restart: Restart,
 }
 
-/// Kinds of device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum DeviceKind {
-    /// A virtio block device on PCI.
-    VirtioBlk = 1,
-}
-
 /// A component that answers the calls of one interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Service {
     /// Its name.
     pub name: Name,
-    /// A [`ServiceKind`].
+    /// A [`ServiceKind`](super::ServiceKind).
     pub kind: u32,
     /// The cluster that it runs in.
     pub cluster: u32,
@@ -243,51 +204,25 @@ pub struct Service {
     pub heap_size: u64,
     /// How often it is started again.
     pub restart: Restart,
+    /// Of sockets: where it is in its network.
+    pub network: Network,
 }
 
-/// Kinds of service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum ServiceKind {
-    /// The files of a file system.
-    Files = 1,
-    /// A partition as it is.
-    Blocks = 2,
-}
-
-impl ServiceKind {
-    /// The kind of a number, or `None` where there is no such kind.
-    pub const fn from_raw(raw: u32) -> Option<ServiceKind> {
-        match raw {
-            1 => Some(ServiceKind::Files),
-            2 => Some(ServiceKind::Blocks),
-            _ => None,
-        }
-    }
-
-    /// The interface that services of this kind answer.
-    pub const fn interface(self) -> Interface {
-        match self {
-            ServiceKind::Files => Interface::Files,
-            ServiceKind::Blocks => Interface::Blocks,
-        }
-    }
-
-    /// Whether they read and write the blocks of their clients themselves, and so have their clients' pools.
-    pub const fn reaches_client_blocks(self) -> bool {
-        match self {
-            ServiceKind::Files => true,
-            ServiceKind::Blocks => false,
-        }
-    }
-
-    /// The image that they run.
-    pub const fn image(self) -> &'static str {
-        match self {
-            ServiceKind::Files => "files",
-            ServiceKind::Blocks => "blocks",
-        }
-    }
+/// Where a service of sockets is in its network of IPv4: addresses as numbers, the first byte the highest one. All zero: it asks
+/// by DHCP.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Network {
+    /// Its address.
+    pub address: u32,
+    /// Bits of the address that its network has.
+    pub prefix: u32,
+    /// Where frames for other networks go, or 0 where there is nobody.
+    pub gateway: u32,
+    /// Zero.
+    pub padding: u32,
 }
 
 /// Blocks in one physically contiguous run, which a device reads into and a process or service reads from.

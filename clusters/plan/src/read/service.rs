@@ -23,6 +23,7 @@ const DEFAULT_PARTITION: u64 = 16 << 20;
 const fn default_heap(kind: ServiceKind) -> u64 {
     match kind {
         ServiceKind::Files => LEAST_WRITING_HEAP,
+        ServiceKind::Sockets => 8 << 20,
         ServiceKind::Blocks => 1 << 20,
     }
 }
@@ -90,7 +91,7 @@ fn partition_name(
 fn partition_size(table: &Table<'_>, kind: ServiceKind, diagnostics: &mut Diagnostics<'_>) -> u64 {
     let Some(value) = table.optional("size") else {
         return match kind {
-            ServiceKind::Files => 0,
+            ServiceKind::Files | ServiceKind::Sockets => 0,
             ServiceKind::Blocks => DEFAULT_PARTITION,
         };
     };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::connection::Provider;
-use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE, SERVICE_BLOCKS};
+use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::plan::{
     DoorbellKind, KernelMode, MAX_CONNECTIONS, NONE, Plan as Encoded, ServiceKind,
 };
@@ -166,7 +166,8 @@ fn assert_pools(plan: &Encoded) {
             (pool.process, pool.service, pool.cluster),
             (NONE, index as u32, service.cluster)
         );
-        assert_eq!(pool.blocks, SERVICE_BLOCKS as u32);
+        let kind = ServiceKind::from_raw(service.kind).unwrap();
+        assert_eq!(pool.blocks, kind.own_blocks() as u32);
     }
 }
 

@@ -49,6 +49,7 @@ impl Service for Echo {
             Event::UpstreamLost(loss) => self.events.push(format!("upstream lost by {loss:?}")),
             Event::UpstreamConnected => self.events.push("upstream connected".to_owned()),
             Event::Device => self.events.push("device".to_owned()),
+            Event::Time => self.events.push("time".to_owned()),
         }
     }
 }

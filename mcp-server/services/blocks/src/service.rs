@@ -6,7 +6,7 @@ use atoll_abi::block::BlockList;
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, Answer, BATCH, CallId, Event, Loss, Service, ServiceEnd};
-use atoll_disk_client::{Clients, Driver};
+use atoll_driver_client::{Clients, Driver};
 use zerocopy::FromZeros;
 
 /// Calls that can be under way at once, of all clients.
@@ -195,7 +195,7 @@ impl Service for BlockService {
             Event::UpstreamLost(loss) => self.on_driver_lost(loss),
             Event::UpstreamConnected => self.driver.reconnect(),
             // It drives no device itself, and has nothing to load.
-            Event::Start | Event::Device => {}
+            Event::Start | Event::Device | Event::Time => {}
         }
         self.act(actions);
     }

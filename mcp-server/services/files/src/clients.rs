@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use atoll_abi::handle::Handle;
 use atoll_abi::syscall::Status;
 use atoll_call::Handles;
-use atoll_disk_client::ClientState;
+use atoll_driver_client::ClientState;
 
 use crate::table::FileKey;
 
@@ -86,7 +86,7 @@ impl OpenFiles {
 mod tests {
     use atoll_abi::layout::{LEAST_SERVICE_HEAP, MAX_POOL_BLOCKS};
     use atoll_abi::plan::MAX_SERVICE_CLIENTS;
-    use atoll_disk_client::Client;
+    use atoll_driver_client::Client;
 
     use super::*;
 

@@ -17,7 +17,7 @@ use atoll_abi::layout::largest_journal;
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
-use atoll_disk_client::{Clients, Driver};
+use atoll_driver_client::{Clients, Driver};
 use atoll_ext4::Settings;
 use zerocopy::FromZeros;
 
@@ -207,7 +207,7 @@ impl Service for FileService {
                 self.clients.on_ring_connected(ring, generation);
             }
             // It drives no device itself.
-            Event::Device => {}
+            Event::Device | Event::Time => {}
             Event::UpstreamLost(loss) => self.on_driver_lost(loss, actions),
             Event::UpstreamConnected => self.on_driver_connected(),
         }

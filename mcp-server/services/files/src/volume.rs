@@ -13,7 +13,7 @@ use atoll_ext4::{FileSystem, Io, MOST_TRANSFER, Operation, Outcome, Settings, St
 /// Blocks of the service's own pool, which the largest transfer of the file system takes.
 const BLOCKS: usize = MOST_TRANSFER / BLOCK_SIZE;
 
-const _: () = assert!(BLOCKS <= atoll_abi::layout::SERVICE_BLOCKS);
+const _: () = assert!(BLOCKS <= atoll_abi::plan::ServiceKind::Files.own_blocks());
 
 /// Whether there is a volume.
 enum Content {

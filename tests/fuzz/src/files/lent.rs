@@ -2,7 +2,7 @@
 
 use atoll_abi::block::{BlockList, SECTORS_PER_BLOCK};
 use atoll_abi::interface::{BlockUse, Call, DiskCall};
-use atoll_abi::layout::SERVICE_BLOCKS;
+use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{NO_BLOCK, Syscall};
 use atoll_component_tests::plan::BLOCKS;
 
@@ -64,7 +64,7 @@ impl Model {
     pub(super) fn touches(&self, block: Block, what: BlockUse) {
         let (pool, index) = block;
         if pool == self.own_pool {
-            assert!((index as usize) < SERVICE_BLOCKS);
+            assert!((index as usize) < ServiceKind::Files.own_blocks());
         } else {
             assert!(index < BLOCKS);
             assert!(
@@ -87,7 +87,7 @@ impl Model {
         for block in blocks {
             assert!(!self.is_busy(block), "{block:?} is used twice at a time");
             if block.0 == self.own_pool {
-                assert!((block.1 as usize) < SERVICE_BLOCKS);
+                assert!((block.1 as usize) < ServiceKind::Files.own_blocks());
                 continue;
             }
             assert!(block.1 < BLOCKS && block.1 != NO_BLOCK);

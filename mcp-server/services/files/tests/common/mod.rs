@@ -9,8 +9,9 @@ use std::sync::LazyLock;
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::DiskCall;
-use atoll_abi::layout::SERVICE_BLOCKS;
-use atoll_abi::plan::{EncodedPlan, NONE, Pool, Process, Service as PlanService, Tables};
+use atoll_abi::plan::{
+    EncodedPlan, NONE, Pool, Process, Service as PlanService, ServiceKind, Tables,
+};
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Event, Service};
 use atoll_files::FileService;
@@ -91,7 +92,7 @@ fn plan() -> EncodedPlan {
             blocks: if process {
                 BLOCKS
             } else {
-                SERVICE_BLOCKS as u32
+                ServiceKind::Files.own_blocks() as u32
             },
             process: if process { index } else { NONE },
             service: if process { NONE } else { index - 2 },
