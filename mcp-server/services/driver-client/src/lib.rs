@@ -1,4 +1,4 @@
-//! What the services of a disk share.
+//! What services that use a driver share.
 //!
 //! - [`Clients`]: the processes that call, each in one of its lives, what the service keeps of each, and which of their blocks
 //!   calls have.
