@@ -61,6 +61,30 @@ pub trait Actions {
 
     /// Writes a block of a pool that the service reaches.
     fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]);
+
+    /// Copies bytes of a block, from an offset on; all of them are in the block. Where nothing better is known, through a copy of the
+    /// block.
+    fn read_bytes(&mut self, pool: u32, index: u32, offset: usize, into: &mut [u8]) {
+        let mut block = [0; BLOCK_SIZE];
+        self.read_block(pool, index, &mut block);
+        if let Some(bytes) = block.get(offset..).and_then(|it| it.get(..into.len())) {
+            into.copy_from_slice(bytes);
+        }
+    }
+
+    /// Writes bytes of a block, from an offset on; all of them are in the block. Where nothing better is known, through a copy of the
+    /// block, by which the others become what they were just before.
+    fn write_bytes(&mut self, pool: u32, index: u32, offset: usize, from: &[u8]) {
+        let mut block = [0; BLOCK_SIZE];
+        self.read_block(pool, index, &mut block);
+        let bytes = block
+            .get_mut(offset..)
+            .and_then(|it| it.get_mut(..from.len()));
+        if let Some(bytes) = bytes {
+            bytes.copy_from_slice(from);
+            self.write_block(pool, index, &block);
+        }
+    }
 }
 
 /// A service: a pure state machine that has clients, and may use one other component.

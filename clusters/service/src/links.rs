@@ -12,13 +12,30 @@ use atoll_channel::{Link, LinkError};
 /// The pools of blocks that a service reads and writes itself. They are named by their indexes in the plan.
 ///
 /// # Panics
-/// Both methods do where the service does not reach the pool, or the pool has no such block.
+/// All methods do where the service does not reach the pool, the pool has no such block, or the block has no such bytes.
 pub trait Memory {
     /// Copies a block. A device or the pool's owner may write it meanwhile.
     fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]);
 
     /// Writes a block.
     fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]);
+
+    /// Copies bytes of a block, from an offset on. A device or the pool's owner may write it meanwhile. Where nothing better is known,
+    /// through a copy of the block.
+    fn read_bytes(&mut self, pool: u32, index: u32, offset: usize, into: &mut [u8]) {
+        let mut block = [0; BLOCK_SIZE];
+        self.read_block(pool, index, &mut block);
+        into.copy_from_slice(&block[offset..offset + into.len()]);
+    }
+
+    /// Writes bytes of a block, from an offset on. Where nothing better is known, through a copy of the block, by which the others become
+    /// what they were just before.
+    fn write_bytes(&mut self, pool: u32, index: u32, offset: usize, from: &[u8]) {
+        let mut block = [0; BLOCK_SIZE];
+        self.read_block(pool, index, &mut block);
+        block[offset..offset + from.len()].copy_from_slice(from);
+        self.write_block(pool, index, &block);
+    }
 }
 
 /// The memory of a component that looks into no block.
@@ -105,5 +122,13 @@ impl<L: Link, M: Memory> Actions for Links<L, M> {
 
     fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
         self.memory.write_block(pool, index, from);
+    }
+
+    fn read_bytes(&mut self, pool: u32, index: u32, offset: usize, into: &mut [u8]) {
+        self.memory.read_bytes(pool, index, offset, into);
+    }
+
+    fn write_bytes(&mut self, pool: u32, index: u32, offset: usize, from: &[u8]) {
+        self.memory.write_bytes(pool, index, offset, from);
     }
 }

@@ -45,6 +45,11 @@ impl<const RINGS: usize> Actions for Recorded<RINGS> {
     fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
         self.blocks.insert((pool, index), *from);
     }
+
+    fn write_bytes(&mut self, pool: u32, index: u32, offset: usize, from: &[u8]) {
+        let block = self.blocks.entry((pool, index)).or_insert([0; BLOCK_SIZE]);
+        block[offset..offset + from.len()].copy_from_slice(from);
+    }
 }
 
 /// What a device reads and writes: a block that was never filled holds zeroes.

@@ -38,21 +38,42 @@ impl Pools {
         Pools(pools.into_boxed_slice())
     }
 
-    /// Where a block begins, which is about to be copied.
-    fn block(&self, pool: u32, index: u32) -> *mut u64 {
+    /// Where a block begins, of which so many bytes are about to be copied.
+    fn block(&self, pool: u32, index: u32, bytes: usize) -> *mut u64 {
         let place = self.0.binary_search_by_key(&pool, |it| it.index);
         let own = &self.0[place.unwrap_or_else(|_| panic!("pool {pool} is not reached"))];
         assert!(index < own.blocks, "pool {pool} has no block {index}");
         if own.lent {
-            meter::copied(BLOCK_SIZE);
+            meter::copied(bytes);
         }
         (own.address + index as usize * BLOCK_SIZE) as *mut u64
     }
 }
 
+/// Bytes of a block, which are copied a word at a time as far as they are aligned.
+struct Place {
+    first: *mut u8,
+    /// Bytes before the first whole word.
+    head: usize,
+}
+
+impl Place {
+    /// So many bytes of a block from an offset on.
+    ///
+    /// # Panics
+    /// Where they are not all in the block.
+    fn new(block: *mut u64, offset: usize, length: usize) -> Place {
+        assert!(offset <= BLOCK_SIZE && length <= BLOCK_SIZE - offset);
+        Place {
+            first: block.cast::<u8>().wrapping_add(offset),
+            head: (offset.next_multiple_of(WORD) - offset).min(length),
+        }
+    }
+}
+
 impl Memory for Pools {
     fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
-        let block = self.block(pool, index);
+        let block = self.block(pool, index, BLOCK_SIZE);
         for (number, bytes) in into.as_chunks_mut::<WORD>().0.iter_mut().enumerate() {
             // SAFETY: the root task mapped every pool that the service reaches, and `block` has looked that this block is in the
             // pool; the word lies in the block and is aligned. It is never borrowed. Volatile, because a device or the client
@@ -62,11 +83,55 @@ impl Memory for Pools {
     }
 
     fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
-        let block = self.block(pool, index);
+        let block = self.block(pool, index, BLOCK_SIZE);
         for (number, bytes) in from.as_chunks::<WORD>().0.iter().enumerate() {
             // SAFETY: as for reading; the root task mapped the pools writable. Volatile, because a device or the client may
             // read it meanwhile.
             unsafe { block.add(number).write_volatile(u64::from_le_bytes(*bytes)) };
+        }
+    }
+
+    fn read_bytes(&mut self, pool: u32, index: u32, offset: usize, into: &mut [u8]) {
+        let place = Place::new(self.block(pool, index, into.len()), offset, into.len());
+        let (head, rest) = into.split_at_mut(place.head);
+        let (words, tail) = rest.as_chunks_mut::<WORD>();
+        let mut at = place.first;
+        for byte in head {
+            // SAFETY: as for reading a block; `Place` has looked that all bytes lie in it.
+            *byte = unsafe { at.read_volatile() };
+            at = at.wrapping_add(1);
+        }
+        for bytes in words {
+            // SAFETY: as above, and the address is now a multiple of a word's size.
+            *bytes = unsafe { at.cast::<u64>().read_volatile() }.to_le_bytes();
+            at = at.wrapping_add(WORD);
+        }
+        for byte in tail {
+            // SAFETY: as above.
+            *byte = unsafe { at.read_volatile() };
+            at = at.wrapping_add(1);
+        }
+    }
+
+    fn write_bytes(&mut self, pool: u32, index: u32, offset: usize, from: &[u8]) {
+        let place = Place::new(self.block(pool, index, from.len()), offset, from.len());
+        let (head, rest) = from.split_at(place.head);
+        let (words, tail) = rest.as_chunks::<WORD>();
+        let mut at = place.first;
+        for byte in head {
+            // SAFETY: as for writing a block; `Place` has looked that all bytes lie in it.
+            unsafe { at.write_volatile(*byte) };
+            at = at.wrapping_add(1);
+        }
+        for bytes in words {
+            // SAFETY: as above, and the address is now a multiple of a word's size.
+            unsafe { at.cast::<u64>().write_volatile(u64::from_le_bytes(*bytes)) };
+            at = at.wrapping_add(WORD);
+        }
+        for byte in tail {
+            // SAFETY: as above.
+            unsafe { at.write_volatile(*byte) };
+            at = at.wrapping_add(1);
         }
     }
 }

@@ -1,0 +1,223 @@
+//! Frames on their way: the service's own blocks, and the calls to the driver that have them.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use atoll_abi::block::{BLOCK_SIZE, BlockList};
+use atoll_abi::interface::{Request as _, request};
+use atoll_abi::layout::RING_SLOTS;
+use atoll_abi::net::{Checksum, ChecksumPlace, ChecksumToMake, Received};
+use atoll_abi::syscall::Status;
+use atoll_call::{Actions, Answer};
+use atoll_driver_client::Driver;
+
+use crate::stack::{Checked, Wire};
+
+/// Blocks that the device has to receive into, as long as there are blocks.
+const RECEIVING: usize = RING_SLOTS / 2;
+
+/// Frames that the driver may have to transmit. With those that receive, and two calls that are about the device as a whole, they fill its
+/// ring.
+const TRANSMITTING: usize = RING_SLOTS - RECEIVING - 2;
+
+/// Bytes of the largest frame that is put together of several blocks.
+const LONGEST_FRAME: usize = 1 << 14;
+
+/// For what a call to the driver was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Job {
+    /// To learn what the device is.
+    Describe,
+    /// To learn when the link is not as it was.
+    AwaitLink,
+    /// To receive into a block.
+    Receive(u32),
+    /// To transmit what is in a block.
+    Transmit(u32),
+}
+
+/// The service's own blocks.
+pub(crate) struct Frames {
+    pool: u32,
+    /// Blocks that nobody uses.
+    free: Vec<u32>,
+    receiving: usize,
+    transmitting: usize,
+    /// Frames that have come in, and parts of them, in order.
+    received: VecDeque<(u32, Received)>,
+    /// The frame that is being read.
+    incoming: Vec<u8>,
+    /// The frame that is being written.
+    outgoing: Vec<u8>,
+    /// Frames that came in and were longer than any that there may be.
+    too_long: u64,
+}
+
+impl Frames {
+    /// The blocks of a pool of so many.
+    pub(crate) fn new(pool: u32, blocks: u32) -> Frames {
+        Frames {
+            pool,
+            free: (0..blocks).rev().collect(),
+            receiving: 0,
+            transmitting: 0,
+            received: VecDeque::new(),
+            incoming: Vec::with_capacity(BLOCK_SIZE),
+            outgoing: Vec::with_capacity(BLOCK_SIZE),
+            too_long: 0,
+        }
+    }
+
+    /// Gives the driver blocks to receive into, as many as it is to have.
+    pub(crate) fn post(&mut self, driver: &mut Driver<Job>) {
+        while self.receiving < RECEIVING && self.free.len() > TRANSMITTING {
+            let Some(block) = self.free.pop() else { return };
+            self.receiving += 1;
+            let call = request::ReceiveFrame { pool: self.pool }.encode();
+            let call = BlockList::one(block).into_call(call);
+            driver.ask(Job::Receive(block), call);
+        }
+    }
+
+    /// The driver has answered a call for a block that it was given to receive.
+    pub(crate) fn on_received(&mut self, block: u32, answer: &Answer) {
+        self.receiving -= 1;
+        let received = match answer.status {
+            Status::Done => Received::from_raw(answer.result).ok(),
+            _ => None,
+        };
+        match received {
+            Some(received) => self.received.push_back((block, received)),
+            None => self.give_back(block, answer.block_returned),
+        }
+    }
+
+    /// The driver has answered a call for a block that it was given to transmit.
+    pub(crate) fn on_transmitted(&mut self, block: u32, answer: &Answer) {
+        self.transmitting -= 1;
+        self.give_back(block, answer.block_returned);
+    }
+
+    /// A block is nobody's, where no device uses it any more. Otherwise it is lost until the driver is known to be dead.
+    fn give_back(&mut self, block: u32, returned: bool) {
+        if returned {
+            self.free.push(block);
+        }
+    }
+
+    /// The driver is dead, and its device quiet: no block is used.
+    pub(crate) fn take_all_back(&mut self, blocks: u32) {
+        self.free = (0..blocks).rev().collect();
+        self.received.clear();
+        (self.receiving, self.transmitting) = (0, 0);
+    }
+
+    /// Whether a frame may be taken to transmit.
+    pub(crate) fn may_transmit(&self) -> bool {
+        self.transmitting < TRANSMITTING && !self.free.is_empty()
+    }
+
+    /// Whether frames are with the driver that are to be sent.
+    pub(crate) fn is_transmitting(&self) -> bool {
+        self.transmitting > 0
+    }
+
+    /// Takes the next frame that has come in whole, and reads it with `read`, which may send. Whether there was one.
+    pub(crate) fn take<A: Actions>(
+        &mut self,
+        driver: &mut Driver<Job>,
+        actions: &mut A,
+        read: impl FnOnce(&[u8], Checked, &mut Out<'_, A>),
+    ) -> bool {
+        let parts = self.received.iter();
+        let Some(last) = parts.map(|(_, part)| part).position(|part| !part.more) else {
+            // A device that never ends a frame must not keep all blocks.
+            if self.received.len() >= RECEIVING {
+                self.too_long += 1;
+                self.drop_received();
+            }
+            return false;
+        };
+        let mut frame = core::mem::take(&mut self.incoming);
+        frame.clear();
+        let mut checked = Checked::No;
+        for number in 0..=last {
+            let Some((block, part)) = self.received.pop_front() else {
+                break;
+            };
+            if number == 0 && part.checksum != Checksum::Unknown {
+                checked = Checked::Transport;
+            }
+            let start = frame.len();
+            frame.resize(start + usize::from(part.length), 0);
+            if let Some(bytes) = frame.get_mut(start..) {
+                actions.read_bytes(self.pool, block, part.offset.into(), bytes);
+            }
+            self.free.push(block);
+        }
+        match frame.len() > LONGEST_FRAME {
+            true => self.too_long += 1,
+            false => read(&frame, checked, &mut Out::new(self, driver, actions)),
+        }
+        self.incoming = frame;
+        true
+    }
+
+    fn drop_received(&mut self) {
+        while let Some((block, _)) = self.received.pop_front() {
+            self.free.push(block);
+        }
+    }
+}
+
+/// Where frames go: into blocks, and with these to the driver.
+pub(crate) struct Out<'a, A> {
+    frames: &'a mut Frames,
+    driver: &'a mut Driver<Job>,
+    actions: &'a mut A,
+}
+
+impl<'a, A: Actions> Out<'a, A> {
+    pub(crate) fn new(
+        frames: &'a mut Frames,
+        driver: &'a mut Driver<Job>,
+        actions: &'a mut A,
+    ) -> Out<'a, A> {
+        Out {
+            frames,
+            driver,
+            actions,
+        }
+    }
+}
+
+impl<A: Actions> Wire for Out<'_, A> {
+    fn has_room(&self) -> bool {
+        !self.driver.is_lost() && self.frames.may_transmit()
+    }
+
+    fn transmit<R>(
+        &mut self,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> (R, Option<ChecksumPlace>),
+    ) -> R {
+        let mut frame = core::mem::take(&mut self.frames.outgoing);
+        frame.clear();
+        frame.resize(length, 0);
+        let (written, checksum) = write(&mut frame);
+        if let Some(block) = self.frames.free.pop() {
+            let pool = self.frames.pool;
+            self.actions.write_bytes(pool, block, 0, &frame);
+            self.frames.transmitting += 1;
+            let call = request::TransmitFrame {
+                pool,
+                length: length as u32,
+                checksum: ChecksumToMake(checksum),
+            };
+            let call = BlockList::one(block).into_call(call.encode());
+            self.driver.ask(Job::Transmit(block), call);
+        }
+        self.frames.outgoing = frame;
+        written
+    }
+}

@@ -1,0 +1,14 @@
+//! The sockets service as a component of seL4. The root task enters it with the number of its service
+//! (`atoll_abi::layout::entry`) and the bytes of its heap.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use atoll_sockets::SocketService;
+
+atoll_component::entry!(enter);
+
+fn enter(number: u64, heap: u64) -> ! {
+    atoll_service::guest::run(number, heap, SocketService::new)
+}

@@ -1,0 +1,456 @@
+//! The sockets and their peers: smoltcp, one socket at a time.
+
+mod calls;
+mod demux;
+mod host;
+mod socket;
+mod table;
+mod wire;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::handle::Handle;
+use atoll_abi::net::Properties;
+use atoll_abi::plan::Network;
+use atoll_abi::socket::HostAddress;
+use smoltcp::iface::{Config, Interface, PollResult, SocketSet};
+use smoltcp::socket::tcp;
+use smoltcp::time::Instant;
+use smoltcp::wire::{EthernetAddress, HardwareAddress};
+
+use demux::{Peer, Recipient};
+use socket::{Alone, Connection, Owner, Role, Socket};
+use table::Table;
+use wire::{Abilities, Nowhere, Port};
+
+pub(crate) use calls::{Made, Read};
+pub(crate) use demux::Checked;
+pub(crate) use wire::Wire;
+
+const NANOSECONDS_PER_MICROSECOND: u64 = 1000;
+
+/// The port of UDP at which a host is told its address.
+const CONFIGURATION_PORT: u16 = 68;
+
+/// The first port of a connection of which the client names none; the others follow up to the last one that there is.
+const FIRST_EPHEMERAL_PORT: u16 = 49152;
+
+/// How much the stack may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Sockets.
+    pub(crate) sockets: usize,
+    /// Bytes of buffer of a connection, in each direction.
+    pub(crate) buffer: usize,
+}
+
+/// What tells a stack from others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    /// Grows with each life of the service.
+    pub(crate) life: u32,
+    /// Random as far as that can be had: sequence numbers and ports begin with it.
+    pub(crate) seed: u64,
+}
+
+/// All sockets.
+pub(crate) struct Stack {
+    interface: Interface,
+    abilities: Abilities,
+    limits: Limits,
+    sockets: Table<Socket>,
+    /// For frames that are for no socket.
+    nobody: SocketSet<'static>,
+    peers: BTreeMap<Peer, Handle>,
+    listeners: BTreeMap<u16, Handle>,
+    datagrams: BTreeMap<u16, Handle>,
+    /// The socket that asks for the host's address.
+    configuration: Option<Handle>,
+    /// When which socket has to act: nanoseconds, index, generation.
+    times: BTreeSet<(u64, u16, u16)>,
+    /// Sockets that wait for the address of a neighbour.
+    unresolved: Vec<Handle>,
+    /// Sockets that have something to send, for which there was no room.
+    starved: VecDeque<Handle>,
+    /// Connections that nobody has any more, the oldest first.
+    lingering: VecDeque<Handle>,
+    /// Sockets that may have changed since they were taken from this list.
+    touched: Vec<Handle>,
+    next_port: u16,
+    /// Nanoseconds.
+    now: u64,
+    /// Frames with a wrong checksum.
+    corrupt: u64,
+}
+
+impl Stack {
+    /// A stack without sockets, of a device.
+    pub(crate) fn new(
+        properties: &Properties,
+        network: &Network,
+        limits: Limits,
+        identity: Identity,
+        now: u64,
+    ) -> Stack {
+        let abilities = Abilities {
+            // Each is written into one block.
+            largest_frame: (usize::from(properties.mtu) + wire::ETHERNET).min(BLOCK_SIZE),
+            makes_checksums: properties.makes_checksums,
+        };
+        // A device without an address gets one of those that are nobody's.
+        let [a, b, c, ..] = identity.seed.to_le_bytes();
+        let address = properties.address.unwrap_or([0x02, 0, 0, a, b, c]);
+        let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(address)));
+        config.random_seed = identity.seed;
+        let mut nowhere = Nowhere;
+        let mut port = Port::new(abilities, None, &mut nowhere);
+        let mut stack = Stack {
+            interface: Interface::new(config, &mut port, instant(now)),
+            abilities,
+            limits,
+            sockets: Table::new(limits.sockets, identity.life),
+            nobody: SocketSet::new(vec![]),
+            peers: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            datagrams: BTreeMap::new(),
+            configuration: None,
+            times: BTreeSet::new(),
+            unresolved: Vec::new(),
+            starved: VecDeque::new(),
+            lingering: VecDeque::new(),
+            touched: Vec::new(),
+            next_port: FIRST_EPHEMERAL_PORT | identity.seed as u16,
+            now,
+            corrupt: 0,
+        };
+        match network.address {
+            0 => {
+                let asking = Role::Configuration(Alone::new(socket::dhcp_socket()));
+                stack.configuration = stack.sockets.insert(Socket::new(asking));
+                if let Some(handle) = stack.configuration {
+                    stack.wait_for_room(handle);
+                }
+            }
+            _ => host::place(&mut stack.interface, network),
+        }
+        stack
+    }
+
+    /// Where the host is; `None` while it does not know.
+    pub(crate) fn host(&self) -> Option<HostAddress> {
+        host::address(&self.interface)
+    }
+
+    /// Tells the time, in nanoseconds.
+    pub(crate) fn set_time(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    /// When the next socket has to act, in nanoseconds. Those that wait for room are not meant.
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.times.first().map(|(due, ..)| *due)
+    }
+
+    /// Frames that were dropped because a checksum was wrong.
+    pub(crate) fn corrupt(&self) -> u64 {
+        self.corrupt
+    }
+
+    /// A socket that may have changed since it was taken the last time.
+    pub(crate) fn take_touched(&mut self) -> Option<Handle> {
+        let handle = self.touched.pop()?;
+        if let Some(socket) = self.sockets.get_mut(handle) {
+            socket.is_touched = false;
+        }
+        Some(handle)
+    }
+
+    fn touch(&mut self, handle: Handle) {
+        if let Some(socket) = self.sockets.get_mut(handle)
+            && !core::mem::replace(&mut socket.is_touched, true)
+        {
+            self.touched.push(handle);
+        }
+    }
+
+    /// A frame came in. Only where the wire has room, because it may be answered.
+    pub(crate) fn frame(&mut self, frame: &[u8], checked: Checked, wire: &mut impl Wire) {
+        let Some(recipient) = demux::recipient(frame, checked) else {
+            self.corrupt += 1;
+            return;
+        };
+        let handle = match recipient {
+            Recipient::Connection { peer, begins } => match self.peers.get(&peer) {
+                Some(handle) => Some(*handle),
+                None if begins && self.listeners.contains_key(&peer.local_port) => {
+                    let Some(handle) = self.begin(peer) else {
+                        // The backlog is full: the peer tries again.
+                        return;
+                    };
+                    Some(handle)
+                }
+                None => None,
+            },
+            Recipient::Datagrams(CONFIGURATION_PORT) if self.configuration.is_some() => {
+                self.configuration
+            }
+            Recipient::Datagrams(port) => self.datagrams.get(&port).copied(),
+            Recipient::Neighbours | Recipient::Host => None,
+        };
+        let set = match handle.and_then(|handle| self.sockets.get_mut(handle)?.alone()) {
+            Some(alone) => &mut alone.set,
+            None => &mut self.nobody,
+        };
+        let mut port = Port::new(self.abilities, Some(frame), wire);
+        let now = instant(self.now);
+        self.interface.poll_ingress_single(now, &mut port, set);
+        match handle {
+            Some(handle) => self.act(handle, wire),
+            None if recipient == Recipient::Neighbours => {
+                for handle in core::mem::take(&mut self.unresolved) {
+                    if let Some(socket) = self.sockets.get_mut(handle) {
+                        socket.waits_for_neighbour = false;
+                        self.act(handle, wire);
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Has the sockets act whose time has come, and those that waited for room, as long as there is room.
+    pub(crate) fn act_all(&mut self, wire: &mut impl Wire) {
+        while let Some(&(due, index, generation)) = self.times.first()
+            && due <= self.now
+            && wire.has_room()
+        {
+            self.act(Handle { index, generation }, wire);
+        }
+        for _ in 0..self.starved.len() {
+            if !wire.has_room() {
+                break;
+            }
+            if let Some(handle) = self.starved.pop_front()
+                && let Some(socket) = self.sockets.get_mut(handle)
+            {
+                socket.waits_for_room = false;
+                self.act(handle, wire);
+            }
+        }
+    }
+
+    /// Has a socket send what it has to send, as far as there is room.
+    pub(crate) fn act(&mut self, handle: Handle, wire: &mut impl Wire) {
+        let now = instant(self.now);
+        while let Some(alone) = self.sockets.get_mut(handle).and_then(Socket::alone) {
+            let mut port = Port::new(self.abilities, None, wire);
+            let sent = self.interface.poll_egress(now, &mut port, &mut alone.set);
+            if port.is_starved {
+                self.wait_for_room(handle);
+                break;
+            }
+            if port.has_begun && port.packets == 0 {
+                self.wait_for_neighbour(handle);
+                break;
+            }
+            if sent == PollResult::None {
+                break;
+            }
+        }
+        self.settle(handle);
+    }
+
+    fn wait_for_room(&mut self, handle: Handle) {
+        if let Some(socket) = self.sockets.get_mut(handle)
+            && !core::mem::replace(&mut socket.waits_for_room, true)
+        {
+            self.starved.push_back(handle);
+        }
+    }
+
+    fn wait_for_neighbour(&mut self, handle: Handle) {
+        if let Some(socket) = self.sockets.get_mut(handle)
+            && !core::mem::replace(&mut socket.waits_for_neighbour, true)
+        {
+            self.unresolved.push(handle);
+        }
+    }
+
+    /// Takes in how a socket is after it has acted: when it has to act again, and whether anybody waits for what has become of it.
+    fn settle(&mut self, handle: Handle) {
+        let now = instant(self.now);
+        let Some(socket) = self.sockets.get_mut(handle) else {
+            return;
+        };
+        let Some(alone) = socket.alone() else { return };
+        let next = self.interface.poll_at(now, &alone.set);
+        // What it could do now it has just done, or it waits for room.
+        let due = next.map(nanoseconds).filter(|due| *due > self.now);
+        if due != socket.due {
+            let entry = |due| (due, handle.index, handle.generation);
+            socket.due.map(|due| self.times.remove(&entry(due)));
+            due.map(|due| self.times.insert(entry(due)));
+            socket.due = due;
+        }
+        match &mut socket.role {
+            Role::Configuration(alone) => {
+                if host::ask(&mut self.interface, alone.get_mut()) {
+                    self.touch(handle);
+                }
+            }
+            Role::Connection(connection) => {
+                let state = connection.tcp().state();
+                let owner = connection.owner;
+                self.settle_connection(handle, owner, state, next.is_none());
+            }
+            Role::Datagrams(..) => self.touch(handle),
+            Role::Listener(_) => {}
+        }
+    }
+
+    /// `quiet` where the connection has nothing to send any more.
+    fn settle_connection(&mut self, handle: Handle, owner: Owner, state: tcp::State, quiet: bool) {
+        use tcp::State;
+        let is_closed = matches!(state, State::Closed | State::Listen) && quiet;
+        match owner {
+            Owner::Nobody if is_closed => self.remove(handle),
+            Owner::Nobody => {}
+            Owner::Client => {
+                if is_closed {
+                    self.forget_peer(handle);
+                }
+                self.touch(handle);
+            }
+            Owner::Listener(..) if is_closed => self.remove(handle),
+            Owner::Listener(_, true) => {}
+            Owner::Listener(listener, false) => {
+                if matches!(state, State::Established | State::CloseWait)
+                    && let Some(connection) = self.connection(handle)
+                {
+                    connection.owner = Owner::Listener(listener, true);
+                    if let Some(own) = self.sockets.get_mut(listener).and_then(Socket::listener) {
+                        own.ready.push_back(handle);
+                    }
+                    self.touch(listener);
+                }
+            }
+        }
+    }
+
+    /// The peer of a connection may begin another one from the same port.
+    fn forget_peer(&mut self, handle: Handle) {
+        if let Some(peer) = self.connection(handle).map(|it| it.peer)
+            && self.peers.get(&peer) == Some(&handle)
+        {
+            self.peers.remove(&peer);
+        }
+    }
+
+    fn connection(&mut self, handle: Handle) -> Option<&mut Connection> {
+        self.sockets.get_mut(handle)?.connection()
+    }
+
+    /// Makes a connection that a peer begins, at a socket that listens; `None` where there is no room for it.
+    fn begin(&mut self, peer: Peer) -> Option<Handle> {
+        let listener = *self.listeners.get(&peer.local_port)?;
+        let own = self.sockets.get_mut(listener)?.listener()?;
+        if own.unaccepted >= own.backlog {
+            return None;
+        }
+        let options = own.options;
+        self.make_room();
+        if !self.sockets.has_room() {
+            return None;
+        }
+        let mut socket = socket::tcp_socket(self.limits.buffer);
+        options.apply(&mut socket, true);
+        socket.listen(peer.local_port).ok()?;
+        let owner = Owner::Listener(listener, false);
+        let handle = self.add_connection(socket, peer, owner, options)?;
+        let own = self.sockets.get_mut(listener)?.listener()?;
+        own.unaccepted += 1;
+        Some(handle)
+    }
+
+    fn add_connection(
+        &mut self,
+        socket: tcp::Socket<'static>,
+        peer: Peer,
+        owner: Owner,
+        options: socket::Options,
+    ) -> Option<Handle> {
+        let socket = Alone::new(socket);
+        let handle = self
+            .sockets
+            .insert(Socket::new(Role::Connection(Connection {
+                socket,
+                peer,
+                owner,
+                options,
+            })))?;
+        self.peers.insert(peer, handle);
+        Some(handle)
+    }
+
+    /// Where all places are taken, forgets the oldest connection that nobody has any more and that waits for nothing but late segments.
+    fn make_room(&mut self) {
+        if self.sockets.has_room() {
+            return;
+        }
+        let waits = |stack: &mut Stack, handle: Handle| {
+            let connection = stack.connection(handle);
+            connection.is_some_and(|it| it.tcp().state() == tcp::State::TimeWait)
+        };
+        for _ in 0..self.lingering.len() {
+            let Some(handle) = self.lingering.pop_front() else {
+                return;
+            };
+            if waits(self, handle) {
+                self.remove(handle);
+                return;
+            }
+            if self.sockets.get(handle).is_some() {
+                self.lingering.push_back(handle);
+            }
+        }
+    }
+
+    /// Forgets a socket.
+    fn remove(&mut self, handle: Handle) {
+        self.forget_peer(handle);
+        let Some(socket) = self.sockets.remove(handle) else {
+            return;
+        };
+        if let Some(due) = socket.due {
+            self.times.remove(&(due, handle.index, handle.generation));
+        }
+        match socket.role {
+            Role::Listener(listener) => {
+                self.listeners.remove(&listener.port);
+            }
+            Role::Datagrams(_, port) => {
+                self.datagrams.remove(&port);
+            }
+            Role::Connection(connection) => {
+                if let Owner::Listener(listener, _) = connection.owner
+                    && let Some(own) = self.sockets.get_mut(listener).and_then(Socket::listener)
+                {
+                    own.unaccepted -= 1;
+                    own.ready.retain(|ready| *ready != handle);
+                }
+            }
+            Role::Configuration(_) => {}
+        }
+    }
+}
+
+fn instant(nanoseconds: u64) -> Instant {
+    Instant::from_micros((nanoseconds / NANOSECONDS_PER_MICROSECOND) as i64)
+}
+
+fn nanoseconds(instant: Instant) -> u64 {
+    (instant.total_micros().max(0) as u64).saturating_mul(NANOSECONDS_PER_MICROSECOND)
+}

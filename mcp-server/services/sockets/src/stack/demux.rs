@@ -1,0 +1,86 @@
+//! For which socket a frame is.
+
+use smoltcp::wire::{
+    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket,
+};
+
+/// The peer of a connection, and the port at which it has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Peer {
+    pub(super) address: [u8; 4],
+    pub(super) port: u16,
+    pub(super) local_port: u16,
+}
+
+/// For whom a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recipient {
+    /// A connection, which the frame may begin.
+    Connection { peer: Peer, begins: bool },
+    /// The socket for datagrams of a port.
+    Datagrams(u16),
+    /// Whoever waits to learn the address of a neighbour.
+    Neighbours,
+    /// The host itself: an echo, or nothing that it knows.
+    Host,
+}
+
+/// How far the checksums of a frame have been checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// Not at all.
+    No,
+    /// That of TCP or UDP: by the device, or there is none because the frame comes from the same machine.
+    Transport,
+}
+
+/// For whom a frame is; `None` where it is to be dropped because its checksum is wrong.
+pub(super) fn recipient(frame: &[u8], checked: Checked) -> Option<Recipient> {
+    let Ok(ethernet) = EthernetFrame::new_checked(frame) else {
+        return Some(Recipient::Host);
+    };
+    let packet = match ethernet.ethertype() {
+        EthernetProtocol::Arp => return Some(Recipient::Neighbours),
+        EthernetProtocol::Ipv4 => Ipv4Packet::new_checked(ethernet.payload()),
+        _ => return Some(Recipient::Host),
+    };
+    let Some(packet) = packet.ok().filter(|it| it.version() == 4) else {
+        return Some(Recipient::Host);
+    };
+    if packet.more_frags() || packet.frag_offset() != 0 {
+        // Only the first fragment has ports; no fragments are put together here.
+        return Some(Recipient::Host);
+    }
+    let (source, destination) = (packet.src_addr(), packet.dst_addr());
+    let addresses = (IpAddress::Ipv4(source), IpAddress::Ipv4(destination));
+    match packet.next_header() {
+        IpProtocol::Tcp => {
+            let Ok(tcp) = TcpPacket::new_checked(packet.payload()) else {
+                return Some(Recipient::Host);
+            };
+            if checked == Checked::No && !tcp.verify_checksum(&addresses.0, &addresses.1) {
+                return None;
+            }
+            Some(Recipient::Connection {
+                peer: Peer {
+                    address: source.octets(),
+                    port: tcp.src_port(),
+                    local_port: tcp.dst_port(),
+                },
+                begins: tcp.syn() && !tcp.ack() && !tcp.rst() && !tcp.fin(),
+            })
+        }
+        IpProtocol::Udp => {
+            let Ok(udp) = UdpPacket::new_checked(packet.payload()) else {
+                return Some(Recipient::Host);
+            };
+            // One without a checksum has a zero there.
+            let has = udp.checksum() != 0;
+            if has && checked == Checked::No && !udp.verify_checksum(&addresses.0, &addresses.1) {
+                return None;
+            }
+            Some(Recipient::Datagrams(udp.dst_port()))
+        }
+        _ => Some(Recipient::Host),
+    }
+}

@@ -1,0 +1,430 @@
+//! A sockets service between its clients and a network on which another host is.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+pub mod peer;
+
+use std::collections::VecDeque;
+
+use atoll_abi::block::{BLOCK_SIZE, BlockList};
+use atoll_abi::handle::Handle;
+use atoll_abi::interface::{Call, NetCall, Request, request};
+use atoll_abi::net::{Checksum, Properties, Received};
+use atoll_abi::plan::{
+    Cluster, Device, DeviceKind, EncodedPlan, Instance, NONE, Network, Pool, Process,
+    Service as PlanService, ServiceKind, Tables, empty_rows,
+};
+use atoll_abi::socket::SocketAddress;
+use atoll_abi::syscall::{Completion, NO_BLOCK, Status, Syscall};
+use atoll_call::{Event, Loss, Service};
+use atoll_sockets::SocketService;
+use atoll_test_support::actions::Recorded;
+
+use peer::Peer;
+
+/// Rings of the first client: its vcores.
+pub const RINGS: usize = 2;
+/// The ring of the second client.
+pub const OTHER: usize = 2;
+/// Blocks of a client's pool.
+pub const BLOCKS: u32 = 64;
+/// The pool of the service.
+const OWN_POOL: u32 = 2;
+/// Where a frame begins in the block that the driver received it into.
+const OFFSET: usize = 12;
+
+pub const OWN_ADDRESS: [u8; 4] = [10, 0, 0, 1];
+pub const PEER_ADDRESS: [u8; 4] = [10, 0, 0, 2];
+
+/// Nanoseconds of a millisecond.
+pub const MILLISECOND: u64 = 1_000_000;
+
+fn plan(network: Network, heap: u64) -> EncodedPlan {
+    let mut tables = Tables {
+        instances: empty_rows::<Instance>(1),
+        clusters: empty_rows::<Cluster>(1),
+        devices: empty_rows::<Device>(1),
+        services: empty_rows::<PlanService>(1),
+        processes: empty_rows::<Process>(2),
+        pools: empty_rows::<Pool>(3),
+        ..Tables::default()
+    };
+    tables.devices[0].kind = DeviceKind::VirtioNet as u32;
+    let service = &mut tables.services[0];
+    (service.kind, service.pool) = (ServiceKind::Sockets as u32, OWN_POOL);
+    (service.network, service.heap_size) = (network, heap);
+    for (index, process) in tables.processes.iter_mut().enumerate() {
+        (process.pool, process.services) = (index as u32, 1);
+        process.vcores = if index == 0 { RINGS as u32 } else { 1 };
+    }
+    for (index, pool) in tables.pools.iter_mut().enumerate() {
+        let index = index as u32;
+        *pool = match index {
+            OWN_POOL => Pool {
+                base: 0,
+                blocks: ServiceKind::Sockets.own_blocks() as u32,
+                process: NONE,
+                service: 0,
+                cluster: 0,
+            },
+            _ => Pool {
+                base: 0,
+                blocks: BLOCKS,
+                process: index,
+                service: NONE,
+                cluster: 0,
+            },
+        };
+    }
+    tables.encode()
+}
+
+/// A network between the service and its peer: what becomes of a frame.
+pub enum Fate {
+    Arrives,
+    IsLost,
+    ArrivesTwice,
+    ArrivesLater,
+}
+
+/// The service, its driver and its clients.
+pub struct Host {
+    pub service: SocketService,
+    pub actions: Recorded<3>,
+    pub now: u64,
+    pub properties: Properties,
+    next_tag: u64,
+    /// Blocks that the driver has to receive into, with the tags of their calls.
+    posted: VecDeque<Syscall>,
+    link: Option<Syscall>,
+    /// Generations of the clients.
+    pub generations: [u32; 2],
+    /// Frames that it sent.
+    pub sent: VecDeque<Vec<u8>>,
+}
+
+pub const PROPERTIES: Properties = Properties {
+    address: Some([2, 0, 0, 0, 0, 1]),
+    mtu: 1500,
+    makes_checksums: false,
+    tells_checksums: false,
+    link_is_up: true,
+};
+
+pub const HEAP: u64 = 8 << 20;
+
+impl Host {
+    pub fn new(properties: Properties, network: Network, heap: u64) -> Host {
+        let plan = plan(network, heap);
+        let mut host = Host {
+            service: SocketService::new(&plan, 0),
+            actions: Recorded::default(),
+            now: 1,
+            properties,
+            next_tag: 1,
+            posted: VecDeque::new(),
+            link: None,
+            generations: [1; 2],
+            sent: VecDeque::new(),
+        };
+        host.event(Event::Start);
+        host.serve();
+        host
+    }
+
+    pub fn event(&mut self, event: Event<'_>) {
+        self.service.set_time(self.now);
+        self.service.handle(event, &mut self.actions);
+    }
+
+    /// Its driver answers.
+    pub fn serve(&mut self) {
+        while let Some(call) = self.actions.driver.pop_front() {
+            match NetCall::decode(&call).unwrap() {
+                NetCall::DescribeNet(_) => self.answer(&call, self.properties.to_raw()),
+                NetCall::ReceiveFrame(it) => {
+                    assert_eq!(it.pool, OWN_POOL);
+                    self.posted.push_back(call);
+                }
+                NetCall::AwaitLink(_) => self.link = Some(call),
+                NetCall::TransmitFrame(it) => {
+                    let blocks = BlockList::from_call(&call).unwrap();
+                    assert_eq!((it.pool, blocks.pages()), (OWN_POOL, 1));
+                    let block = &self.actions.blocks[&(OWN_POOL, blocks.as_slice()[0])];
+                    let mut frame = block[..it.length as usize].to_vec();
+                    if let Some(place) = it.checksum.0 {
+                        assert!(self.properties.makes_checksums);
+                        peer::finish_checksum(&mut frame, place);
+                    }
+                    self.sent.push_back(frame);
+                    self.answer(&call, [0; 2]);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, call: &Syscall, result: [u64; 2]) {
+        let completion = Completion::of(call, Status::Done, result);
+        self.event(Event::Completions(&[completion]));
+    }
+
+    /// A frame comes in; `false` where the driver has no block for it, so that it is lost.
+    pub fn receive(&mut self, frame: &[u8], checksum: Checksum) -> bool {
+        let Some(call) = self.posted.pop_front() else {
+            return false;
+        };
+        let mut block = [0xEE; BLOCK_SIZE];
+        block[OFFSET..OFFSET + frame.len()].copy_from_slice(frame);
+        self.actions.blocks.insert((OWN_POOL, call.block), block);
+        let received = Received {
+            offset: OFFSET as u16,
+            length: frame.len() as u16,
+            more: false,
+            checksum,
+        };
+        self.answer(&call, received.to_raw());
+        self.serve();
+        true
+    }
+
+    /// Blocks that the driver has.
+    pub fn posted(&self) -> usize {
+        self.posted.len()
+    }
+
+    /// The driver dies, and another one is there.
+    pub fn replace_driver(&mut self) {
+        self.event(Event::UpstreamLost(Loss::Death));
+        self.posted.clear();
+        self.actions.driver.clear();
+        self.link = None;
+        self.event(Event::UpstreamConnected);
+        self.serve();
+    }
+
+    /// Makes a call; its tag.
+    pub fn call(&mut self, ring: usize, request: Syscall) -> u64 {
+        let tag = self.next_tag;
+        self.next_tag += 1;
+        let client = usize::from(ring == OTHER);
+        let call = Syscall {
+            tag,
+            generation: self.generations[client],
+            ..request
+        };
+        assert!(self.service.room(ring, 64) > 0);
+        self.event(Event::Calls {
+            ring,
+            calls: &[call],
+        });
+        self.serve();
+        tag
+    }
+
+    /// The answer to a call, where there is one.
+    pub fn take(&mut self, ring: usize, tag: u64) -> Option<Completion> {
+        let answers = &mut self.actions.answers[ring];
+        let place = answers.iter().position(|it| it.tag == tag)?;
+        answers.remove(place)
+    }
+
+    /// Makes a call that is answered at once.
+    pub fn ask(&mut self, ring: usize, request: Syscall) -> Result<[u64; 2], Status> {
+        let tag = self.call(ring, request);
+        let answer = self.take(ring, tag).expect("answered at once");
+        result(&answer)
+    }
+
+    /// Asks to receive into a block.
+    pub fn receive_into(&mut self, ring: usize, socket: Handle, block: u32, length: u32) -> u64 {
+        let request = request::ReceiveBytes { socket, length }.encode();
+        self.call(ring, BlockList::one(block).into_call(request))
+    }
+
+    /// Sends from blocks that it fills before, from a first one on.
+    pub fn send_from(
+        &mut self,
+        ring: usize,
+        socket: Handle,
+        first: u32,
+        bytes: &[u8],
+        to: SocketAddress,
+    ) -> u64 {
+        let pool = u32::from(ring == OTHER);
+        let count = bytes.len().div_ceil(BLOCK_SIZE) as u32;
+        for (index, part) in (first..).zip(bytes.chunks(BLOCK_SIZE)) {
+            let mut block = [0; BLOCK_SIZE];
+            block[..part.len()].copy_from_slice(part);
+            self.actions.blocks.insert((pool, index), block);
+        }
+        let blocks: Vec<u32> = (first..first + count).collect();
+        let length = bytes.len() as u32;
+        let request = request::SendBytes { socket, length, to }.encode();
+        let call = BlockList::of(&blocks).unwrap().into_call(request);
+        self.call(ring, call)
+    }
+
+    /// What a client's block holds.
+    pub fn block(&self, ring: usize, block: u32) -> &[u8; BLOCK_SIZE] {
+        &self.actions.blocks[&(u32::from(ring == OTHER), block)]
+    }
+
+    pub fn listen(&mut self, ring: usize, port: u16, backlog: u32) -> Handle {
+        let [handle, _] = self
+            .ask(ring, request::Listen { port, backlog }.encode())
+            .unwrap();
+        Handle::from_raw(handle as u32).unwrap()
+    }
+}
+
+/// How a call ended.
+pub fn result(answer: &Completion) -> Result<[u64; 2], Status> {
+    match Status::from_raw(answer.status) {
+        Status::Done => Ok(answer.result),
+        status => Err(status),
+    }
+}
+
+/// The host, its peer, and what is between them.
+pub struct World {
+    pub host: Host,
+    pub peer: Peer,
+    fate: Box<dyn FnMut() -> Fate>,
+    late: VecDeque<(bool, Vec<u8>)>,
+}
+
+pub const NETWORK: Network = Network {
+    address: u32::from_be_bytes(OWN_ADDRESS),
+    prefix: 24,
+    gateway: u32::from_be_bytes([10, 0, 0, 254]),
+    padding: 0,
+};
+
+impl World {
+    pub fn new() -> World {
+        World::with(PROPERTIES, HEAP, || Fate::Arrives)
+    }
+
+    pub fn with(properties: Properties, heap: u64, fate: impl FnMut() -> Fate + 'static) -> World {
+        World {
+            host: Host::new(properties, NETWORK, heap),
+            peer: Peer::new(PEER_ADDRESS),
+            fate: Box::new(fate),
+            late: VecDeque::new(),
+        }
+    }
+
+    fn carry(&mut self, to_peer: bool, frame: Vec<u8>) {
+        let times = match (self.fate)() {
+            Fate::Arrives => 1,
+            Fate::IsLost => 0,
+            Fate::ArrivesTwice => 2,
+            Fate::ArrivesLater => {
+                self.late.push_back((to_peer, frame));
+                return;
+            }
+        };
+        for _ in 0..times {
+            self.arrive(to_peer, &frame);
+        }
+        if let Some((to_peer, frame)) = self.late.pop_front() {
+            self.arrive(to_peer, &frame);
+        }
+    }
+
+    fn arrive(&mut self, to_peer: bool, frame: &[u8]) {
+        match to_peer {
+            true => self.peer.receive(frame),
+            false => {
+                self.host.receive(frame, Checksum::Unknown);
+            }
+        }
+    }
+
+    /// Frames go back and forth until nobody has one. No time passes.
+    pub fn settle(&mut self) {
+        loop {
+            let mut quiet = true;
+            self.host.serve();
+            while let Some(frame) = self.host.sent.pop_front() {
+                quiet = false;
+                self.carry(true, frame);
+            }
+            self.peer.act(self.host.now);
+            while let Some(frame) = self.peer.sent() {
+                quiet = false;
+                self.carry(false, frame);
+            }
+            if quiet {
+                break;
+            }
+        }
+    }
+
+    /// Time passes, at most so much in nanoseconds, until the next one has to act; `false` where nobody has to.
+    pub fn wait(&mut self, most: u64) -> bool {
+        let host = self.host.service.due();
+        let next = host.into_iter().chain(self.peer.due(self.host.now)).min();
+        let end = self.host.now + most;
+        let acts = next.is_some_and(|next| next <= end);
+        self.host.now = next.map_or(end, |next| next.clamp(self.host.now, end));
+        if host.is_some_and(|due| due <= self.host.now) {
+            self.host.event(Event::Time);
+        }
+        self.settle();
+        acts
+    }
+
+    /// Runs until something is so.
+    pub fn until<T>(&mut self, mut is: impl FnMut(&mut World) -> Option<T>) -> T {
+        self.settle();
+        for _ in 0..200_000 {
+            if let Some(found) = is(self) {
+                return found;
+            }
+            self.wait(1000 * MILLISECOND);
+        }
+        panic!("it never is");
+    }
+
+    /// Waits for the answer to a call.
+    pub fn answer(&mut self, ring: usize, tag: u64) -> Result<[u64; 2], Status> {
+        let answer = self.until(|world| world.host.take(ring, tag));
+        result(&answer)
+    }
+
+    /// A connection that the peer makes to a port, accepted by the client of a ring.
+    pub fn connected(&mut self, ring: usize, port: u16) -> (Handle, peer::Stream) {
+        let listener = self.host.listen(ring, port, 8);
+        self.accepted(ring, listener, port)
+    }
+
+    pub fn accepted(&mut self, ring: usize, socket: Handle, port: u16) -> (Handle, peer::Stream) {
+        let accept = self.host.call(ring, request::Accept { socket }.encode());
+        let stream = self.peer.connect(OWN_ADDRESS, port);
+        let [handle, from] = self.answer(ring, accept).unwrap();
+        let from = SocketAddress::from_raw(from).unwrap();
+        assert_eq!(from.address, PEER_ADDRESS);
+        (Handle::from_raw(handle as u32).unwrap(), stream)
+    }
+}
+
+/// Numbers that look random, the same in each run.
+pub fn random(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed | 1;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
+}
+
+/// Whether a block came back with an answer.
+pub fn returned(answer: &Completion) -> bool {
+    answer.block != NO_BLOCK
+}
+
+/// All calls of sockets have one row.
+pub fn call_of(request: &Syscall) -> Call {
+    Call::from_raw(request.call).unwrap()
+}

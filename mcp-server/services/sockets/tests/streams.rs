@@ -1,0 +1,295 @@
+//! Connections between a client and another host.
+
+mod common;
+
+use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::handle::Handle;
+use atoll_abi::interface::{Request as _, request};
+use atoll_abi::net::Properties;
+use atoll_abi::socket::{HostAddress, SocketAddress, SocketOption};
+use atoll_abi::syscall::Status;
+use atoll_call::Service as _;
+use common::{Fate, HEAP, MILLISECOND, OWN_ADDRESS, PEER_ADDRESS, PROPERTIES, World, random};
+use smoltcp::socket::tcp::State;
+
+const NONE: SocketAddress = SocketAddress::NONE;
+
+#[test]
+fn a_host_knows_where_the_plan_has_it() {
+    let mut world = World::new();
+    let raw = world.host.ask(0, request::DescribeHost {}.encode());
+    let expected = HostAddress {
+        address: OWN_ADDRESS,
+        prefix: 24,
+        gateway: [10, 0, 0, 254],
+    };
+    assert_eq!(HostAddress::from_raw(raw.unwrap()), Ok(expected));
+    assert_eq!(world.host.posted(), 32, "the device may receive");
+}
+
+#[test]
+fn a_client_talks_with_a_peer_that_connects() {
+    let mut world = World::new();
+    let (socket, stream) = world.connected(0, 80);
+    let waits = world.host.receive_into(0, socket, 3, 100);
+    world.settle();
+    assert_eq!(world.host.take(0, waits), None, "nothing has come");
+    assert_eq!(world.peer.send(stream, b"hello"), 5);
+    assert_eq!(world.answer(0, waits), Ok([5, 0]));
+    assert_eq!(&world.host.block(0, 3)[..5], b"hello");
+    let sends = world.host.send_from(1, socket, 4, b"good day", NONE);
+    assert_eq!(world.answer(1, sends), Ok([8, 0]));
+    world.settle();
+    assert_eq!(world.peer.take(stream), b"good day");
+    // The peer ends, then the client.
+    world.peer.tcp(stream).close();
+    let end = world.host.receive_into(0, socket, 3, 100);
+    assert_eq!(world.answer(0, end), Ok([0, 0]), "the stream has ended");
+    let closed = world.host.ask(0, request::CloseSocket { socket }.encode());
+    assert_eq!(closed, Ok([0, 0]));
+    world.until(|world| (world.peer.tcp(stream).state() == State::TimeWait).then_some(()));
+    let stale = world.host.ask(0, request::CloseSocket { socket }.encode());
+    assert_eq!(stale, Err(Status::BadHandle), "a stale handle");
+    assert_eq!(world.host.service.blocks_in_use(), 0);
+}
+
+/// The client and its peer send each other so much at once.
+fn exchange(world: &mut World, bytes: usize) {
+    let mut next = random(7);
+    let data: Vec<u8> = (0..bytes).map(|_| next() as u8).collect();
+    let (socket, stream) = world.connected(0, 80);
+    let (mut sent, mut received) = (0, Vec::<u8>::new());
+    let (mut peer_sent, mut peer_received) = (0, Vec::<u8>::new());
+    let mut receive = world.host.receive_into(0, socket, 0, BLOCK_SIZE as u32);
+    let mut send = None;
+    while received.len() < bytes || peer_received.len() < bytes {
+        let part = peer_sent.min(bytes);
+        peer_sent += world.peer.send(stream, &data[part..]);
+        peer_received.extend(world.peer.take(stream));
+        if send.is_none() && sent < bytes {
+            let end = (sent + 5 * BLOCK_SIZE - 9).min(bytes);
+            send = Some((
+                world.host.send_from(1, socket, 8, &data[sent..end], NONE),
+                end,
+            ));
+        }
+        world.settle();
+        if let Some((tag, end)) = send
+            && let Some(answer) = world.host.take(1, tag)
+        {
+            let expected = Ok([(end - sent) as u64, 0]);
+            assert_eq!(common::result(&answer), expected);
+            (sent, send) = (end, None);
+        }
+        if let Some(answer) = world.host.take(0, receive) {
+            let [count, _] = common::result(&answer).unwrap();
+            assert!(count > 0, "the stream has not ended");
+            received.extend(&world.host.block(0, 0)[..count as usize]);
+            receive = world.host.receive_into(0, socket, 0, BLOCK_SIZE as u32);
+        }
+        world.wait(50 * MILLISECOND);
+        assert!(world.host.now < 3_600_000 * MILLISECOND, "it goes on");
+    }
+    assert!(received == data, "what came is what was sent");
+    assert!(peer_received == data, "what the peer got is what was sent");
+}
+
+#[test]
+fn long_streams_arrive_whole() {
+    exchange(&mut World::new(), 700_001);
+}
+
+#[test]
+fn streams_arrive_whole_where_the_device_makes_checksums() {
+    let properties = Properties {
+        makes_checksums: true,
+        ..PROPERTIES
+    };
+    exchange(
+        &mut World::with(properties, HEAP, || Fate::Arrives),
+        100_001,
+    );
+}
+
+#[test]
+fn streams_arrive_whole_over_a_network_that_loses_repeats_and_swaps() {
+    for seed in 1..=12 {
+        let mut next = random(seed * 77_777);
+        let fate = move || match next() % 16 {
+            0 => Fate::IsLost,
+            1 => Fate::ArrivesTwice,
+            2 => Fate::ArrivesLater,
+            _ => Fate::Arrives,
+        };
+        exchange(&mut World::with(PROPERTIES, HEAP, fate), 60_000);
+    }
+}
+
+#[test]
+fn a_backlog_ends_at_what_it_may_hold() {
+    let mut world = World::new();
+    let listener = world.host.listen(0, 80, 2);
+    let streams: Vec<_> = (0..4)
+        .map(|_| world.peer.connect(OWN_ADDRESS, 80))
+        .collect();
+    world.settle();
+    let established = |world: &mut World| {
+        let streams = streams.iter();
+        let is = |stream: &&_| world.peer.tcp(**stream).state() == State::Established;
+        streams.filter(is).count()
+    };
+    assert_eq!(established(&mut world), 2);
+    let mut accepted = Vec::new();
+    for _ in 0..4 {
+        let socket = listener;
+        let accept = world.host.call(0, request::Accept { socket }.encode());
+        let [handle, _] = world.answer(0, accept).unwrap();
+        accepted.push(handle);
+    }
+    assert_eq!(established(&mut world), 4, "the others tried again");
+    accepted.sort_unstable();
+    accepted.dedup();
+    assert_eq!(accepted.len(), 4);
+}
+
+#[test]
+fn a_client_connects_to_a_peer() {
+    let mut world = World::new();
+    let stream = world.peer.listen(7);
+    let peer = SocketAddress {
+        address: PEER_ADDRESS,
+        port: 7,
+    };
+    let connect = world.host.call(0, request::ConnectSocket { peer }.encode());
+    let [handle, own] = world.answer(0, connect).unwrap();
+    let own = SocketAddress::from_raw(own).unwrap();
+    assert_eq!(own.address, OWN_ADDRESS);
+    let remote = world.peer.tcp(stream).remote_endpoint().unwrap();
+    assert_eq!(remote.port, own.port);
+    let socket = Handle::from_raw(handle as u32).unwrap();
+    let sends = world.host.send_from(0, socket, 0, b"hi", NONE);
+    assert_eq!(world.answer(0, sends), Ok([2, 0]));
+    let shut = world.host.ask(0, request::ShutDown { socket }.encode());
+    assert_eq!(shut, Ok([0, 0]));
+    let more = world.host.send_from(0, socket, 0, b"more", NONE);
+    assert_eq!(world.answer(0, more), Err(Status::NotConnected));
+    world.until(|world| (world.peer.tcp(stream).state() == State::CloseWait).then_some(()));
+    assert_eq!(world.peer.take(stream), b"hi");
+    world.peer.send(stream, b"still here");
+    let receive = world.host.receive_into(0, socket, 1, 64);
+    assert_eq!(
+        world.answer(0, receive),
+        Ok([10, 0]),
+        "the other half is open"
+    );
+}
+
+#[test]
+fn a_connection_that_nobody_wants_or_answers_is_refused() {
+    let mut world = World::new();
+    let connect = |world: &mut World, address, port| {
+        let peer = SocketAddress { address, port };
+        world.host.call(0, request::ConnectSocket { peer }.encode())
+    };
+    let refused = connect(&mut world, PEER_ADDRESS, 9);
+    assert_eq!(world.answer(0, refused), Err(Status::ConnectionRefused));
+    let silent = connect(&mut world, [10, 0, 0, 77], 9);
+    assert_eq!(world.answer(0, silent), Err(Status::ConnectionRefused));
+    let nowhere = connect(&mut world, [0; 4], 9);
+    assert_eq!(world.answer(0, nowhere), Err(Status::InvalidArgument));
+    assert_eq!(world.host.service.sockets(), 0);
+}
+
+#[test]
+fn a_reset_connection_says_so() {
+    let mut world = World::new();
+    let (socket, stream) = world.connected(0, 80);
+    let receive = world.host.receive_into(0, socket, 0, 64);
+    world.peer.tcp(stream).abort();
+    assert_eq!(world.answer(0, receive), Err(Status::ConnectionReset));
+    let sends = world.host.send_from(0, socket, 1, b"x", NONE);
+    assert_eq!(world.answer(0, sends), Err(Status::ConnectionReset));
+    assert_eq!(world.host.service.blocks_in_use(), 0);
+}
+
+#[test]
+fn what_is_sent_before_closing_arrives() {
+    let mut world = World::new();
+    let (socket, stream) = world.connected(0, 80);
+    let bytes: Vec<u8> = (0..20_000).map(|at| at as u8).collect();
+    let sends = world.host.send_from(0, socket, 0, &bytes, NONE);
+    assert_eq!(world.answer(0, sends), Ok([20_000, 0]));
+    world
+        .host
+        .ask(0, request::CloseSocket { socket }.encode())
+        .unwrap();
+    let mut received = Vec::new();
+    world.until(|world| {
+        received.extend(world.peer.take(stream));
+        (world.peer.tcp(stream).state() == State::CloseWait && received.len() == 20_000)
+            .then_some(())
+    });
+    assert!(received == bytes);
+}
+
+#[test]
+fn closing_ends_the_calls_that_wait() {
+    let mut world = World::new();
+    let (socket, _) = world.connected(0, 80);
+    let receive = world.host.receive_into(0, socket, 0, 64);
+    world
+        .host
+        .ask(1, request::CloseSocket { socket }.encode())
+        .unwrap();
+    assert_eq!(world.answer(0, receive), Err(Status::Cancelled));
+    assert_eq!(world.host.service.blocks_in_use(), 0);
+}
+
+#[test]
+fn options_are_of_connections_and_of_those_that_listen() {
+    let mut world = World::new();
+    let (socket, _) = world.connected(0, 80);
+    for option in SocketOption::ALL {
+        let value = 1;
+        let set = request::SetSocketOption {
+            socket,
+            option,
+            value,
+        };
+        assert_eq!(world.host.ask(0, set.encode()), Ok([0, 0]));
+    }
+}
+
+#[test]
+fn connections_on_which_nothing_happens_wait_for_nothing() {
+    let mut world = World::new();
+    let listener = world.host.listen(0, 80, 8);
+    for _ in 0..64 {
+        world.accepted(0, listener, 80);
+    }
+    while world.wait(10_000 * MILLISECOND) {}
+    assert_eq!(world.host.service.due(), None, "no connection has a time");
+}
+
+#[test]
+fn more_connections_than_there_is_memory_for_wait_outside() {
+    // Of four connections: the service keeps one MiB for itself.
+    let mut world = World::with(PROPERTIES, (1 << 20) + 5 * (66 << 10), || Fate::Arrives);
+    let listener = world.host.listen(0, 80, 100);
+    let sockets: Vec<Handle> = (0..4).map(|_| world.accepted(0, listener, 80).0).collect();
+    let socket = listener;
+    let accept = world.host.call(0, request::Accept { socket }.encode());
+    let stream = world.peer.connect(OWN_ADDRESS, 80);
+    world.settle();
+    assert_eq!(world.peer.tcp(stream).state(), State::SynSent);
+    // Closed by this side first, a connection waits for late segments; it makes room all the same.
+    let socket = sockets[0];
+    world
+        .host
+        .ask(0, request::CloseSocket { socket }.encode())
+        .unwrap();
+    world.settle();
+    world.peer.close_all_that_are_half_closed();
+    assert!(world.answer(0, accept).is_ok());
+    assert_eq!(world.peer.tcp(stream).state(), State::Established);
+}
