@@ -2,6 +2,10 @@
 
 use core::fmt;
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::block::BLOCK_SIZE;
+use crate::handle::Handle;
 use crate::syscall::Status;
 
 /// An address of IPv4 and a port, as a field or a result.
@@ -78,6 +82,39 @@ impl SocketOption {
         let mut all = SocketOption::ALL.into_iter();
         all.find(|option| *option as u64 == raw)
             .ok_or(Status::InvalidArgument)
+    }
+}
+
+/// An entry of the block of [`crate::interface::Call::AwaitSockets`]: a socket at which something can be received or accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Ready {
+    socket: u32,
+    /// Zero.
+    padding: u32,
+}
+
+impl Ready {
+    /// Entries that a block holds.
+    pub const IN_BLOCK: usize = BLOCK_SIZE / size_of::<Ready>();
+
+    /// Of no socket.
+    pub const NONE: Ready = Ready {
+        socket: 0,
+        padding: 0,
+    };
+
+    /// Of a socket.
+    pub fn new(socket: Handle) -> Ready {
+        Ready {
+            socket: socket.to_raw(),
+            padding: 0,
+        }
+    }
+
+    /// The socket; `None` where it is none.
+    pub fn socket(&self) -> Option<Handle> {
+        Handle::from_raw(self.socket)
     }
 }
 

@@ -3,7 +3,7 @@ use crate::message::Payload;
 use crate::net::ChecksumPlace;
 
 /// Numbers as they are on the wire. Written out by hand: a row that changes its number must not change this list.
-const NUMBERS: [(u16, &str); 49] = [
+const NUMBERS: [(u16, &str); 50] = [
     (1, "Open"),
     (2, "Stat"),
     (3, "Read"),
@@ -53,6 +53,7 @@ const NUMBERS: [(u16, &str); 49] = [
     (103, "ShutDown"),
     (104, "CloseSocket"),
     (105, "SetSocketOption"),
+    (106, "AwaitSockets"),
 ];
 
 #[test]
@@ -265,6 +266,7 @@ fn bytes_of_calls_for_sockets_are_frozen() {
         value: 5,
     };
     assert_eq!(found(option.encode()), of_socket(105, [2, 5, 0, 0]));
+    assert_eq!(found(request::AwaitSockets {}.encode()), words(106, [0; 4]));
 }
 
 #[test]
@@ -313,7 +315,7 @@ fn only_transfers_and_paths_are_given_blocks() {
             Call::Read | Call::List | Call::ReadSectors | Call::ReadBlocks => BlockUse::Written,
             Call::Open | Call::Rename | Call::Remove | Call::MakeFolder => BlockUse::Read,
             Call::Write | Call::WriteSectors | Call::WriteBlocks => BlockUse::Read,
-            Call::ReceiveFrame | Call::ReceiveBytes => BlockUse::Written,
+            Call::ReceiveFrame | Call::ReceiveBytes | Call::AwaitSockets => BlockUse::Written,
             Call::TransmitFrame | Call::SendBytes => BlockUse::Read,
             _ => BlockUse::None,
         };
@@ -329,7 +331,7 @@ fn triage_is_by_interface() {
             5..=11 | 64..=67 => Interface::Process,
             32..=37 => Interface::Disk,
             80..=83 => Interface::Net,
-            96..=105 => Interface::Sockets,
+            96..=106 => Interface::Sockets,
             _ => Interface::Blocks,
         };
         assert_eq!(call.interface(), expected, "{call:?}");

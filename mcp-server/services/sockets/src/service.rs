@@ -2,6 +2,7 @@
 
 mod calls;
 mod copy;
+mod settle;
 mod waiting;
 
 use alloc::collections::VecDeque;
@@ -73,6 +74,8 @@ enum Wait {
     Connect,
     /// That something can be received.
     Receive { length: usize },
+    /// That something can be received or accepted at any socket.
+    Any,
     /// That all can be sent.
     Send {
         length: usize,
@@ -258,9 +261,14 @@ impl SocketService {
         let Some(parked) = self.calls.answer(id, status, result, true) else {
             return;
         };
-        if let Some(blocks) = &parked.blocks
-            && let Some(client) = self.clients.get_mut(parked.client)
-        {
+        if let Some(blocks) = &parked.blocks {
+            self.give_back(parked.client, blocks);
+        }
+    }
+
+    /// A call has blocks of a client no more.
+    fn give_back(&mut self, client: usize, blocks: &BlockList) {
+        if let Some(client) = self.clients.get_mut(client) {
             client.blocks().give_back(blocks);
         }
     }
@@ -291,6 +299,9 @@ impl SocketService {
         }
         while let Some(handle) = self.stack.as_mut().and_then(Stack::take_touched) {
             self.settle(handle, actions);
+        }
+        while let Some((client, id)) = self.waiting.next_report() {
+            self.tell(client, id, actions);
         }
         if !self.driver.staged().is_empty() {
             actions.call(self.driver.staged());

@@ -2,15 +2,16 @@
 
 mod common;
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::{Request as _, request};
 use atoll_abi::net::Properties;
-use atoll_abi::socket::{HostAddress, SocketAddress, SocketOption};
+use atoll_abi::socket::{HostAddress, Ready, SocketAddress, SocketOption};
 use atoll_abi::syscall::Status;
 use atoll_call::Service as _;
 use common::{Fate, HEAP, MILLISECOND, OWN_ADDRESS, PEER_ADDRESS, PROPERTIES, World, random};
 use smoltcp::socket::tcp::State;
+use zerocopy::FromBytes as _;
 
 const NONE: SocketAddress = SocketAddress::NONE;
 
@@ -258,6 +259,67 @@ fn options_are_of_connections_and_of_those_that_listen() {
         };
         assert_eq!(world.host.ask(0, set.encode()), Ok([0, 0]));
     }
+}
+
+#[test]
+fn one_call_waits_for_all_sockets() {
+    let mut world = World::new();
+    let listener = world.host.listen(0, 80, 16);
+    let wait = |world: &mut World| {
+        let call = request::AwaitSockets {}.encode();
+        world.host.call(1, BlockList::one(30).into_call(call))
+    };
+    let told = |world: &mut World, tag: u64| {
+        let answer = world.until(|world| world.host.take(1, tag));
+        let [count, _] = common::result(&answer).unwrap();
+        let entries = &world.host.block(1, 30)[..count as usize * size_of::<Ready>()];
+        let entries = <[Ready]>::ref_from_bytes(entries).unwrap();
+        let sockets = entries.iter().map(|it| it.socket().unwrap());
+        sockets.collect::<Vec<Handle>>()
+    };
+    // A connection that comes in is told once.
+    let tag = wait(&mut world);
+    let stream = world.peer.connect(OWN_ADDRESS, 80);
+    assert_eq!(told(&mut world, tag), [listener]);
+    let tag = wait(&mut world);
+    let other = world.peer.connect(OWN_ADDRESS, 80);
+    world.wait(10 * MILLISECOND);
+    assert_eq!(world.host.take(1, tag), None, "it was told");
+    let mut sockets = Vec::new();
+    for _ in 0..2 {
+        let socket = listener;
+        let accept = world.host.call(0, request::Accept { socket }.encode());
+        let [handle, _] = world.answer(0, accept).unwrap();
+        sockets.push(Handle::from_raw(handle as u32).unwrap());
+    }
+    // Between the two it was told again, because the second one was still there.
+    assert_eq!(told(&mut world, tag), [listener]);
+    // What has come is told once, and again when a part of it has been taken.
+    world.peer.send(stream, b"abcd");
+    world.peer.send(other, b"x");
+    let tag = wait(&mut world);
+    let mut all = told(&mut world, tag);
+    while all.len() < 2 {
+        let tag = wait(&mut world);
+        all.extend(told(&mut world, tag));
+    }
+    all.sort_by_key(|it| it.to_raw());
+    sockets.sort_by_key(|it| it.to_raw());
+    assert_eq!(all, sockets);
+    for socket in sockets {
+        let receive = world.host.receive_into(0, socket, 1, 3);
+        let [count, _] = world.answer(0, receive).unwrap();
+        if count == 3 {
+            let tag = wait(&mut world);
+            assert_eq!(told(&mut world, tag), [socket], "there is more");
+            let receive = world.host.receive_into(0, socket, 1, 3);
+            assert_eq!(world.answer(0, receive), Ok([1, 0]));
+        }
+    }
+    let tag = wait(&mut world);
+    assert_eq!(world.host.take(1, tag), None, "there is nothing");
+    world.peer.tcp(stream).close();
+    assert_eq!(told(&mut world, tag).len(), 1, "an end is told");
 }
 
 #[test]

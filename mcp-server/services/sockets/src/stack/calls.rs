@@ -287,6 +287,26 @@ impl Stack {
         Ok(count)
     }
 
+    /// Whether something can be received or accepted at a socket, be it that nothing comes any more.
+    pub(crate) fn is_ready(&mut self, handle: Handle) -> bool {
+        let Some(socket) = self.sockets.get_mut(handle) else {
+            return false;
+        };
+        match &mut socket.role {
+            Role::Listener(listener) => !listener.ready.is_empty(),
+            Role::Connection(connection) => {
+                let socket = connection.tcp();
+                let begins = matches!(
+                    socket.state(),
+                    tcp::State::SynSent | tcp::State::SynReceived
+                );
+                socket.can_recv() || !begins && !socket.may_recv()
+            }
+            Role::Datagrams(alone, _) => alone.get_mut::<udp::Socket<'static>>().can_recv(),
+            Role::Configuration(_) => false,
+        }
+    }
+
     /// Whether a socket is a connection.
     pub(crate) fn is_connection(&mut self, handle: Handle) -> bool {
         self.connection(handle).is_some()
