@@ -211,6 +211,21 @@ fn a_connection_outlives_the_driver() {
 }
 
 #[test]
+fn blocks_come_back_from_a_driver_that_broke_the_protocol_when_it_is_dead() {
+    let mut world = World::new();
+    let (socket, stream) = world.connected(0, 80);
+    for _ in 0..10 {
+        let fault = Event::UpstreamLost(atoll_call::Loss::Fault);
+        world.host.event(fault);
+        world.host.replace_driver();
+        assert_eq!(world.host.posted(), 32, "the device has all that it may");
+    }
+    let receive = world.host.receive_into(0, socket, 0, 64);
+    world.peer.send(stream, b"back");
+    assert_eq!(world.answer(0, receive), Ok([4, 0]));
+}
+
+#[test]
 fn datagrams_come_and_go_whole() {
     let mut world = World::new();
     let open = world

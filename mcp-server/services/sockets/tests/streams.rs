@@ -339,19 +339,33 @@ fn more_connections_than_there_is_memory_for_wait_outside() {
     let mut world = World::with(PROPERTIES, (1 << 20) + 5 * (66 << 10), || Fate::Arrives);
     let listener = world.host.listen(0, 80, 100);
     let sockets: Vec<Handle> = (0..4).map(|_| world.accepted(0, listener, 80).0).collect();
-    let socket = listener;
-    let accept = world.host.call(0, request::Accept { socket }.encode());
     let stream = world.peer.connect(OWN_ADDRESS, 80);
     world.settle();
     assert_eq!(world.peer.tcp(stream).state(), State::SynSent);
-    // Closed by this side first, a connection waits for late segments; it makes room all the same.
+    world.peer.tcp(stream).abort();
+    // Closed by this side first, a connection waits for late segments; it makes room all the same, at once.
     let socket = sockets[0];
-    world
-        .host
-        .ask(0, request::CloseSocket { socket }.encode())
-        .unwrap();
+    let close = request::CloseSocket { socket }.encode();
+    world.host.ask(0, close).unwrap();
     world.settle();
     world.peer.close_all_that_are_half_closed();
-    assert!(world.answer(0, accept).is_ok());
+    world.settle();
+    let stream = world.peer.connect(OWN_ADDRESS, 80);
+    world.settle();
     assert_eq!(world.peer.tcp(stream).state(), State::Established);
+}
+
+#[test]
+fn connections_that_end_leave_nothing() {
+    let mut world = World::with(PROPERTIES, (1 << 20) + 5 * (66 << 10), || Fate::Arrives);
+    let listener = world.host.listen(0, 80, 100);
+    for _ in 0..20 {
+        let (socket, stream) = world.accepted(0, listener, 80);
+        world.peer.tcp(stream).close();
+        world.settle();
+        let close = request::CloseSocket { socket }.encode();
+        world.host.ask(0, close).unwrap();
+        world.settle();
+    }
+    assert_eq!(world.host.service.sockets(), 1);
 }
