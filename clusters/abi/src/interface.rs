@@ -369,8 +369,8 @@ interfaces! {
         /// Is answered when connections have come in at sockets of the client, or something can be received at them, with which
         /// sockets these are: so one call waits for all of them. In its [block](crate::block::BlockList), which is one of order 0, lie
         /// [`crate::socket::Ready`] entries. A socket is told once, and again when there is something after the next
-        /// [`Call::Accept`] or [`Call::ReceiveBytes`] of it has been answered; where such a call waits, it is not told. Result: how
-        /// many.
+        /// [`Call::Accept`] or [`Call::ReceiveBytes`] of it has been answered; where such a call waits, it is not told. Result: bytes
+        /// of the entries.
         AwaitSockets = 106, block Written, {}
     }
 }

@@ -11,6 +11,8 @@ use crate::expected::{Expected, Queue};
 use crate::files::{File, Reading};
 use crate::monitor::Monitor;
 use crate::reply::{Reply, Submission};
+use crate::sockets::Stream;
+use crate::transfer::Transfer;
 
 pub use crate::expected::Event;
 
@@ -22,6 +24,19 @@ impl Event {
     pub fn file(&self) -> Result<File, Status> {
         match self.status {
             Status::Done => File::opened(self.result, self.connection),
+            status => Err(status),
+        }
+    }
+}
+
+impl Event {
+    /// The connection that the call accepted or made.
+    ///
+    /// # Errors
+    /// The status that it ended with, where it is not [`Status::Done`]; [`Status::Malformed`] where there is none.
+    pub fn stream(&self) -> Result<Stream, Status> {
+        match self.status {
+            Status::Done => Stream::opened(self.result, self.connection),
             status => Err(status),
         }
     }
@@ -118,7 +133,7 @@ impl EventQueue {
     }
 }
 
-/// A call that can be added to an [`EventQueue`]: a [`Reply`] or a [`Reading`].
+/// A call that can be added to an [`EventQueue`]: a [`Reply`], a [`Reading`], or a [`Transfer`], whose blocks go back to the pool.
 pub struct Awaited {
     submission: Submission,
     lent: Option<Lent>,
@@ -129,6 +144,17 @@ pub struct Awaited {
 impl<T> From<Reply<T>> for Awaited {
     fn from(reply: Reply<T>) -> Awaited {
         let (submission, lent) = reply.into_call().into_parts();
+        Awaited {
+            submission,
+            lent,
+            read: None,
+        }
+    }
+}
+
+impl From<Transfer> for Awaited {
+    fn from(transfer: Transfer) -> Awaited {
+        let (submission, lent) = transfer.into_call().into_parts();
         Awaited {
             submission,
             lent,

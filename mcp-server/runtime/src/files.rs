@@ -13,11 +13,11 @@ use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::Answer;
 
 use crate::batch::Request;
-use crate::block::{Block, Blocks, Source, lend_all, size_of};
+use crate::block::{Block, Blocks, Source, size_of};
 use crate::lending::Lending;
 use crate::reply::{Reply, Submission};
 use crate::target::Connection;
-use crate::transfer::{Amount, Transfer};
+use crate::transfer::Transfer;
 
 /// An open file or folder.
 ///
@@ -84,10 +84,7 @@ impl File {
     fn reading(&self, syscall: Syscall, length: usize, block: Block) -> Reading {
         let syscall = block.list().into_call(syscall);
         let lent = block.lend();
-        Reading {
-            call: Lending::new(self.submit(syscall), Some(lent)),
-            length,
-        }
+        Reading::new(Lending::new(self.submit(syscall), Some(lent)), length)
     }
 
     fn submit(&self, syscall: Syscall) -> Submission {
@@ -104,7 +101,7 @@ impl File {
             offset,
             length: length as u64,
         };
-        self.transfer(read.encode(), length, into)
+        Transfer::begin(self.connection, read.encode(), length, into)
     }
 
     /// Writes `length` bytes, at most what the blocks hold, from blocks to `offset`. Where the file is shorter, it ends with them
@@ -120,16 +117,7 @@ impl File {
             offset,
             length: length as u64,
         };
-        self.transfer(write.encode(), length, from)
-    }
-
-    fn transfer(&self, syscall: Syscall, length: usize, blocks: Blocks) -> Transfer {
-        let count = blocks.len();
-        let Some((lent, list)) = lend_all(blocks) else {
-            return Transfer::refused(Status::InvalidArgument);
-        };
-        let call = Lending::new(self.submit(list.into_call(syscall)), Some(lent));
-        Transfer::new(call, count, Amount::Bytes(length))
+        Transfer::begin(self.connection, write.encode(), length, from)
     }
 
     /// Sets its length: what is behind is gone, and what it gets reads as zeroes.
@@ -174,6 +162,11 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// That of a call which was given a block, into which at most so many bytes are read.
+    pub(crate) fn new(call: Lending, length: usize) -> Reading {
+        Reading { call, length }
+    }
+
     /// Waits for the block on the calling uthread; [`Block::bytes`] is what was read, nothing at the end of the file.
     ///
     /// # Errors

@@ -91,6 +91,7 @@ pub mod scheduler;
 mod service;
 #[cfg(feature = "simulated")]
 pub mod simulated;
+mod sockets;
 mod stack;
 mod sync;
 mod syscalls;
@@ -107,6 +108,7 @@ pub mod world;
 pub use atoll_abi::block::{BLOCK_SIZE, MAX_CALL_BLOCKS};
 pub use atoll_abi::file::{Attributes, Kind, OpenFlags};
 pub use atoll_abi::frame::FRAME_SIZE;
+pub use atoll_abi::socket::{HostAddress, SocketAddress, SocketOption};
 pub use atoll_abi::syscall::Status;
 pub use batch::{Replies, Request, submit_all};
 pub use block::{Block, Blocks, MAX_POOLS, Pool, PoolError};
@@ -123,6 +125,7 @@ pub use raw::raw_call;
 pub use reply::Reply;
 pub use runtime::Runtime;
 pub use service::{Service, connect};
+pub use sockets::{Datagram, Datagrams, Listener, Network, SocketId, Stream};
 pub use stack::{DEFAULT_STACK_SIZE, SpawnError};
 pub use syscalls::{
     batch, become_mcp, exit, request_vcores, sleep, vcores_request, with_timeout, yield_vcore,

@@ -10,6 +10,7 @@ use crate::files::File;
 use crate::partition::Partition;
 use crate::reply::{Reply, Submission};
 use crate::runtime::Runtime;
+use crate::sockets::Network;
 use crate::target::Target;
 use crate::volume::Volume;
 
@@ -31,6 +32,12 @@ impl Service {
     pub fn volume(&self) -> Volume {
         let has_files = self.kind.interface() == Interface::Files;
         Volume::of_port(has_files.then_some(self.port))
+    }
+
+    /// The network of the service. Where it has no sockets, every call ends with [`Status::NoService`].
+    pub fn network(&self) -> Network {
+        let has_sockets = self.kind.interface() == Interface::Sockets;
+        Network::of_port(has_sockets.then_some(self.port))
     }
 
     /// Opens a file of the service's [volume](Service::volume).

@@ -6,12 +6,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use atoll_abi::block::BLOCK_SIZE;
-use atoll_abi::syscall::Status;
+use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::Answer;
 
-use crate::block::Blocks;
+use crate::block::{Blocks, lend_all};
 use crate::lending::Lending;
 use crate::reply::{Reply, Submission};
+use crate::target::Connection;
 
 /// What a transfer's result counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,26 @@ impl Transfer {
             count,
             amount,
         }
+    }
+
+    /// Makes a call on a connection that transfers at most so many bytes between blocks and the one who serves it.
+    pub(crate) fn begin(
+        connection: Connection,
+        syscall: Syscall,
+        length: usize,
+        blocks: Blocks,
+    ) -> Transfer {
+        let count = blocks.len();
+        let Some((lent, list)) = lend_all(blocks) else {
+            return Transfer::refused(Status::InvalidArgument);
+        };
+        let submission = Submission::new(connection.into(), list.into_call(syscall));
+        let call = Lending::new(submission, Some(lent));
+        Transfer::new(call, count, Amount::Bytes(length))
+    }
+
+    pub(crate) fn into_call(self) -> Lending {
+        self.call
     }
 
     /// Nothing was given, and nothing was submitted.

@@ -271,8 +271,8 @@ fn one_call_waits_for_all_sockets() {
     };
     let told = |world: &mut World, tag: u64| {
         let answer = world.until(|world| world.host.take(1, tag));
-        let [count, _] = common::result(&answer).unwrap();
-        let entries = &world.host.block(1, 30)[..count as usize * size_of::<Ready>()];
+        let [bytes, _] = common::result(&answer).unwrap();
+        let entries = &world.host.block(1, 30)[..bytes as usize];
         let entries = <[Ready]>::ref_from_bytes(entries).unwrap();
         let sockets = entries.iter().map(|it| it.socket().unwrap());
         sockets.collect::<Vec<Handle>>()

@@ -112,7 +112,7 @@ impl SocketService {
             [] => self.waiting.reports(client).calls.push_front(id),
             told => {
                 blocks.write(0, told.as_bytes(), actions);
-                self.end(id, Status::Done, [count as u64, 0]);
+                self.end(id, Status::Done, [told.as_bytes().len() as u64, 0]);
             }
         }
     }
