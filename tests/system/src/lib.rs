@@ -18,6 +18,7 @@ mod limits;
 mod machines;
 mod many;
 mod misuse;
+mod network;
 mod plans;
 mod power;
 mod probes;
@@ -154,6 +155,7 @@ pub fn all(wanted: Wanted) -> Vec<Test> {
     tests.extend(restart::tests());
     tests.extend(power::tests(wanted.cuts.unwrap_or(power::CUTS)));
     tests.extend(volumes::tests(wanted));
+    tests.extend(network::tests());
     tests.extend(limits::tests());
     tests.extend(workflow::tests());
     tests.extend(concurrent::tests());
