@@ -17,7 +17,8 @@ pub use component::image_pages;
 
 use self::amount::RUN_RECORD;
 use self::build::Build;
-use self::component::{COMPONENT_PROGRAMS, Holder, program_pages};
+use self::component::{Holder, SERVER_PROGRAM, program_pages};
+use crate::checked::{driver, service_image};
 
 /// Slots that a kernel fills before its root task runs, beside those of the root task's image: its initial capabilities, and
 /// its untypeds (`MAX_NUM_BOOTINFO_UNTYPED_CAPS` in `sel4-config/cmake/kernel.cmake`).
@@ -53,15 +54,18 @@ pub struct Need {
 impl Need {
     /// That of an instance whose root CNode has slots for so many bits.
     pub fn of(plan: &Plan, instance: usize, root_cnode_bits: u32) -> Need {
-        let components = Build::of(plan, instance);
+        let built = Build::of(plan, instance);
         // The archive holds every program that some instance runs.
-        let programs: BTreeSet<&str> = plan
-            .processes()
-            .iter()
-            .map(|it| it.image.as_str())
-            .collect();
-        let programs = programs.into_iter().chain(COMPONENT_PROGRAMS);
-        let archive: u64 = programs.map(program_pages).sum();
+        let processes = plan.processes().iter().map(|it| it.image.as_str());
+        let mut programs: BTreeSet<&str> = processes.collect();
+        programs.insert(SERVER_PROGRAM);
+        for service in plan.services() {
+            programs.insert(service_image(service));
+        }
+        for device in plan.devices() {
+            programs.insert(driver(device));
+        }
+        let archive: u64 = programs.into_iter().map(program_pages).sum();
         let heap = (ROOT_TASK_HEAP_SIZE / PAGE_SIZE) as u64;
         let image = ROOT_TASK_PAGES + heap + archive;
         let page = PAGE_SIZE as u64;
@@ -75,7 +79,7 @@ impl Need {
         };
         let mut total = own;
         let mut parts = Vec::new();
-        for (holder, amount) in components.amounts() {
+        for (holder, amount) in built.amounts() {
             total = total + amount;
             match holder {
                 Holder::Service(index) => parts.push((Part::Service(index), amount)),
