@@ -36,7 +36,7 @@ pub struct Driver {
     pub thread: cap::Tcb,
     /// The notification that wakes it.
     pub notification: cap::Notification,
-    /// The same, with the badge that says that its time is up.
+    /// The same, with the badge that says that the time has come for which it wanted to be woken.
     pub time: cap::Notification,
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, PAGE_SIZE, badge, entry, slot};
+use atoll_abi::layout::{self, PAGE_SIZE, badge, entry, service_badge, slot};
 use atoll_abi::plan::ServiceKind;
 use sel4::cap;
 use zerocopy::IntoBytes;
@@ -22,6 +22,8 @@ pub struct Service {
     pub thread: cap::Tcb,
     /// The notification that wakes it.
     pub notification: cap::Notification,
+    /// The same, with the badge that says that the time has come for which it wanted to be woken.
+    pub time: cap::Notification,
 }
 
 impl Service {
@@ -69,6 +71,7 @@ impl Service {
             component,
             thread,
             notification,
+            time: authority.badged(notification, service_badge::TIME),
         }
     }
 }

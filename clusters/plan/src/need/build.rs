@@ -147,6 +147,8 @@ impl Build<'_> {
             let image = crate::checked::service_image(row);
             let own = self.components.start(service, image);
             own.cspace(layout::slot::of_service(plan, index));
+            // The badge of the end of its time.
+            own.amount.slots += 1;
             own.fresh(layout::PLAN, plan.pages() as u64);
             own.notification();
             own.thread(0);
