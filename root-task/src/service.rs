@@ -4,7 +4,7 @@ use alloc::format;
 
 use atoll_abi::layout::{self, PAGE_SIZE, badge, entry, service_badge, slot};
 use atoll_abi::plan::ServiceKind;
-use sel4::cap;
+use sel4::{CapRights, cap};
 use zerocopy::IntoBytes;
 
 use crate::authority::Authority;
@@ -49,8 +49,14 @@ impl Service {
         let heap_pages = service.heap_size as usize / PAGE_SIZE;
         component.map_private(authority, layout::HEAP, heap_pages);
         for reached in plan.reached_pools(index) {
-            let address = reached.address;
-            pools.map(authority, plan, reached.pool, &mut component, address);
+            pools.map(
+                authority,
+                plan,
+                reached.pool,
+                &mut component,
+                reached.address,
+                CapRights::read_write(),
+            );
         }
         let notification = authority.notification();
         let sender = badge::SERVICE + index as u64;

@@ -97,3 +97,37 @@ impl Need {
         needs.rev().max_by_key(|(_, own)| *own)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "[machine]\ncores = 1\nmemory = \"512 MiB\"\nkernel-mode = \"per-cluster\"\n\
+        [[cluster]]\nname = \"io\"\ncores = [0]\nmemory = \"100 MiB\"\nkind = \"LL\"\nquantum-ms = 10\ndevices = [\"d\"]\n";
+
+    /// What the driver of a device and its service take, which are of these kinds.
+    fn needs(device: &str, service: &str) -> [Amount; 2] {
+        let text = format!(
+            "{HEAD}[[device]]\nname = \"d\"\nkind = \"{device}\"\npci = \"0:4.0\"\n\
+             [[service]]\nname = \"s\"\nkind = \"{service}\"\ncluster = \"io\"\ndevice = \"d\"\nheap = \"8 MiB\"\n"
+        );
+        let plan = crate::Plan::from_text("p.toml", &text).unwrap_or_else(|it| panic!("{it}"));
+        let mut components = Build::of(&plan.encode(), 0);
+        [Holder::Driver(0), Holder::Service(0)].map(|holder| components.of(holder).amount)
+    }
+
+    #[test]
+    fn the_driver_of_a_network_takes_slots_for_the_pool_of_its_service() {
+        let [disk, files] = needs("virtio-blk", "files");
+        let [net, sockets] = needs("virtio-net", "sockets");
+        let blocks = atoll_abi::plan::ServiceKind::Sockets.own_blocks() as u64;
+        // The pages, the paging structure of the one large page that they lie in, and untypeds on the way to them.
+        let more = net.slots - disk.slots - blocks;
+        assert!((1..64).contains(&more), "{more}");
+        // Of memory only the structure: the pages are of no instance's.
+        assert_eq!(net.bytes - disk.bytes, PAGE_SIZE as u64);
+        // The driver comes first and pays the way; the service has more pages of its own.
+        let own = atoll_abi::plan::ServiceKind::Files.own_blocks() as u64;
+        assert!(sockets.slots <= files.slots + blocks - own);
+    }
+}

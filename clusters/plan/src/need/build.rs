@@ -134,6 +134,10 @@ impl Build<'_> {
             own.fresh(layout::DMA, layout::DMA_PAGES as u64);
             own.notification();
             own.thread(0);
+            if let Some(reached) = plan.driver_pool(device) {
+                let pool = &plan.pools()[reached.pool as usize];
+                self.outside(driver, pool.base, reached.address, pool.blocks.into());
+            }
         }
     }
 
