@@ -1,6 +1,7 @@
 //! Reads where a service of sockets is in its network.
 
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
 use atoll_abi::plan::Network;
 
@@ -8,8 +9,9 @@ use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::table::{Located, Table, text};
 
-/// Bits that a network has at most: it has more addresses than its first and last one, which belong to no machine.
-const MOST_BITS: u32 = 30;
+/// Bits that a network has: not fewer than the largest ones that there are, and so many that it has more addresses than its first
+/// and last one, which belong to no machine.
+const BITS: RangeInclusive<u32> = 8..=30;
 
 /// The `address` and `gateway` of a service; all zero where there are none, or they could not be read.
 pub(super) fn network(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Network {
@@ -83,7 +85,7 @@ fn own_address(text: &str) -> Option<(Ipv4Addr, u32)> {
     let address: Ipv4Addr = address.parse().ok()?;
     let digits = bits.bytes().all(|byte| byte.is_ascii_digit());
     let prefix: u32 = bits.parse().ok().filter(|_| digits)?;
-    let good = (1..=MOST_BITS).contains(&prefix) && is_of_machine(address);
+    let good = BITS.contains(&prefix) && is_of_machine(address);
     (good && is_host(address, address, prefix)).then_some((address, prefix))
 }
 
