@@ -88,7 +88,7 @@ impl Children {
             // A device that no service uses has no driver: its registers are given to no component.
             let used = plan.services_of_device(index).next().is_some();
             if used && context.runs(device.cluster) {
-                let driver = Driver::build(authority, context, index);
+                let driver = Driver::build(authority, context, &mut pools, index);
                 children.drivers.push(driver);
             }
         }

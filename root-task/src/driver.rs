@@ -13,6 +13,7 @@ use crate::children::Context;
 use crate::component::{Component, ThreadPlan, priority};
 use crate::interrupts;
 use crate::mapped_page::MappedPage;
+use crate::pools::Pools;
 
 struct Configuration<'a>(&'a MappedPage);
 
@@ -36,25 +37,27 @@ pub struct Driver {
     pub thread: cap::Tcb,
     /// The notification that wakes it.
     pub notification: cap::Notification,
-    /// The same, with the badge that says that its time is up.
+    /// The same, with the badge that says that the time has come for which it wanted to be woken.
     pub time: cap::Notification,
 }
 
 impl Driver {
     /// Builds the driver of a device: everything but its connections to its clients.
-    pub fn build(authority: &mut Authority, context: &Context<'_>, index: usize) -> Driver {
+    pub fn build(
+        authority: &mut Authority,
+        context: &Context<'_>,
+        pools: &mut Pools,
+        index: usize,
+    ) -> Driver {
         let plan = context.plan;
         let device = &plan.devices()[index];
-        assert_eq!(
-            device.kind,
-            DeviceKind::VirtioBlk as u32,
-            "the plan's devices are block devices"
-        );
+        let kind = DeviceKind::from_raw(device.kind)
+            .unwrap_or_else(|| panic!("device {} is of no kind that there is", device.name));
         let holder = format!("driver:{}", device.name);
         let mut component = Component::new(
             authority,
             holder,
-            context.image("virtio-blk"),
+            context.image(kind.image()),
             slot::of_driver(plan, index),
         );
         component.map_bytes(authority, layout::PLAN, plan.as_bytes());
@@ -67,6 +70,16 @@ impl Driver {
                 layout::DMA + offset,
                 CapRights::read_write(),
                 VmAttributes::DEFAULT,
+            );
+        }
+        if let Some(reached) = plan.driver_pool(index) {
+            pools.map(
+                authority,
+                plan,
+                reached.pool,
+                &mut component,
+                reached.address,
+                CapRights::read_only(),
             );
         }
         let notification = authority.notification();

@@ -1,4 +1,4 @@
-//! The pools of blocks: a process has one, and so may the services that it uses.
+//! The pools of blocks: a process has one, and so may the services that it uses, and a service has one, which its driver may read.
 
 use alloc::collections::BTreeMap;
 
@@ -22,6 +22,7 @@ impl Pools {
         pool: u32,
         component: &mut Component<'_>,
         address: usize,
+        rights: CapRights,
     ) {
         let row = &plan.pools()[pool as usize];
         let made = self.0.get(&pool).copied();
@@ -34,7 +35,6 @@ impl Pools {
                 Some(_) => authority.share(page, &component.holder),
                 None => page,
             };
-            let rights = CapRights::read_write();
             component.map(authority, page, address, rights, VmAttributes::DEFAULT);
         }
     }

@@ -111,6 +111,7 @@ fn build(
         plan.pool,
         component,
         layout::BLOCKS,
+        CapRights::read_write(),
     );
     give_frames(authority, context, index, component, server);
     for vcore in 0..plan.vcores as usize {

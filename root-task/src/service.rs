@@ -2,9 +2,9 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, PAGE_SIZE, badge, entry, slot};
+use atoll_abi::layout::{self, PAGE_SIZE, badge, entry, service_badge, slot};
 use atoll_abi::plan::ServiceKind;
-use sel4::cap;
+use sel4::{CapRights, cap};
 use zerocopy::IntoBytes;
 
 use crate::authority::Authority;
@@ -22,6 +22,8 @@ pub struct Service {
     pub thread: cap::Tcb,
     /// The notification that wakes it.
     pub notification: cap::Notification,
+    /// The same, with the badge that says that the time has come for which it wanted to be woken.
+    pub time: cap::Notification,
 }
 
 impl Service {
@@ -47,8 +49,14 @@ impl Service {
         let heap_pages = service.heap_size as usize / PAGE_SIZE;
         component.map_private(authority, layout::HEAP, heap_pages);
         for reached in plan.reached_pools(index) {
-            let address = reached.address;
-            pools.map(authority, plan, reached.pool, &mut component, address);
+            pools.map(
+                authority,
+                plan,
+                reached.pool,
+                &mut component,
+                reached.address,
+                CapRights::read_write(),
+            );
         }
         let notification = authority.notification();
         let sender = badge::SERVICE + index as u64;
@@ -69,6 +77,7 @@ impl Service {
             component,
             thread,
             notification,
+            time: authority.badged(notification, service_badge::TIME),
         }
     }
 }

@@ -24,9 +24,23 @@ use crate::supervision::Supervision;
 const DONE: u64 = 0;
 const REFUSED: u64 = 1;
 
+/// An answer to a message: its label, and the one word that it may have.
+struct Answer {
+    label: u64,
+    word: Option<u64>,
+}
+
+impl Answer {
+    /// An empty one.
+    fn labelled(label: u64) -> Answer {
+        Answer { label, word: None }
+    }
+}
+
 struct Supervisor<'a> {
     plan: &'a Plan,
     instance: usize,
+    ticks_per_microsecond: u64,
     supervision: Supervision<'a>,
     readiness: Readiness,
     /// Devices of which the driver has not said yet whether they can be used.
@@ -43,6 +57,7 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
     let mut supervisor = Supervisor {
         plan: context.plan,
         instance: context.instance as usize,
+        ticks_per_microsecond: context.ticks_per_microsecond,
         readiness: Readiness::new(drivers.chain(servers).chain(services)),
         starting: children.drivers.iter().map(|it| it.device).collect(),
         running: children.processes.iter().map(|it| it.index).collect(),
@@ -57,15 +72,19 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
         supervisor.keep_time();
         supervisor.report_ready();
         (info, sender) = match answer {
-            Some(label) => endpoint.reply_recv(MessageInfo::new(label, 0, 0, 0)),
+            Some(Answer { label, word }) => {
+                word.iter().for_each(|word| sel4::set_mr(0, *word));
+                let length = usize::from(word.is_some());
+                endpoint.reply_recv(MessageInfo::new(label, 0, 0, length))
+            }
             None => endpoint.recv(),
         };
     }
 }
 
 impl Supervisor<'_> {
-    /// Stops the components that should have started by now and have not, wakes the drivers whose time is up, and sets the alarm
-    /// for the next one.
+    /// Stops the components that should have started by now and have not, wakes those whose time is up, and sets the alarm for the
+    /// next one.
     fn keep_time(&mut self) {
         loop {
             self.supervision.wake_watchers();
@@ -82,8 +101,9 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Handles a message; the label of the answer, where its sender waits for one.
-    fn handle(&mut self, info: &MessageInfo, sender: u64) -> Option<u64> {
+    /// Handles a message; the answer, where its sender waits for one.
+    fn handle(&mut self, info: &MessageInfo, sender: u64) -> Option<Answer> {
+        let mut answer = Answer::labelled(DONE);
         let (kind, index) = badge::split(sender);
         match (kind, info.label()) {
             // No message came with it.
@@ -98,12 +118,19 @@ impl Supervisor<'_> {
             (badge::SERVICE, request::LOG) => {
                 println!("[{}] {}", self.plan.services()[index].name, text(info))
             }
-            (badge::SERVER, request::READY) => self.measured(Child::Server(index)),
-            (badge::SERVICE, request::READY) => self.measured(Child::Service(index)),
+            (badge::SERVER, request::READY) => {
+                self.measured(Child::Server(index));
+                answer.word = Some(self.ticks_per_microsecond);
+            }
+            (badge::SERVICE, request::READY) => {
+                self.measured(Child::Service(index));
+                answer.word = Some(self.ticks_per_microsecond);
+            }
             (badge::DRIVER, request::READY) => {
                 self.supervision.driver_ready(index);
                 self.readiness.ready(Child::Driver(index));
                 self.driver_started(index);
+                answer.word = Some(self.ticks_per_microsecond);
             }
             (badge::DRIVER, request::FAILED) => {
                 let quiet = sel4::get_mr(0) == 1;
@@ -122,7 +149,14 @@ impl Supervisor<'_> {
                 self.supervision.lost(Child::Service(index));
             }
             (badge::DRIVER, request::STOPPED) => self.supervision.device_quiet(index),
-            (badge::DRIVER, request::WATCH) => self.supervision.watch(index),
+            (badge::DRIVER, request::WATCH) => {
+                self.supervision
+                    .watch(Child::Driver(index), sel4::get_mr(0));
+            }
+            (badge::SERVICE, request::WATCH) => {
+                self.supervision
+                    .watch(Child::Service(index), sel4::get_mr(0));
+            }
             (badge::DRIVER, request::QUIET) => {
                 let slot = usize::try_from(sel4::get_mr(0)).unwrap_or(usize::MAX);
                 self.supervision.service_quiet(index, slot);
@@ -143,7 +177,7 @@ impl Supervisor<'_> {
                 return None;
             }
             (badge::PROCESS, label @ (request::STOP | request::HOLD)) => {
-                return Some(self.order(badge::process(index), label));
+                return Some(Answer::labelled(self.order(badge::process(index), label)));
             }
             (badge::PROCESS, request::EXIT_WITHOUT_SERVER) => {
                 let (process, status) = (badge::process(index), sel4::get_mr(0));
@@ -160,7 +194,7 @@ impl Supervisor<'_> {
                 return None;
             }
         }
-        Some(DONE)
+        Some(answer)
     }
 
     /// Does what a process wants done with a component, where it is an operator and the component is one of this instance.

@@ -31,6 +31,7 @@ pub struct Supervision<'a> {
     /// All children, dead or alive.
     pub children: Children,
     lifecycle: Lifecycle<'a>,
+    /// Who wants to be woken after a time.
     watches: Watches,
     clock: Clock,
     /// Rings when the next component has to have started.
@@ -58,7 +59,7 @@ impl<'a> Supervision<'a> {
             authority,
             children,
             lifecycle: Lifecycle::new(context.plan),
-            watches: Watches::new(context.plan),
+            watches: Watches::default(),
             clock: Clock::new(context.ticks_per_microsecond),
             alarm,
             standing: Vec::new(),
@@ -195,9 +196,7 @@ impl<'a> Supervision<'a> {
     }
 
     fn reset(&mut self, child: Child, number: Option<u64>) {
-        if let Child::Driver(device) = child {
-            self.watches.end(device);
-        }
+        self.watches.end(child);
         let (authority, children) = (&mut self.authority, &mut self.children);
         if let Some(component) = children.component(child) {
             component.reset(authority, number);

@@ -1,90 +1,83 @@
-//! Drivers that want to be woken after a time, to see whether their devices have answered meanwhile. A driver has no clock.
+//! Drivers and services that want to be woken after a time: a driver to see whether its device has answered meanwhile, a service
+//! because something is due. They have no clock that wakes them.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
-use atoll_abi::plan::Plan;
+use crate::lifecycle::Child;
 
-/// When each driver is to be woken.
-#[derive(Debug)]
-pub struct Watches {
-    /// For each device, in milliseconds; `None` where its driver waits for nothing.
-    due: Vec<Option<u64>>,
-    /// For each device, milliseconds that it may take for a request.
-    within: Vec<u64>,
-}
+/// When each component is to be woken that wants to be, in milliseconds.
+#[derive(Debug, Default)]
+pub struct Watches(Vec<(Child, u64)>);
 
 impl Watches {
-    /// No driver wants to be woken.
-    pub fn new(plan: &Plan) -> Watches {
-        let devices = plan.devices().iter();
-        Watches {
-            due: vec![None; plan.devices().len()],
-            within: devices.map(|device| device.timeout_ms.into()).collect(),
-        }
+    /// A component wants to be woken after so many milliseconds, and no more when it wanted before.
+    pub fn begin(&mut self, child: Child, now: u64, milliseconds: u64) {
+        self.end(child);
+        self.0.push((child, now.saturating_add(milliseconds)));
     }
 
-    /// The driver of a device has requests that its device has not answered, and wants to be woken when that has had its time.
-    pub fn begin(&mut self, device: usize, now: u64) {
-        if let (Some(due), Some(within)) = (self.due.get_mut(device), self.within.get(device)) {
-            *due = Some(now.saturating_add(*within));
-        }
+    /// A life of a component has ended.
+    pub fn end(&mut self, child: Child) {
+        self.0.retain(|(watching, _)| *watching != child);
     }
 
-    /// The driver of a device has ended.
-    pub fn end(&mut self, device: usize) {
-        if let Some(due) = self.due.get_mut(device) {
-            *due = None;
-        }
-    }
-
-    /// When the next driver is to be woken; `None` where none is.
+    /// When the next component is to be woken; `None` where none is.
     pub fn next_due(&self) -> Option<u64> {
-        self.due.iter().flatten().min().copied()
+        self.0.iter().map(|(_, due)| *due).min()
     }
 
-    /// A device of which the driver is to be woken by now, once.
-    pub fn take_due(&mut self, now: u64) -> Option<usize> {
-        let mut all = self.due.iter_mut().enumerate();
-        let (device, due) = all.find(|(_, due)| due.is_some_and(|due| due <= now))?;
-        *due = None;
-        Some(device)
+    /// A component that is to be woken by now, once.
+    pub fn take_due(&mut self, now: u64) -> Option<Child> {
+        let place = self.0.iter().position(|(_, due)| *due <= now)?;
+        Some(self.0.swap_remove(place).0)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use atoll_abi::plan::{Tables, empty_rows};
-
     use super::*;
+    use crate::lifecycle::Child::{Driver, Service};
 
     #[test]
-    fn each_driver_is_woken_once_when_its_time_is_up() {
-        let mut tables = Tables {
-            devices: empty_rows(3),
-            ..Tables::default()
-        };
-        for (device, timeout) in tables.devices.iter_mut().zip([50, 20, 30]) {
-            device.timeout_ms = timeout;
-        }
-        let mut watches = Watches::new(&tables.encode());
+    fn each_component_is_woken_once_when_its_time_is_up() {
+        let mut watches = Watches::default();
         assert_eq!(
             (watches.next_due(), watches.take_due(u64::MAX)),
             (None, None)
         );
-        for device in 0..4 {
-            watches.begin(device, 10);
+        for (child, time) in [(Driver(0), 50), (Service(0), 20), (Driver(2), 5)] {
+            watches.begin(child, 10, time);
         }
-        watches.end(2);
+        watches.end(Driver(2));
+        watches.end(Driver(3));
         assert_eq!((watches.next_due(), watches.take_due(29)), (Some(30), None));
         assert_eq!(
             (watches.take_due(30), watches.take_due(30)),
-            (Some(1), None)
+            (Some(Service(0)), None)
         );
         assert_eq!(
             (watches.next_due(), watches.take_due(60)),
-            (Some(60), Some(0))
+            (Some(60), Some(Driver(0)))
         );
         assert_eq!(watches.next_due(), None);
+    }
+
+    #[test]
+    fn the_last_wish_of_a_component_counts() {
+        let mut watches = Watches::default();
+        watches.begin(Service(1), 0, 500);
+        watches.begin(Service(1), 1, 10);
+        assert_eq!(watches.next_due(), Some(11));
+        watches.begin(Service(1), 2, u64::MAX);
+        assert_eq!(watches.take_due(u64::MAX - 1), None);
+        assert_eq!(watches.take_due(u64::MAX), Some(Service(1)));
+        assert_eq!(watches.next_due(), None);
+    }
+
+    #[test]
+    fn a_time_that_has_come_already_is_taken_at_once() {
+        let mut watches = Watches::default();
+        watches.begin(Service(0), 7, 0);
+        assert_eq!(watches.take_due(7), Some(Service(0)));
     }
 }

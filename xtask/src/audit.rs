@@ -7,7 +7,7 @@
 //!   of;
 //! - a server may hold the wake pages of its cluster's channels and, where its cluster has processes or a channel with HPET
 //!   doorbells, the registers of the HPET;
-//! - a driver may hold its function's configuration page and device memory;
+//! - a driver may hold its function's configuration page and device memory, and that of a network the own pool of its service;
 //! - the root task, which announces deaths, may hold the first page of the ring on which a side of its instance sends, both
 //!   first pages where that side is a process, the wake pages of channels to other instances, and the registers of the HPET,
 //!   by which it also notices that a component does not start.

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use internal::{DiskOptions, ExclusiveOptions, FilesOption};
 
-use crate::simulate::NamedDisk;
+use crate::simulate::{Forward, NamedDisk};
 use crate::{
     bench, build, interruption, locate, output, plan, scratch, setup, sim, simulate, test,
 };
@@ -147,6 +147,13 @@ pub struct BootOptions {
     /// service. Where it has a file `input`, that is the input.
     #[arg(long, value_name = "FOLDER")]
     pub disk_from: Option<PathBuf>,
+    /// A port of this host, at 127.0.0.1, that leads to a TCP port of the machine: HOST:GUEST where the plan has one network device,
+    /// otherwise DEVICE=HOST:GUEST. With HOST 0 a free port is chosen, which is told and in the report. May be repeated.
+    #[arg(long, value_name = "[DEVICE=]HOST:GUEST", value_parser = Forward::parse)]
+    pub forward: Vec<Forward>,
+    /// As --forward, of UDP.
+    #[arg(long, value_name = "[DEVICE=]HOST:GUEST", value_parser = Forward::parse)]
+    pub forward_udp: Vec<Forward>,
     /// Further options of QEMU's `-drive`, of every disk.
     #[arg(long, hide = true, value_name = "OPTIONS", default_value = "")]
     pub drive: String,
@@ -179,6 +186,8 @@ impl Default for BootOptions {
             input: None,
             disks: Vec::new(),
             disk_from: None,
+            forward: Vec::new(),
+            forward_udp: Vec::new(),
             drive: String::new(),
             report: None,
             time_limit: None,
@@ -238,7 +247,9 @@ impl Cli {
             Command::Run(options) => {
                 let files = simulate::Files::open(&options.boot)?;
                 let plan = plan::load(&options.plan.plan)?;
-                simulate::check_disks(&plan.plan.encode(), &options.boot)?;
+                let encoded = plan.plan.encode();
+                simulate::check_disks(&encoded, &options.boot)?;
+                simulate::check_networks(&encoded, &options.boot)?;
                 let tools = setup::complete()?;
                 let folder = build::build(&plan, &tools)?;
                 return simulate::simulate(&folder, files, &options.boot, &tools);

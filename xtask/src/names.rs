@@ -169,6 +169,35 @@ pub mod tests {
         tables
     }
 
+    /// The tables of [`example`] with the network device `net`, its service `sockets`, which nobody uses, and the service's pool of one
+    /// block.
+    pub fn network_tables() -> Tables {
+        let mut tables = example_tables();
+        tables.devices.push(Device {
+            name: name("net"),
+            kind: DeviceKind::VirtioNet as u32,
+            pci_address: 5 << 3,
+            block_size: 0,
+            ..tables.devices[0]
+        });
+        tables.services.push(Service {
+            name: name("sockets"),
+            kind: ServiceKind::Sockets as u32,
+            device: 1,
+            pool: 2,
+            partition: Name::EMPTY,
+            ..tables.services[0]
+        });
+        tables.pools.push(Pool {
+            base: 0x1805_1000,
+            blocks: 1,
+            process: NONE,
+            service: 1,
+            cluster: 0,
+        });
+        tables
+    }
+
     #[test]
     fn an_instance_is_named_by_its_cluster() {
         assert_eq!(instances(&example()), ["io", "compute"]);

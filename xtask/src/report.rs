@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::audit::{self, Audit};
 use crate::monitor::{self, Monitor, PollBudget, Restarted};
-use crate::simulate::Pace;
+use crate::simulate::{Forwarded, Pace};
 
 /// The image whose processes say what the report's `digest` is.
 const DIGEST: &str = "digest";
@@ -183,6 +183,8 @@ pub struct Report {
     pub host: Host,
     /// The file that the machine read.
     pub input: String,
+    /// The ports of the host that led into the machine.
+    pub forwarded: Vec<Forwarded>,
     /// Seconds from the start of QEMU to the verdict.
     pub seconds: f64,
     /// The kernel instances that came up.
@@ -217,6 +219,8 @@ pub struct Circumstances {
     pub plan_path: String,
     /// The input file.
     pub input: String,
+    /// The ports of the host that led into the machine.
+    pub forwarded: Vec<Forwarded>,
     /// Seconds that the run took.
     pub seconds: f64,
     /// What the idle system cost.
@@ -285,6 +289,7 @@ impl Report {
             },
             host: circumstances.host,
             input: circumstances.input,
+            forwarded: circumstances.forwarded,
             seconds: circumstances.seconds,
             instances: parts::instances(plan, monitor),
             audit,

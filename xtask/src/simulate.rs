@@ -4,6 +4,7 @@ mod disks;
 mod folder;
 mod logs;
 mod machine;
+mod networks;
 mod pace;
 mod report_file;
 mod versions;
@@ -29,10 +30,14 @@ use crate::tools::Tools;
 
 use folder::BuildFolder;
 use logs::Logs;
+use networks::Networks;
 use volumes::Volumes;
 use watch::{Limits, Watch};
 
 pub use disks::{NamedDisk, check as check_disks};
+#[cfg(test)]
+pub use networks::Protocol;
+pub use networks::{Forward, Forwarded, check as check_networks};
 pub use pace::Pace;
 pub use report_file::ReportFile;
 
@@ -123,12 +128,17 @@ pub fn simulate(
             "a kernel has more cores than this host gives QEMU ({host_cores}): the machine's cores take turns, which is slow"
         ));
     }
+    let networks = Networks::reserve(plan, options)?;
+    let forwarded = networks.forwarded();
+    for port in &forwarded {
+        progress.line(&format!("{port} of the machine"));
+    }
     let qemu = tools.path("qemu-system-x86_64");
     let drives = machine::Drives {
         images: disks,
         options: options.drive.clone(),
     };
-    let machine = machine::start(&qemu, &folder, scratch.path(), &drives, pace)?;
+    let machine = machine::start(&qemu, &folder, scratch.path(), &drives, networks, pace)?;
     let started = Instant::now();
     let mut monitor = Monitor::new(plan);
     let mut watch = Watch {
@@ -155,6 +165,7 @@ pub fn simulate(
             },
             plan_path: folder.plan_path.clone(),
             input: input_path,
+            forwarded,
             seconds: started.elapsed().as_secs_f64(),
             idle,
         },

@@ -23,6 +23,9 @@ fn write_table(text: &mut String, report: &Report) -> std::fmt::Result {
             None => "which the machine did not tell".to_owned(),
         }
     )?;
+    for port in &report.forwarded {
+        writeln!(text, "forward   {port}")?;
+    }
     for instance in &report.instances {
         let cores: Vec<_> = instance.cores.iter().map(u32::to_string).collect();
         writeln!(
@@ -107,6 +110,7 @@ mod tests {
     use super::*;
     use crate::monitor::tests::GOOD_RUN;
     use crate::report::tests::report_of;
+    use crate::simulate::{Forwarded, Protocol};
 
     #[test]
     fn the_table_says_everything_that_matters() {
@@ -121,6 +125,21 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+    }
+
+    #[test]
+    fn a_port_that_leads_into_the_machine_has_a_line() {
+        let mut report = report_of(GOOD_RUN);
+        report.forwarded.push(Forwarded {
+            protocol: Protocol::Udp,
+            host: 5353,
+            guest: 53,
+        });
+        let text = table(&report);
+        assert!(
+            text.contains("forward   udp 127.0.0.1:5353 leads to port 53\n"),
+            "{text}"
+        );
     }
 
     #[test]

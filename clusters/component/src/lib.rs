@@ -58,13 +58,18 @@ pub fn plan() -> Option<&'static Plan> {
     Plan::parse(pages(Plan::size_of(pages(PAGE_SIZE))?))
 }
 
-/// Reports to the root task, with the words of the request, and waits until it has taken them.
-pub fn report(label: u64, words: &[u64]) {
+/// Reports to the root task, with the words of the request, and waits until it has taken them. The first word of the answer, or
+/// 0 where that has none.
+pub fn report(label: u64, words: &[u64]) -> u64 {
     for (index, word) in words.iter().enumerate() {
         sel4::set_mr(index, *word);
     }
     meter::entry();
-    ROOT_TASK.call(MessageInfo::new(label, 0, 0, words.len()));
+    let answer = ROOT_TASK.call(MessageInfo::new(label, 0, 0, words.len()));
+    match answer.length() {
+        0 => 0,
+        _ => sel4::get_mr(0),
+    }
 }
 
 /// Has the root task print a line; what does not fit is cut off.

@@ -204,11 +204,7 @@ pub(crate) fn variant(instance: &Instance) -> &'static str {
 
 /// The driver of a device.
 pub(crate) fn driver(device: &Device) -> &'static str {
-    const VIRTIO_BLK: u32 = DeviceKind::VirtioBlk as u32;
-    match device.kind {
-        VIRTIO_BLK => "virtio-blk",
-        _ => "?",
-    }
+    DeviceKind::from_raw(device.kind).map_or("?", DeviceKind::image)
 }
 
 /// The image that a service runs.

@@ -3,10 +3,13 @@
 mod connections;
 
 use std::fmt::{self, Write};
+use std::net::Ipv4Addr;
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
-use atoll_abi::plan::{Cluster, ClusterKind, DoorbellKind, KernelMode, NONE, Plan};
+use atoll_abi::plan::{
+    Cluster, ClusterKind, DoorbellKind, KernelMode, NONE, Network, Plan, Service, ServiceKind,
+};
 
 use self::connections::{connections, groups};
 use crate::checked::{CheckedPlan, driver, service_image};
@@ -228,13 +231,35 @@ fn services(plan: &Plan, out: &mut String) -> fmt::Result {
         }
         writeln!(
             out,
-            ", device {}, pool {}, heap {}",
+            ", device {}, pool {}, heap {}{}",
             device.name,
             service.pool,
-            size::show(service.heap_size)
+            size::show(service.heap_size),
+            network(service)
         )?;
     }
     none_if(plan.services().is_empty(), out)
+}
+
+/// Where a service is in its network, if it is one of sockets.
+fn network(service: &Service) -> String {
+    let Network {
+        address,
+        prefix,
+        gateway,
+        ..
+    } = service.network;
+    match ServiceKind::from_raw(service.kind) {
+        Some(ServiceKind::Sockets) if service.network == Network::default() => {
+            ", address by DHCP".to_owned()
+        }
+        Some(ServiceKind::Sockets) => format!(
+            ", address {}/{prefix}, gateway {}",
+            Ipv4Addr::from(address),
+            Ipv4Addr::from(gateway)
+        ),
+        _ => String::new(),
+    }
 }
 
 fn processes(plan: &Plan, out: &mut String) -> fmt::Result {

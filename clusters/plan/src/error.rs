@@ -62,6 +62,9 @@ errors! {
     /// A key that no plan has.
     UnknownKey { key: String, table: String, hint: String } =>
         "{table} has no key `{key}`: {hint}";
+    /// A key that a device or service of another kind has.
+    KeyOfOtherKind { key: String, table: String, kind: &'static str, which: &'static str } =>
+        "{table} is of kind `{kind}`, which {which}, and has no key `{key}`; take it out";
     /// A key that must be there.
     MissingKey { key: String, table: String } =>
         "{table} lacks the key `{key}`; add it";
@@ -233,6 +236,21 @@ errors! {
     /// A device that another cluster drives.
     ServiceDeviceElsewhere { service: String, cluster: String, device: String, owner: String, place: Place } =>
         "service `{service}` runs in cluster `{cluster}`, but its device `{device}` belongs to cluster `{owner}` ({place}); a service runs in the cluster of its device: move one of the two";
+    /// A device that a service of its kind cannot use.
+    ServiceDeviceKind { service: String, kind: &'static str, needed: &'static str, device: String, found: &'static str, place: Place } =>
+        "service `{service}` is of kind `{kind}`, which uses a device of kind `{needed}`, but device `{device}` ({place}) is of kind `{found}`; name another device or change one of the kinds";
+    /// A network device of two services.
+    NetworkDeviceShared { device: String, first_service: String, first: Place, service: String } =>
+        "network device `{device}` is that of service `{first_service}` ({first}) and again that of service `{service}`; a network device has one service: give one of them another device";
+    /// Text that is no address of a machine with its network, or no address of a gateway.
+    BadAddress { key: &'static str, table: String, value: String, example: &'static str } =>
+        "`{key}` of {table} is \"{value}\", which is no address that a machine may have in a network of IPv4; write one such as \"{example}\"";
+    /// An address without a gateway, or a gateway without an address.
+    NetworkIncomplete { table: String, key: &'static str, missing: &'static str } =>
+        "{table} has `{key}`, but no `{missing}`; add that, or take out `{key}`: without both the service asks by DHCP";
+    /// A gateway that cannot be reached.
+    GatewayElsewhere { gateway: String, table: String, network: String, place: Place } =>
+        "`gateway` of {table} is {gateway}, which is no other address of its network {network} ({place}); name the address of a router of that network";
     /// A partition of two services.
     PartitionUsedTwice { partition: String, device: String, first_service: String, first: Place, service: String } =>
         "partition `{partition}` of device `{device}` is that of service `{first_service}` ({first}) and again that of service `{service}`; a partition belongs to one service: give one of them another one with `partition`";

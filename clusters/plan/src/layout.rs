@@ -8,8 +8,8 @@ use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{CLIENT_POOLS, HEAP, LARGE_PAGE_SIZE, PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::name::Name;
 use atoll_abi::plan::{
-    Channel, Cluster, Device, DoorbellKind, Instance, KernelMode, MAX_CORES, Machine, NONE,
-    Network, Pool, Process, Service, ServiceKind, Tables,
+    Channel, Cluster, Device, DoorbellKind, Instance, KernelMode, MAX_CORES, Machine, NONE, Pool,
+    Process, Service, Tables,
 };
 
 use zerocopy::FromZeros;
@@ -58,9 +58,14 @@ pub(crate) fn shared_size(plan: &Plan) -> u64 {
     let processes = plan.processes.iter();
     let blocks: u64 = processes
         .map(|process| u64::from(process.blocks))
-        .chain(plan.services.iter().map(|it| it.kind.own_blocks() as u64))
+        .chain(plan.services.iter().map(own_blocks))
         .sum();
     (windows * WINDOW + wake_pages * PAGE + blocks * BLOCK).next_multiple_of(LARGE_PAGE)
+}
+
+/// Blocks of a service's own pool.
+fn own_blocks(service: &written::Service) -> u64 {
+    service.kind.map_or(0, |kind| kind.own_blocks() as u64)
 }
 
 /// Whether different instances run the two clusters of a channel, whose servers then have a wake page.
@@ -212,7 +217,7 @@ fn devices(plan: &Plan, tables: &mut Tables) {
             .map(|owner| owner.value);
         tables.devices.push(Device {
             name: name(&device.name.value),
-            kind: device.kind as u32,
+            kind: device.kind.map_or(NONE, |kind| kind as u32),
             cluster: index_or_none(owner),
             pci_address: device.pci.map_or(NONE, |pci| pci.value),
             core: component_core(plan, tables, owner, device.core),
@@ -246,7 +251,7 @@ fn services(plan: &Plan, tables: &mut Tables) {
         let cluster = plan.cluster(&service.cluster.value);
         tables.services.push(Service {
             name: name(&service.name.value),
-            kind: service.kind as u32,
+            kind: service.kind.map_or(NONE, |kind| kind as u32),
             cluster: index_or_none(cluster),
             device: index_or_none(plan.device(&service.device.value)),
             core: component_core(plan, tables, cluster, service.core),
@@ -256,7 +261,7 @@ fn services(plan: &Plan, tables: &mut Tables) {
             partition_size: service.size,
             heap_size: service.heap.value,
             restart: service.restart,
-            network: Network::default(),
+            network: service.network,
         });
     }
 }
@@ -330,7 +335,7 @@ fn pools(plan: &Plan, base: u64, tables: &mut Tables) -> u64 {
     let services = tables.services.iter().enumerate();
     let services = services.map(|(index, service)| Pool {
         base: 0,
-        blocks: ServiceKind::from_raw(service.kind).map_or(0, ServiceKind::own_blocks) as u32,
+        blocks: own_blocks(&plan.services[index]) as u32,
         process: NONE,
         service: index as u32,
         cluster: service.cluster,

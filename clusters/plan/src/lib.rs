@@ -29,7 +29,7 @@
 //! kind = "LL"                      # low-latency, or "CG", coarse-grained
 //! quantum-ms = 10                  # a multiple of the tick
 //! timer-tick-ms = 2                # optional: 2
-//! devices = ["disk0"]              # optional: none
+//! devices = ["disk0", "net0"]      # optional: none
 //! doorbell = "interrupt"           # optional; or "masked": its server polls, on a core of its own
 //! kernel = { KernelPrinting = false }   # optional: KERNEL_OPTIONS
 //!
@@ -46,6 +46,11 @@
 //! pci = "0:4.0"                    # bus:device.function, hexadecimal
 //! core = 1                         # optional: its driver's core; the first one of the cluster
 //!
+//! [[device]]
+//! name = "net0"
+//! kind = "virtio-net"              # has one service, of sockets
+//! pci = "0:5.0"
+//!
 //! [[service]]                      # answers the calls of processes
 //! name = "files"
 //! kind = "files"                   # the files of an ext4 file system; or "blocks": the partition as it is, of `size` or 16 MiB
@@ -56,6 +61,15 @@
 //! heap = "8 MiB"                   # optional: 8 MiB for files, 1 MiB for blocks; at least 1 MiB, and 8 MiB for files that are written
 //! core = 0                         # optional: the first one of the cluster, where its server is
 //! restart = { times = 3, within-ms = 60000 }  # optional, that; clusters (their servers) and devices (drivers) have it too
+//!
+//! [[service]]
+//! name = "net"
+//! kind = "sockets"                 # of TCP and UDP; it has no partition
+//! cluster = "io"
+//! device = "net0"
+//! address = "10.0.2.15/24"         # its own, with the bits of its network; without it and `gateway`, it asks by DHCP
+//! gateway = "10.0.2.2"             # where what is for other networks goes
+//! heap = "8 MiB"                   # optional: 8 MiB
 //!
 //! [[channel]]                      # at most one between two clusters
 //! between = ["io", "compute"]

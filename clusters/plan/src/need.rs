@@ -17,7 +17,8 @@ pub use component::image_pages;
 
 use self::amount::RUN_RECORD;
 use self::build::Build;
-use self::component::{COMPONENT_PROGRAMS, Holder, program_pages};
+use self::component::{Holder, SERVER_PROGRAM, program_pages};
+use crate::checked::{driver, service_image};
 
 /// Slots that a kernel fills before its root task runs, beside those of the root task's image: its initial capabilities, and
 /// its untypeds (`MAX_NUM_BOOTINFO_UNTYPED_CAPS` in `sel4-config/cmake/kernel.cmake`).
@@ -53,15 +54,18 @@ pub struct Need {
 impl Need {
     /// That of an instance whose root CNode has slots for so many bits.
     pub fn of(plan: &Plan, instance: usize, root_cnode_bits: u32) -> Need {
-        let components = Build::of(plan, instance);
+        let built = Build::of(plan, instance);
         // The archive holds every program that some instance runs.
-        let programs: BTreeSet<&str> = plan
-            .processes()
-            .iter()
-            .map(|it| it.image.as_str())
-            .collect();
-        let programs = programs.into_iter().chain(COMPONENT_PROGRAMS);
-        let archive: u64 = programs.map(program_pages).sum();
+        let processes = plan.processes().iter().map(|it| it.image.as_str());
+        let mut programs: BTreeSet<&str> = processes.collect();
+        programs.insert(SERVER_PROGRAM);
+        for service in plan.services() {
+            programs.insert(service_image(service));
+        }
+        for device in plan.devices() {
+            programs.insert(driver(device));
+        }
+        let archive: u64 = programs.into_iter().map(program_pages).sum();
         let heap = (ROOT_TASK_HEAP_SIZE / PAGE_SIZE) as u64;
         let image = ROOT_TASK_PAGES + heap + archive;
         let page = PAGE_SIZE as u64;
@@ -75,7 +79,7 @@ impl Need {
         };
         let mut total = own;
         let mut parts = Vec::new();
-        for (holder, amount) in components.amounts() {
+        for (holder, amount) in built.amounts() {
             total = total + amount;
             match holder {
                 Holder::Service(index) => parts.push((Part::Service(index), amount)),
@@ -91,5 +95,39 @@ impl Need {
         let needs = self.parts.iter().map(|(part, own)| (*part, what(own)));
         // The first one of those that need as much.
         needs.rev().max_by_key(|(_, own)| *own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "[machine]\ncores = 1\nmemory = \"512 MiB\"\nkernel-mode = \"per-cluster\"\n\
+        [[cluster]]\nname = \"io\"\ncores = [0]\nmemory = \"100 MiB\"\nkind = \"LL\"\nquantum-ms = 10\ndevices = [\"d\"]\n";
+
+    /// What the driver of a device and its service take, which are of these kinds.
+    fn needs(device: &str, service: &str) -> [Amount; 2] {
+        let text = format!(
+            "{HEAD}[[device]]\nname = \"d\"\nkind = \"{device}\"\npci = \"0:4.0\"\n\
+             [[service]]\nname = \"s\"\nkind = \"{service}\"\ncluster = \"io\"\ndevice = \"d\"\nheap = \"8 MiB\"\n"
+        );
+        let plan = crate::Plan::from_text("p.toml", &text).unwrap_or_else(|it| panic!("{it}"));
+        let mut components = Build::of(&plan.encode(), 0);
+        [Holder::Driver(0), Holder::Service(0)].map(|holder| components.of(holder).amount)
+    }
+
+    #[test]
+    fn the_driver_of_a_network_takes_slots_for_the_pool_of_its_service() {
+        let [disk, files] = needs("virtio-blk", "files");
+        let [net, sockets] = needs("virtio-net", "sockets");
+        let blocks = atoll_abi::plan::ServiceKind::Sockets.own_blocks() as u64;
+        // The pages, the paging structure of the one large page that they lie in, and untypeds on the way to them.
+        let more = net.slots - disk.slots - blocks;
+        assert!((1..64).contains(&more), "{more}");
+        // Of memory only the structure: the pages are of no instance's.
+        assert_eq!(net.bytes - disk.bytes, PAGE_SIZE as u64);
+        // The driver comes first and pays the way; the service has more pages of its own.
+        let own = atoll_abi::plan::ServiceKind::Files.own_blocks() as u64;
+        assert!(sockets.slots <= files.slots + blocks - own);
     }
 }

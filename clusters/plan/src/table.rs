@@ -56,6 +56,28 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// Reports each of some keys that is there, because a table of this kind does not have them: `which` says why.
+    pub(crate) fn not_of_kind(
+        &self,
+        keys: &[&str],
+        kind: &'static str,
+        which: &'static str,
+        diagnostics: &mut Diagnostics<'_>,
+    ) {
+        let entries = self.entries.keys();
+        for key in entries.filter(|key| keys.contains(&key.get_ref().as_ref())) {
+            diagnostics.report(
+                key.span().start,
+                ErrorKind::KeyOfOtherKind {
+                    key: key.get_ref().to_string(),
+                    table: self.title.clone(),
+                    kind,
+                    which,
+                },
+            );
+        }
+    }
+
     /// The keys and values.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Located<&'t str>, Value<'t>)> {
         self.entries.iter().map(|(key, value)| {

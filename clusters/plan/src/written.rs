@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use atoll_abi::name::Name;
-use atoll_abi::plan::{ClusterKind, DeviceKind, KernelMode, Restart, ServiceKind};
+use atoll_abi::plan::{ClusterKind, DeviceKind, KernelMode, Network, Restart, ServiceKind};
 
 use crate::check;
 use crate::checked::CheckedPlan;
@@ -55,7 +55,8 @@ pub(crate) struct Cluster {
 
 pub(crate) struct Device {
     pub(crate) name: Text,
-    pub(crate) kind: DeviceKind,
+    /// `None` where it could not be read.
+    pub(crate) kind: Option<DeviceKind>,
     /// `bus << 8 | device << 3 | function`; `None` where it could not be read.
     pub(crate) pci: Option<Located<u32>>,
     /// Bytes of a block of its disk, where a run makes that.
@@ -72,13 +73,16 @@ pub(crate) struct Device {
 
 pub(crate) struct Service {
     pub(crate) name: Text,
-    pub(crate) kind: ServiceKind,
+    /// `None` where it could not be read.
+    pub(crate) kind: Option<ServiceKind>,
     pub(crate) cluster: Text,
     pub(crate) device: Text,
-    /// The name of its partition of the device; empty where it could not be read.
+    /// The name of its partition of the device; empty where it has none or it could not be read.
     pub(crate) partition: Text,
     /// Bytes of the partition where a run makes the disk; 0 where it is as large as what is put into it.
     pub(crate) size: u64,
+    /// Where it is in its network, if it is one of sockets; all zero where it asks.
+    pub(crate) network: Network,
     pub(crate) heap: Located<u64>,
     /// Its core; the first one of its cluster where the plan is silent.
     pub(crate) core: Option<Located<u32>>,

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use atoll_abi::connection::{Connection, Provider};
-use atoll_abi::layout::{self, entry, request, slot};
+use atoll_abi::layout::{self, entry, request, service_badge, slot};
 use atoll_abi::plan::{Plan, Rank};
 use atoll_call::Service;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
@@ -18,6 +18,7 @@ use sel4::cap;
 
 pub use work::Meter;
 
+use crate::clock::{Alarm, Clock};
 use crate::guest::pools::Pools;
 use crate::host::Host;
 use crate::patience::Patience;
@@ -79,6 +80,22 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
     (clients, driver)
 }
 
+/// Waits until a service that has a clock is woken, by the time that it waits for at the latest; the badges of all who woke it.
+fn wait_until<S: Service>(host: &Host<S, Link, Pools>, clock: Clock, alarm: &mut Alarm) -> u64 {
+    let now = clock.time(ticks());
+    if host.is_due(now) {
+        return 0;
+    }
+    if let Some(milliseconds) = alarm.ask(now, host.service().due()) {
+        report(request::WATCH, &[milliseconds]);
+    }
+    let badges = wait();
+    if badges & service_badge::TIME != 0 {
+        alarm.rung();
+    }
+    badges
+}
+
 /// The whole life of a service, which is entered with a number of [`entry`] and the bytes of its heap. `make` makes it from the
 /// plan and its index.
 ///
@@ -104,11 +121,18 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
         true => budget::calibrate(ticks, like_blocking, || !host.turn()),
         false => 0,
     };
-    report(request::READY, &[u64::from(budget)]);
+    let rate = report(request::READY, &[u64::from(budget)]);
+    // Until here the time was 0, as far as the service knew.
+    let clock = Clock::new(ticks(), rate);
+    let mut alarm = Alarm::default();
     let mut patience = Patience::new(budget, alone);
     let mut meter = Meter::default();
     loop {
-        if meter.count(&mut host, Host::turn) {
+        let worked = meter.count(&mut host, |host| {
+            let due = S::HAS_CLOCK && host.tick(clock.time(ticks()));
+            host.turn() || due
+        });
+        if worked {
             patience.begin_anew();
             continue;
         }
@@ -122,7 +146,10 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
             true
         });
         if quiet {
-            let badges = wait();
+            let badges = match S::HAS_CLOCK {
+                true => wait_until(&host, clock, &mut alarm),
+                false => wait(),
+            };
             meter.count(&mut host, |host| {
                 host.awake(badges);
                 true

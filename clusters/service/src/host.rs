@@ -73,6 +73,22 @@ impl<S: Service, L: Link, M: Memory> Host<S, L, M> {
         self.tell(Event::Device);
     }
 
+    /// Tells a service that has a clock what time it is, in nanoseconds, which holds for all events until the next call; and where
+    /// the time has come that it waits for, that too. Whether it has. To be called before each turn.
+    pub fn tick(&mut self, now: u64) -> bool {
+        self.service.set_time(now);
+        let due = self.is_due(now);
+        if due {
+            self.tell(Event::Time);
+        }
+        due
+    }
+
+    /// Whether the time has come that the service waits for.
+    pub fn is_due(&self, now: u64) -> bool {
+        self.service.due().is_some_and(|due| due <= now)
+    }
+
     /// The links to the clients, and then the one to the upstream.
     pub fn links(&self) -> impl Iterator<Item = &L> {
         let clients = self.links.clients.iter().map(|client| &client.link);

@@ -12,12 +12,14 @@
 
 extern crate alloc;
 
+mod clock;
 #[cfg(feature = "guest")]
 pub mod guest;
 mod host;
 mod links;
 mod patience;
 
+pub use clock::{Alarm, Clock};
 pub use host::Host;
 pub use links::{Memory, NoMemory};
 pub use patience::Patience;

@@ -139,9 +139,9 @@ pub fn quiet(slot: usize) {
     atoll_component::report(request::QUIET, &[slot as u64]);
 }
 
-/// Has the root task wake the driver when the device has had its time for a request.
-pub fn watch() {
-    atoll_component::report(request::WATCH, &[]);
+/// Has the root task wake the driver when the device has had its time for a request, in milliseconds.
+pub fn watch(timeout_ms: u32) {
+    atoll_component::report(request::WATCH, &[timeout_ms.into()]);
 }
 
 /// Forgets who has woken the driver so far. To be followed by a look at everything.

@@ -61,7 +61,7 @@ fn run(device: usize, edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>, life: 
         false => 0,
     };
     guest::ready();
-    serve(driver, Patience::new(budget, alone))
+    serve(driver, Patience::new(budget, alone), own.timeout_ms)
 }
 
 /// Resets the device and sets it up.
@@ -86,7 +86,7 @@ fn interrupt_message(plan: &Plan, device: usize) -> Option<Result<InterruptMessa
     Some(InterruptMessage::to_core(apic_id, vector))
 }
 
-fn serve(mut driver: Driver, mut patience: Patience) -> ! {
+fn serve(mut driver: Driver, mut patience: Patience, timeout_ms: u32) -> ! {
     // What woke an earlier life is no news for this one.
     guest::forget_wakes();
     let mut told = false;
@@ -107,7 +107,7 @@ fn serve(mut driver: Driver, mut patience: Patience) -> ! {
         } else if patience.looks_again(driver.service().is_busy()) {
             core::hint::spin_loop();
         } else {
-            sleep(&mut driver, &mut watch, &mut meter);
+            sleep(&mut driver, &mut watch, &mut meter, timeout_ms);
             patience.begin_anew();
         }
     }
@@ -127,7 +127,7 @@ fn turn(driver: &mut Driver) -> bool {
 ///
 /// # Panics
 /// Where the device has not answered in its time. The root task starts the driver again, which resets the device.
-fn sleep(driver: &mut Driver, watch: &mut Option<u64>, meter: &mut Meter) {
+fn sleep(driver: &mut Driver, watch: &mut Option<u64>, meter: &mut Meter, timeout_ms: u32) {
     let quiet = meter.count(driver, |driver| {
         driver.service_mut().set_interrupts(true);
         driver.may_sleep() && !driver.service().has_finished()
@@ -137,7 +137,7 @@ fn sleep(driver: &mut Driver, watch: &mut Option<u64>, meter: &mut Meter) {
             let queue = driver.service().disk().queue();
             if watch.is_none() && queue.in_flight() > 0 {
                 *watch = Some(queue.count());
-                guest::watch();
+                guest::watch(timeout_ms);
             }
             guest::wait()
         }

@@ -27,17 +27,24 @@ impl Supervision<'_> {
         self.alarm.set(now, due.into_iter().flatten().min())
     }
 
-    /// A driver wants to be woken when its device has had its time.
-    pub fn watch(&mut self, device: usize) {
-        self.watches.begin(device, self.clock.milliseconds());
+    /// A driver or service wants to be woken after so many milliseconds.
+    pub fn watch(&mut self, child: Child, milliseconds: u64) {
+        self.watches
+            .begin(child, self.clock.milliseconds(), milliseconds);
     }
 
-    /// Wakes the drivers whose devices have had their time.
+    /// Wakes the drivers and services whose time is up.
     pub fn wake_watchers(&mut self) {
         let now = self.clock.milliseconds();
-        while let Some(device) = self.watches.take_due(now) {
-            if let Some(driver) = self.children.driver(device) {
-                driver.time.signal();
+        while let Some(child) = self.watches.take_due(now) {
+            let time = match child {
+                Child::Driver(index) => self.children.driver(index).map(|it| it.time),
+                Child::Service(index) => self.children.service_of(index).map(|it| it.time),
+                // They have no such notification, and are not watched.
+                Child::Server(_) | Child::Process(_) => None,
+            };
+            if let Some(time) = time {
+                time.signal();
             }
         }
     }

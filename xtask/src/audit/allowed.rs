@@ -72,6 +72,9 @@ impl InstanceAudit<'_> {
                     devices.position(|d| d.name.as_str() == name && self.runs(d.cluster))?;
                 allowed.push(configuration(plan.devices()[index].pci_address));
                 allowed.extend(device_memory(plan.machine().memory));
+                let reached = plan.driver_pool(index);
+                let read = reached.and_then(|it| plan.pools().get(it.pool as usize));
+                allowed.extend(read.map(pool));
                 let own = plan.clients_of(Provider::Driver(index));
                 allowed.extend(own.map(|it| window(&it)));
             }

@@ -1,4 +1,4 @@
-use atoll_abi::plan::{DoorbellKind, HPET_BASE, NONE, ServiceKind, Tables};
+use atoll_abi::plan::{DeviceKind, DoorbellKind, HPET_BASE, NONE, ServiceKind, Tables};
 
 use super::*;
 use crate::names::tests::{example, example_tables};
@@ -118,6 +118,32 @@ fn the_pool_of_a_process_is_for_it_and_for_the_file_services_that_it_uses() {
     tables.services[0].kind = ServiceKind::Files as u32;
     tables.processes[0].services = 0;
     assert_eq!(held(&tables, 0, "service:files"), refused("service:files"));
+}
+
+#[test]
+fn the_pool_of_a_service_is_for_it_and_for_the_driver_of_its_network() {
+    let held = |tables: &Tables, first: u64, holder: &str| {
+        let pool = frames(first, first + 0x1000, holder);
+        check(&tables.encode(), [pool, Holdings::default()].iter()).violations
+    };
+    let mut tables = example_tables();
+    let refused = ["io: driver:disk holds 0x1804d000-0x1804e000, the pool of service files"];
+    assert_eq!(held(&tables, SERVICE_POOL, "driver:disk"), refused);
+    tables.devices[0].kind = DeviceKind::VirtioNet as u32;
+    tables.services[0].kind = ServiceKind::Sockets as u32;
+    assert_eq!(held(&tables, SERVICE_POOL, "driver:disk"), [""; 0]);
+    assert_eq!(held(&tables, SERVICE_POOL, "service:files"), [""; 0]);
+    // It reaches no blocks of the service's clients.
+    let refused = ["io: driver:disk holds 0x1800d000-0x1800e000, the pool of process digest"];
+    assert_eq!(held(&tables, PROCESS_POOL, "driver:disk"), refused);
+    // A second service of the device would have no driver that reads for it.
+    let mut second = tables.services[0];
+    second.pool = 2;
+    tables.services.push(second);
+    let mut third = tables.pools[1];
+    (third.base, third.service) = (SERVICE_POOL + 0x4000, 1);
+    tables.pools.push(third);
+    assert_eq!(held(&tables, SERVICE_POOL + 0x4000, "driver:disk").len(), 1);
 }
 
 #[test]

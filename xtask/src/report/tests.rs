@@ -14,6 +14,7 @@ fn circumstances() -> Circumstances {
         },
         plan_path: "2x2.toml".to_owned(),
         input: "input.txt".to_owned(),
+        forwarded: Vec::new(),
         seconds: 1.5,
         idle: None,
     }

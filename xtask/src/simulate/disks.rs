@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use atoll_abi::plan::{Device, Plan, Service, ServiceKind};
+use atoll_abi::plan::{Device, DeviceKind, Plan, Service, ServiceKind};
 
 use crate::cli::BootOptions;
 use crate::disk::{self, Contents, DiskPlan, PartitionSource, Usage};
@@ -17,7 +17,7 @@ use super::volumes::Volumes;
 /// An image that the user names for a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedDisk {
-    /// The device; `None` where the plan has only one.
+    /// The device; `None` where the plan has only one that is a disk.
     pub device: Option<String>,
     /// The image.
     pub image: PathBuf,
@@ -62,31 +62,39 @@ impl NamedDisk {
 
     /// Which device of a plan it is for.
     fn device_of(&self, plan: &Plan) -> Result<usize> {
-        let devices = plan.devices();
+        let devices = plan.devices().iter().enumerate();
+        let disks: Vec<(usize, &Device)> = devices.filter(|(_, it)| is_disk(it)).collect();
         let known = || {
-            let names = devices.iter().map(|device| device.name.as_str());
+            let names = disks.iter().map(|(_, device)| device.name.as_str());
             names.collect::<Vec<_>>().join(", ")
         };
-        match (&self.device, devices) {
-            (None, [_]) => Ok(0),
+        match (&self.device, disks.as_slice()) {
+            (_, []) => bail!(
+                "plan {} has no device that is a disk; leave --disk out",
+                plan.machine().name
+            ),
+            (None, [(index, _)]) => Ok(*index),
             (None, _) => bail!(
-                "plan {} has {} devices, so say which one has the disk: --disk DEVICE={} (devices: {})",
+                "plan {} has {} disks, so say which one has the image: --disk DEVICE={} (disks: {})",
                 plan.machine().name,
-                devices.len(),
+                disks.len(),
                 locate::shown(&self.image),
                 known()
             ),
-            (Some(name), _) => devices
-                .iter()
-                .position(|device| device.name.as_str() == name)
-                .with_context(|| {
+            (Some(name), _) => {
+                let found = disks
+                    .iter()
+                    .find(|(_, device)| device.name.as_str() == name);
+                let (index, _) = found.with_context(|| {
                     format!(
-                        "plan {} has no device {}; it has: {}",
+                        "plan {} has no device {} that is a disk; it has: {}",
                         plan.machine().name,
                         atoll_plan::shown(name),
                         known()
                     )
-                }),
+                })?;
+                Ok(*index)
+            }
         }
     }
 }
@@ -120,7 +128,8 @@ fn assign(plan: &Plan, options: &BootOptions) -> Result<Vec<Option<PathBuf>>> {
     }
     if let Some(folder) = &options.disk_from {
         let shown = locate::shown(folder);
-        if images.iter().all(Option::is_some) {
+        let disks = || (0..images.len()).filter(|&index| is_disk(&devices[index]));
+        if disks().count() > 0 && disks().all(|index| images[index].is_some()) {
             bail!(
                 "--disk names a disk for every device, so none is made from {shown}; leave --disk-from out, or a --disk"
             );
@@ -129,7 +138,7 @@ fn assign(plan: &Plan, options: &BootOptions) -> Result<Vec<Option<PathBuf>>> {
             let mut services = plan.services_of_device(index);
             services.any(|(_, service)| is_files(service))
         };
-        let mut made = (0..images.len()).filter(|&index| images[index].is_none());
+        let mut made = disks().filter(|&index| images[index].is_none());
         if !made.any(has_files) {
             bail!(
                 "plan {} has no file service on a disk that is made, so nothing would hold what is in {shown}; leave --disk-from out",
@@ -140,7 +149,7 @@ fn assign(plan: &Plan, options: &BootOptions) -> Result<Vec<Option<PathBuf>>> {
     Ok(images)
 }
 
-/// The images of a machine's devices, in their order. What the options do not name is made in `scratch`.
+/// The images of a machine's devices, in their order; `None` where one is no disk. What the options do not name is made in `scratch`.
 ///
 /// # Errors
 /// Where a named image is for no device, or one cannot be made.
@@ -151,15 +160,16 @@ pub fn prepare(
     scratch: &Path,
     tools: &Tools,
     progress: &mut Progress,
-) -> Result<Vec<PathBuf>> {
+) -> Result<Vec<Option<PathBuf>>> {
     let images = assign(plan, options)?;
     let mut all = Vec::new();
     for (index, image) in images.into_iter().enumerate() {
+        let device = &plan.devices()[index];
         all.push(match image {
-            Some(image) => image,
+            Some(image) => Some(image),
+            None if !is_disk(device) => None,
             None => {
                 let path = scratch.join(format!("disk{index}"));
-                let device = &plan.devices()[index];
                 let services = plan.services_of_device(index);
                 let partitions = services.map(|(_, service)| partition(service, device, volumes));
                 let disk = DiskPlan {
@@ -167,11 +177,15 @@ pub fn prepare(
                     partitions: partitions.collect(),
                 };
                 disk::make(&path, &disk, tools, progress)?;
-                path
+                Some(path)
             }
         });
     }
     Ok(all)
+}
+
+fn is_disk(device: &Device) -> bool {
+    DeviceKind::from_raw(device.kind) == Some(DeviceKind::VirtioBlk)
 }
 
 fn is_files(service: &Service) -> bool {
@@ -200,7 +214,7 @@ fn partition(service: &Service, device: &Device, volumes: &Volumes) -> Partition
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::tests::{example, example_tables};
+    use crate::names::tests::{example, example_tables, network_tables};
     use atoll_abi::plan::Tables;
 
     #[test]
@@ -217,6 +231,36 @@ mod tests {
         let refused = named(Some("none"), "/a").device_of(&plan).unwrap_err();
         assert!(refused.to_string().contains("has no device"), "{refused}");
     }
+
+    #[test]
+    fn a_network_device_has_no_disk() {
+        let disk = |device: Option<&str>| NamedDisk {
+            device: device.map(str::to_owned),
+            image: "/a".into(),
+        };
+        let mut tables = network_tables();
+        assert_eq!(disk(None).device_of(&tables.encode()).unwrap(), 0);
+        let refusal = |device, tables: &Tables| {
+            let refused = disk(device).device_of(&tables.encode()).unwrap_err();
+            refused.to_string()
+        };
+        let text = refusal(Some("net"), &tables);
+        assert!(
+            text.contains("no device net that is a disk; it has: disk"),
+            "{text}"
+        );
+        tables.devices[0].kind = DeviceKind::VirtioNet as u32;
+        let text = refusal(None, &tables);
+        assert!(text.contains("leave --disk out"), "{text}");
+        // Nothing is made of a folder where there is no disk.
+        let options = BootOptions {
+            disk_from: Some("/folder".into()),
+            ..BootOptions::default()
+        };
+        let text = check(&tables.encode(), &options).unwrap_err().to_string();
+        assert!(text.contains("no file service on a disk"), "{text}");
+    }
+
     #[test]
     fn a_folder_needs_a_disk_that_is_made_with_a_file_service() {
         let image = tempfile::NamedTempFile::new().unwrap();

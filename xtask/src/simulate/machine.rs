@@ -8,11 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use atoll_abi::plan::{Device, Plan, kernel_port};
+use atoll_abi::plan::{Device, DeviceKind, Plan, kernel_port};
+use atoll_plan::CheckedPlan;
 
 use crate::child::{self, OnDeath, Running};
 use crate::locate;
 use crate::simulate::folder::BuildFolder;
+use crate::simulate::networks::Networks;
 use crate::simulate::pace::Pace;
 use crate::tail::Tail;
 
@@ -34,13 +36,14 @@ pub struct Machine {
 
 /// The disks of the devices.
 pub struct Drives {
-    /// The image of each.
-    pub images: Vec<PathBuf>,
+    /// The image of each; `None` where the device is no disk.
+    pub images: Vec<Option<PathBuf>>,
     /// What QEMU is told of every one beside that.
     pub options: String,
 }
 
-/// Starts the machine. `scratch` holds its serial files; `pace` is how its cores share the host's.
+/// Starts the machine. `scratch` holds its serial files; `networks` are the ports that lead into it; `pace` is how its cores share
+/// the host's.
 ///
 /// # Errors
 /// Where the plan needs what the machine cannot have, or QEMU cannot be started.
@@ -49,6 +52,7 @@ pub fn start(
     folder: &BuildFolder,
     scratch: &Path,
     drives: &Drives,
+    networks: Networks,
     pace: Pace,
 ) -> Result<Machine> {
     let serial: Vec<PathBuf> = (0..folder.plan.instances().len())
@@ -63,10 +67,14 @@ pub fn start(
     // QEMU cuts module names at blanks, so it gets them relative to their folder.
     let mut command = child::command(qemu, OnDeath::Kill);
     command
-        .args(arguments(folder, &serial, &kernels, drives, pace)?)
+        .args(arguments(
+            folder, &serial, &kernels, drives, &networks, pace,
+        )?)
         .current_dir(&folder.images)
         .stdout(stderr.try_clone().context("cannot share a file")?)
         .stderr(stderr);
+    // QEMU takes the ports now.
+    drop(networks);
     Ok(Machine {
         qemu: Running::start(command, "QEMU", OnDeath::Kill)?,
         serial: serial.into_iter().map(Tail::new).collect(),
@@ -81,6 +89,7 @@ fn arguments(
     serial: &[PathBuf],
     kernels: &[PathBuf],
     drives: &Drives,
+    networks: &Networks,
     pace: Pace,
 ) -> Result<Vec<OsString>> {
     let plan = &folder.plan;
@@ -134,48 +143,76 @@ fn arguments(
         arguments.push("-device".into());
         arguments.push(format!("isa-debugcon,iobase={port:#x},chardev=kernel{index}").into());
     }
-    for (index, (device, disk)) in plan.devices().iter().zip(&drives.images).enumerate() {
-        let (bus, slot, function) = (
-            device.pci_address >> 8,
-            device.pci_address >> 3 & 0x1f,
-            device.pci_address & 7,
-        );
-        if bus != 0 {
-            bail!(
-                "device {} is on PCI bus {bus}; the machine has bus 0 alone",
-                device.name
-            );
-        }
-        let access = match device.read_only {
-            0 => "",
-            _ => "readonly=on,",
-        };
-        let block = device.block_size;
-        let further = match drives.options.as_str() {
-            "" => String::new(),
-            options => format!("{options},"),
-        };
-        arguments.push("-drive".into());
-        arguments.push(option(
-            &format!("if=none,id=disk{index},format=raw,{access}{further}file="),
-            disk,
-            "",
-        ));
-        let beside = |other: &Device| {
-            let same_device = other.pci_address >> 3 == device.pci_address >> 3;
-            same_device && other.pci_address != device.pci_address
-        };
-        let multifunction = match plan.devices().iter().any(beside) {
-            true => ",multifunction=on",
-            false => "",
-        };
-        arguments.push("-device".into());
-        arguments.push(
-            format!("virtio-blk-pci,drive=disk{index},disable-legacy=on,bus=pcie.0,addr={slot:#x}.{function:#x}{multifunction},logical_block_size={block},physical_block_size={block}")
-                .into(),
-        );
+    for (index, device) in plan.devices().iter().enumerate() {
+        let place = place(plan, device)?;
+        let image = drives.images.get(index).and_then(Option::as_deref);
+        arguments.extend(match (DeviceKind::from_raw(device.kind), image) {
+            (Some(DeviceKind::VirtioBlk), Some(image)) => {
+                disk(index, device, image, &drives.options, &place)
+            }
+            (Some(DeviceKind::VirtioNet), _) => {
+                let name = format!("net{index}");
+                network(&name, networks.option(plan, index, &name), &place)
+            }
+            _ => bail!("device {} is none that a machine can have", device.name),
+        });
     }
     Ok(arguments)
+}
+
+/// Where a device is, as QEMU is told.
+fn place(plan: &Plan, device: &Device) -> Result<String> {
+    let (bus, slot, function) = CheckedPlan::pci_address(device);
+    if bus != 0 {
+        bail!(
+            "device {} is on PCI bus {bus}; the machine has bus 0 alone",
+            device.name
+        );
+    }
+    let beside = |other: &Device| {
+        let same_device = other.pci_address >> 3 == device.pci_address >> 3;
+        same_device && other.pci_address != device.pci_address
+    };
+    let multifunction = match plan.devices().iter().any(beside) {
+        true => ",multifunction=on",
+        false => "",
+    };
+    Ok(format!(
+        "bus=pcie.0,addr={slot:#x}.{function:#x}{multifunction}"
+    ))
+}
+
+/// What QEMU is told of a disk.
+fn disk(index: usize, device: &Device, image: &Path, further: &str, place: &str) -> [OsString; 4] {
+    let access = match device.read_only {
+        0 => "",
+        _ => "readonly=on,",
+    };
+    let further = match further {
+        "" => String::new(),
+        options => format!("{options},"),
+    };
+    let block = device.block_size;
+    [
+        "-drive".into(),
+        option(
+            &format!("if=none,id=disk{index},format=raw,{access}{further}file="),
+            image,
+            "",
+        ),
+        "-device".into(),
+        format!("virtio-blk-pci,drive=disk{index},disable-legacy=on,{place},logical_block_size={block},physical_block_size={block}").into(),
+    ]
+}
+
+/// What QEMU is told of a network and its device, from which nobody boots: it needs no option ROM.
+fn network(name: &str, option: String, place: &str) -> [OsString; 4] {
+    [
+        "-netdev".into(),
+        option.into(),
+        "-device".into(),
+        format!("virtio-net-pci,netdev={name},disable-legacy=on,{place},romfile=").into(),
+    ]
 }
 
 /// Comparators that the HPET must have for the plan's doorbells and timers.
@@ -228,7 +265,7 @@ mod tests {
     use super::*;
     use atoll_abi::plan::EncodedPlan;
 
-    use crate::names::tests::{example, example_tables};
+    use crate::names::tests::{example, example_tables, network_tables};
 
     fn words(plan: EncodedPlan) -> Result<String> {
         words_of(plan, Pace::Together)
@@ -246,10 +283,11 @@ mod tests {
         };
         let kernels = vec![PathBuf::from("/kernel"); serial.len()];
         let drives = Drives {
-            images: vec![PathBuf::from("/tmp/x,y")],
+            images: vec![Some(PathBuf::from("/tmp/x,y")), None],
             options: "throttling.bps-write=1".to_owned(),
         };
-        let arguments = arguments(&folder, &serial, &kernels, &drives, pace)?;
+        let networks = Networks::default();
+        let arguments = arguments(&folder, &serial, &kernels, &drives, &networks, pace)?;
         let words: Vec<_> = arguments
             .iter()
             .map(|word| word.to_string_lossy())
@@ -276,6 +314,26 @@ mod tests {
     }
 
     #[test]
+    fn a_network_device_is_modern_and_has_no_rom() {
+        let text = words(network_tables().encode()).unwrap();
+        for part in [
+            "-netdev user,id=net1 ",
+            "-device virtio-net-pci,netdev=net1,disable-legacy=on,bus=pcie.0,addr=0x5.0x0,romfile=",
+            "virtio-blk-pci,drive=disk0,disable-legacy=on,bus=pcie.0,addr=0x4.0x0,logical_block_size=512",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("disk1"), "{text}");
+        let mut tables = network_tables();
+        tables.devices[1].pci_address = 4 << 3 | 1;
+        let text = words(tables.encode()).unwrap();
+        assert!(
+            text.contains("addr=0x4.0x1,multifunction=on,romfile="),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_machine_that_counts_takes_turns() {
         let counted = words_of(example(), Pace::Counted).unwrap();
         assert!(counted.contains("-accel tcg,thread=single"));
@@ -299,6 +357,9 @@ mod tests {
         assert!(words(tables.encode()).is_err());
         let mut tables = example_tables();
         tables.devices[0].pci_address = 1 << 8;
+        assert!(words(tables.encode()).is_err());
+        let mut tables = network_tables();
+        tables.devices[1].kind = 99;
         assert!(words(tables.encode()).is_err());
     }
 }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use atoll_abi::plan::Plan;
+use serde_json::{Value, json};
 use zerocopy::IntoBytes;
 
 use super::*;
 use crate::disk::tests::{Made, tools as disk_tools};
 use crate::monitor::tests::GOOD_RUN;
-use crate::names::tests::example;
+use crate::names::tests::{example, network_tables};
 use crate::setup::tests::script;
 use crate::tools::Tool;
 
@@ -39,11 +40,15 @@ fn print(lines: &[(usize, &str)]) -> String {
 }
 
 fn run(body: &str, options: &[&str]) -> Outcome {
+    run_plan(&example(), body, options)
+}
+
+fn run_plan(plan: &Plan, body: &str, options: &[&str]) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let images = path.join("build/images");
     fs::create_dir_all(&images).unwrap();
-    fs::write(path.join("build/plan.bin"), example().as_bytes()).unwrap();
+    fs::write(path.join("build/plan.bin"), plan.as_bytes()).unwrap();
     fs::write(path.join("build/build-info.json"), r#"{"sel4":"5.0.0"}"#).unwrap();
     fs::write(images.join("modules.list"), "plan.bin\nkernel.elf\n").unwrap();
     for name in ["loader.elf", "plan.bin", "kernel.elf"] {
@@ -154,6 +159,26 @@ fn the_disk_holds_a_folder_and_the_input() {
     assert_eq!(outcome.on_disk("/input"), "the folder's own");
     let input = fs::canonicalize(folder).unwrap().join("input");
     assert_eq!(outcome.report["input"], input.to_str().unwrap());
+}
+
+#[test]
+fn the_report_names_the_ports_that_led_into_the_machine() {
+    assert_eq!(run("exit 1", &[]).report["forwarded"], json!([]));
+    let plan = network_tables().encode();
+    let body =
+        "for word in \"$@\"; do case $word in user,*) echo \"$word\" >&2 ;; esac; done; exit 1";
+    let outcome = run_plan(&plan, body, &["--forward", "0:80", "--forward-udp", "0:53"]);
+    let forwarded = &outcome.report["forwarded"];
+    let [tcp, udp] = [0, 1].map(|index| forwarded[index]["host"].as_u64().unwrap());
+    let expected = json!([
+        {"protocol": "tcp", "host": tcp, "guest": 80},
+        {"protocol": "udp", "host": udp, "guest": 53},
+    ]);
+    assert_eq!(*forwarded, expected);
+    let told =
+        format!("user,id=net1,hostfwd=tcp:127.0.0.1:{tcp}-:80,hostfwd=udp:127.0.0.1:{udp}-:53");
+    let problem = outcome.first_problem();
+    assert!(problem.contains(&told), "{problem}");
 }
 
 #[test]

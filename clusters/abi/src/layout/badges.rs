@@ -64,7 +64,7 @@ pub mod service_badge {
     pub const DRIVER: u64 = 1 << 62;
     /// The device of a driver: it interrupts.
     pub const DEVICE: u64 = 1 << 63;
-    /// A driver's time is up: see [`crate::layout::request::WATCH`].
+    /// The time has come for which it wanted to be woken: see [`crate::layout::request::WATCH`].
     pub const TIME: u64 = 1 << 61;
     /// How many bits clients are divided among.
     pub const CLIENT_BITS: usize = 61;

@@ -39,8 +39,9 @@ pub mod entry {
 pub mod request {
     /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.
     pub const LOG: u64 = 0x1000;
-    /// The sender has started and can be used. Registers: how often it looks for work in vain before it blocks. Answered with
-    /// an empty message. From a process, which has begun its main function: no registers, and not answered.
+    /// The sender has started and can be used. Registers: how often it looks for work in vain before it blocks, which a driver
+    /// leaves out. Answered with one register: how often the time stamp counter ticks in a microsecond. From a process, which has
+    /// begun its main function: no registers, and not answered.
     pub const READY: u64 = 0x1001;
     /// A life of a process of the sender, a server, has ended. Registers: process, generation, exit status, most vcores granted at
     /// once.
@@ -61,8 +62,9 @@ pub mod request {
     /// The device of the sender, a driver, writes nothing any more for a service that is gone. Registers: the service's slot
     /// among the services of the device.
     pub const QUIET: u64 = 0x1009;
-    /// The sender, a driver, has requests that its device has not answered, and wants to be woken, with
-    /// [`super::service_badge::TIME`], when the time is up that the plan gives the device for a request.
+    /// The sender, a driver or a service, wants to be woken after a time, once, with [`super::service_badge::TIME`]. Registers:
+    /// milliseconds from now. It takes the place of a wish that the sender had before, and ends with this life of the sender.
+    /// Answered with an empty message.
     pub const WATCH: u64 = 0x100A;
     /// Bytes of text that one [`LOG`] message carries.
     pub const LOG_SIZE: usize = 512;

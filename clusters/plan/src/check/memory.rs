@@ -48,7 +48,7 @@ fn service_heap(plan: &Plan, service: &Service, diagnostics: &mut Diagnostics<'_
     let device = plan.device(&service.device.value);
     let written = device.is_some_and(|index| !plan.devices[index].read_only);
     let (least, why) = match service.kind {
-        ServiceKind::Files if written => (
+        Some(ServiceKind::Files) if written => (
             LEAST_WRITING_HEAP,
             "one of files on a device that is written",
         ),

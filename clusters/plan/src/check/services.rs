@@ -1,12 +1,15 @@
-//! Every service has a partition of its own, of a device of its cluster, and every process can be connected to the services
-//! that it uses.
+//! Every service has a partition of its own, of a device of its cluster, or a network device, and every process can be connected to the
+//! services that it uses.
 
-use atoll_abi::plan::{MAX_CONNECTIONS, MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS, ServiceKind};
+use atoll_abi::plan::{
+    DeviceKind, MAX_CONNECTIONS, MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS, ServiceKind,
+};
 
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
+use crate::read::service_kind;
 use crate::suggest;
-use crate::written::{Plan, Process, Service, Text, UNNAMED};
+use crate::written::{Device, Plan, Process, Service, Text, UNNAMED};
 
 pub(super) fn check(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
     devices(plan, diagnostics);
@@ -45,6 +48,7 @@ fn devices(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
                 },
             );
         }
+        kind(service, &plan.devices[index], &users[index], diagnostics);
         partition(service, &users[index], diagnostics);
         users[index].push(service);
     }
@@ -65,6 +69,43 @@ fn devices(plan: &Plan, diagnostics: &mut Diagnostics<'_>) {
                 },
             );
         }
+    }
+}
+
+/// The device is one that a service of its kind uses, and one of a network has no other service.
+fn kind(
+    service: &Service,
+    device: &Device,
+    others: &[&Service],
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    let (Some(kind), Some(found)) = (service.kind, device.kind) else {
+        return;
+    };
+    if kind.device() != found {
+        let place = diagnostics.place(device.name.at);
+        diagnostics.report(
+            service.device.at,
+            ErrorKind::ServiceDeviceKind {
+                service: service.name.value.clone(),
+                kind: service_kind(kind),
+                needed: kind.device().image(),
+                device: device.name.value.clone(),
+                found: found.image(),
+                place,
+            },
+        );
+    } else if let (DeviceKind::VirtioNet, Some(earlier)) = (found, others.first()) {
+        let first = diagnostics.place(earlier.device.at);
+        diagnostics.report(
+            service.device.at,
+            ErrorKind::NetworkDeviceShared {
+                device: device.name.value.clone(),
+                first_service: earlier.name.value.clone(),
+                first,
+                service: service.name.value.clone(),
+            },
+        );
     }
 }
 
@@ -161,7 +202,7 @@ fn clients(plan: &Plan, index: usize, diagnostics: &mut Diagnostics<'_>) {
             Some((process, used))
         })
         .collect();
-    if let (ServiceKind::Blocks, [(first, first_use), (second, excess), ..]) =
+    if let (Some(ServiceKind::Blocks), [(first, first_use), (second, excess), ..]) =
         (service.kind, users.as_slice())
     {
         let place = diagnostics.place(service.name.at);

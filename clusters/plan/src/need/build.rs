@@ -5,7 +5,7 @@ use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::plan::{HPET_BASE, NONE, Plan};
 
 use super::amount::CONNECTION_RECORD;
-use super::component::{Components, Holder};
+use super::component::{Components, Holder, SERVER_PROGRAM};
 use super::device_memory::DeviceMemory;
 
 const WINDOW_PAGES: u64 = (RING_WINDOW_SIZE / PAGE_SIZE) as u64;
@@ -56,7 +56,7 @@ impl Build<'_> {
                 continue;
             }
             let server = Holder::Server(cluster as usize);
-            let own = self.components.start(server, "mcp-server");
+            let own = self.components.start(server, SERVER_PROGRAM);
             own.cspace(layout::slot::of_server(plan, cluster));
             own.fresh(layout::PLAN, plan.pages() as u64);
             own.fresh(layout::SERVER_INFO, 1);
@@ -124,7 +124,7 @@ impl Build<'_> {
                 continue;
             }
             let driver = Holder::Driver(device);
-            let own = self.components.start(driver, "virtio-blk");
+            let own = self.components.start(driver, crate::checked::driver(row));
             own.cspace(layout::slot::of_driver(plan, device));
             own.fresh(layout::PLAN, plan.pages() as u64);
             own.registers();
@@ -134,6 +134,10 @@ impl Build<'_> {
             own.fresh(layout::DMA, layout::DMA_PAGES as u64);
             own.notification();
             own.thread(0);
+            if let Some(reached) = plan.driver_pool(device) {
+                let pool = &plan.pools()[reached.pool as usize];
+                self.outside(driver, pool.base, reached.address, pool.blocks.into());
+            }
         }
     }
 
@@ -147,6 +151,8 @@ impl Build<'_> {
             let image = crate::checked::service_image(row);
             let own = self.components.start(service, image);
             own.cspace(layout::slot::of_service(plan, index));
+            // The badge of the end of its time.
+            own.amount.slots += 1;
             own.fresh(layout::PLAN, plan.pages() as u64);
             own.notification();
             own.thread(0);

@@ -9,12 +9,12 @@ use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
 
 /// Pages that a program may take, beside a heap in its image, where it is not among [`LARGE_PROGRAMS`].
 const IMAGE_PAGES: u64 = 128;
-/// Programs that may take more: a file system is in them.
-const LARGE_PROGRAMS: [(&str, u64); 1] = [("files", 256)];
-/// The programs of components that are no processes.
-pub(super) const COMPONENT_PROGRAMS: [&str; 4] = ["mcp-server", "files", "blocks", "virtio-blk"];
-/// Those that have a heap in their image.
-const ARENA_PROGRAMS: [&str; 2] = ["mcp-server", "virtio-blk"];
+/// Programs that may take more: a file system, or TCP, is in them.
+const LARGE_PROGRAMS: [(&str, u64); 2] = [("files", 256), ("sockets", 256)];
+/// The program of every server.
+pub(super) const SERVER_PROGRAM: &str = "mcp-server";
+/// Programs that have a heap in their image.
+const ARENA_PROGRAMS: [&str; 3] = [SERVER_PROGRAM, "virtio-blk", "virtio-net"];
 /// Where programs are linked.
 const IMAGE_BASE: usize = 0x40_0000;
 /// Address bits below the entries of each level of an address space.

@@ -33,13 +33,19 @@ pub(super) fn device(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
         ],
         diagnostics,
     );
-    let kind = table
-        .required("kind", diagnostics)
-        .and_then(|value| {
-            let kinds = [("virtio-blk", DeviceKind::VirtioBlk)];
-            choice("kind", &kinds, value, diagnostics)
-        })
-        .unwrap_or(DeviceKind::VirtioBlk);
+    let kind = table.required("kind", diagnostics).and_then(|value| {
+        let kinds = [DeviceKind::VirtioBlk, DeviceKind::VirtioNet];
+        let kinds = kinds.map(|kind| (kind.image(), kind));
+        choice("kind", &kinds, value, diagnostics)
+    });
+    if let Some(net @ DeviceKind::VirtioNet) = kind {
+        table.not_of_kind(
+            &["block-size", "read-only"],
+            net.image(),
+            "is no disk",
+            diagnostics,
+        );
+    }
     let pci = table
         .required("pci", diagnostics)
         .and_then(|value| text("pci", value, diagnostics))

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod device;
+mod network;
 mod process;
 mod restart;
 mod service;
@@ -18,6 +19,9 @@ use self::cluster::cluster;
 use self::device::{channel, device, unread_channel};
 use self::process::process;
 use self::service::{service, unread_service};
+
+pub(crate) use self::service::kind_name as service_kind;
+
 use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::layout::{MAX_INSTANCES, MAX_MACHINE_MEMORY};

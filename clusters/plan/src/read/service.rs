@@ -2,10 +2,11 @@
 
 use atoll_abi::layout::LEAST_WRITING_HEAP;
 use atoll_abi::name::Name;
-use atoll_abi::plan::ServiceKind;
+use atoll_abi::plan::{Network, ServiceKind};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::network::network;
 use super::restart::{SYSTEM, restart};
 use super::{core, heap, name as checked_name, own_name, owned, required_reference};
 use crate::diagnostics::Diagnostics;
@@ -20,11 +21,20 @@ const PARTITION_UNIT: u64 = 1 << 20;
 const DEFAULT_PARTITION: u64 = 16 << 20;
 
 /// Bytes of a heap where the plan is silent.
-const fn default_heap(kind: ServiceKind) -> u64 {
+const fn default_heap(kind: Option<ServiceKind>) -> u64 {
     match kind {
-        ServiceKind::Files => LEAST_WRITING_HEAP,
-        ServiceKind::Sockets => 8 << 20,
-        ServiceKind::Blocks => 1 << 20,
+        None | Some(ServiceKind::Files) => LEAST_WRITING_HEAP,
+        Some(ServiceKind::Sockets) => 8 << 20,
+        Some(ServiceKind::Blocks) => 1 << 20,
+    }
+}
+
+/// The word for a kind.
+pub(crate) const fn kind_name(kind: ServiceKind) -> &'static str {
+    match kind {
+        ServiceKind::Files => "files",
+        ServiceKind::Blocks => "blocks",
+        ServiceKind::Sockets => "sockets",
     }
 }
 
@@ -39,32 +49,51 @@ pub(super) fn service(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
             "device",
             "partition",
             "size",
+            "address",
+            "gateway",
             "heap",
             "core",
             "restart",
         ],
         diagnostics,
     );
-    let kind = table
-        .required("kind", diagnostics)
-        .and_then(|value| {
-            let kinds = [
-                ("files", ServiceKind::Files),
-                ("blocks", ServiceKind::Blocks),
-            ];
-            choice("kind", &kinds, value, diagnostics)
-        })
-        .unwrap_or(ServiceKind::Files);
+    let kind = table.required("kind", diagnostics).and_then(|value| {
+        let kinds = [
+            ServiceKind::Files,
+            ServiceKind::Blocks,
+            ServiceKind::Sockets,
+        ];
+        let kinds = kinds.map(|kind| (kind_name(kind), kind));
+        choice("kind", &kinds, value, diagnostics)
+    });
+    let in_network = kind == Some(ServiceKind::Sockets);
+    if let Some(kind) = kind {
+        let (keys, which) = match kind {
+            ServiceKind::Files | ServiceKind::Blocks => {
+                (["address", "gateway"], "is in no network")
+            }
+            ServiceKind::Sockets => (["partition", "size"], "uses no disk"),
+        };
+        table.not_of_kind(&keys, kind_name(kind), which, diagnostics);
+    }
     let cluster = required_reference(&table, "cluster", "a cluster", diagnostics);
     let device = required_reference(&table, "device", "a device", diagnostics);
     let partition = match table.optional("partition") {
+        _ if in_network => Text::new(String::new(), name.at),
         None if name.value == UNNAMED => Text::new(String::new(), name.at),
         None => Text::new(name.value.clone(), name.at),
         Some(value) => partition_name(value, table.at, diagnostics),
     };
     Service {
         restart: restart(&table, SYSTEM, diagnostics),
-        size: partition_size(&table, kind, diagnostics),
+        size: match in_network {
+            true => 0,
+            false => partition_size(&table, kind, diagnostics),
+        },
+        network: match in_network {
+            true => network(&table, diagnostics),
+            false => Network::default(),
+        },
         heap: heap(&table, diagnostics).unwrap_or(Located::new(default_heap(kind), name.at)),
         core: core(&table, diagnostics),
         name,
@@ -88,11 +117,15 @@ fn partition_name(
 }
 
 /// Bytes of the service's partition, where a run makes the disk; of one of files at least, and 0 where the plan is silent.
-fn partition_size(table: &Table<'_>, kind: ServiceKind, diagnostics: &mut Diagnostics<'_>) -> u64 {
+fn partition_size(
+    table: &Table<'_>,
+    kind: Option<ServiceKind>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> u64 {
     let Some(value) = table.optional("size") else {
         return match kind {
-            ServiceKind::Files | ServiceKind::Sockets => 0,
-            ServiceKind::Blocks => DEFAULT_PARTITION,
+            Some(ServiceKind::Blocks) => DEFAULT_PARTITION,
+            _ => 0,
         };
     };
     let Some(Located { value: size, at }) = bytes("size", value, diagnostics) else {
@@ -115,12 +148,13 @@ fn partition_size(table: &Table<'_>, kind: ServiceKind, diagnostics: &mut Diagno
 pub(super) fn unread_service(at: usize) -> Service {
     Service {
         name: Text::new(UNNAMED.to_owned(), at),
-        kind: ServiceKind::Files,
+        kind: None,
         cluster: Text::new(String::new(), at),
         device: Text::new(String::new(), at),
         partition: Text::new(String::new(), at),
         size: 0,
-        heap: Located::new(default_heap(ServiceKind::Files), at),
+        network: Network::default(),
+        heap: Located::new(default_heap(None), at),
         core: None,
         restart: SYSTEM,
     }

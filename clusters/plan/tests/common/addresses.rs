@@ -69,6 +69,9 @@ pub fn assert_sound(plan: &Plan) {
     for service in 0..plan.services().len() {
         self::service(plan, service);
     }
+    for device in 0..plan.devices().len() {
+        driver(plan, device);
+    }
     for (index, row) in plan.processes().iter().enumerate() {
         process(plan, index, row);
     }
@@ -122,6 +125,23 @@ fn service(plan: &Plan, index: usize) {
         space.slot(slot::client_notification(connection.slot));
     }
     space.assert_sound(slot::of_service(plan, index));
+}
+
+fn driver(plan: &Plan, device: usize) {
+    let mut space = Space::new(1);
+    space.add(layout::PLAN, plan.pages() * PAGE_SIZE);
+    space.page(layout::DEVICE_CONFIGURATION);
+    space.add(layout::DEVICE_BARS, 6 * layout::DEVICE_BAR_STRIDE);
+    space.add(layout::DMA, layout::DMA_PAGES * PAGE_SIZE);
+    if let Some(reached) = plan.driver_pool(device) {
+        let blocks = plan.pools()[reached.pool as usize].blocks as usize;
+        space.add(reached.address, blocks * PAGE_SIZE);
+    }
+    for connection in plan.clients_of(Provider::Driver(device)) {
+        space.window(layout::client_window(connection.slot));
+        space.slot(slot::client_notification(connection.slot));
+    }
+    space.assert_sound(slot::of_driver(plan, device));
 }
 
 fn process(plan: &Plan, index: usize, row: &Process) {

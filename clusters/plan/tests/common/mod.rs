@@ -8,7 +8,7 @@ use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::connection::Provider;
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::plan::{
-    DoorbellKind, KernelMode, MAX_CONNECTIONS, NONE, Plan as Encoded, ServiceKind,
+    DeviceKind, DoorbellKind, KernelMode, MAX_CONNECTIONS, NONE, Plan as Encoded, ServiceKind,
 };
 use atoll_plan::{CheckedPlan, LARGE_PAGE, RESERVED_HIGH, RESERVED_LOW, SERIAL_PORTS};
 use zerocopy::IntoBytes;
@@ -183,7 +183,8 @@ fn assert_services(plan: &Encoded) {
         let device = &plan.devices()[service.device as usize];
         assert_eq!(device.cluster, service.cluster);
         assert!(cores.contains(&service.core) && cores.contains(&device.core));
-        assert!(ServiceKind::from_raw(service.kind).is_some());
+        let kind = ServiceKind::from_raw(service.kind).unwrap();
+        assert_eq!(DeviceKind::from_raw(device.kind), Some(kind.device()));
     }
 }
 
