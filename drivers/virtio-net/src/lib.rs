@@ -54,7 +54,7 @@ mod transmit;
 
 pub use error::{DriverError, PostError, SendError};
 pub use features::{Abilities, Offloads, STANDARD_MTU};
-pub use header::{Checksum, ChecksumPlace, HEADER_SIZE, Headers};
+pub use header::{HEADER_SIZE, Headers};
 pub use network::{Card, Network};
 pub use pair::PAIRS;
 pub use receive::{MOST_PARTS, Part, Received};

@@ -1,9 +1,10 @@
 //! The queue that receives: posted buffers, and how they become frames (sections 5.1.6.3 and 5.1.6.4).
 
+use atoll_abi::net::Checksum;
 use atoll_virtio::{Dma, MOST_DESCRIPTORS, Segment, SplitQueue, VirtioError};
 
 use crate::features::ETHERNET_HEADER;
-use crate::header::{Checksum, HEADER_SIZE, Header, Headers};
+use crate::header::{HEADER_SIZE, Header, Headers};
 use crate::statistics::Statistics;
 use crate::{Abilities, DriverError, PostError};
 
