@@ -27,6 +27,7 @@
 //! | `header` | the header before each frame |
 //! | `features` | what is negotiated, and what the device says of itself |
 //! | `start` | bringing a device up |
+//! | `card` | what is asked of a device beside its queues, and how it is started again |
 //!
 //! Section numbers are those of VIRTIO 1.2. All its fields are little-endian, as is the processor.
 
@@ -42,6 +43,7 @@
     )
 )]
 
+mod card;
 mod error;
 mod features;
 mod header;
@@ -52,10 +54,11 @@ mod start;
 mod statistics;
 mod transmit;
 
+pub use card::{Card, Started};
 pub use error::{DriverError, PostError, SendError};
 pub use features::{Abilities, Offloads, STANDARD_MTU};
 pub use header::{HEADER_SIZE, Headers};
-pub use network::{Card, Network};
+pub use network::Network;
 pub use pair::PAIRS;
 pub use receive::{MOST_PARTS, Part, Received};
 pub use start::{NETWORK, Vectors, start};

@@ -44,6 +44,12 @@ impl Pair {
         })
     }
 
+    /// Both as they were at first; all chains were taken back.
+    pub(crate) fn begin_anew(&mut self) {
+        self.receiver.begin_anew();
+        self.transmitter.queue_mut().begin_anew();
+    }
+
     /// The queues that receive and transmit.
     pub(crate) fn queues(&self) -> [&SplitQueue; 2] {
         [self.receiver.queue(), self.transmitter.queue()]

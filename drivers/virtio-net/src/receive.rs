@@ -256,6 +256,13 @@ impl Receiver {
         self.buffers.get(chain).map(|buffer| buffer.number)
     }
 
+    /// As it was at first; all buffers were taken back.
+    pub(crate) fn begin_anew(&mut self) {
+        self.queue.begin_anew();
+        // What was to come of a frame that had begun does not come.
+        self.frame.missing = 0;
+    }
+
     /// Whether [`Receiver::abandon`] has something.
     pub(crate) fn has_buffers(&self) -> bool {
         self.frame.count > 0 || self.queue.in_flight() > 0

@@ -69,6 +69,11 @@ pub fn bench_of(abilities: Abilities, limits: [u16; 2]) -> Bench {
 pub type Found = (Vec<u8>, Vec<u32>, Checksum);
 
 impl Bench {
+    /// The device begins anew, as after a reset.
+    pub fn restart_device(&mut self) {
+        self.device = self.device.begin_anew(self.driver.queues());
+    }
+
     /// Posts buffers of a page.
     pub fn post(&mut self, buffers: impl IntoIterator<Item = u32>) {
         for buffer in buffers {
