@@ -40,13 +40,17 @@ impl Pools {
         Pools(pools.collect())
     }
 
+    /// Where a pool is here, by its index in the plan; `None` where no client may name it.
+    pub fn find(&self, index: u32) -> Option<usize> {
+        self.0.binary_search_by_key(&index, |pool| pool.index).ok()
+    }
+
     /// Where a pool is here, of which a client names blocks. The pool is given by its index in the plan, the client by its slot.
     ///
     /// # Errors
     /// [`Status::BadBlock`] where the client may name none of it, or it has no such block.
     pub fn of(&self, index: u32, client: usize, blocks: &BlockList) -> Result<usize, Status> {
-        let place = self.0.binary_search_by_key(&index, |pool| pool.index);
-        let place = place.map_err(|_| Status::BadBlock)?;
+        let place = self.find(index).ok_or(Status::BadBlock)?;
         let pool = self.0.get(place).ok_or(Status::BadBlock)?;
         match pool.clients & 1 << client != 0 && pool.table.has(blocks) {
             true => Ok(place),

@@ -14,6 +14,9 @@ pub trait DeviceService: Service {
     /// [`DeviceService::has_finished`] once more before waiting for it.
     fn set_interrupts(&mut self, wanted: bool);
 
+    /// The device has interrupted: what it tells elsewhere than in its queues may have changed.
+    fn interrupted(&mut self) {}
+
     /// A client that was lost and is quiet now, by its slot; each is told once.
     fn take_quiet(&mut self) -> Option<usize>;
 

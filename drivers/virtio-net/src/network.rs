@@ -201,8 +201,13 @@ impl<D: Card, H: Headers> Network<D, H> {
         let stopped = self.failure.is_some();
         self.pairs.iter().any(|pair| match stopped {
             false => pair.receiver.queue().has_used() || pair.transmitter.queue().has_used(),
-            true => pair.receiver.has_buffers() || pair.transmitter.queue().in_flight() > 0,
+            true => pair.has_memory(),
         })
+    }
+
+    /// Whether the device has buffers or frames, or will have them with the next [`Network::publish`].
+    pub fn has_memory(&self) -> bool {
+        self.pairs.iter().any(Pair::has_memory)
     }
 
     /// Asks for an interrupt with the next received frame, and with the next one that was sent, or for none. After asking for one,

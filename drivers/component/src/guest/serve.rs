@@ -44,10 +44,7 @@ fn serve(mut driver: Driver<impl DeviceService>, mut patience: Patience) -> ! {
         while let Some(slot) = driver.service_mut().take_quiet() {
             super::quiet(slot);
         }
-        if let (false, Some(error)) = (told, driver.service().failure()) {
-            told = true;
-            super::log(&error);
-        }
+        told = tell_failure(driver.service(), told);
         if worked {
             patience.begin_anew();
         } else if patience.looks_again(driver.service().is_busy()) {
@@ -57,6 +54,15 @@ fn serve(mut driver: Driver<impl DeviceService>, mut patience: Patience) -> ! {
             patience.begin_anew();
         }
     }
+}
+
+/// Prints why the device was stopped, where that was not told before; whether it is. A device may be started again, and fail again.
+fn tell_failure(service: &impl DeviceService, told: bool) -> bool {
+    let failure = service.failure();
+    if let (false, Some(error)) = (told, &failure) {
+        super::log(error);
+    }
+    failure.is_some()
 }
 
 /// Does bounded work; whether there was any.
@@ -91,6 +97,9 @@ fn sleep(driver: &mut Driver<impl DeviceService>, watch: &mut Option<u64>, meter
         false => 0,
     };
     driver.service_mut().set_interrupts(false);
+    if badges & service_badge::DEVICE != 0 {
+        driver.service_mut().interrupted();
+    }
     if badges & service_badge::TIME != 0
         && let Some(count) = watch.take()
         && !driver.service().has_finished()
