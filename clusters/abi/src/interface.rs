@@ -277,10 +277,12 @@ interfaces! {
     interface Net as NetCall {
         /// Tells what the device is. Results: [`crate::net::Properties`].
         DescribeNet = 80, block None, {}
-        /// Gives the device a [block](crate::block::BlockList) of order 0 to receive into, and is answered when it holds a frame or a part
-        /// of one: calls are answered in the order in which they were made. Results: [`crate::net::Received`].
+        /// Gives the device a [block](crate::block::BlockList) of order 0 of the client's own pool to receive into, and is answered when
+        /// it holds a frame or a part of one. Answers come in the order in which the device received the frames, those of the parts of
+        /// one frame one behind another; the device may use blocks in another order than that of the calls. Results:
+        /// [`crate::net::Received`].
         ReceiveFrame = 81, block Written, {
-            /// The pool that the block is in: an index into the plan's pools.
+            /// The client's own pool: an index into the plan's pools.
             pool: u32 = handle,
         }
         /// Transmits a frame, which fills its [blocks](crate::block::BlockList) from the first one's beginning on. Is answered when the

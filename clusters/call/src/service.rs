@@ -21,6 +21,21 @@ pub struct CallId {
     generation: u32,
 }
 
+impl CallId {
+    /// As a number, for who keeps names of calls elsewhere.
+    pub fn to_raw(self) -> u64 {
+        u64::from(self.index) << u32::BITS | u64::from(self.generation)
+    }
+
+    /// The name of a number. Of one that was no name there is no call.
+    pub fn from_raw(raw: u64) -> CallId {
+        CallId {
+            index: u16::try_from(raw >> u32::BITS).unwrap_or(NONE),
+            generation: raw as u32,
+        }
+    }
+}
+
 /// Completions that are sent with one publication.
 const BATCH: usize = RING_SLOTS / 2;
 

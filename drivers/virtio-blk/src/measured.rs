@@ -6,7 +6,7 @@ use atoll_component::ticks;
 use atoll_virtio_blk::bare::{self, Loop, Taken};
 use atoll_virtio_blk::{Disk, Extent, Operation};
 
-use crate::guest::Transport;
+use atoll_driver::guest::Transport;
 
 /// Runs the bare loops on the first partition that is used as it is, with the blocks of a process, and prints what they took. No
 /// process has a block in a call yet: the driver is not ready.

@@ -6,18 +6,20 @@ mod job;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec;
+use core::fmt;
 
 use atoll_abi::block::BlockList;
 use atoll_abi::interface::{DiskCall, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::syscall::{Completion, Status, Syscall};
 use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
+use atoll_driver::{DeviceService, Pools};
 use atoll_virtio::{Device, MOST_DESCRIPTORS, VirtioError};
 use zerocopy::FromZeros;
 
 use crate::Disk;
 use crate::queue::Operation;
-use client::{Client, Pools};
+use client::Client;
 use job::Job;
 
 pub use client::Extent;
@@ -29,7 +31,7 @@ pub const CALLS: usize = 256;
 ///
 /// A client is named by its slot among the device's, and reaches the sectors of its own partition alone, with blocks of its own
 /// and of its clients alone. A client that is lost is *quiet* when the device has none of its calls any more:
-/// [`DiskService::take_quiet`] tells.
+/// [`DeviceService::take_quiet`] tells.
 pub struct DiskService<D> {
     disk: Disk<D>,
     clients: Box<[Client]>,
@@ -80,27 +82,6 @@ impl<D: Device> DiskService<D> {
     /// Stops the device.
     pub fn stop(&mut self, error: VirtioError) {
         self.disk.stop(error);
-    }
-
-    /// Whether the device has done something that has not been looked at.
-    pub fn has_finished(&self) -> bool {
-        self.disk.has_finished()
-    }
-
-    /// Asks for an interrupt when the device has done something, or for none. After asking for one, look at
-    /// [`DiskService::has_finished`] once more before waiting for it.
-    pub fn set_interrupts(&mut self, wanted: bool) {
-        self.disk.set_interrupts(wanted);
-    }
-
-    /// A client that was lost and is quiet now, by its slot; each is told once.
-    pub fn take_quiet(&mut self) -> Option<usize> {
-        let mut clients = self.clients.iter().enumerate();
-        let (slot, _) = clients.find(|(slot, it)| it.quiet_due && self.is_quiet(*slot))?;
-        if let Some(client) = self.clients.get_mut(slot) {
-            client.quiet_due = false;
-        }
-        Some(slot)
     }
 
     /// Calls that have not been answered.
@@ -312,5 +293,37 @@ impl<D: Device> Service for DiskService<D> {
             | Event::UpstreamConnected => {}
         }
         self.act(actions);
+    }
+}
+
+impl<D: Device> DeviceService for DiskService<D> {
+    fn has_finished(&self) -> bool {
+        self.disk.has_finished()
+    }
+
+    fn set_interrupts(&mut self, wanted: bool) {
+        self.disk.set_interrupts(wanted);
+    }
+
+    fn take_quiet(&mut self) -> Option<usize> {
+        let mut clients = self.clients.iter().enumerate();
+        let (slot, _) = clients.find(|(slot, it)| it.quiet_due && self.is_quiet(*slot))?;
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.quiet_due = false;
+        }
+        Some(slot)
+    }
+
+    fn failure(&self) -> Option<impl fmt::Display> {
+        self.disk.failure()
+    }
+
+    fn awaited(&self) -> Option<u64> {
+        let queue = self.disk.queue();
+        (queue.in_flight() > 0).then(|| queue.count())
+    }
+
+    fn has_of_the_first(&self, count: u64) -> bool {
+        self.disk.queue().has_of_the_first(count)
     }
 }

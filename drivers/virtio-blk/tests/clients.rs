@@ -5,6 +5,7 @@ mod support;
 use atoll_abi::interface::{Call, Request, request};
 use atoll_abi::syscall::{NO_BLOCK, Status, Syscall};
 use atoll_call::{Event, Service};
+use atoll_driver::DeviceService;
 use atoll_virtio::VirtioError;
 use atoll_virtio_blk::{Disk, DiskService, Queue};
 use support::*;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use atoll_abi::syscall::Status;
 use atoll_call::{Event, Service};
+use atoll_driver::DeviceService;
 use atoll_test_disk::FakeDevice;
 use atoll_test_virtio::Numbers;
 use atoll_virtio::VirtioError;

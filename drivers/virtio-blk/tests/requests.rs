@@ -6,6 +6,7 @@ use atoll_abi::disk::Properties;
 use atoll_abi::interface::{Request, request};
 use atoll_abi::syscall::Status;
 use atoll_call::Event;
+use atoll_driver::DeviceService;
 use atoll_test_disk::sector_word;
 use atoll_virtio::VirtioError;
 use atoll_virtio_blk::{Abilities, Operation, Queue};

@@ -9,6 +9,11 @@ use atoll_virtio::VirtioError;
 pub enum DriverError {
     /// What is not about frames.
     Virtio(VirtioError),
+    /// The plan has no such device, instance or core.
+    NotInPlan {
+        /// Index of the device.
+        device: usize,
+    },
     /// The device's largest frame is smaller than the specification allows.
     Mtu {
         /// Bytes behind the Ethernet header of its largest frame.
@@ -33,6 +38,7 @@ impl DriverError {
     pub fn leaves_quiet(&self) -> bool {
         match self {
             DriverError::Virtio(error) => error.leaves_quiet(),
+            DriverError::NotInPlan { .. } => false,
             _ => true,
         }
     }
@@ -50,6 +56,10 @@ impl fmt::Display for DriverError {
         const BROKEN: &str = "the device is broken: replace it or its emulator";
         match self {
             DriverError::Virtio(error) => error.fmt(f),
+            DriverError::NotInPlan { device } => write!(
+                f,
+                "device {device} and its core are not in the plan; start the driver with the index of its device"
+            ),
             DriverError::Mtu { found } => write!(
                 f,
                 "the device has an MTU of {found} bytes, the least is 68; give QEMU another host_mtu for it"

@@ -1,5 +1,7 @@
 //! The header before each frame (section 5.1.6), `struct virtio_net_hdr`.
 
+use atoll_abi::net::{Checksum, ChecksumPlace};
+
 /// Bytes of a header. A modern device has all fields, whatever was negotiated.
 pub const HEADER_SIZE: usize = 12;
 
@@ -14,35 +16,6 @@ const WHOLE: u8 = 0;
 pub trait Headers {
     /// The first bytes of a posted buffer, read once.
     fn read(&self, buffer: u32) -> [u8; HEADER_SIZE];
-}
-
-/// Where a checksum is in a frame: of the bytes from `start` to the end, at `start + offset`, with the sum of the pseudo header
-/// in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChecksumPlace {
-    /// The first byte that it covers.
-    pub start: u16,
-    /// Where it is, from there.
-    pub offset: u16,
-}
-
-impl ChecksumPlace {
-    /// Whether both are in a frame of so many bytes.
-    pub(crate) fn is_within(self, length: u32) -> bool {
-        u32::from(self.start) + u32::from(self.offset) + 2 <= length
-    }
-}
-
-/// What is known of the checksums of a received frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checksum {
-    /// Nothing: the receiver checks.
-    Unknown,
-    /// The device has checked the (outermost) checksum of TCP or UDP, and it is right.
-    Checked,
-    /// The frame comes from the same machine and has only the sum of the pseudo header. Its data is as it was sent, and who
-    /// passes it on makes the checksum.
-    Partial(ChecksumPlace),
 }
 
 /// The header of a received frame.

@@ -1,5 +1,8 @@
 //! The virtio network driver: a modern (VIRTIO 1.2, section 5.1) device on PCI with MSI-X, one queue that receives and one that
-//! transmits. The crate is the driver but for its binding to seL4.
+//! transmits.
+//!
+//! It answers the calls of [`Interface::Net`] for the service that has the device. The crate is the whole driver but for its binding to
+//! seL4, which is in the program beside it.
 //!
 //! Frames are never copied. The device writes a received frame into *buffers* that the caller posted, each with a number of the
 //! caller's; a frame that is larger than one has several, where the device can do that (`VIRTIO_NET_F_MRG_RXBUF`). A frame to
@@ -20,6 +23,7 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | `service` | calls of the client, their blocks, and what becomes of both |
 //! | `network` | a started device: what callers see |
 //! | `pair` | both queues and their memory |
 //! | `receive` | posted buffers, and how they become frames |
@@ -27,8 +31,11 @@
 //! | `header` | the header before each frame |
 //! | `features` | what is negotiated, and what the device says of itself |
 //! | `start` | bringing a device up |
+//! | `card` | what is asked of a device beside its queues, and how it is started again |
 //!
 //! Section numbers are those of VIRTIO 1.2. All its fields are little-endian, as is the processor.
+//!
+//! [`Interface::Net`]: atoll_abi::interface::Interface::Net
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -42,22 +49,28 @@
     )
 )]
 
+extern crate alloc;
+
+mod card;
 mod error;
 mod features;
 mod header;
 mod network;
 mod pair;
 mod receive;
+mod service;
 mod start;
 mod statistics;
 mod transmit;
 
+pub use card::{Card, Started};
 pub use error::{DriverError, PostError, SendError};
 pub use features::{Abilities, Offloads, STANDARD_MTU};
-pub use header::{Checksum, ChecksumPlace, HEADER_SIZE, Headers};
-pub use network::{Card, Network};
+pub use header::{HEADER_SIZE, Headers};
+pub use network::Network;
 pub use pair::PAIRS;
 pub use receive::{MOST_PARTS, Part, Received};
+pub use service::{CALLS, NetService};
 pub use start::{NETWORK, Vectors, start};
 pub use statistics::{Dropped, Statistics, Traffic};
 pub use transmit::{MOST_SEGMENTS, OutgoingFrame, Sent};

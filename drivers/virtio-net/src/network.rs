@@ -1,39 +1,16 @@
 //! A started device, and its queues.
 
-use atoll_pci::ConfigurationSpace;
-use atoll_virtio::{Device, Dma, Registers, Segment, SplitQueue, Transport, VirtioError};
+use atoll_virtio::{Dma, Segment, SplitQueue, VirtioError};
 
-use crate::features::STATUS;
 use crate::pair::{PAIRS, Pair};
 use crate::receive::Step;
 use crate::{
-    Abilities, DriverError, Headers, OutgoingFrame, PostError, Received, SendError, Sent,
+    Abilities, Card, DriverError, Headers, OutgoingFrame, PostError, Received, SendError, Sent,
     Statistics,
 };
 
 /// Status of the link, section 5.1.4: it is up.
 const LINK_UP: u16 = 1;
-
-/// What the driver asks of its device beside what all drivers do.
-pub trait Card: Device {
-    /// The status of its configuration (section 5.1.4), of a device that tells its link.
-    fn status(&self) -> u16;
-    /// Whether it still works.
-    ///
-    /// # Errors
-    /// It has failed, or needs a reset.
-    fn check(&self) -> Result<(), VirtioError>;
-}
-
-impl<C: ConfigurationSpace, R: Registers> Card for Transport<C, R> {
-    fn status(&self) -> u16 {
-        self.configuration16(STATUS)
-    }
-
-    fn check(&self) -> Result<(), VirtioError> {
-        Transport::check(self)
-    }
-}
 
 /// A started device.
 ///
@@ -192,7 +169,7 @@ impl<D: Card, H: Headers> Network<D, H> {
         self.failure.and_then(|_| pair.receiver.abandon())
     }
 
-    /// Stops the device for good, and says why.
+    /// Stops the device, and says why. It stays so until [`Network::restart`].
     pub fn stop(&mut self, error: impl Into<DriverError>) {
         if self.failure.is_none() {
             self.failure = Some(error.into());
@@ -202,13 +179,35 @@ impl<D: Card, H: Headers> Network<D, H> {
         }
     }
 
+    /// Starts a device again that was stopped, once all that it had was collected and taken back; before, this does nothing. One that
+    /// cannot be used any more is stopped: see [`Network::failure`]. What is counted goes on.
+    pub fn restart(&mut self) {
+        if self.failure.is_none() || self.has_finished() {
+            return;
+        }
+        self.failure = None;
+        let [pair] = &mut self.pairs;
+        pair.begin_anew();
+        match self.device.start_again(pair.queues()) {
+            Ok(()) => {
+                self.look_at_link();
+            }
+            Err(error) => self.stop(error),
+        }
+    }
+
     /// Whether something is to be collected or taken back.
     pub fn has_finished(&self) -> bool {
         let stopped = self.failure.is_some();
         self.pairs.iter().any(|pair| match stopped {
             false => pair.receiver.queue().has_used() || pair.transmitter.queue().has_used(),
-            true => pair.receiver.has_buffers() || pair.transmitter.queue().in_flight() > 0,
+            true => pair.has_memory(),
         })
+    }
+
+    /// Whether the device has buffers or frames, or will have them with the next [`Network::publish`].
+    pub fn has_memory(&self) -> bool {
+        self.pairs.iter().any(Pair::has_memory)
     }
 
     /// Asks for an interrupt with the next received frame, and with the next one that was sent, or for none. After asking for one,

@@ -44,6 +44,17 @@ impl Pair {
         })
     }
 
+    /// Whether one of them has memory of the caller.
+    pub(crate) fn has_memory(&self) -> bool {
+        self.receiver.has_buffers() || self.transmitter.queue().in_flight() > 0
+    }
+
+    /// Both as they were at first; all chains were taken back.
+    pub(crate) fn begin_anew(&mut self) {
+        self.receiver.begin_anew();
+        self.transmitter.queue_mut().begin_anew();
+    }
+
     /// The queues that receive and transmit.
     pub(crate) fn queues(&self) -> [&SplitQueue; 2] {
         [self.receiver.queue(), self.transmitter.queue()]

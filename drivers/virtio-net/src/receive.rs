@@ -1,9 +1,10 @@
 //! The queue that receives: posted buffers, and how they become frames (sections 5.1.6.3 and 5.1.6.4).
 
+use atoll_abi::net::Checksum;
 use atoll_virtio::{Dma, MOST_DESCRIPTORS, Segment, SplitQueue, VirtioError};
 
 use crate::features::ETHERNET_HEADER;
-use crate::header::{Checksum, HEADER_SIZE, Header, Headers};
+use crate::header::{HEADER_SIZE, Header, Headers};
 use crate::statistics::Statistics;
 use crate::{Abilities, DriverError, PostError};
 
@@ -131,12 +132,24 @@ impl Receiver {
         if length < least {
             return Err(PostError::TooShort { length, least });
         }
-        let staging = self.queue.begin(1).ok_or(PostError::Full)?;
+        // The frame that is being collected may be dropped, and then its buffers need their places again.
+        let has_room = self.queue.free() > self.frame.count;
+        match has_room && self.stage(number, segment) {
+            true => Ok(()),
+            false => Err(PostError::Full),
+        }
+    }
+
+    /// Whether there was room.
+    fn stage(&mut self, number: u32, segment: Segment) -> bool {
+        let Some(staging) = self.queue.begin(1) else {
+            return false;
+        };
         if let Some(place) = self.buffers.get_mut(staging.chain()) {
             *place = Buffer { number, segment };
         }
         staging.finish_writable(segment);
-        Ok(())
+        true
     }
 
     /// Takes the next buffer that the device has used. Nothing is staged before; buffers of a frame that is dropped are staged after.
@@ -224,10 +237,10 @@ impl Receiver {
         }
     }
 
-    /// The device gets a buffer again. There is room: it had it before.
+    /// The device gets a buffer again. There is room: it had it before, and [`Receiver::post`] has left its place free.
     fn post_again(&mut self, number: u32, segment: Segment) {
-        let posted = self.post(number, segment);
-        debug_assert_eq!(posted, Ok(()), "a buffer that was posted is posted again");
+        let posted = self.stage(number, segment);
+        debug_assert!(posted, "a buffer that was posted is posted again");
     }
 
     /// The frame that was collected last; its buffers are the caller's.
@@ -253,6 +266,13 @@ impl Receiver {
         }
         let chain = self.queue.abandon()?;
         self.buffers.get(chain).map(|buffer| buffer.number)
+    }
+
+    /// As it was at first; all buffers were taken back.
+    pub(crate) fn begin_anew(&mut self) {
+        self.queue.begin_anew();
+        // What was to come of a frame that had begun does not come.
+        self.frame.missing = 0;
     }
 
     /// Whether [`Receiver::abandon`] has something.

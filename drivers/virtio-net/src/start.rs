@@ -1,8 +1,11 @@
 //! Bringing a device up (section 5.1.5).
 
 use atoll_pci::{BARS, ConfigurationSpace};
-use atoll_virtio::{DeviceKind, Dma, InterruptMessage, Registers, Transport};
+use atoll_virtio::{
+    DeviceKind, Dma, InterruptMessage, Registers, SplitQueue, Transport, VirtioError,
+};
 
+use crate::card::Started;
 use crate::features::{Features, LEAST};
 use crate::pair::Pair;
 use crate::{Abilities, DriverError, Headers, Network};
@@ -40,9 +43,15 @@ pub fn start<C: ConfigurationSpace, R: Registers, H: Headers>(
     dma: Dma,
     vectors: Vectors,
     headers: H,
-) -> Result<Network<Transport<C, R>, H>, DriverError> {
+) -> Result<Network<Started<C, R>, H>, DriverError> {
     let set_up = |device: &mut Transport<C, R>| set_up(device, dma, vectors);
-    let (device, (pair, abilities)) = atoll_virtio::start(space, &NETWORK, registers, set_up)?;
+    let (transport, (pair, abilities, features)) =
+        atoll_virtio::start(space, &NETWORK, registers, set_up)?;
+    let device = Started {
+        transport,
+        features,
+        vectors,
+    };
     Ok(Network::with(device, headers, pair, abilities))
 }
 
@@ -50,7 +59,7 @@ fn set_up<C: ConfigurationSpace, R: Registers>(
     device: &mut Transport<C, R>,
     dma: Dma,
     vectors: Vectors,
-) -> Result<(Pair, Abilities), DriverError> {
+) -> Result<(Pair, Abilities, Features), DriverError> {
     let mut features = Features::accepted(device.begin()?, device.configuration_length());
     // What a driver decides by may be read before it accepts (section 3.1.1).
     let offered = device.configuration(|device| Abilities::read(device, features))?;
@@ -59,17 +68,32 @@ fn set_up<C: ConfigurationSpace, R: Registers>(
     }
     device.accept(features.bits())?;
     let abilities = device.configuration(|device| Abilities::read(device, features))?;
-    match vectors.configuration {
-        Some(message) => {
-            device.set_messages(&[vectors.queues, message], Some(CONFIGURATION_ENTRY))?
-        }
-        None => device.set_messages(&[vectors.queues], None)?,
-    }
+    set_messages(device, vectors)?;
     let limits = [device.queue_limit(RECEIVE)?, device.queue_limit(TRANSMIT)?];
     let pair = Pair::new(dma, limits, &abilities)?;
-    for (number, queue) in [RECEIVE, TRANSMIT].into_iter().zip(pair.queues()) {
+    give_queues(device, pair.queues())?;
+    device.run()?;
+    Ok((pair, abilities, features))
+}
+
+/// Programs the interrupts, and allows the device to write memory.
+pub(crate) fn set_messages<C: ConfigurationSpace, R: Registers>(
+    device: &mut Transport<C, R>,
+    vectors: Vectors,
+) -> Result<(), VirtioError> {
+    match vectors.configuration {
+        Some(message) => device.set_messages(&[vectors.queues, message], Some(CONFIGURATION_ENTRY)),
+        None => device.set_messages(&[vectors.queues], None),
+    }
+}
+
+/// Gives the device its queues.
+pub(crate) fn give_queues<C: ConfigurationSpace, R: Registers>(
+    device: &mut Transport<C, R>,
+    queues: [&SplitQueue; 2],
+) -> Result<(), VirtioError> {
+    for (number, queue) in [RECEIVE, TRANSMIT].into_iter().zip(queues) {
         device.set_queue(number, queue.size(), queue.addresses(), QUEUES_ENTRY)?;
     }
-    device.run()?;
-    Ok((pair, abilities))
+    Ok(())
 }

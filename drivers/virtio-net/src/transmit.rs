@@ -1,10 +1,11 @@
 //! The queue that transmits (section 5.1.6.2).
 
 use atoll_abi::layout::PAGE_SIZE;
+use atoll_abi::net::ChecksumPlace;
 use atoll_virtio::{Dma, MOST_DESCRIPTORS, Segment, SplitQueue, VirtioError};
 
 use crate::features::ETHERNET_HEADER;
-use crate::header::{ChecksumPlace, HEADER_SIZE, outgoing};
+use crate::header::{HEADER_SIZE, outgoing};
 use crate::statistics::Statistics;
 use crate::{Abilities, DriverError, SendError};
 

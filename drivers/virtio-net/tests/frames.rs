@@ -2,11 +2,11 @@
 
 mod support;
 
+use atoll_abi::net::{Checksum, ChecksumPlace};
 use atoll_test_net::{FrameHeader, Line, Pool};
 use atoll_virtio::{Segment, VirtioError};
 use atoll_virtio_net::{
-    Abilities, Checksum, ChecksumPlace, MOST_SEGMENTS, Network, Offloads, OutgoingFrame, PostError,
-    SendError, Traffic,
+    Abilities, MOST_SEGMENTS, Network, Offloads, OutgoingFrame, PostError, SendError, Traffic,
 };
 use support::*;
 

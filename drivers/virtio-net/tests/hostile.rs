@@ -209,3 +209,79 @@ fn flags_that_were_not_negotiated_mean_nothing() {
         assert_eq!(bench.collect().map(|it| it.0), Some(frame(3, 1514)));
     }
 }
+
+/// A frame had begun, buffers and frames are with the device: after it was started again nothing of that is left.
+#[test]
+fn a_device_that_is_started_again_knows_nothing_of_before() {
+    let mut bench = bench();
+    for round in 0..3 {
+        bench.post(0..4);
+        let data = frame(round, 60);
+        let segments = bench.write(0, &data, 4096);
+        bench.stage(round, &segments).unwrap();
+        bench.driver.publish();
+        let sent = bench.device.take_outgoing();
+        assert_eq!(sent.len(), 1);
+        let header = FrameHeader {
+            buffers: 3,
+            ..FrameHeader::default()
+        };
+        assert!(bench.device.deliver(header, &data, |_| 4096, true));
+        assert_eq!(bench.collect(), None, "two parts are missing");
+        bench.driver.stop(VirtioError::Quiesced);
+        assert_eq!(bench.take_back(), [0, 1, 2, 3]);
+        let lost = bench.driver.collect_sent().map(|it| (it.token, it.success));
+        assert_eq!(lost, Some((round, false)));
+        bench.driver.restart();
+        assert_eq!(
+            (bench.driver.failure(), bench.line.restarted.get()),
+            (None, 1 + round as usize)
+        );
+        bench.restart_device();
+        bench.post(0..4);
+        assert_eq!(bench.receive(&data).0, data);
+        bench.stage(7, &segments).unwrap();
+        bench.driver.publish();
+        let sent = bench.device.take_outgoing();
+        bench.device.finish(&sent[0]);
+        assert_eq!(bench.driver.collect_sent().map(|it| it.token), Some(7));
+        bench.driver.stop(VirtioError::Quiesced);
+        bench.take_back();
+        bench.driver.restart();
+        bench.restart_device();
+        bench.line.restarted.set(1 + round as usize);
+    }
+}
+
+/// A part of a frame was collected, the caller posts as many buffers as there is room for, and the frame is dropped in the end.
+#[test]
+fn buffers_of_a_frame_that_is_dropped_late_have_their_places() {
+    let mut bench = bench_of(ABILITIES, [4, 256]);
+    bench.post(0..4);
+    let segmented = FrameHeader {
+        segmentation: 1,
+        buffers: 3,
+        ..FrameHeader::default()
+    };
+    assert!(
+        bench
+            .device
+            .deliver(segmented, &frame(0, 60), |_| 4096, true)
+    );
+    assert_eq!(bench.collect(), None, "two parts are missing");
+    let segment = bench.pool.segment(9, PAGE);
+    assert_eq!(bench.driver.post(9, segment), Err(PostError::Full));
+    for left in [3, 2] {
+        assert_eq!(bench.device.posted(), left);
+        let head = bench.device.receive.taken.remove(0);
+        bench.device.receive.put_used(head.into(), 10);
+        assert_eq!(bench.collect(), None);
+        assert_eq!(bench.driver.post(9, segment), Err(PostError::Full));
+    }
+    assert_eq!(bench.driver.statistics().dropped.header, 1);
+    assert_eq!(bench.device.posted(), 4);
+    let again = frame(1, 60);
+    assert_eq!(bench.receive(&again).0, again);
+    bench.driver.stop(VirtioError::Quiesced);
+    assert_eq!(bench.take_back(), [0, 1, 2, 3]);
+}

@@ -2,8 +2,8 @@
 
 use atoll_test_net::Pool;
 use atoll_test_virtio::{Fault, Function, Memory, Shape};
-use atoll_virtio::{InterruptMessage, Transport, VirtioError};
-use atoll_virtio_net::{Abilities, DriverError, Network, Offloads, Vectors, start};
+use atoll_virtio::{InterruptMessage, Segment, VirtioError};
+use atoll_virtio_net::{Abilities, DriverError, Network, Offloads, Started, Vectors, start};
 
 const DMA_PHYSICAL: u64 = 0x7_0000_0000;
 
@@ -23,9 +23,9 @@ fn shape(mtu: u16) -> Shape {
     }
 }
 
-type Started = Network<Transport<Function, Function>, Pool>;
+type Driver = Network<Started<Function, Function>, Pool>;
 
-fn bring_up(function: &Function, linked: bool) -> Result<(Started, Memory), DriverError> {
+fn bring_up(function: &Function, linked: bool) -> Result<(Driver, Memory), DriverError> {
     let memory = Memory::new(8 * 4096, DMA_PHYSICAL);
     let registers = |reach| {
         function.0.borrow_mut().reach = reach;
@@ -71,7 +71,7 @@ fn a_good_device_comes_up() {
             assert_eq!(queue.addresses, expected);
         }
     }
-    let segment = atoll_virtio::Segment {
+    let segment = Segment {
         address: 0x1000_0000,
         length: 4096,
     };
@@ -198,4 +198,73 @@ fn broken_devices_are_typed_errors_and_left_harmless() {
     };
     assert_eq!(error, expected.into());
     assert!(!error.leaves_quiet());
+}
+
+#[test]
+fn a_device_that_was_stopped_comes_up_again_as_before() {
+    let function = Function::new(shape(9000), Fault::None);
+    let (mut network, _memory) = bring_up(&function, true).unwrap();
+    let registers = |function: &Function| {
+        let s = function.0.borrow();
+        let queues: Vec<_> = s.queues.iter().map(|it| format!("{it:?}")).collect();
+        let command = s.words[1] & 4;
+        (
+            s.driver_features,
+            s.configuration_vector,
+            s.table,
+            queues,
+            command,
+        )
+    };
+    let before = registers(&function);
+    let segment = Segment {
+        address: 0x1000_0000,
+        length: 4096,
+    };
+    network.post(0, segment).unwrap();
+    network.publish();
+    network.restart();
+    assert_eq!(network.take_back(), None, "it was not stopped");
+    network.stop(VirtioError::Quiesced);
+    network.restart();
+    assert!(network.failure().is_some(), "not before all is taken back");
+    assert_eq!(network.take_back(), Some(0));
+    function.0.borrow_mut().statuses.clear();
+    // A link that went down meanwhile is known.
+    function.0.borrow_mut().shape.configuration[6] = 0;
+    network.restart();
+    assert_eq!(network.failure(), None);
+    assert_eq!(registers(&function), before);
+    assert!(!network.link_is_up() && !network.has_finished());
+    let s = function.0.borrow();
+    assert_eq!(
+        (&s.statuses[..], &s.complaints[..]),
+        (&[1, 3, 11, 15][..], &[""; 0][..])
+    );
+}
+
+#[test]
+fn a_device_that_does_not_come_up_again_is_stopped() {
+    let function = Function::new(shape(9000), Fault::None);
+    let (mut network, _memory) = bring_up(&function, true).unwrap();
+    network.stop(VirtioError::Quiesced);
+    function.0.borrow_mut().fault = Fault::FailsAtLast;
+    network.restart();
+    let found = network.failure();
+    assert!(
+        matches!(
+            found,
+            Some(DriverError::Virtio(VirtioError::DeviceFailed { .. }))
+        ),
+        "{found:?}"
+    );
+    assert_eq!(
+        function.0.borrow().words[1] & 4,
+        0,
+        "no bus master any more"
+    );
+    // One that is mended comes up.
+    function.0.borrow_mut().fault = Fault::None;
+    network.restart();
+    assert_eq!(network.failure(), None);
 }

@@ -109,6 +109,15 @@ impl SplitQueue {
         })
     }
 
+    /// Makes the queue as it was at first, for a device that was reset and is started again. All chains were taken back.
+    pub fn begin_anew(&mut self) {
+        debug_assert_eq!(self.in_flight, 0, "chains are taken back before");
+        self.dma.clear();
+        self.staged = 0;
+        self.published = 0;
+        self.seen = 0;
+    }
+
     /// Descriptors of the queue, for the device.
     pub fn size(&self) -> u16 {
         self.size

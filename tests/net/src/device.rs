@@ -81,6 +81,14 @@ impl FakeNetwork {
         }
     }
 
+    /// The device after it was reset and given these queues of the same driver.
+    pub fn begin_anew(&self, queues: [&SplitQueue; 2]) -> FakeNetwork {
+        let [own, others @ ..] = &self.memories[..] else {
+            panic!("a device has its own memory");
+        };
+        FakeNetwork::new(own, queues, others)
+    }
+
     fn memory_of(&self, address: u64) -> &Memory {
         let found = self.memories.iter().find(|it| it.contains(address));
         found.unwrap_or_else(|| panic!("the device is given the address {address:#x}"))

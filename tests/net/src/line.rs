@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use atoll_test_virtio::Memory;
-use atoll_virtio::{Device, VirtioError};
+use atoll_virtio::{Device, SplitQueue, VirtioError};
 use atoll_virtio_net::Card;
 
 /// Counts what the driver does, and says what the device's registers say.
@@ -14,6 +14,8 @@ pub struct Line {
     pub notified: Rc<[Cell<usize>; 2]>,
     /// How often it was stopped.
     pub stopped: Rc<Cell<usize>>,
+    /// How often it was started again.
+    pub restarted: Rc<Cell<usize>>,
     /// The status of its configuration: bit 0 where the link is up.
     pub status: Rc<Cell<u16>>,
     /// Why it works no more.
@@ -41,5 +43,13 @@ impl Card for Line {
 
     fn check(&self) -> Result<(), VirtioError> {
         self.failure.get().map_or(Ok(()), Err)
+    }
+
+    fn start_again(&mut self, queues: [&SplitQueue; 2]) -> Result<(), VirtioError> {
+        for queue in queues {
+            assert_eq!((queue.in_flight(), queue.free()), (0, queue.size().into()));
+        }
+        self.restarted.set(self.restarted.get() + 1);
+        self.check()
     }
 }

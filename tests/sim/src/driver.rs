@@ -7,6 +7,7 @@ use atoll_abi::connection::Provider;
 use atoll_abi::disk::Properties;
 use atoll_abi::layout::{DMA_PAGES, PAGE_SIZE};
 use atoll_channel::Side;
+use atoll_driver::DeviceService;
 use atoll_service::{Host, NoMemory};
 use atoll_test_disk as device;
 use atoll_virtio::{Device, VirtioError};

@@ -140,3 +140,22 @@ fn the_answers_of_a_client_that_broke_its_ring_are_dropped() {
     assert_eq!(end.send(0, |_| Err("broken")), Err("broken"));
     assert_eq!((end.live(), end.next_answered()), (0, None));
 }
+
+#[test]
+fn a_call_is_named_by_a_number() {
+    let mut end = ServiceEnd::new([0], 300);
+    let ids: Vec<_> = (0..300)
+        .map(|tag| end.park(0, &syscall(tag, 0), tag as u32).unwrap())
+        .collect();
+    for (number, id) in ids.iter().enumerate() {
+        let found = CallId::from_raw(id.to_raw());
+        assert_eq!(
+            (found, end.parked(found)),
+            (*id, Some(&mut (number as u32)))
+        );
+    }
+    end.answer(ids[7], Status::Done, [0; 2], true);
+    for raw in [ids[7].to_raw(), 0, u64::MAX, 1 << 48 | ids[8].to_raw()] {
+        assert_eq!(end.parked(CallId::from_raw(raw)), None, "{raw:#x}");
+    }
+}

@@ -2,11 +2,12 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+use atoll_abi::net::Checksum;
 use atoll_test_net::{FakeNetwork, FrameHeader, Line, Pool};
 use atoll_test_virtio::Memory;
 pub use atoll_test_virtio::Numbers;
 use atoll_virtio::Segment;
-use atoll_virtio_net::{Abilities, Checksum, Network, Offloads, OutgoingFrame, SendError};
+use atoll_virtio_net::{Abilities, Network, Offloads, OutgoingFrame, SendError};
 
 pub const DMA_SIZE: usize = 8 * 4096;
 pub const DMA_PHYSICAL: u64 = 0x7_0000_0000;
@@ -68,6 +69,11 @@ pub fn bench_of(abilities: Abilities, limits: [u16; 2]) -> Bench {
 pub type Found = (Vec<u8>, Vec<u32>, Checksum);
 
 impl Bench {
+    /// The device begins anew, as after a reset.
+    pub fn restart_device(&mut self) {
+        self.device = self.device.begin_anew(self.driver.queues());
+    }
+
     /// Posts buffers of a page.
     pub fn post(&mut self, buffers: impl IntoIterator<Item = u32>) {
         for buffer in buffers {
