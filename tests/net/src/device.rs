@@ -162,6 +162,7 @@ impl FakeNetwork {
         assert!(chain.len() <= 1 + MOST_SEGMENTS, "{chain:?}");
         let parts = chain.iter().flat_map(|part| {
             assert!(!part.is_written, "a frame is for the device to read");
+            assert!(part.length > 0, "no part of a frame is empty");
             let memory = self.memory_of(part.address);
             memory.read_bytes(part.address, part.length as usize)
         });

@@ -231,9 +231,13 @@ impl Bench {
     pub fn interrupt(&mut self) {
         self.driver.set_interrupts(false);
         self.driver.interrupted();
-        while !self.would_sleep() {
+        for _ in 0..100 {
+            if self.would_sleep() {
+                return;
+            }
             self.event(Event::Device);
         }
+        panic!("the driver never sleeps");
     }
 
     /// The client dies; where the driver resets the device, that begins anew.
