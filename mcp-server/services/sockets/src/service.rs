@@ -275,9 +275,6 @@ impl SocketService {
 
     /// Does what can be done: frames that have come in go to their sockets, sockets send, and calls are answered.
     fn act(&mut self, actions: &mut impl Actions) {
-        if !self.hosts.is_empty() {
-            self.settle_hosts();
-        }
         if let Some(stack) = &mut self.stack {
             loop {
                 let mut worked = false;
@@ -296,6 +293,9 @@ impl SocketService {
                 }
             }
             self.frames.post(&mut self.driver);
+        }
+        if !self.hosts.is_empty() {
+            self.settle_hosts();
         }
         while let Some(handle) = self.stack.as_mut().and_then(Stack::take_touched) {
             self.settle(handle, actions);

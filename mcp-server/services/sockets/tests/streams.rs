@@ -5,11 +5,14 @@ mod common;
 use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::{Request as _, request};
-use atoll_abi::net::Properties;
+use atoll_abi::net::{Checksum, Properties};
+use atoll_abi::plan::Network;
 use atoll_abi::socket::{HostAddress, Ready, SocketAddress, SocketOption};
 use atoll_abi::syscall::Status;
-use atoll_call::Service as _;
-use common::{Fate, HEAP, MILLISECOND, OWN_ADDRESS, PEER_ADDRESS, PROPERTIES, World, random};
+use atoll_call::{Event, Service as _};
+use common::{
+    Fate, HEAP, Host, MILLISECOND, OWN_ADDRESS, PEER_ADDRESS, PROPERTIES, World, dhcp, random,
+};
 use smoltcp::socket::tcp::State;
 use zerocopy::FromBytes as _;
 
@@ -26,6 +29,46 @@ fn a_host_knows_where_the_plan_has_it() {
     };
     assert_eq!(HostAddress::from_raw(raw.unwrap()), Ok(expected));
     assert_eq!(world.host.posted(), 32, "the device may receive");
+}
+
+#[test]
+fn a_host_that_is_not_told_its_address_asks_for_it() {
+    let mut host = Host::new(PROPERTIES, Network::default(), HEAP);
+    let waits = host.call(0, request::DescribeHost {}.encode());
+    for _ in 0..100 {
+        let Some(frame) = host.sent.pop_front() else {
+            host.now = host.service.due().unwrap_or(host.now);
+            host.event(Event::Time);
+            host.serve();
+            continue;
+        };
+        assert_eq!(host.take(0, waits), None, "it does not know yet");
+        if let Some(answer) = dhcp::answer(&frame, OWN_ADDRESS, 1000) {
+            host.receive(&answer, Checksum::Unknown);
+        }
+        if host.service.under_way() == 0 {
+            break;
+        }
+    }
+    let answer = host.take(0, waits).expect("it was told");
+    let expected = HostAddress {
+        address: OWN_ADDRESS,
+        prefix: 16,
+        gateway: [10, 0, 0, 254],
+    };
+    let raw = common::result(&answer).unwrap();
+    assert_eq!(HostAddress::from_raw(raw), Ok(expected));
+    // What it was told holds for a time, and is used.
+    let mut world = World::of(host, || Fate::Arrives);
+    let (_, stream) = world.connected(0, 80);
+    assert_eq!(world.peer.tcp(stream).state(), State::Established);
+    // When that has passed, and nobody has told it again, it has no address.
+    let end = world.host.now + 1100 * 1000 * MILLISECOND;
+    while world.host.now < end {
+        world.wait(60_000 * MILLISECOND);
+    }
+    let waits = world.host.call(0, request::DescribeHost {}.encode());
+    assert_eq!(world.host.take(0, waits), None);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A sockets service between its clients and a network on which another host is.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod dhcp;
 pub mod peer;
 
 use std::collections::VecDeque;
@@ -305,8 +306,13 @@ impl World {
     }
 
     pub fn with(properties: Properties, heap: u64, fate: impl FnMut() -> Fate + 'static) -> World {
+        World::of(Host::new(properties, NETWORK, heap), fate)
+    }
+
+    /// That of a host.
+    pub fn of(host: Host, fate: impl FnMut() -> Fate + 'static) -> World {
         World {
-            host: Host::new(properties, NETWORK, heap),
+            host,
             peer: Peer::new(PEER_ADDRESS),
             fate: Box::new(fate),
             late: VecDeque::new(),
