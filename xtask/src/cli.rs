@@ -160,10 +160,10 @@ pub struct BootOptions {
     /// Where to write the report; serial logs go beside it [default: target/atoll/report.json].
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Seconds that the machine may take in all [default: 120, and 2 for each MiB of input].
+    /// Seconds that the machine may take in all [default: 120, and 2 for each MiB of input; without end where ports lead into it].
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<u64>,
-    /// Seconds that all serial lines may stay silent before the machine counts as hung.
+    /// Seconds that all serial lines may stay silent before the machine counts as hung; while it starts, where ports lead into it.
     #[arg(long, value_name = "SECONDS", default_value_t = SILENCE_LIMIT)]
     pub silence_limit: u64,
     /// Seconds to leave the machine idle after its last process has ended; the report says what that cost the host.

@@ -93,11 +93,13 @@ impl<'a> Monitor<'a> {
 
     /// Whether everything that the run needs has been said.
     pub fn complete(&self) -> bool {
-        self.processes.iter().all(Option::is_some)
-            && self
-                .instances
-                .iter()
-                .all(|instance| instance.started.is_some() && instance.audited && instance.ready)
+        self.processes.iter().all(Option::is_some) && self.is_up()
+    }
+
+    /// Whether every instance is ready.
+    pub fn is_up(&self) -> bool {
+        let mut instances = self.instances.iter();
+        instances.all(|instance| instance.started.is_some() && instance.audited && instance.ready)
     }
 
     /// What is still owed when the run is complete; empty when nothing more will come.

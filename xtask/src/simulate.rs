@@ -205,10 +205,16 @@ fn explain(report: &Report, logs: &Logs, report_file: &ReportFile) {
 
 fn limits(options: &BootOptions, input_length: u64) -> Limits {
     let for_input = input_length.div_ceil(1 << 20) * SECONDS_PER_MIB;
-    let total = options.time_limit.unwrap_or(BASE_SECONDS + for_input);
+    // A machine into which ports lead serves for as long as somebody wants it to, and is silent while nobody comes.
+    let serves = !options.forward.is_empty() || !options.forward_udp.is_empty();
+    let total = options.time_limit.map(Duration::from_secs);
     Limits {
-        total: Duration::from_secs(total),
+        total: total.unwrap_or(match serves {
+            true => Duration::MAX,
+            false => Duration::from_secs(BASE_SECONDS + for_input),
+        }),
         silence: Duration::from_secs(options.silence_limit),
+        only_while_it_starts: serves,
     }
 }
 

@@ -10,7 +10,7 @@
 
 extern crate alloc;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
 use atoll_runtime::{
@@ -28,6 +28,10 @@ const PORT: u16 = 7;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 64;
+
+/// Connections that have a call at a time. Each has a block, and this uthread must not wait for one: those that are out come back by what
+/// it does.
+const CALLS: usize = 24;
 
 /// A datagram that ends the program.
 const END: &[u8] = b"end";
@@ -50,9 +54,9 @@ enum For {
 /// A connection.
 struct Peer {
     stream: Stream,
-    /// It has a call that receives or sends.
+    /// It has a call that receives or sends, or waits for its turn to have one.
     is_busy: bool,
-    /// There is something on it that came while it had a call.
+    /// There is something on it that came while it was busy.
     is_ready: bool,
 }
 
@@ -61,6 +65,10 @@ struct Echo {
     network: Network,
     listener: Listener,
     peers: BTreeMap<SocketId, Peer>,
+    /// Connections that wait for their turn.
+    waiting: VecDeque<SocketId>,
+    /// Connections that have a call.
+    busy: usize,
     queue: EventQueue,
     /// By token.
     calls: BTreeMap<u64, For>,
@@ -101,6 +109,8 @@ fn begin(network: Network) -> Result<Echo, Status> {
         network,
         listener,
         peers: BTreeMap::new(),
+        waiting: VecDeque::new(),
+        busy: 0,
         queue: EventQueue::new(),
         calls: BTreeMap::new(),
         next_token: 0,
@@ -201,9 +211,23 @@ impl Echo {
             return;
         }
         peer.is_busy = true;
-        let stream = peer.stream;
-        let token = self.token(For::Receive(id));
-        self.queue.add(token, stream.receive(Block::acquire()));
+        self.waiting.push_back(id);
+        self.begin_calls();
+    }
+
+    /// Begins calls for the connections that wait, as many as may have one.
+    fn begin_calls(&mut self) {
+        while self.busy < CALLS
+            && let Some(id) = self.waiting.pop_front()
+        {
+            let Some(peer) = self.peers.get(&id) else {
+                continue;
+            };
+            let stream = peer.stream;
+            self.busy += 1;
+            let token = self.token(For::Receive(id));
+            self.queue.add(token, stream.receive(Block::acquire()));
+        }
     }
 
     fn received(&mut self, id: SocketId, event: Event) {
@@ -228,15 +252,20 @@ impl Echo {
             return;
         };
         peer.is_busy = false;
-        if core::mem::take(&mut peer.is_ready) {
+        let is_ready = core::mem::take(&mut peer.is_ready);
+        self.busy -= 1;
+        if is_ready {
             self.is_ready(id);
         }
+        self.begin_calls();
     }
 
     fn close(&mut self, id: SocketId) {
         if let Some(peer) = self.peers.remove(&id) {
+            self.busy -= 1;
             let token = self.token(For::Close);
             self.queue.add(token, peer.stream.close());
+            self.begin_calls();
         }
     }
 }

@@ -72,6 +72,8 @@ pub struct Limits {
     pub total: Duration,
     /// Without a byte on any serial line.
     pub silence: Duration,
+    /// Silence counts until every instance is ready: then the machine waits for what comes from outside.
+    pub only_while_it_starts: bool,
 }
 
 /// A running machine and what follows it.
@@ -151,7 +153,9 @@ impl Watch<'_, '_> {
                 Verdict::TimeLimit,
                 format!("the run was not finished after {seconds} s{executing}; give it more with --time-limit, or see where it hangs in the last lines"),
             );
-        } else if silence.is_hang(&self.machine, limits.silence) {
+        } else if !(limits.only_while_it_starts && self.monitor.is_up())
+            && silence.is_hang(&self.machine, limits.silence)
+        {
             let seconds = silence.since.elapsed().as_secs();
             let (verdict, text) = if self.heard_nothing() {
                 (

@@ -239,7 +239,7 @@ fn datagrams_come_and_go_whole() {
         port: 53,
     };
     let largest = vec![7; 1472];
-    for bytes in [b"query".as_slice(), &largest] {
+    for bytes in [b"query".as_slice(), &largest, b""] {
         let sends = world.host.send_from(0, socket, 0, bytes, to);
         assert_eq!(world.answer(0, sends), Ok([bytes.len() as u64, 0]));
         let (got, from) = world.until(|world| world.peer.datagram(peer));

@@ -71,6 +71,10 @@ impl SocketService {
                 Ok(None)
             }
             SocketsCall::ReceiveBytes(request::ReceiveBytes { socket, length }) => {
+                // An answer of no bytes says that the stream has ended.
+                if length == 0 {
+                    return Err(Status::InvalidArgument);
+                }
                 let wait = Wait::Receive {
                     length: length as usize,
                 };
@@ -161,7 +165,7 @@ impl SocketService {
         length: u32,
     ) -> Result<BlockList, Status> {
         let blocks = BlockList::from_call(syscall)?;
-        if length as usize > blocks.bytes() || length == 0 {
+        if length as usize > blocks.bytes() {
             return Err(Status::InvalidArgument);
         }
         let own = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;

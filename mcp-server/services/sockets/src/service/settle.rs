@@ -218,7 +218,8 @@ impl SocketService {
         });
         match written {
             Ok(count) => {
-                *moved |= count > 0;
+                // A datagram may be empty.
+                *moved |= count > 0 || length == 0;
                 let sent = sent + count;
                 if sent < length {
                     if let Some(parked) = self.calls.parked(id) {

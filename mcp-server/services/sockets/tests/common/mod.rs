@@ -251,7 +251,7 @@ impl Host {
         to: SocketAddress,
     ) -> u64 {
         let pool = u32::from(ring == OTHER);
-        let count = bytes.len().div_ceil(BLOCK_SIZE) as u32;
+        let count = bytes.len().div_ceil(BLOCK_SIZE).max(1) as u32;
         for (index, part) in (first..).zip(bytes.chunks(BLOCK_SIZE)) {
             let mut block = [0; BLOCK_SIZE];
             block[..part.len()].copy_from_slice(part);
