@@ -49,6 +49,8 @@ pub(crate) struct Frames {
     incoming: Vec<u8>,
     /// The frame that is being written.
     outgoing: Vec<u8>,
+    /// The device was stopped because it broke: nothing is asked of it until the driver's next life.
+    has_failed: bool,
     /// Frames that came in and were longer than any that there may be.
     too_long: u64,
 }
@@ -64,19 +66,25 @@ impl Frames {
             received: VecDeque::new(),
             incoming: Vec::with_capacity(BLOCK_SIZE),
             outgoing: Vec::with_capacity(BLOCK_SIZE),
+            has_failed: false,
             too_long: 0,
         }
     }
 
     /// Gives the driver blocks to receive into, as many as it is to have.
     pub(crate) fn post(&mut self, driver: &mut Driver<Job>) {
-        while self.receiving < RECEIVING && self.free.len() > TRANSMITTING {
+        while !self.has_failed && self.receiving < RECEIVING && self.free.len() > TRANSMITTING {
             let Some(block) = self.free.pop() else { return };
             self.receiving += 1;
             let call = request::ReceiveFrame { pool: self.pool }.encode();
             let call = BlockList::one(block).into_call(call);
             driver.ask(Job::Receive(block), call);
         }
+    }
+
+    /// The driver has said what the device is, so it works.
+    pub(crate) fn begin(&mut self) {
+        self.has_failed = false;
     }
 
     /// The driver has answered a call for a block that it was given to receive.
@@ -88,21 +96,22 @@ impl Frames {
         };
         match received {
             Some(received) => self.received.push_back((block, received)),
-            None => self.give_back(block, answer.block_returned),
+            None => self.give_back(block, answer),
         }
     }
 
     /// The driver has answered a call for a block that it was given to transmit.
     pub(crate) fn on_transmitted(&mut self, block: u32, answer: &Answer) {
         self.transmitting -= 1;
-        self.give_back(block, answer.block_returned);
+        self.give_back(block, answer);
     }
 
     /// A block is nobody's, where no device uses it any more. Otherwise it is lost until the driver is known to be dead.
-    fn give_back(&mut self, block: u32, returned: bool) {
-        if returned {
+    fn give_back(&mut self, block: u32, answer: &Answer) {
+        if answer.block_returned {
             self.free.push(block);
         }
+        self.has_failed |= answer.status == Status::DeviceError;
     }
 
     /// The driver is dead, and its device quiet: no block is used.
@@ -114,7 +123,7 @@ impl Frames {
 
     /// Whether a frame may be taken to transmit.
     pub(crate) fn may_transmit(&self) -> bool {
-        self.transmitting < TRANSMITTING && !self.free.is_empty()
+        !self.has_failed && self.transmitting < TRANSMITTING && !self.free.is_empty()
     }
 
     /// Whether frames are with the driver that are to be sent.

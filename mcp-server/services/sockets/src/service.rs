@@ -179,6 +179,7 @@ impl SocketService {
         };
         // Without them there is nothing to do but to wait for the driver's next life.
         let Ok(properties) = properties else { return };
+        self.frames.begin();
         let (network, limits, now) = (&self.network, self.limits, self.now);
         let identity = Identity {
             life: self.life,
@@ -229,6 +230,9 @@ impl SocketService {
             self.end(id, Status::PeerLost, [0; 2]);
         }
         self.calls.on_ring_lost(ring);
+        // Names of calls that have ended must not pile up where what they waited for never comes.
+        let calls = &mut self.calls;
+        self.hosts.retain(|id| calls.parked(*id).is_some());
         if let Some(client) = self.calls.client_of(ring) {
             self.close_what_is_over(client, actions);
         }
@@ -240,6 +244,7 @@ impl SocketService {
         if !state.is_some_and(|life| core::mem::take(&mut life.has_ended)) {
             return;
         }
+        self.waiting.forget_reports(client);
         for handle in self.waiting.of_client(client) {
             self.close(handle, true, actions);
         }

@@ -226,6 +226,27 @@ fn blocks_come_back_from_a_driver_that_broke_the_protocol_when_it_is_dead() {
 }
 
 #[test]
+fn nothing_is_asked_of_a_device_that_broke() {
+    let mut world = World::new();
+    let (socket, stream) = world.connected(0, 80);
+    let before = world.host.answered;
+    world.host.fail();
+    let sends = world
+        .host
+        .send_from(0, socket, 1, b"while it is broken", NONE);
+    assert_eq!(world.answer(0, sends), Ok([18, 0]));
+    let asked = world.host.answered - before;
+    assert!(asked <= 64, "{asked} calls to a device that broke");
+    assert_eq!(world.host.service.due(), None, "and none later");
+    world.host.replace_driver();
+    let mut received = Vec::new();
+    world.until(|world| {
+        received.extend(world.peer.take(stream));
+        (received == b"while it is broken").then_some(())
+    });
+}
+
+#[test]
 fn datagrams_come_and_go_whole() {
     let mut world = World::new();
     let open = world

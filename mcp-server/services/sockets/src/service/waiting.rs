@@ -64,6 +64,13 @@ impl Waiting {
         &mut self.reports[client]
     }
 
+    /// A client's life has ended: there is nothing to tell it, and its calls have ended too.
+    pub(super) fn forget_reports(&mut self, client: usize) {
+        if let Some(reports) = self.reports.get_mut(client) {
+            *reports = Reports::default();
+        }
+    }
+
     /// A client for whose call there is something to tell, with its call.
     pub(super) fn next_report(&mut self) -> Option<(usize, CallId)> {
         let mut reports = self.reports.iter_mut().enumerate();

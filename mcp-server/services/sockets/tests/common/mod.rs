@@ -99,6 +99,10 @@ pub struct Host {
     link: Option<Syscall>,
     /// Generations of the clients.
     pub generations: [u32; 2],
+    /// The device has been stopped.
+    pub has_failed: bool,
+    /// Calls that the driver has answered.
+    pub answered: usize,
     /// Frames that it sent.
     pub sent: VecDeque<Vec<u8>>,
 }
@@ -125,6 +129,8 @@ impl Host {
             posted: VecDeque::new(),
             link: None,
             generations: [1; 2],
+            has_failed: false,
+            answered: 0,
             sent: VecDeque::new(),
         };
         host.event(Event::Start);
@@ -140,6 +146,12 @@ impl Host {
     /// Its driver answers.
     pub fn serve(&mut self) {
         while let Some(call) = self.actions.driver.pop_front() {
+            self.answered += 1;
+            if self.has_failed {
+                let failed = Completion::of(&call, Status::DeviceError, [0; 2]);
+                self.event(Event::Completions(&[failed]));
+                continue;
+            }
             match NetCall::decode(&call).unwrap() {
                 NetCall::DescribeNet(_) => self.answer(&call, self.properties.to_raw()),
                 NetCall::ReceiveFrame(it) => {
@@ -187,6 +199,16 @@ impl Host {
         true
     }
 
+    /// The device breaks: the driver answers all that it has, and all that comes.
+    pub fn fail(&mut self) {
+        self.has_failed = true;
+        for call in core::mem::take(&mut self.posted) {
+            let failed = Completion::of(&call, Status::DeviceError, [0; 2]);
+            self.event(Event::Completions(&[failed]));
+        }
+        self.serve();
+    }
+
     /// Blocks that the driver has.
     pub fn posted(&self) -> usize {
         self.posted.len()
@@ -194,6 +216,7 @@ impl Host {
 
     /// The driver dies, and another one is there.
     pub fn replace_driver(&mut self) {
+        self.has_failed = false;
         self.event(Event::UpstreamLost(Loss::Death));
         self.posted.clear();
         self.actions.driver.clear();
