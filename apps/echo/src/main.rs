@@ -2,7 +2,7 @@
 //! however many there are; a connection has a call of its own only while there is something on it.
 //!
 //! When the service of its network dies, it waits for the next one, and begins anew: connections end with the service. The datagram
-//! `end` ends the program.
+//! `end` ends the program. In a process of the name `operator` it stops parts of the network instead, for a test.
 
 #![no_std]
 #![no_main]
@@ -10,12 +10,14 @@
 
 extern crate alloc;
 
+mod operator;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
 use atoll_runtime::{
     Block, Datagrams, Event, EventQueue, Listener, Network, SocketId, Status, Stream, connect,
-    exit, println, sleep, spawn,
+    exit, println, process_name, sleep, spawn,
 };
 
 atoll_runtime::entry!(main);
@@ -78,6 +80,9 @@ struct Echo {
 }
 
 fn main() {
+    if process_name().as_str() == "operator" {
+        return operator::operate();
+    }
     let network = match connect("net").wait() {
         Ok(service) => service.network(),
         Err(status) => {

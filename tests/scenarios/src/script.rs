@@ -104,7 +104,7 @@ pub const SCRIPT: &[Step] = &[
     step(Ask::Read(u64::MAX - BLOCK + 1, 1, 0), Status::Done, [0, 0]),
     step(Ask::Print("the script is "), Status::Done, [0, 0]),
     step(Ask::Print("running\n"), Status::Done, [0, 0]),
-    step(Ask::Other(99, 0), Status::UnknownCall, [0, 0]),
+    step(Ask::Other(u16::MAX, 0), Status::UnknownCall, [0, 0]),
     other(Call::ReadSectors, 0, Status::NotAllowed, 0),
     other(Call::RequestVcores, 1, Status::NotAllowed, 0),
     other(Call::YieldVcore, 0, Status::NotAllowed, 0),

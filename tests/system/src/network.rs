@@ -1,7 +1,7 @@
 //! A machine on a network, as a client on the host meets it.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +14,9 @@ use crate::{Context, Failure, Test, TestResult, check};
 
 const PLAN: &str = "tests/system/plans/echo.toml";
 
+/// The same, with a process that stops the driver and the service.
+const RESTART: &str = "tests/system/plans/echo-restart.toml";
+
 /// The port of the echo protocol.
 const ECHO: u16 = 7;
 
@@ -25,11 +28,18 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// The tests.
 pub fn tests() -> Vec<Test> {
-    vec![Test::new(
-        "network-echo",
-        "a program sends back what it receives by TCP and UDP, from many connections at once",
-        echo,
-    )]
+    vec![
+        Test::new(
+            "network-echo",
+            "a program sends back what it receives by TCP and UDP, from many connections at once",
+            echo,
+        ),
+        Test::new(
+            "network-restart",
+            "a connection outlives the driver, and a program the service of its network",
+            restart,
+        ),
+    ]
 }
 
 /// A machine that runs `echo`, and the host's ports that lead to it.
@@ -48,12 +58,12 @@ fn free_port() -> Result<u16, Failure> {
 
 impl Machine {
     /// Boots, and waits until the program listens.
-    fn boot(context: &Context, name: &str) -> Result<Machine, Failure> {
+    fn boot(context: &Context, name: &str, plan: &str) -> Result<Machine, Failure> {
         let folder = context.folder(name)?;
         let (tcp, udp) = (free_port()?, free_port()?);
         let mut command = context.xtask();
         command
-            .args(["run", "--plan", PLAN])
+            .args(["run", "--plan", plan])
             .args(["--forward", &format!("{tcp}:{ECHO}")])
             .args(["--forward-udp", &format!("{udp}:{ECHO}")])
             .arg("--report")
@@ -79,6 +89,13 @@ impl Machine {
         stream.set_read_timeout(Some(SILENCE))?;
         stream.set_write_timeout(Some(SILENCE))?;
         Ok(stream)
+    }
+
+    /// How often the operator has stopped a component.
+    fn stops(&self, component: &str) -> usize {
+        let log = fs::read_to_string(self.folder.join("serial-io.log")).unwrap_or_default();
+        let said = format!("[operator] the {component} is stopped");
+        log.lines().filter(|line| line.contains(&said)).count()
     }
 
     /// Has the program end, by a datagram; its report.
@@ -120,7 +137,7 @@ fn round_trip(stream: &TcpStream, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 fn echo(context: &Context) -> TestResult {
-    let machine = Machine::boot(context, "network-echo")?;
+    let machine = Machine::boot(context, "network-echo", PLAN)?;
     for length in [1, 1460, 4097, 100_000, 2 << 20] {
         let bytes = random(length);
         let back = round_trip(&machine.connect()?, &bytes)?;
@@ -158,6 +175,71 @@ fn echo(context: &Context) -> TestResult {
     check!(
         forwarded == 2,
         "the report names {forwarded} forwarded ports"
+    );
+    Ok(())
+}
+
+/// Sends some bytes and waits until they are back; `false` where the connection has ended.
+fn comes_back(stream: &mut TcpStream, round: usize) -> Result<bool, Failure> {
+    let bytes = random(700 + round % 900);
+    let mut back = vec![0; bytes.len()];
+    let both = stream.write_all(&bytes);
+    match both.and_then(|()| stream.read_exact(&mut back)) {
+        Ok(()) => {
+            check!(back == bytes, "round {round}: something else came back");
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(anyhow::anyhow!("round {round}: nothing comes back").into())
+        }
+        Err(_) => Ok(false),
+    }
+}
+
+/// Rounds after which the operator must have stopped everything.
+const MOST_ROUNDS: usize = 5000;
+
+fn restart(context: &Context) -> TestResult {
+    let machine = Machine::boot(context, "network-restart", RESTART)?;
+    let mut stream = machine.connect()?;
+    let mut rounds = 0..MOST_ROUNDS;
+    let mut after_driver = 0;
+    let lost = rounds
+        .by_ref()
+        .find_map(|round| match comes_back(&mut stream, round) {
+            Ok(true) => {
+                after_driver += machine.stops("driver");
+                None
+            }
+            Ok(false) => Some(Ok(round)),
+            Err(failure) => Some(Err(failure)),
+        });
+    let Some(round) = lost.transpose()? else {
+        return Err(anyhow::anyhow!("the service was never stopped").into());
+    };
+    check!(
+        machine.stops("service") == 1,
+        "round {round}: the connection was lost before the service was stopped"
+    );
+    check!(
+        after_driver > 0,
+        "the connection did not outlive the driver"
+    );
+    // The program finds the next life of the service, and listens again.
+    let mut served = false;
+    for round in rounds {
+        // Until it does, QEMU takes connections and ends them.
+        if comes_back(&mut machine.connect()?, round)? {
+            served = true;
+            break;
+        }
+    }
+    check!(served, "nobody is served by the next life of the service");
+    let report = machine.end()?;
+    let restarts = report["restarts"].as_array().map_or(0, Vec::len);
+    check!(
+        restarts == 2,
+        "{restarts} components were started again: {report}"
     );
     Ok(())
 }

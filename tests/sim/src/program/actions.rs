@@ -75,7 +75,7 @@ impl Worker {
 
     fn make_raw_calls(&mut self) {
         let mut unknown = Syscall::EMPTY;
-        unknown.call = 99;
+        unknown.call = u16::MAX;
         self.judge_raw(
             Call::server("unknown").certain(Status::UnknownCall),
             unknown,
