@@ -183,8 +183,20 @@ impl Stack {
             return;
         };
         let handle = match recipient {
-            Recipient::Connection { peer, begins } => match self.peers.get(&peer) {
-                Some(handle) => Some(*handle),
+            Recipient::Connection {
+                peer,
+                begins,
+                acknowledges,
+            } => match self.peers.get(&peer).copied() {
+                Some(handle) => {
+                    if let (Some(connection), Some(number)) =
+                        (self.connection(handle), acknowledges)
+                        && connection.is_vain(number)
+                    {
+                        return;
+                    }
+                    Some(handle)
+                }
                 None if begins && self.listeners.contains_key(&peer.local_port) => {
                     let Some(handle) = self.begin(peer) else {
                         // The backlog is full: the peer tries again.
@@ -390,6 +402,7 @@ impl Stack {
                 peer,
                 owner,
                 options,
+                acknowledged: None,
             })))?;
         self.peers.insert(peer, handle);
         Some(handle)

@@ -16,7 +16,12 @@ pub(super) struct Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recipient {
     /// A connection, which the frame may begin.
-    Connection { peer: Peer, begins: bool },
+    Connection {
+        peer: Peer,
+        begins: bool,
+        /// What it acknowledges, where it does nothing else.
+        acknowledges: Option<i32>,
+    },
     /// The socket for datagrams of a port.
     Datagrams(u16),
     /// Whoever waits to learn the address of a neighbour.
@@ -61,6 +66,8 @@ pub(super) fn recipient(frame: &[u8], checked: Checked) -> Option<Recipient> {
             if checked == Checked::No && !tcp.verify_checksum(&addresses.0, &addresses.1) {
                 return None;
             }
+            let others = tcp.syn() || tcp.fin() || tcp.rst();
+            let is_plain = tcp.ack() && !others && tcp.payload().is_empty();
             Some(Recipient::Connection {
                 peer: Peer {
                     address: source.octets(),
@@ -68,6 +75,7 @@ pub(super) fn recipient(frame: &[u8], checked: Checked) -> Option<Recipient> {
                     local_port: tcp.dst_port(),
                 },
                 begins: tcp.syn() && !tcp.ack() && !tcp.rst() && !tcp.fin(),
+                acknowledges: is_plain.then(|| tcp.ack_number().0),
             })
         }
         IpProtocol::Udp => {

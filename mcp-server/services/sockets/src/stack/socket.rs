@@ -74,6 +74,8 @@ pub(super) struct Connection {
     pub(super) peer: Peer,
     pub(super) owner: Owner,
     pub(super) options: Options,
+    /// The most that the peer has acknowledged in segments that do nothing else.
+    pub(super) acknowledged: Option<i32>,
 }
 
 /// Whose a connection is.
@@ -157,6 +159,24 @@ impl Socket {
 }
 
 impl Connection {
+    /// Whether a segment acknowledges nothing that was not acknowledged before, where all that the peer has not acknowledged is the end of
+    /// the stream. It says nothing then, and smoltcp 0.14 takes the third one of a kind as a wish for what was lost, looks for data, finds
+    /// none, and never sends the end of the stream again.
+    pub(super) fn is_vain(&mut self, acknowledges: i32) -> bool {
+        let before = self.acknowledged;
+        // Numbers go round.
+        let is_new = before.is_none_or(|before| acknowledges.wrapping_sub(before) > 0);
+        if is_new {
+            self.acknowledged = Some(acknowledges);
+        }
+        let socket = self.tcp();
+        let ends = matches!(
+            socket.state(),
+            tcp::State::FinWait1 | tcp::State::Closing | tcp::State::LastAck
+        );
+        ends && socket.send_queue() == 0 && !is_new
+    }
+
     pub(super) fn tcp(&mut self) -> &mut tcp::Socket<'static> {
         self.socket.get_mut()
     }
