@@ -1,0 +1,68 @@
+//! What is kept of a client.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::commands::{self, After};
+use crate::reply::Reply;
+use crate::request;
+use crate::store::Store;
+
+/// A client: what it has sent that was not answered.
+#[derive(Debug, Default)]
+pub struct Session {
+    bytes: Vec<u8>,
+    /// Bytes of these that were answered.
+    start: usize,
+    /// The places of a request's arguments, kept for the next one.
+    arguments: Vec<Range<usize>>,
+}
+
+/// What becomes of a client after a look at what it has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A request was answered.
+    Answered,
+    /// There is no whole request.
+    Needs,
+    /// It was answered for the last time.
+    Ends,
+}
+
+impl Session {
+    /// The client has sent bytes.
+    pub fn received(&mut self, bytes: &[u8]) {
+        if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        self.bytes.extend(bytes);
+    }
+
+    /// Answers the next request.
+    pub fn step(&mut self, store: &mut Store, answer: &mut Vec<u8>) -> Outcome {
+        let rest = self.bytes.get(self.start..).unwrap_or_default();
+        let length = match request::parse(rest, &mut self.arguments) {
+            Ok(Some(length)) => length,
+            Ok(None) => {
+                if rest.is_empty() {
+                    // One long request must not keep its memory for as long as the client is there.
+                    (self.bytes, self.start) = (Vec::new(), 0);
+                }
+                return Outcome::Needs;
+            }
+            Err(error) => {
+                Reply(answer).error(format_args!("ERR {error}"));
+                return Outcome::Ends;
+            }
+        };
+        let places = self.arguments.iter();
+        let arguments: Vec<&[u8]> = places.filter_map(|place| rest.get(place.clone())).collect();
+        let after = commands::execute(store, &arguments, &mut Reply(answer));
+        self.start += length;
+        match after {
+            After::GoesOn => Outcome::Answered,
+            After::Ends => Outcome::Ends,
+        }
+    }
+}

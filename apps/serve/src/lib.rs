@@ -1,0 +1,324 @@
+//! A loop that serves connections of TCP, any number with one call that waits for all of them.
+//!
+//! A connection has a call of its own only while there is something on it. What a peer sends goes to the [`Protocol`], a piece at a time;
+//! what that answers is sent before more is taken from the same peer. So a peer that does not take its answers stops itself, and what the
+//! program keeps for one is bounded by the protocol.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use atoll_runtime::{
+    BLOCK_SIZE, Block, Blocks, Event, EventQueue, Listener, MAX_CALL_BLOCKS, Network, SocketId,
+    SocketOption, Status, Stream,
+};
+
+/// Connections that have a call at a time. Each has blocks, and the loop must not wait for one: those that are out come back by what it
+/// does. So a process that serves has at least [`BLOCKS`] blocks in its common pool.
+const CALLS: usize = 16;
+
+/// Blocks that the loop may have at once.
+pub const BLOCKS: usize = 1 + CALLS * SEND_BLOCKS;
+
+/// Blocks of one call that sends.
+const SEND_BLOCKS: usize = 4;
+
+const _: () = assert!(SEND_BLOCKS <= MAX_CALL_BLOCKS);
+
+/// Bytes of answers after which no further request is looked at until they are sent.
+const ENOUGH: usize = SEND_BLOCKS * BLOCK_SIZE;
+
+/// What becomes of a connection after a look at what its peer has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A request was answered; there may be another one.
+    More,
+    /// There is no whole request.
+    Needs,
+    /// The connection ends when the answers have been sent.
+    Close,
+}
+
+/// What is spoken on the connections.
+pub trait Protocol {
+    /// What it keeps of a connection.
+    type Peer;
+
+    /// There is a connection.
+    fn begin(&mut self) -> Self::Peer;
+
+    /// The peer of a connection has sent bytes.
+    fn received(&mut self, peer: &mut Self::Peer, bytes: &[u8]);
+
+    /// Looks at what the peer has sent and was not looked at, and answers one request.
+    fn step(&mut self, peer: &mut Self::Peer, answer: &mut Vec<u8>) -> Step;
+}
+
+/// For what a call was made.
+#[derive(Clone, Copy)]
+enum For {
+    /// To learn at which sockets there is something.
+    Ready,
+    /// To accept a connection.
+    Accept,
+    /// To receive on a connection.
+    Receive(SocketId),
+    /// To send on a connection.
+    Send(SocketId),
+    /// To close a connection, or to set an option of it.
+    Nothing,
+}
+
+/// A connection.
+struct Connection<P> {
+    stream: Stream,
+    peer: P,
+    answer: Vec<u8>,
+    /// Bytes of the answer that were sent.
+    sent: usize,
+    /// It has a call, or waits for its turn to have one.
+    is_busy: bool,
+    /// There is something on it that came while it was busy.
+    is_ready: bool,
+    /// It ends when the answer has been sent.
+    ends: bool,
+}
+
+/// A socket at which connections come in, and its connections.
+pub struct Server<'p, P: Protocol> {
+    network: Network,
+    listener: Listener,
+    protocol: &'p mut P,
+    connections: BTreeMap<SocketId, Connection<P::Peer>>,
+    /// Connections that wait for their turn.
+    waiting: VecDeque<SocketId>,
+    /// Connections that have a call.
+    busy: usize,
+    queue: EventQueue,
+    /// By token.
+    calls: BTreeMap<u64, For>,
+    next_token: u64,
+}
+
+impl<'p, P: Protocol> Server<'p, P> {
+    /// Listens at a port, at which so many connections may wait to be accepted.
+    ///
+    /// # Errors
+    /// Where that cannot be.
+    pub fn new(
+        network: Network,
+        port: u16,
+        backlog: u32,
+        protocol: &'p mut P,
+    ) -> Result<Server<'p, P>, Status> {
+        let listener = network.listen(port, backlog).wait()?;
+        // Answers are sent whole, so none has to wait for the next one.
+        listener.set(SocketOption::NoDelay, 1).wait()?;
+        Ok(Server {
+            network,
+            listener,
+            protocol,
+            connections: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            busy: 0,
+            queue: EventQueue::new(),
+            calls: BTreeMap::new(),
+            next_token: 0,
+        })
+    }
+
+    /// Serves until the network is lost.
+    ///
+    /// # Errors
+    /// How it was.
+    pub fn run(&mut self) -> Result<(), Status> {
+        self.wait_for_ready(Block::acquire());
+        while let Some(event) = self.queue.wait() {
+            let Some(call) = self.calls.remove(&event.token) else {
+                continue;
+            };
+            if event.status == Status::PeerLost {
+                return Err(Status::PeerLost);
+            }
+            self.answer(call, event)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, call: For, event: Event) -> Result<(), Status> {
+        match call {
+            For::Ready => {
+                let block = event.block.ok_or(event.status)?;
+                for id in SocketId::all_in(&block) {
+                    self.is_ready(id);
+                }
+                self.wait_for_ready(block);
+            }
+            For::Accept => {
+                let stream = event.stream()?;
+                let connection = Connection {
+                    stream,
+                    peer: self.protocol.begin(),
+                    answer: Vec::new(),
+                    sent: 0,
+                    is_busy: false,
+                    is_ready: false,
+                    ends: false,
+                };
+                self.connections.insert(stream.id(), connection);
+            }
+            For::Receive(id) => self.received(id, event),
+            For::Send(id) => self.sent(id, &event),
+            For::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn token(&mut self, call: For) -> u64 {
+        self.next_token += 1;
+        self.calls.insert(self.next_token, call);
+        self.next_token
+    }
+
+    fn wait_for_ready(&mut self, block: Block) {
+        let token = self.token(For::Ready);
+        self.queue.add(token, self.network.ready(block));
+    }
+
+    /// There is something at a socket.
+    fn is_ready(&mut self, id: SocketId) {
+        if id == self.listener.id() {
+            let token = self.token(For::Accept);
+            self.queue.add(token, self.listener.accept());
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        if connection.is_busy {
+            connection.is_ready = true;
+            return;
+        }
+        connection.is_busy = true;
+        self.waiting.push_back(id);
+        self.begin_calls();
+    }
+
+    /// Begins calls for the connections that wait, as many as may have one.
+    fn begin_calls(&mut self) {
+        while self.busy < CALLS
+            && let Some(id) = self.waiting.pop_front()
+        {
+            let Some(connection) = self.connections.get(&id) else {
+                continue;
+            };
+            let stream = connection.stream;
+            self.busy += 1;
+            let token = self.token(For::Receive(id));
+            self.queue.add(token, stream.receive(Block::acquire()));
+        }
+    }
+
+    fn received(&mut self, id: SocketId, event: Event) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        match event.block {
+            Some(block) if event.status == Status::Done && !block.bytes().is_empty() => {
+                self.protocol.received(&mut connection.peer, block.bytes());
+                drop(block);
+                self.go_on(id);
+            }
+            _ => self.close(id),
+        }
+    }
+
+    /// Answers what the peer has asked, as far as there is room for answers, and sends them.
+    fn go_on(&mut self, id: SocketId) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        while !connection.ends && connection.answer.len() < ENOUGH {
+            match self
+                .protocol
+                .step(&mut connection.peer, &mut connection.answer)
+            {
+                Step::More => {}
+                Step::Needs => break,
+                Step::Close => connection.ends = true,
+            }
+        }
+        match (connection.answer.is_empty(), connection.ends) {
+            (false, _) => self.send(id),
+            (true, true) => self.close(id),
+            (true, false) => self.is_idle(id),
+        }
+    }
+
+    /// Sends the next part of an answer.
+    fn send(&mut self, id: SocketId) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let rest = connection.answer.get(connection.sent..).unwrap_or_default();
+        let mut blocks = Blocks::new();
+        let mut length = 0;
+        for part in rest.chunks(BLOCK_SIZE).take(SEND_BLOCKS) {
+            let mut block = Block::acquire();
+            if let Some(bytes) = block.bytes_mut().get_mut(..part.len()) {
+                bytes.copy_from_slice(part);
+            }
+            length += part.len();
+            // No more than a call may have.
+            let _ = blocks.push(block);
+        }
+        connection.sent += length;
+        let stream = connection.stream;
+        let token = self.token(For::Send(id));
+        self.queue.add(token, stream.send(length, blocks));
+    }
+
+    fn sent(&mut self, id: SocketId, event: &Event) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        if event.status != Status::Done {
+            self.close(id);
+        } else if connection.sent < connection.answer.len() {
+            self.send(id);
+        } else {
+            connection.answer.clear();
+            // One long answer must not keep its memory for as long as the connection is there.
+            connection.answer.shrink_to(ENOUGH);
+            connection.sent = 0;
+            self.go_on(id);
+        }
+    }
+
+    /// A connection has no call any more.
+    fn is_idle(&mut self, id: SocketId) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        connection.is_busy = false;
+        let is_ready = core::mem::take(&mut connection.is_ready);
+        self.busy -= 1;
+        if is_ready {
+            self.is_ready(id);
+        }
+        self.begin_calls();
+    }
+
+    fn close(&mut self, id: SocketId) {
+        if let Some(connection) = self.connections.remove(&id) {
+            self.busy -= 1;
+            let token = self.token(For::Nothing);
+            self.queue.add(token, connection.stream.close());
+            self.begin_calls();
+        }
+    }
+}
