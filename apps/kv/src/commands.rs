@@ -16,6 +16,8 @@ pub enum After {
     GoesOn,
     /// The client has ended its connection.
     Ends,
+    /// The client has ended the program.
+    Stops,
 }
 
 /// Why a command did nothing.
@@ -64,7 +66,7 @@ const fn command(name: &'static str, arity: i32, action: Action) -> Command {
     }
 }
 
-/// All commands, but `QUIT`, by name.
+/// All commands, but `QUIT` and `SHUTDOWN`, by name.
 pub(crate) const COMMANDS: &[Command] = &[
     command("append", 3, strings::append),
     command("client", -2, server::client),
@@ -111,6 +113,10 @@ pub fn execute(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Aft
     if name.eq_ignore_ascii_case(b"quit") {
         reply.ok();
         return After::Ends;
+    }
+    if name.eq_ignore_ascii_case(b"shutdown") {
+        // Nothing is saved, whatever the other words say, and nothing is answered.
+        return After::Stops;
     }
     let mut commands = COMMANDS.iter();
     let Some(command) = commands.find(|it| name.eq_ignore_ascii_case(it.name.as_bytes())) else {

@@ -53,6 +53,10 @@ impl Protocol for Kv {
             Outcome::Answered => Step::More,
             Outcome::Needs => Step::Needs,
             Outcome::Ends => Step::Close,
+            Outcome::Stops => {
+                println!(r#"result {{"keys":{}}}"#, self.store.len());
+                exit(0)
+            }
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Outcome {
     Needs,
     /// It was answered for the last time.
     Ends,
+    /// It has ended the program.
+    Stops,
 }
 
 impl Session {
@@ -63,6 +65,7 @@ impl Session {
         match after {
             After::GoesOn => Outcome::Answered,
             After::Ends => Outcome::Ends,
+            After::Stops => Outcome::Stops,
         }
     }
 }

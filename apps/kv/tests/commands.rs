@@ -27,7 +27,7 @@ impl Client {
             match self.session.step(&mut self.store, &mut answer) {
                 Outcome::Answered => {}
                 Outcome::Needs => return (answer, true),
-                Outcome::Ends => return (answer, false),
+                Outcome::Ends | Outcome::Stops => return (answer, false),
             }
         }
     }

@@ -101,7 +101,7 @@ proptest! {
                 match session.step(&mut store, &mut answer) {
                     Outcome::Answered => {}
                     Outcome::Needs => break,
-                    Outcome::Ends => break 'client,
+                    Outcome::Ends | Outcome::Stops => break 'client,
                 }
             }
         }

@@ -19,7 +19,7 @@ use atoll_runtime::{
 
 /// Connections that have a call at a time. Each has blocks, and the loop must not wait for one: those that are out come back by what it
 /// does. So a process that serves has at least [`BLOCKS`] blocks in its common pool.
-const CALLS: usize = 16;
+const CALLS: usize = 12;
 
 /// Blocks that the loop may have at once.
 pub const BLOCKS: usize = 1 + CALLS * SEND_BLOCKS;

@@ -27,6 +27,9 @@ const NOT_READ: u64 = 1;
 /// Calls under way at once.
 const CALLS: usize = 4;
 
+/// Bytes of a file after which it is said how far it was read: a long one must not look as if nothing happened.
+const TOLD: u64 = 32 << 20;
+
 /// Bytes of one call.
 const CALL_BYTES: u64 = (MAX_CALL_BLOCKS * BLOCK_SIZE) as u64;
 
@@ -120,9 +123,17 @@ fn hash(file: &File) -> Result<[u8; 32], Status> {
         let Some(transfer) = under_way.pop_front() else {
             break;
         };
+        let before = hashed;
         for block in transfer.wait()? {
             sha.update(block.bytes());
             hashed += block.bytes().len() as u64;
+        }
+        if before / TOLD != hashed / TOLD {
+            println!(
+                "read {} of {} MiB of a file",
+                hashed >> 20,
+                file.length() >> 20
+            );
         }
     }
     match hashed == file.length() {

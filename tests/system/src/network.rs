@@ -1,5 +1,7 @@
 //! A machine on a network, as a client on the host meets it.
 
+mod kv;
+
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
@@ -35,6 +37,11 @@ pub fn tests() -> Vec<Test> {
             echo,
         ),
         Test::new(
+            "network-kv",
+            "clients of Redis store and find values, in pipelines, at once, and of every size",
+            kv::kv,
+        ),
+        Test::new(
             "network-restart",
             "a connection outlives the driver, and a program the service of its network",
             restart,
@@ -42,7 +49,7 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// A machine that runs `echo`, and the host's ports that lead to it.
+/// A machine whose program serves, and the host's ports that lead to it.
 struct Machine {
     call: Call,
     folder: PathBuf,
@@ -58,24 +65,24 @@ fn free_port() -> Result<u16, Failure> {
 
 impl Machine {
     /// Boots, and waits until the program listens.
-    fn boot(context: &Context, name: &str, plan: &str) -> Result<Machine, Failure> {
+    fn boot(context: &Context, name: &str, plan: &str, port: u16) -> Result<Machine, Failure> {
         let folder = context.folder(name)?;
         let (tcp, udp) = (free_port()?, free_port()?);
         let mut command = context.xtask();
         command
             .args(["run", "--plan", plan])
-            .args(["--forward", &format!("{tcp}:{ECHO}")])
-            .args(["--forward-udp", &format!("{udp}:{ECHO}")])
+            .args(["--forward", &format!("{tcp}:{port}")])
+            .args(["--forward-udp", &format!("{udp}:{port}")])
             .arg("--report")
             .arg(folder.join("report.json"));
         let mut call = context.start(command, &folder)?;
         let log = folder.join("serial-compute.log");
         let listens = |_: &Call| {
             let log = fs::read_to_string(&log).unwrap_or_default();
-            log.contains("[echo] listening at")
+            log.contains("] listening at")
         };
         let is_there = call.until(BOOT, listens)?;
-        check!(is_there, "echo does not listen: {}", call.stderr());
+        check!(is_there, "nobody listens: {}", call.stderr());
         Ok(Machine {
             call,
             folder,
@@ -98,10 +105,14 @@ impl Machine {
         log.lines().filter(|line| line.contains(&said)).count()
     }
 
-    /// Has the program end, by a datagram; its report.
+    /// Has `echo` end, by a datagram; the report.
     fn end(self) -> Result<serde_json::Value, Failure> {
-        let socket = self.datagrams()?;
-        socket.send(b"end")?;
+        self.datagrams()?.send(b"end")?;
+        self.ends()
+    }
+
+    /// The program comes to its end; the report.
+    fn ends(self) -> Result<serde_json::Value, Failure> {
         let ended = self.call.wait(SILENCE)?;
         let report = read_report(&self.folder.join("report.json"), &ended)?;
         expect_pass(&ended, &report)?;
@@ -137,7 +148,7 @@ fn round_trip(stream: &TcpStream, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 fn echo(context: &Context) -> TestResult {
-    let machine = Machine::boot(context, "network-echo", PLAN)?;
+    let machine = Machine::boot(context, "network-echo", PLAN, ECHO)?;
     for length in [1, 1460, 4097, 100_000, 2 << 20] {
         let bytes = random(length);
         let back = round_trip(&machine.connect()?, &bytes)?;
@@ -200,7 +211,7 @@ fn comes_back(stream: &mut TcpStream, round: usize) -> Result<bool, Failure> {
 const MOST_ROUNDS: usize = 5000;
 
 fn restart(context: &Context) -> TestResult {
-    let machine = Machine::boot(context, "network-restart", RESTART)?;
+    let machine = Machine::boot(context, "network-restart", RESTART, ECHO)?;
     let mut stream = machine.connect()?;
     let mut rounds = 0..MOST_ROUNDS;
     let mut after_driver = 0;

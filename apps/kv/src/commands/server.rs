@@ -138,7 +138,7 @@ pub(super) fn client(_: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> D
 pub(super) fn command(_: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
     let what = words.first().copied().unwrap_or_default();
     if what.eq_ignore_ascii_case(b"COUNT") {
-        reply.count(COMMANDS.len() + 1);
+        reply.count(COMMANDS.len() + 2);
     } else {
         // Clients ask for hints, and do without.
         reply.array(0);

@@ -74,7 +74,8 @@ pub fn large(context: &Context) -> TestResult {
     let tree = folder.join("tree");
     fs::create_dir(&tree)?;
     holes(&tree.join("large"), 1 << 30, 1024)?;
-    compare(context, &folder, &tree)
+    // An emulated processor hashes some MiB in a second.
+    compare_with(context, &folder, &tree, &["--time-limit", "3600"])
 }
 
 /// A file of so many bytes, which is a hole but for a quarter of it, in so many pieces.
@@ -90,13 +91,19 @@ fn holes(path: &Path, bytes: u64, pieces: u64) -> Result<(), Failure> {
 
 /// Runs the program on a volume made of a folder, and compares what it says with what is there.
 fn compare(context: &Context, folder: &Path, tree: &Path) -> TestResult {
+    compare_with(context, folder, tree, &[])
+}
+
+/// As [`compare`], with further options of the run.
+fn compare_with(context: &Context, folder: &Path, tree: &Path, options: &[&str]) -> TestResult {
     let report = folder.join("report.json");
     let mut command = context.xtask();
     command
         .args(["run", "--plan", PLAN, "--disk-from"])
         .arg(tree)
         .arg("--report")
-        .arg(&report);
+        .arg(&report)
+        .args(options);
     let ended = context.call(command, folder)?;
     expect_pass(&ended, &read_report(&report, &ended)?)?;
     let mut expected = BTreeSet::new();
