@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     Full,
     /// A string beyond the longest one.
     TooLong,
+    /// An answer beyond the longest one.
+    LongAnswer,
     /// A time by the calendar, which the machine does not know.
     NoCalendar,
 }
@@ -157,6 +159,9 @@ fn refuse(refusal: Refusal, reply: &mut Reply<'_>) {
         )),
         Refusal::TooLong => reply.error(format_args!(
             "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+        )),
+        Refusal::LongAnswer => reply.error(format_args!(
+            "ERR the values are too long for one answer; ask for fewer"
         )),
         Refusal::NoCalendar => reply.error(format_args!(
             "ERR this machine has no calendar; use EX or PX, with a time from now"

@@ -9,7 +9,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use atoll_kv::session::{Outcome, Session};
+use atoll_kv::session::{Budget, Outcome, Session};
 use atoll_kv::store::Store;
 use atoll_runtime::guest::{procinfo, timestamp};
 use atoll_runtime::{Network, Status, connect, exit, println, sleep};
@@ -26,12 +26,13 @@ const PORT: u16 = 6379;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 128;
 
-/// Of the heap, the part in which keys and values are; the rest is for what clients have under way.
-const STORE_SHARE: u64 = 2;
+/// Of the heap, keys and values may have one of so many parts, and requests that are not complete another one. The rest is for answers.
+const PARTS: u64 = 4;
 
 /// The store, and its clients.
 struct Kv {
     store: Store,
+    budget: Budget,
     ticks_per_millisecond: u64,
 }
 
@@ -42,14 +43,18 @@ impl Protocol for Kv {
         Session::default()
     }
 
+    fn end(&mut self, peer: Session) {
+        peer.end(&mut self.budget);
+    }
+
     fn received(&mut self, peer: &mut Session, bytes: &[u8]) {
         self.store
             .set_time(timestamp() / self.ticks_per_millisecond);
-        peer.received(bytes);
+        peer.received(&mut self.budget, bytes);
     }
 
     fn step(&mut self, peer: &mut Session, answer: &mut Vec<u8>) -> Step {
-        match peer.step(&mut self.store, answer) {
+        match peer.step(&mut self.store, &mut self.budget, answer) {
             Outcome::Answered => Step::More,
             Outcome::Needs => Step::Needs,
             Outcome::Ends => Step::Close,
@@ -70,8 +75,10 @@ fn main() {
         }
     };
     let facts = procinfo();
+    let part = (facts.heap_size / PARTS) as usize;
     let mut kv = Kv {
-        store: Store::new((facts.heap_size / STORE_SHARE) as usize),
+        store: Store::new(part),
+        budget: Budget::new(part),
         ticks_per_millisecond: facts.ticks_per_microsecond.max(1) * 1000,
     };
     loop {

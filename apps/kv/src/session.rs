@@ -8,10 +8,33 @@ use crate::reply::Reply;
 use crate::request;
 use crate::store::Store;
 
+/// What all clients together may have sent that was not answered.
+#[derive(Debug)]
+pub struct Budget {
+    most: usize,
+    used: usize,
+}
+
+impl Budget {
+    /// So many bytes.
+    pub fn new(most: usize) -> Budget {
+        Budget { most, used: 0 }
+    }
+
+    /// Bytes that clients have.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+}
+
 /// A client: what it has sent that was not answered.
 #[derive(Debug, Default)]
 pub struct Session {
     bytes: Vec<u8>,
+    /// Bytes of memory that it has of the budget.
+    counted: usize,
+    /// The budget was used up.
+    is_refused: bool,
     /// Bytes of these that were answered.
     start: usize,
     /// The places of a request's arguments, kept for the next one.
@@ -32,17 +55,47 @@ pub enum Outcome {
 }
 
 impl Session {
-    /// The client has sent bytes.
-    pub fn received(&mut self, bytes: &[u8]) {
+    /// The client has sent bytes. Where all clients together have sent too much, this one ends.
+    pub fn received(&mut self, budget: &mut Budget, bytes: &[u8]) {
         if self.start > 0 {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
+        // What is reserved at once is not more than the double of what there is.
+        let needed = 2 * (self.bytes.len() + bytes.len());
+        if needed > self.bytes.capacity() && budget.used - self.counted + needed > budget.most {
+            self.is_refused = true;
+            return;
+        }
         self.bytes.extend(bytes);
+        self.count(budget);
+    }
+
+    /// The client is gone.
+    pub fn end(mut self, budget: &mut Budget) {
+        self.bytes = Vec::new();
+        self.count(budget);
+    }
+
+    fn count(&mut self, budget: &mut Budget) {
+        budget.used -= self.counted;
+        self.counted = self.bytes.capacity();
+        budget.used += self.counted;
     }
 
     /// Answers the next request.
-    pub fn step(&mut self, store: &mut Store, answer: &mut Vec<u8>) -> Outcome {
+    pub fn step(
+        &mut self,
+        store: &mut Store,
+        budget: &mut Budget,
+        answer: &mut Vec<u8>,
+    ) -> Outcome {
+        if self.is_refused {
+            Reply(answer).error(format_args!(
+                "ERR too many requests are under way, or too long ones"
+            ));
+            return Outcome::Ends;
+        }
         let rest = self.bytes.get(self.start..).unwrap_or_default();
         let length = match request::parse(rest, &mut self.arguments) {
             Ok(Some(length)) => length,
@@ -50,6 +103,7 @@ impl Session {
                 if rest.is_empty() {
                     // One long request must not keep its memory for as long as the client is there.
                     (self.bytes, self.start) = (Vec::new(), 0);
+                    self.count(budget);
                 }
                 return Outcome::Needs;
             }

@@ -1,14 +1,16 @@
 //! Requests and what is answered, as clients see them.
 
-use atoll_kv::session::{Outcome, Session};
+use atoll_kv::session::{Budget, Outcome, Session};
 use atoll_kv::store::Store;
 
 const MOST: usize = 1 << 20;
+const BUDGET: usize = 8 << 20;
 
 /// A client and a store.
 struct Client {
     store: Store,
     session: Session,
+    budget: Budget,
 }
 
 impl Client {
@@ -16,15 +18,19 @@ impl Client {
         Client {
             store: Store::new(MOST),
             session: Session::default(),
+            budget: Budget::new(BUDGET),
         }
     }
 
     /// Sends bytes; all that is answered, and whether the connection goes on.
     fn send(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
-        self.session.received(bytes);
+        self.session.received(&mut self.budget, bytes);
         let mut answer = Vec::new();
         loop {
-            match self.session.step(&mut self.store, &mut answer) {
+            match self
+                .session
+                .step(&mut self.store, &mut self.budget, &mut answer)
+            {
                 Outcome::Answered => {}
                 Outcome::Needs => return (answer, true),
                 Outcome::Ends | Outcome::Stops => return (answer, false),
@@ -280,4 +286,48 @@ fn a_client_that_is_not_understood_is_told_why_and_ended() {
     let (answer, _) = Client::new().send(&request(&[b"x\r\n+OK", b"\xff'"]));
     let expected = b"-ERR unknown command 'x\\r\\n+OK', with args beginning with: '\\xff\\''\r\n";
     assert_eq!(answer, expected);
+}
+
+#[test]
+fn all_clients_together_have_a_budget() {
+    let mut store = Store::new(MOST);
+    let mut budget = Budget::new(1 << 20);
+    let mut answer = Vec::new();
+    let begin = b"*2\r\n$3\r\nGET\r\n$1048576\r\n";
+    let mut clients: Vec<Session> = (0..64).map(|_| Session::default()).collect();
+    let mut refused = 0;
+    // Each begins a long request and does not end it.
+    for client in &mut clients {
+        client.received(&mut budget, begin);
+        for _ in 0..16 {
+            client.received(&mut budget, &[b'x'; 4096]);
+        }
+        refused += usize::from(client.step(&mut store, &mut budget, &mut answer) == Outcome::Ends);
+        assert!(budget.used() <= 1 << 20, "more than the budget");
+    }
+    assert!((1..64).contains(&refused), "{refused} were refused");
+    assert!(answer.starts_with(b"-ERR too many requests"));
+    for client in clients {
+        client.end(&mut budget);
+    }
+    assert_eq!(budget.used(), 0, "clients that are gone have nothing");
+    let mut next = Session::default();
+    next.received(&mut budget, b"PING\r\n");
+    assert_eq!(
+        next.step(&mut store, &mut budget, &mut answer),
+        Outcome::Answered
+    );
+}
+
+#[test]
+fn an_answer_has_an_end() {
+    let mut client = Client::new();
+    let set = request(&[b"SET", b"a", &vec![b'x'; 300_000]]);
+    assert_eq!(client.send(&set).0, b"+OK\r\n");
+    assert!(client.send(b"MGET a a a\r\n").0.len() > 900_000);
+    let four = client.ask("MGET a a a a");
+    assert_eq!(
+        four,
+        "-ERR the values are too long for one answer; ask for fewer\r\n"
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use atoll_kv::session::{Outcome, Session};
+use atoll_kv::session::{Budget, Outcome, Session};
 use atoll_kv::store::Store;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -94,11 +94,12 @@ proptest! {
     ) {
         let mut store = Store::new(1 << 16);
         let mut session = Session::default();
+        let mut budget = Budget::new(1 << 16);
         let mut answer = Vec::new();
         'client: for piece in pieces {
-            session.received(&piece);
+            session.received(&mut budget, &piece);
             loop {
-                match session.step(&mut store, &mut answer) {
+                match session.step(&mut store, &mut budget, &mut answer) {
                     Outcome::Answered => {}
                     Outcome::Needs => break,
                     Outcome::Ends | Outcome::Stops => break 'client,

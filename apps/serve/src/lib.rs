@@ -56,6 +56,11 @@ pub trait Protocol {
 
     /// Looks at what the peer has sent and was not looked at, and answers one request.
     fn step(&mut self, peer: &mut Self::Peer, answer: &mut Vec<u8>) -> Step;
+
+    /// A connection has ended.
+    fn end(&mut self, peer: Self::Peer) {
+        drop(peer);
+    }
 }
 
 /// For what a call was made.
@@ -292,8 +297,6 @@ impl<'p, P: Protocol> Server<'p, P> {
             self.send(id);
         } else {
             connection.answer.clear();
-            // One long answer must not keep its memory for as long as the connection is there.
-            connection.answer.shrink_to(ENOUGH);
             connection.sent = 0;
             self.go_on(id);
         }
@@ -305,6 +308,8 @@ impl<'p, P: Protocol> Server<'p, P> {
             return;
         };
         connection.is_busy = false;
+        // A connection on which nothing happens keeps no memory for answers.
+        connection.answer = Vec::new();
         let is_ready = core::mem::take(&mut connection.is_ready);
         self.busy -= 1;
         if is_ready {
@@ -318,6 +323,7 @@ impl<'p, P: Protocol> Server<'p, P> {
             self.busy -= 1;
             let token = self.token(For::Nothing);
             self.queue.add(token, connection.stream.close());
+            self.protocol.end(connection.peer);
             self.begin_calls();
         }
     }

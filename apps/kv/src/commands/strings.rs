@@ -140,6 +140,12 @@ pub(super) fn get_and_delete(store: &mut Store, words: &[&[u8]], reply: &mut Rep
 }
 
 pub(super) fn get_many(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
+    let lengths = words.iter().filter_map(|key| store.get(key));
+    let bytes: usize = lengths.map(<[u8]>::len).sum();
+    // One value more than once counts each time.
+    if bytes > LONGEST_ARGUMENT {
+        return Err(Refusal::LongAnswer);
+    }
     reply.array(words.len());
     for key in words {
         reply.bulk_or_null(store.get(key));

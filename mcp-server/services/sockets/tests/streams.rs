@@ -294,14 +294,17 @@ fn options_are_of_connections_and_of_those_that_listen() {
     let mut world = World::new();
     let (socket, _) = world.connected(0, 80);
     for option in SocketOption::ALL {
-        let value = 1;
-        let set = request::SetSocketOption {
-            socket,
-            option,
-            value,
-        };
-        assert_eq!(world.host.ask(0, set.encode()), Ok([0, 0]));
+        for value in [1, 0, u64::MAX] {
+            let set = request::SetSocketOption {
+                socket,
+                option,
+                value,
+            };
+            assert_eq!(world.host.ask(0, set.encode()), Ok([0, 0]));
+        }
     }
+    let sends = world.host.send_from(0, socket, 0, b"still there", NONE);
+    assert_eq!(world.answer(0, sends), Ok([11, 0]));
 }
 
 #[test]

@@ -101,8 +101,13 @@ pub(super) struct Options {
 /// Milliseconds after which a connection ends that is being made, or that nobody has any more, and whose peer acknowledges nothing.
 pub(super) const LONELY_TIMEOUT: u64 = 20_000;
 
+/// Milliseconds of the longest time that an option may have: a year.
+const LONGEST_TIME: u64 = 365 * 24 * 3600 * 1000;
+
 impl Options {
     pub(super) fn set(&mut self, option: SocketOption, value: u64) {
+        // Sums of times must not be too large.
+        let value = value.min(LONGEST_TIME);
         match option {
             SocketOption::NoDelay => self.no_delay = value != 0,
             SocketOption::KeepAlive => self.keep_alive = value,
