@@ -179,11 +179,17 @@ fn wrong_number(name: &str, reply: &mut Reply<'_>) {
 const TOLD: usize = 128;
 
 fn unknown(name: &[u8], rest: &[&[u8]], reply: &mut Reply<'_>) {
-    reply.error(format_args!(
-        "ERR unknown command '{}', with args beginning with: '{}'",
-        told(name),
-        told(rest.first().copied().unwrap_or_default()),
-    ));
+    match rest.first() {
+        None => reply.error(format_args!(
+            "ERR unknown command '{}', with args beginning with: ",
+            told(name)
+        )),
+        Some(first) => reply.error(format_args!(
+            "ERR unknown command '{}', with args beginning with: '{}' ",
+            told(name),
+            told(first)
+        )),
+    }
 }
 
 /// A client's word as an error tells it: its first bytes, and nothing that would end the line.

@@ -103,6 +103,7 @@ impl Session {
                 if rest.is_empty() {
                     // One long request must not keep its memory for as long as the client is there.
                     (self.bytes, self.start) = (Vec::new(), 0);
+                    self.arguments = Vec::new();
                     self.count(budget);
                 }
                 return Outcome::Needs;

@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-/// Bytes that an entry takes beside key and value, in both maps, about.
-const OVERHEAD: usize = 96;
+/// Bytes that an entry takes beside key and value, in both maps, about: what was measured is somewhat less.
+const OVERHEAD: usize = 256;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,9 @@ pub struct Store {
     now: u64,
 }
 
-fn size(key: &[u8], entry: &Entry) -> usize {
-    let keys = if entry.expires.is_some() { 2 } else { 1 };
-    keys * key.len() + entry.value.len() + OVERHEAD
+/// What an entry takes. The key is counted twice, as if it expired, so that one that gets a time needs no more room.
+fn size(key: &[u8], value: &[u8]) -> usize {
+    2 * key.len() + value.len() + OVERHEAD
 }
 
 impl Store {
@@ -54,7 +54,7 @@ impl Store {
             && let Some((_, key)) = self.expiring.pop_first()
         {
             if let Some(entry) = self.entries.remove(&key) {
-                self.used -= size(&key, &entry);
+                self.used -= size(&key, &entry.value);
             }
         }
     }
@@ -110,8 +110,11 @@ impl Store {
     /// There is no room; the key is as it was.
     pub fn set(&mut self, key: &[u8], value: Vec<u8>, expires: Option<u64>) -> Result<(), Full> {
         let entry = Entry { value, expires };
-        let before = self.entries.get(key).map_or(0, |before| size(key, before));
-        let after = size(key, &entry);
+        let before = self
+            .entries
+            .get(key)
+            .map_or(0, |before| size(key, &before.value));
+        let after = size(key, &entry.value);
         if after > before && self.used - before + after > self.most {
             return Err(Full);
         }
@@ -128,10 +131,35 @@ impl Store {
         Ok(())
     }
 
+    /// Sets all of some keys to their values, which never expire; of a key that is named twice the last value counts.
+    ///
+    /// # Errors
+    /// There is no room; all keys are as they were.
+    pub fn set_all<'a>(
+        &mut self,
+        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<(), Full> {
+        let last: BTreeMap<&[u8], &[u8]> = pairs.collect();
+        let sizes = last.iter().map(|(key, value)| {
+            let before = self.entries.get(*key);
+            let before = before.map_or(0, |before| size(key, &before.value));
+            (before, size(key, value))
+        });
+        let (before, after) = sizes.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        if after > before && self.used - before + after > self.most {
+            return Err(Full);
+        }
+        for key in last.keys() {
+            self.remove(key);
+        }
+        last.into_iter()
+            .try_for_each(|(key, value)| self.set(key, value.to_vec(), None))
+    }
+
     /// Removes a key; its value.
     pub fn remove(&mut self, key: &[u8]) -> Option<Vec<u8>> {
         let entry = self.entries.remove(key)?;
-        self.used -= size(key, &entry);
+        self.used -= size(key, &entry.value);
         if let Some(expires) = entry.expires {
             self.expiring.remove(&(expires, key.to_vec()));
         }

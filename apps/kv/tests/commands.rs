@@ -89,7 +89,12 @@ fn strings() {
         ("STRLEN none", ":0"),
         ("MSET x 1 y 2", "+OK"),
         ("MGET x y z", "*3\n$1\n1\n$1\n2\n$-1"),
-        ("MSET x 1 y", "-ERR syntax error"),
+        (
+            "MSET x 1 y",
+            "-ERR wrong number of arguments for 'mset' command",
+        ),
+        ("MSET x 1 x 2", "+OK"),
+        ("GET x", "$1\n2"),
         ("SET a 1 NX XX", "-ERR syntax error"),
         ("SET a 1 EX", "-ERR syntax error"),
         ("SET a 1 EX 0", "-ERR invalid expire time in 'set' command"),
@@ -197,7 +202,7 @@ fn keys_of_a_server() {
         ("HELLO 3", "-NOPROTO unsupported protocol version"),
         (
             "LPUSH a b",
-            "-ERR unknown command 'LPUSH', with args beginning with: 'a'",
+            "-ERR unknown command 'LPUSH', with args beginning with: 'a' ",
         ),
     ]);
     let mut client = Client::new();
@@ -284,7 +289,7 @@ fn a_client_that_is_not_understood_is_told_why_and_ended() {
     assert!(!goes_on);
     // What a client names cannot end the line of an error.
     let (answer, _) = Client::new().send(&request(&[b"x\r\n+OK", b"\xff'"]));
-    let expected = b"-ERR unknown command 'x\\r\\n+OK', with args beginning with: '\\xff\\''\r\n";
+    let expected = b"-ERR unknown command 'x\\r\\n+OK', with args beginning with: '\\xff\\'' \r\n";
     assert_eq!(answer, expected);
 }
 
@@ -317,6 +322,22 @@ fn all_clients_together_have_a_budget() {
         next.step(&mut store, &mut budget, &mut answer),
         Outcome::Answered
     );
+}
+
+#[test]
+fn a_request_of_many_keys_is_done_whole_or_not_at_all() {
+    let mut store = Store::new(5000);
+    store.set(b"k", vec![b'x'; 3000], None).unwrap();
+    let (small, large) = (vec![b'y'; 500], vec![b'z'; 4000]);
+    let pairs: [(&[u8], &[u8]); 4] = [(b"k", b"1"), (b"x", &small), (b"k", b"2"), (b"y", &large)];
+    assert!(store.set_all(pairs.into_iter()).is_err());
+    assert_eq!(store.get(b"k").map(<[u8]>::len), Some(3000), "as it was");
+    assert_eq!((store.len(), store.contains(b"x")), (1, false));
+    // What makes room in the same request counts.
+    let pairs: [(&[u8], &[u8]); 2] = [(b"k", b"1"), (b"y", &large)];
+    assert!(store.set_all(pairs.into_iter()).is_ok());
+    let used = store.used();
+    assert!(store.set_expiry(b"k", Some(10)) && store.used() == used);
 }
 
 #[test]

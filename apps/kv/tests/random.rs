@@ -37,7 +37,7 @@ fn name(key: u8) -> Vec<u8> {
 proptest! {
     #[test]
     fn a_store_is_a_map_whose_keys_expire(acts in vec(act(), 0..200)) {
-        let mut store = Store::new(2000);
+        let mut store = Store::new(3000);
         let mut model: HashMap<u8, (u16, Option<u64>)> = HashMap::new();
         let mut now = 0;
         for act in acts {
@@ -48,7 +48,7 @@ proptest! {
                     if set.is_ok() {
                         model.insert(key, (length, at(time)));
                     } else {
-                        prop_assert!(store.used() + usize::from(length) + 96 > 1900);
+                        prop_assert!(store.used() + usize::from(length) + 280 > 3000);
                     }
                 }
                 Act::Remove(key) => {

@@ -9,12 +9,13 @@
 
 extern crate alloc;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use atoll_runtime::{
     BLOCK_SIZE, Block, Blocks, Event, EventQueue, Listener, MAX_CALL_BLOCKS, Network, SocketId,
-    SocketOption, Status, Stream,
+    SocketOption, Status, Stream, with_timeout,
 };
 
 /// Connections that have a call at a time. Each has blocks, and the loop must not wait for one: those that are out come back by what it
@@ -28,6 +29,12 @@ pub const BLOCKS: usize = 1 + CALLS * SEND_BLOCKS;
 const SEND_BLOCKS: usize = 4;
 
 const _: () = assert!(SEND_BLOCKS <= MAX_CALL_BLOCKS);
+
+/// Connections that may be known to have something before they are known.
+const MOST_EARLY: usize = 1024;
+
+/// How long a peer may take for a part of an answer. One that takes nothing for longer is ended: those that have calls are few.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of answers after which no further request is looked at until they are sent.
 const ENOUGH: usize = SEND_BLOCKS * BLOCK_SIZE;
@@ -101,6 +108,9 @@ pub struct Server<'p, P: Protocol> {
     connections: BTreeMap<SocketId, Connection<P::Peer>>,
     /// Connections that wait for their turn.
     waiting: VecDeque<SocketId>,
+    /// Connections at which there is something, of which is not known yet that they are there: answers to calls of two vcores come in any
+    /// order.
+    early: BTreeSet<SocketId>,
     /// Connections that have a call.
     busy: usize,
     queue: EventQueue,
@@ -129,6 +139,7 @@ impl<'p, P: Protocol> Server<'p, P> {
             protocol,
             connections: BTreeMap::new(),
             waiting: VecDeque::new(),
+            early: BTreeSet::new(),
             busy: 0,
             queue: EventQueue::new(),
             calls: BTreeMap::new(),
@@ -141,6 +152,14 @@ impl<'p, P: Protocol> Server<'p, P> {
     /// # Errors
     /// How it was.
     pub fn run(&mut self) -> Result<(), Status> {
+        let ended = self.serve();
+        for (_, connection) in core::mem::take(&mut self.connections) {
+            self.protocol.end(connection.peer);
+        }
+        ended
+    }
+
+    fn serve(&mut self) -> Result<(), Status> {
         self.wait_for_ready(Block::acquire());
         while let Some(event) = self.queue.wait() {
             let Some(call) = self.calls.remove(&event.token) else {
@@ -164,7 +183,10 @@ impl<'p, P: Protocol> Server<'p, P> {
                 self.wait_for_ready(block);
             }
             For::Accept => {
-                let stream = event.stream()?;
+                // A connection may have ended before it was accepted.
+                let Ok(stream) = event.stream() else {
+                    return Ok(());
+                };
                 let connection = Connection {
                     stream,
                     peer: self.protocol.begin(),
@@ -175,6 +197,9 @@ impl<'p, P: Protocol> Server<'p, P> {
                     ends: false,
                 };
                 self.connections.insert(stream.id(), connection);
+                if self.early.remove(&stream.id()) {
+                    self.is_ready(stream.id());
+                }
             }
             For::Receive(id) => self.received(id, event),
             For::Send(id) => self.sent(id, &event),
@@ -202,6 +227,11 @@ impl<'p, P: Protocol> Server<'p, P> {
             return;
         }
         let Some(connection) = self.connections.get_mut(&id) else {
+            if self.early.len() >= MOST_EARLY {
+                // Most of them are of connections that have ended meanwhile.
+                self.early.clear();
+            }
+            self.early.insert(id);
             return;
         };
         if connection.is_busy {
@@ -284,7 +314,8 @@ impl<'p, P: Protocol> Server<'p, P> {
         connection.sent += length;
         let stream = connection.stream;
         let token = self.token(For::Send(id));
-        self.queue.add(token, stream.send(length, blocks));
+        let sends = with_timeout(PATIENCE, || stream.send(length, blocks));
+        self.queue.add(token, sends);
     }
 
     fn sent(&mut self, id: SocketId, event: &Event) {

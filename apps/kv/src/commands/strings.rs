@@ -153,33 +153,14 @@ pub(super) fn get_many(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>
     Ok(())
 }
 
-/// All keys are set, or, where there is no room, none: so it is tried on those that there are.
+/// All keys are set, or, where there is no room, none.
 pub(super) fn set_many(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
     let (pairs, rest) = words.as_chunks::<2>();
     if !rest.is_empty() {
-        return Err(Refusal::Syntax);
+        super::wrong_number("mset", reply);
+        return Ok(());
     }
-    let before: Vec<_> = pairs
-        .iter()
-        .map(|[key, _]| {
-            (
-                *key,
-                store.get(key).map(<[u8]>::to_vec),
-                store.expires(key).flatten(),
-            )
-        })
-        .collect();
-    for [key, value] in pairs {
-        if store.set(key, value.to_vec(), None).is_err() {
-            for (key, value, expires) in before.into_iter().rev() {
-                store.remove(key);
-                if let Some(value) = value {
-                    store.set(key, value, expires)?;
-                }
-            }
-            return Err(Refusal::Full);
-        }
-    }
+    store.set_all(pairs.iter().map(|[key, value]| (*key, *value)))?;
     reply.ok();
     Ok(())
 }

@@ -17,7 +17,7 @@ use atoll_abi::net::Properties;
 use atoll_abi::plan::Network;
 use atoll_abi::socket::HostAddress;
 use smoltcp::iface::{Config, Interface, PollResult, SocketSet};
-use smoltcp::socket::tcp;
+use smoltcp::socket::{tcp, udp};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress};
 
@@ -32,11 +32,17 @@ pub(crate) use wire::Wire;
 
 const NANOSECONDS_PER_MICROSECOND: u64 = 1000;
 
+/// Nanoseconds of a millisecond.
+const MILLISECOND: u64 = 1_000_000;
+
 /// The port of UDP at which a host is told its address.
 const CONFIGURATION_PORT: u16 = 68;
 
 /// The first port of a connection of which the client names none; the others follow up to the last one that there is.
 const FIRST_EPHEMERAL_PORT: u16 = 49152;
+
+/// Times that a datagram is tried to be sent to a neighbour that does not answer.
+const MOST_VAIN_TRIES: u32 = 4;
 
 /// How much the stack may have.
 #[derive(Clone, Copy, Debug)]
@@ -207,6 +213,10 @@ impl Stack {
                 None => None,
             },
             Recipient::Datagrams(CONFIGURATION_PORT) if self.configuration.is_some() => {
+                if !demux::has_source(frame) {
+                    // smoltcp would answer to where it comes from.
+                    return;
+                }
                 self.configuration
             }
             Recipient::Datagrams(port) => self.datagrams.get(&port).copied(),
@@ -264,15 +274,41 @@ impl Stack {
                 self.wait_for_room(handle);
                 break;
             }
-            if port.has_begun && port.packets == 0 {
+            let (begun, packets) = (port.has_begun, port.packets);
+            if begun && packets == 0 {
                 self.wait_for_neighbour(handle);
+                self.give_up_datagrams(handle);
                 break;
+            }
+            if packets > 0
+                && let Some(socket) = self.sockets.get_mut(handle)
+            {
+                socket.vain_tries = 0;
             }
             if sent == PollResult::None {
                 break;
             }
         }
         self.settle(handle);
+    }
+
+    /// A socket for datagrams whose next one goes where nobody answers forgets what it has after some tries, a second apart: smoltcp keeps
+    /// their order, and would try for ever.
+    fn give_up_datagrams(&mut self, handle: Handle) {
+        let Some(socket) = self.sockets.get_mut(handle) else {
+            return;
+        };
+        socket.vain_tries += 1;
+        if let Role::Datagrams(alone, port) = &mut socket.role
+            && socket.vain_tries >= MOST_VAIN_TRIES
+        {
+            socket.vain_tries = 0;
+            let port = *port;
+            let datagrams = alone.get_mut::<udp::Socket<'static>>();
+            datagrams.close();
+            // It was bound to the same port before.
+            let _ = datagrams.bind(port);
+        }
     }
 
     fn wait_for_room(&mut self, handle: Handle) {
@@ -297,10 +333,17 @@ impl Stack {
         let Some(socket) = self.sockets.get_mut(handle) else {
             return;
         };
+        let is_unresolved = socket.waits_for_neighbour;
         let Some(alone) = socket.alone() else { return };
         let next = self.interface.poll_at(now, &alone.set);
-        // What it could do now it has just done, or it waits for room.
-        let due = next.map(nanoseconds).filter(|due| *due > self.now);
+        // What it could do now it has just done, or it waits for room. Some steps of smoltcp do one thing and want to be taken again for
+        // the next one.
+        let again = self.now + MILLISECOND;
+        let due = next.map(|next| match nanoseconds(next) {
+            due if due > self.now => due,
+            _ => again,
+        });
+        let due = due.filter(|_| !socket.waits_for_room);
         if due != socket.due {
             let entry = |due| (due, handle.index, handle.generation);
             socket.due.map(|due| self.times.remove(&entry(due)));
@@ -316,7 +359,9 @@ impl Stack {
             Role::Connection(connection) => {
                 let state = connection.tcp().state();
                 let owner = connection.owner;
-                self.settle_connection(handle, owner, state, next.is_none());
+                // That it is reset cannot be said to a peer whose address nobody knows.
+                let quiet = next.is_none() || is_unresolved;
+                self.settle_connection(handle, owner, state, quiet);
             }
             Role::Datagrams(..) => self.touch(handle),
             Role::Listener(_) => {}
@@ -439,6 +484,12 @@ impl Stack {
         };
         if let Some(due) = socket.due {
             self.times.remove(&(due, handle.index, handle.generation));
+        }
+        if socket.waits_for_room {
+            self.starved.retain(|it| *it != handle);
+        }
+        if socket.waits_for_neighbour {
+            self.unresolved.retain(|it| *it != handle);
         }
         match socket.role {
             Role::Listener(listener) => {

@@ -95,6 +95,9 @@ impl SocketService {
                 self.wait_with_blocks(ring, syscall, client, blocks, wait, socket, actions)
             }
             SocketsCall::AwaitSockets(_) => {
+                if BlockList::from_call(syscall)?.pages() != 1 {
+                    return Err(Status::InvalidArgument);
+                }
                 let blocks = self.blocks(client, syscall, BLOCK_SIZE as u32)?;
                 let parked = Parked {
                     client,
@@ -102,8 +105,7 @@ impl SocketService {
                     wait: Wait::Any,
                 };
                 let id = self.calls.park(ring, syscall, parked);
-                let fits = blocks.pages() == 1;
-                match id.filter(|_| fits) {
+                match id {
                     Some(id) => self.waiting.reports(client).calls.push_back(id),
                     None => {
                         self.give_back(client, &blocks);
@@ -133,6 +135,8 @@ impl SocketService {
             }) => {
                 self.waiting.of(socket, client).ok_or(Status::BadHandle)?;
                 stack.set_option(socket, option, value)?;
+                // What it has to do by the new option begins now.
+                self.send(socket, actions);
                 Ok(Some([0; 2]))
             }
         }

@@ -149,7 +149,9 @@ impl SocketService {
             }
             Err(status) => {
                 self.end(id, status, [0; 2]);
-                self.waiting.remove(handle);
+                for other in self.waiting.remove(handle) {
+                    self.end(other, status, [0; 2]);
+                }
                 if let Some(stack) = &mut self.stack {
                     stack.forget(handle);
                 }

@@ -27,6 +27,8 @@ pub(super) struct Own {
     pub(super) shuts_down: bool,
     /// The client is to be told when there is something.
     pub(super) is_armed: bool,
+    /// It is in the list of those that the client is told of.
+    is_reported: bool,
 }
 
 impl Own {
@@ -50,7 +52,8 @@ impl Waiting {
     pub(super) fn report(&mut self, handle: Handle) {
         let Some(own) = self.get(handle) else { return };
         let client = own.client;
-        if core::mem::take(&mut own.is_armed) {
+        own.is_armed = false;
+        if !core::mem::replace(&mut own.is_reported, true) {
             self.reports(client).ready.push_back(handle);
         }
     }
@@ -84,7 +87,8 @@ impl Waiting {
         loop {
             let handle = self.reports.get_mut(client)?.ready.pop_front()?;
             // It may have been closed meanwhile.
-            if self.of(handle, client).is_some() {
+            if let Some(own) = self.of(handle, client) {
+                own.is_reported = false;
                 return Some(handle);
             }
         }
@@ -105,6 +109,7 @@ impl Waiting {
             sends: VecDeque::new(),
             shuts_down: false,
             is_armed: true,
+            is_reported: false,
         };
         #[allow(clippy::indexing_slicing, reason = "made long enough above")]
         self.sockets[index].insert(own)
@@ -137,6 +142,11 @@ impl Waiting {
         else {
             return Vec::new();
         };
+        if own.is_reported
+            && let Some(reports) = self.reports.get_mut(own.client)
+        {
+            reports.ready.retain(|ready| *ready != handle);
+        }
         let queues = [own.accepts, own.receives, own.sends];
         let queues = queues.into_iter().flatten();
         own.connect.into_iter().chain(queues).collect()

@@ -1,7 +1,8 @@
 //! For which socket a frame is.
 
 use smoltcp::wire::{
-    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket,
+    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Address, Ipv4Packet, TcpPacket,
+    UdpPacket,
 };
 
 /// The peer of a connection, and the port at which it has it.
@@ -37,6 +38,18 @@ pub(crate) enum Checked {
     No,
     /// That of TCP or UDP: by the device, or there is none because the frame comes from the same machine.
     Transport,
+}
+
+/// Whether a frame of IPv4 says where it comes from.
+pub(super) fn has_source(frame: &[u8]) -> bool {
+    let ethernet = EthernetFrame::new_checked(frame).ok();
+    let packet = ethernet.and_then(|it| Ipv4Packet::new_checked(it.payload()).ok());
+    packet.is_some_and(|packet| is_one_host(packet.src_addr()))
+}
+
+/// Whether an address can be that of one host.
+pub(super) fn is_one_host(address: Ipv4Address) -> bool {
+    !(address.is_unspecified() || address.is_broadcast() || address.is_multicast())
 }
 
 /// For whom a frame is; `None` where it is to be dropped because its checksum is wrong.

@@ -6,6 +6,8 @@ use smoltcp::iface::Interface;
 use smoltcp::socket::dhcpv4::{self, Event};
 use smoltcp::wire::{IpAddress, IpCidr, Ipv4Address, Ipv4Cidr};
 
+use super::demux::is_one_host;
+
 /// Bits of an address.
 const ADDRESS_BITS: u8 = 32;
 
@@ -21,7 +23,11 @@ pub(super) fn place(interface: &mut Interface, network: &Network) {
 pub(super) fn ask(interface: &mut Interface, socket: &mut dhcpv4::Socket<'static>) -> bool {
     let (address, gateway) = match socket.poll() {
         None => return false,
-        Some(Event::Configured(config)) => (Some(config.address), config.router),
+        Some(Event::Configured(config)) => {
+            // A router that is no host would have every packet to it fail in smoltcp.
+            let router = config.router.filter(|router| is_one_host(*router));
+            (Some(config.address), router)
+        }
         Some(Event::Deconfigured) => (None, None),
     };
     set(interface, address, gateway);

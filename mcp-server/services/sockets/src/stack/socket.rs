@@ -46,6 +46,8 @@ pub(super) struct Socket {
     pub(super) waits_for_room: bool,
     /// It is in the list of those that wait for the address of a neighbour.
     pub(super) waits_for_neighbour: bool,
+    /// How often it has tried to send since it sent something, and did not know where to.
+    pub(super) vain_tries: u32,
 }
 
 /// What a socket is for.
@@ -136,6 +138,7 @@ impl Socket {
             is_touched: false,
             waits_for_room: false,
             waits_for_neighbour: false,
+            vain_tries: 0,
         }
     }
 
