@@ -209,3 +209,42 @@ fn a_host_whose_lease_has_ended_asks_again() {
     }
     assert!(asked > 3, "it asked {asked} times");
 }
+
+#[test]
+fn a_server_of_addresses_that_lies_does_no_harm() {
+    let none = Ipv4Address::UNSPECIFIED;
+    let server = Ipv4Address::new(10, 0, 0, 254);
+    for (source, router) in [
+        (server, Ipv4Address::BROADCAST),
+        (server, Ipv4Address::new(224, 0, 0, 1)),
+        (server, none),
+        (none, server),
+    ] {
+        let mut host = Host::new(PROPERTIES, Network::default(), HEAP);
+        for _ in 0..100 {
+            while let Some(frame) = host.sent.pop_front() {
+                let answer = dhcp::answer_as(&frame, OWN_ADDRESS, 100, source, router);
+                if let Some(answer) = answer {
+                    host.receive(&answer, Checksum::Unknown);
+                }
+            }
+            host.now += 2000 * MILLISECOND;
+            host.event(atoll_call::Event::Time);
+            host.serve();
+        }
+        // To somewhere beyond the router that it named, over the time of a lease and more.
+        let open = request::OpenDatagrams { port: 5000 }.encode();
+        let [handle, _] = host.ask(0, open).unwrap();
+        let socket = Handle::from_raw(handle as u32).unwrap();
+        let to = SocketAddress {
+            address: [192, 0, 2, 1],
+            port: 9,
+        };
+        host.send_from(0, socket, 0, b"x", to);
+        for _ in 0..50 {
+            host.now += 2000 * MILLISECOND;
+            host.event(atoll_call::Event::Time);
+            host.serve();
+        }
+    }
+}

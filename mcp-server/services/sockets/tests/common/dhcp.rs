@@ -10,6 +10,17 @@ const SERVER: Ipv4Address = Ipv4Address::new(10, 0, 0, 254);
 
 /// The frame that answers one of a host that asks for its address; `None` where it does not ask.
 pub fn answer(frame: &[u8], address: [u8; 4], seconds: u32) -> Option<Vec<u8>> {
+    answer_as(frame, address, seconds, SERVER, SERVER)
+}
+
+/// As [`answer`], from an address, with a router.
+pub fn answer_as(
+    frame: &[u8],
+    address: [u8; 4],
+    seconds: u32,
+    source: Ipv4Address,
+    router: Ipv4Address,
+) -> Option<Vec<u8>> {
     let checksums = ChecksumCapabilities::default();
     let ethernet = EthernetFrame::new_checked(frame).ok()?;
     if ethernet.ethertype() != EthernetProtocol::Ipv4 {
@@ -36,7 +47,7 @@ pub fn answer(frame: &[u8], address: [u8; 4], seconds: u32) -> Option<Vec<u8>> {
         server_ip: SERVER,
         server_identifier: Some(SERVER),
         subnet_mask: Some(Ipv4Address::new(255, 255, 0, 0)),
-        router: Some(SERVER),
+        router: Some(router),
         lease_duration: Some(seconds),
         client_identifier: None,
         parameter_request_list: None,
@@ -49,7 +60,7 @@ pub fn answer(frame: &[u8], address: [u8; 4], seconds: u32) -> Option<Vec<u8>> {
         dst_port: 68,
     };
     let ip = Ipv4Repr {
-        src_addr: SERVER,
+        src_addr: source,
         dst_addr: Ipv4Address::BROADCAST,
         next_header: IpProtocol::Udp,
         payload_len: udp.header_len() + dhcp.buffer_len(),
@@ -68,7 +79,7 @@ pub fn answer(frame: &[u8], address: [u8; 4], seconds: u32) -> Option<Vec<u8>> {
     ip.emit(&mut out, &checksums);
     let mut out = UdpPacket::new_unchecked(out.payload_mut());
     let (from, to) = (
-        IpAddress::Ipv4(SERVER),
+        IpAddress::Ipv4(source),
         IpAddress::Ipv4(Ipv4Address::BROADCAST),
     );
     let emit = |bytes: &mut [u8]| {
