@@ -103,9 +103,10 @@ impl Session {
                 if rest.is_empty() {
                     // One long request must not keep its memory for as long as the client is there.
                     (self.bytes, self.start) = (Vec::new(), 0);
-                    self.arguments = Vec::new();
                     self.count(budget);
                 }
+                // Nor those of one that is not complete, which are found again.
+                self.arguments = Vec::new();
                 return Outcome::Needs;
             }
             Err(error) => {

@@ -11,7 +11,7 @@ use core::ops::Range;
 use crate::block::BLOCK_SIZE;
 use crate::plan::{
     MAX_CHANNELS, MAX_CLUSTER_FRAMES, MAX_CLUSTER_VCORES, MAX_CONNECTIONS, MAX_PROCESSES,
-    MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS, MAX_SERVICES,
+    MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS, MAX_SERVICES, ServiceKind,
 };
 
 pub use badges::{badge, server_badge, service_badge};
@@ -197,6 +197,9 @@ const _: () = {
     assert!(wake_page(MAX_CHANNELS) <= WAKE_REQUESTS);
     assert!(server_wake_requests(MAX_PROCESSES + MAX_SERVICES) <= SERVER_PROCINFO);
     assert!(server_procinfo(MAX_PROCESSES) <= DRIVER_WINDOW);
+    assert!(ServiceKind::Files.own_blocks() <= MAX_SERVICE_BLOCKS);
+    assert!(ServiceKind::Blocks.own_blocks() <= MAX_SERVICE_BLOCKS);
+    assert!(ServiceKind::Sockets.own_blocks() <= MAX_SERVICE_BLOCKS);
     assert!(SERVICE_POOL + MAX_SERVICE_BLOCKS * BLOCK_SIZE <= HPET);
     assert!(DMA + DMA_PAGES * PAGE_SIZE <= TELEMETRY);
     assert!(telemetry(MAX_CONNECTIONS, 0) <= UTHREAD_STACKS);

@@ -62,7 +62,8 @@ pub enum SocketOption {
     NoDelay = 1,
     /// Milliseconds after which a silent peer is asked whether it is there; 0: never.
     KeepAlive = 2,
-    /// Milliseconds after which a connection is ended whose peer acknowledges nothing; 0: never.
+    /// Milliseconds after which a connection is ended whose peer sends nothing, no acknowledgment either; 0: never. A peer that has nothing
+    /// to say is ended too, unless it is asked often enough: see [`SocketOption::KeepAlive`].
     PeerTimeout = 3,
 }
 

@@ -10,6 +10,7 @@
 //!   the service, or its device, may still write the block.
 //! - [`ServiceEnd`]: admission, the share of each client, the calls that cannot be answered at once, their answers.
 //! - [`Service`]: how a service meets its world: [`Event`]s in, [`Actions`] out.
+//! - [`Answers`]: those of one event that need not wait.
 //! - [`BlockTable`]: which blocks of a client calls have.
 //! - [`Handles`]: what a client has open.
 //! - [`Attention`]: which of many rings a component looks at.
@@ -35,6 +36,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod answers;
 mod attention;
 mod blocks;
 mod client;
@@ -43,6 +45,7 @@ mod event;
 mod handles;
 mod service;
 
+pub use answers::Answers;
 pub use attention::Attention;
 pub use blocks::BlockTable;
 pub use client::{Answer, ClientEnd, Completed, Ended, Group, Loss, Refused, Waiter, Writing};

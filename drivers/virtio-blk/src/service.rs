@@ -1,6 +1,6 @@
 //! The driver as a service: what its clients ask for, and what the device is asked for.
 
-mod client;
+mod extent;
 mod job;
 
 use alloc::boxed::Box;
@@ -11,18 +11,16 @@ use core::fmt;
 use atoll_abi::block::BlockList;
 use atoll_abi::interface::{DiskCall, request};
 use atoll_abi::plan::Plan;
-use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
-use atoll_driver::{DeviceService, Pools};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::{Actions, Answers, BATCH, CallId, Event, Service, ServiceEnd};
+use atoll_driver::{DeviceService, LostClients, Pools};
 use atoll_virtio::{Device, MOST_DESCRIPTORS, VirtioError};
-use zerocopy::FromZeros;
 
 use crate::Disk;
 use crate::queue::Operation;
-use client::Client;
 use job::Job;
 
-pub use client::Extent;
+pub use extent::Extent;
 
 /// Calls that can be under way at once, of all clients.
 pub const CALLS: usize = 256;
@@ -34,14 +32,16 @@ pub const CALLS: usize = 256;
 /// [`DeviceService::take_quiet`] tells.
 pub struct DiskService<D> {
     disk: Disk<D>,
-    clients: Box<[Client]>,
+    /// By slot of the client: its partition, `None` where the disk has none of that name.
+    extents: Box<[Option<Extent>]>,
+    lost: LostClients,
     pools: Pools,
     calls: ServiceEnd<Job>,
     /// Calls that the device has not, in order.
     waiting: VecDeque<CallId>,
     /// For each chain that the device has, the first of its calls.
     chains: Box<[Option<CallId>]>,
-    completions: [Completion; BATCH],
+    answers: Answers,
 }
 
 impl<D: Device> DiskService<D> {
@@ -55,22 +55,18 @@ impl<D: Device> DiskService<D> {
     ) -> Self {
         let extents = extents.into_iter().chain(core::iter::repeat(None));
         let services = plan.services_of_device(device).zip(extents);
-        let clients: Box<[Client]> = services
-            .map(|(_, extent)| Client {
-                extent,
-                quiet_due: false,
-            })
-            .collect();
+        let extents: Box<[Option<Extent>]> = services.map(|(_, extent)| extent).collect();
         // What it reads as zeroes.
         disk.queue_mut().clear_spare();
         DiskService {
             disk,
             pools: Pools::new(plan, device),
-            calls: ServiceEnd::new(0..clients.len(), CALLS),
-            clients,
+            calls: ServiceEnd::new(0..extents.len(), CALLS),
+            extents,
+            lost: LostClients::default(),
             waiting: VecDeque::with_capacity(CALLS),
             chains: vec![None; MOST_DESCRIPTORS].into_boxed_slice(),
-            completions: [Completion::new_zeroed(); BATCH],
+            answers: Answers::default(),
         }
     }
 
@@ -95,21 +91,11 @@ impl<D: Device> DiskService<D> {
     }
 
     fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
-        let mut count = 0;
         for syscall in calls {
-            let answer = match self.accept(ring, syscall) {
-                Ok(None) => continue,
-                Ok(Some(result)) => Completion::of(syscall, Status::Done, result),
-                Err(status) => Completion::refusal(syscall, status),
-            };
-            if let Some(place) = self.completions.get_mut(count) {
-                *place = answer;
-                count += 1;
-            }
+            let answer = self.accept(ring, syscall);
+            self.answers.add(syscall, answer);
         }
-        if let Some(completions) = self.completions.get(..count).filter(|it| !it.is_empty()) {
-            actions.complete(ring, completions);
-        }
+        self.answers.send(ring, actions);
     }
 
     /// Checks a call and has it wait for the device; its results where it needs none.
@@ -118,8 +104,8 @@ impl<D: Device> DiskService<D> {
     /// The status that it ends with.
     fn accept(&mut self, ring: usize, syscall: &Syscall) -> Result<Option<[u64; 2]>, Status> {
         let call = DiskCall::decode(syscall)?;
-        let client = self.clients.get(ring).ok_or(Status::NotAllowed)?;
-        let extent = client.extent.ok_or(Status::NoService);
+        let extent = self.extents.get(ring).ok_or(Status::NotAllowed)?;
+        let extent = extent.ok_or(Status::NoService);
         let job = match call {
             DiskCall::DescribeDisk(_) => {
                 let properties = self.disk.abilities().properties;
@@ -204,7 +190,7 @@ impl<D: Device> DiskService<D> {
         sector: u64,
         sectors: u32,
     ) -> Result<u64, Status> {
-        let extent = self.clients.get(ring).and_then(|client| client.extent);
+        let extent = self.extents.get(ring).copied().flatten();
         let extent = extent.ok_or(Status::NoService)?;
         let properties = self.disk.abilities().properties;
         if properties.read_only && operation != Operation::Read {
@@ -248,9 +234,7 @@ impl<D: Device> DiskService<D> {
             }
         }
         self.calls.on_ring_lost(ring);
-        if let Some(client) = self.clients.get_mut(ring) {
-            client.quiet_due = true;
-        }
+        self.lost.add(ring);
     }
 
     /// Takes in what the device has done, gives it what waits, and answers.
@@ -261,14 +245,18 @@ impl<D: Device> DiskService<D> {
     }
 }
 
+/// Whether no call of a client is under way, which has one ring.
+fn is_quiet(calls: &ServiceEnd<Job>, ring: usize) -> bool {
+    calls.of_client(ring) == 0 || cfg!(feature = "planted-stale-life")
+}
+
 impl<D: Device> Service for DiskService<D> {
     fn room(&self, ring: usize, free: usize) -> usize {
         self.calls.room(ring, free).min(BATCH)
     }
 
     fn is_quiet(&self, ring: usize) -> bool {
-        // Each client has one ring.
-        self.calls.of_client(ring) == 0 || cfg!(feature = "planted-stale-life")
+        is_quiet(&self.calls, ring)
     }
 
     fn is_busy(&self) -> bool {
@@ -279,11 +267,7 @@ impl<D: Device> Service for DiskService<D> {
         match event {
             Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),
             Event::ClientLost { ring } => self.on_client_lost(ring),
-            Event::ClientConnected { ring, .. } => {
-                if let Some(client) = self.clients.get_mut(ring) {
-                    client.quiet_due = false;
-                }
-            }
+            Event::ClientConnected { ring, .. } => self.lost.remove(ring),
             // It uses no other component.
             Event::Start
             | Event::Device
@@ -306,12 +290,8 @@ impl<D: Device> DeviceService for DiskService<D> {
     }
 
     fn take_quiet(&mut self) -> Option<usize> {
-        let mut clients = self.clients.iter().enumerate();
-        let (slot, _) = clients.find(|(slot, it)| it.quiet_due && self.is_quiet(*slot))?;
-        if let Some(client) = self.clients.get_mut(slot) {
-            client.quiet_due = false;
-        }
-        Some(slot)
+        let calls = &self.calls;
+        self.lost.take(|slot| is_quiet(calls, slot))
     }
 
     fn failure(&self) -> Option<impl fmt::Display> {

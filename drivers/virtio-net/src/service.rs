@@ -12,11 +12,10 @@ use atoll_abi::interface::{NetCall, request};
 use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::net::Properties;
 use atoll_abi::plan::Plan;
-use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
-use atoll_driver::{DeviceService, Pools};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::{Actions, Answers, BATCH, CallId, Event, Service, ServiceEnd};
+use atoll_driver::{DeviceService, LostClients, Pools};
 use atoll_virtio::VirtioError;
-use zerocopy::FromZeros;
 
 use crate::{Card, DriverError, Headers, Network};
 use job::{Job, Work};
@@ -55,9 +54,8 @@ pub struct NetService<D, H> {
     link: Option<(CallId, bool)>,
     /// The device has interrupted since it was asked for its link.
     link_due: bool,
-    /// By slot: the client is lost, and it has to be told yet that it is quiet.
-    quiet_due: Box<[bool]>,
-    completions: [Completion; BATCH],
+    lost: LostClients,
+    answers: Answers,
 }
 
 impl<D: Card, H: Headers> NetService<D, H> {
@@ -80,8 +78,8 @@ impl<D: Card, H: Headers> NetService<D, H> {
             link: None,
             // It may have changed before the driver could be interrupted.
             link_due: true,
-            quiet_due: vec![false; clients].into_boxed_slice(),
-            completions: [Completion::new_zeroed(); BATCH],
+            lost: LostClients::default(),
+            answers: Answers::default(),
         }
     }
 
@@ -106,21 +104,11 @@ impl<D: Card, H: Headers> NetService<D, H> {
     }
 
     fn take_calls(&mut self, ring: usize, calls: &[Syscall], actions: &mut impl Actions) {
-        let mut count = 0;
         for syscall in calls {
-            let answer = match self.accept(ring, syscall) {
-                Ok(None) => continue,
-                Ok(Some(result)) => Completion::of(syscall, Status::Done, result),
-                Err(status) => Completion::refusal(syscall, status),
-            };
-            if let Some(place) = self.completions.get_mut(count) {
-                *place = answer;
-                count += 1;
-            }
+            let answer = self.accept(ring, syscall);
+            self.answers.add(syscall, answer);
         }
-        if let Some(completions) = self.completions.get(..count).filter(|it| !it.is_empty()) {
-            actions.complete(ring, completions);
-        }
+        self.answers.send(ring, actions);
     }
 
     /// Checks a call and has it wait; its results where it needs not.
@@ -247,9 +235,7 @@ impl<D: Card, H: Headers> NetService<D, H> {
             self.network.restart();
         }
         self.calls.on_ring_lost(ring);
-        if let Some(due) = self.quiet_due.get_mut(ring) {
-            *due = true;
-        }
+        self.lost.add(ring);
     }
 
     /// Takes in what the device has done, gives it what waits, and answers.
@@ -289,11 +275,7 @@ impl<D: Card, H: Headers> Service for NetService<D, H> {
         match event {
             Event::Calls { ring, calls } => self.take_calls(ring, calls, actions),
             Event::ClientLost { ring } => self.on_client_lost(ring),
-            Event::ClientConnected { ring, .. } => {
-                if let Some(due) = self.quiet_due.get_mut(ring) {
-                    *due = false;
-                }
-            }
+            Event::ClientConnected { ring, .. } => self.lost.remove(ring),
             // It uses no other component.
             Event::Start
             | Event::Device
@@ -325,12 +307,8 @@ impl<D: Card, H: Headers> DeviceService for NetService<D, H> {
     }
 
     fn take_quiet(&mut self) -> Option<usize> {
-        let mut clients = self.quiet_due.iter().enumerate();
-        let (slot, _) = clients.find(|(slot, due)| **due && self.is_quiet(*slot))?;
-        if let Some(due) = self.quiet_due.get_mut(slot) {
-            *due = false;
-        }
-        Some(slot)
+        // Each client has one ring.
+        self.lost.take(|slot| self.calls.of_client(slot) == 0)
     }
 
     fn failure(&self) -> Option<impl fmt::Display> {

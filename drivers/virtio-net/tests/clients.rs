@@ -126,7 +126,7 @@ fn a_block_is_in_one_call() {
     ] {
         let tag = bench.call(call);
         let refused = Some((tag, Status::BadBlock, [0; 2], NO_BLOCK));
-        assert_eq!(bench.answer(), refused, "{call:?}");
+        assert_eq!(bench.answer(), refused, "a duplicate block: {call:?}");
     }
     assert_eq!(bench.driver.blocks_taken(), 3);
     // A block of the same index of another pool is another one.

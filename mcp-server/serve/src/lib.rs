@@ -81,8 +81,8 @@ enum For {
     Receive(SocketId),
     /// To send on a connection.
     Send(SocketId),
-    /// To close a connection, or to set an option of it.
-    Nothing,
+    /// To close a connection.
+    Close,
 }
 
 /// A connection.
@@ -203,7 +203,7 @@ impl<'p, P: Protocol> Server<'p, P> {
             }
             For::Receive(id) => self.received(id, event),
             For::Send(id) => self.sent(id, &event),
-            For::Nothing => {}
+            For::Close => {}
         }
         Ok(())
     }
@@ -352,7 +352,7 @@ impl<'p, P: Protocol> Server<'p, P> {
     fn close(&mut self, id: SocketId) {
         if let Some(connection) = self.connections.remove(&id) {
             self.busy -= 1;
-            let token = self.token(For::Nothing);
+            let token = self.token(For::Close);
             self.queue.add(token, connection.stream.close());
             self.protocol.end(connection.peer);
             self.begin_calls();

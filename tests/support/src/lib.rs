@@ -6,4 +6,5 @@ pub mod actions;
 pub mod disk;
 pub mod e2fsprogs;
 pub mod link;
+pub mod tags;
 pub mod volume;

@@ -12,6 +12,7 @@ use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::{Event, Service};
 use atoll_test_disk::{FakeDevice, Line, Memory};
 use atoll_test_support::actions::Recorded;
+use atoll_test_support::tags::{self, Tags};
 use atoll_virtio_blk::{Abilities, Disk, DiskService, Extent, MOST_SEGMENTS, Queue};
 use zerocopy::FromZeros;
 
@@ -88,7 +89,7 @@ pub struct Bench {
     /// The memory of all pools.
     pub pools: Memory,
     pub world: World,
-    next_tag: u64,
+    tags: Tags,
 }
 
 pub fn bench() -> Bench {
@@ -115,7 +116,7 @@ pub fn bench_of(abilities: Abilities, limit: u16) -> Bench {
         line,
         pools,
         world,
-        next_tag: 0,
+        tags: Tags::default(),
     }
 }
 
@@ -126,17 +127,7 @@ impl Bench {
 
     /// Makes calls of a client, together; their tags.
     pub fn calls(&mut self, client: usize, calls: &[Syscall]) -> Vec<u64> {
-        let tagged: Vec<Syscall> = calls
-            .iter()
-            .map(|call| {
-                self.next_tag += 1;
-                Syscall {
-                    tag: self.next_tag,
-                    generation: self.next_tag as u32 ^ 0xA5A5_0000,
-                    ..*call
-                }
-            })
-            .collect();
+        let tagged = self.tags.give(calls);
         assert!(self.driver.room(client, 256) >= calls.len());
         self.event(Event::Calls {
             ring: client,
@@ -153,14 +144,7 @@ impl Bench {
     /// The next answer of a client.
     pub fn answer(&mut self, client: usize) -> Option<(u64, Status, u64, u32)> {
         let answer = self.world.answers[client].pop_front()?;
-        assert_eq!(answer.generation, answer.tag as u32 ^ 0xA5A5_0000);
-        let status = Status::from_raw(answer.status);
-        if status != Status::Done {
-            assert_eq!(
-                answer.result, [0; 2],
-                "a call that failed transferred nothing"
-            );
-        }
+        let status = tags::status(&answer);
         Some((answer.tag, status, answer.result[0], answer.block))
     }
 

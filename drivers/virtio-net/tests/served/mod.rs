@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+#[path = "../support/device.rs"]
+mod device;
+
 use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::interface::{Request, request};
 use atoll_abi::net::{Checksum, ChecksumPlace, ChecksumToMake, Received};
@@ -13,12 +16,14 @@ use atoll_call::{Event, Service};
 use atoll_driver::DeviceService;
 use atoll_test_net::{FakeNetwork, FrameHeader, Line, Pool};
 use atoll_test_support::actions::Recorded;
+use atoll_test_support::tags::{self, Tags};
 use atoll_test_virtio::{Memory, Numbers};
-use atoll_virtio_net::{Abilities, HEADER_SIZE, NetService, Network, Offloads};
+use atoll_virtio_net::{Abilities, HEADER_SIZE, NetService, Network};
 use zerocopy::FromZeros;
 
-const DMA_SIZE: usize = 8 * 4096;
-const DMA_PHYSICAL: u64 = 0x7_0000_0000;
+pub use device::ABILITIES;
+use device::{DMA_PHYSICAL, DMA_SIZE};
+
 const POOL_PHYSICAL: u64 = 0x1_2000_0000;
 /// Blocks of each pool.
 pub const POOL_BLOCKS: u32 = 64;
@@ -26,17 +31,6 @@ pub const POOL_BLOCKS: u32 = 64;
 pub const LENT: u32 = 0;
 pub const OWN: u32 = 2;
 pub const PAGE: usize = BLOCK_SIZE;
-
-pub const ABILITIES: Abilities = Abilities {
-    address: Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]),
-    mtu: 9000,
-    mergeable: true,
-    checksums: Offloads {
-        transmit: true,
-        receive: true,
-    },
-    tells_link: true,
-};
 
 fn pool_base(index: u32) -> u64 {
     POOL_PHYSICAL + u64::from(index * POOL_BLOCKS) * BLOCK_SIZE as u64
@@ -84,7 +78,7 @@ pub struct Bench {
     pub own: Pool,
     pub lent: Pool,
     pub world: Recorded<2>,
-    next_tag: u64,
+    tags: Tags,
 }
 
 pub fn bench() -> Bench {
@@ -114,7 +108,7 @@ pub fn bench_of(abilities: Abilities, limits: [u16; 2]) -> Bench {
         own,
         lent,
         world,
-        next_tag: 0,
+        tags: Tags::default(),
     }
 }
 
@@ -125,17 +119,7 @@ impl Bench {
 
     /// Makes calls of a client, together; their tags.
     pub fn calls_of(&mut self, client: usize, calls: &[Syscall]) -> Vec<u64> {
-        let tagged: Vec<Syscall> = calls
-            .iter()
-            .map(|call| {
-                self.next_tag += 1;
-                Syscall {
-                    tag: self.next_tag,
-                    generation: self.next_tag as u32 ^ 0xA5A5_0000,
-                    ..*call
-                }
-            })
-            .collect();
+        let tagged = self.tags.give(calls);
         assert!(self.driver.room(client, 256) >= calls.len());
         self.event(Event::Calls {
             ring: client,
@@ -155,11 +139,7 @@ impl Bench {
     /// The next answer of a client.
     pub fn answer_of(&mut self, client: usize) -> Option<Answer> {
         let answer = self.world.answers[client].pop_front()?;
-        assert_eq!(answer.generation, answer.tag as u32 ^ 0xA5A5_0000);
-        let status = Status::from_raw(answer.status);
-        if status != Status::Done {
-            assert_eq!(answer.result, [0; 2]);
-        }
+        let status = tags::status(&answer);
         Some((answer.tag, status, answer.result, answer.block))
     }
 

@@ -2,31 +2,22 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+mod device;
+
 use atoll_abi::net::Checksum;
 use atoll_test_net::{FakeNetwork, FrameHeader, Line, Pool};
 use atoll_test_virtio::Memory;
 pub use atoll_test_virtio::Numbers;
 use atoll_virtio::Segment;
-use atoll_virtio_net::{Abilities, Network, Offloads, OutgoingFrame, SendError};
+use atoll_virtio_net::{Abilities, Network, OutgoingFrame, SendError};
 
-pub const DMA_SIZE: usize = 8 * 4096;
-pub const DMA_PHYSICAL: u64 = 0x7_0000_0000;
+pub use device::{ABILITIES, DMA_PHYSICAL, DMA_SIZE};
+
 /// Buffers to receive into, and pages to send from.
 pub const BUFFERS: u32 = 64;
 const RECEIVE_PHYSICAL: u64 = 0x1_2000_0000;
 const SEND_PHYSICAL: u64 = 0x2_4000_0000;
 pub const PAGE: u32 = 4096;
-
-pub const ABILITIES: Abilities = Abilities {
-    address: Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]),
-    mtu: 9000,
-    mergeable: true,
-    checksums: Offloads {
-        transmit: true,
-        receive: true,
-    },
-    tells_link: true,
-};
 
 pub struct Bench {
     pub driver: Network<Line, Pool>,

@@ -4,10 +4,9 @@ mod forward;
 
 use atoll_abi::block::BlockList;
 use atoll_abi::plan::Plan;
-use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Actions, Answer, BATCH, CallId, Event, Loss, Service, ServiceEnd};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::{Actions, Answer, Answers, BATCH, CallId, Event, Loss, Service, ServiceEnd};
 use atoll_driver_client::{Clients, Driver};
-use zerocopy::FromZeros;
 
 /// Calls that can be under way at once, of all clients.
 pub const CALLS: usize = 256;
@@ -27,8 +26,7 @@ pub struct BlockService {
     clients: Clients<()>,
     calls: ServiceEnd<Parked>,
     driver: Driver<CallId>,
-    /// The completions of the calls that are being answered.
-    completions: [Completion; BATCH],
+    answers: Answers,
 }
 
 impl BlockService {
@@ -39,7 +37,7 @@ impl BlockService {
             calls: ServiceEnd::new(clients.owners(), CALLS),
             clients,
             driver: Driver::new(CALLS),
-            completions: [Completion::new_zeroed(); BATCH],
+            answers: Answers::default(),
         }
     }
 
@@ -60,23 +58,15 @@ impl BlockService {
         if !self.clients.is_connected(ring) {
             return;
         }
-        let mut count = 0;
         for syscall in calls {
             let admitted = self.clients.admits(client, ring, syscall.generation);
             let accepted = match admitted {
                 true => self.accept(ring, client, syscall),
                 false => Err(Status::NotAllowed),
             };
-            if let Err(status) = accepted
-                && let Some(place) = self.completions.get_mut(count)
-            {
-                *place = Completion::refusal(syscall, status);
-                count += 1;
-            }
+            self.answers.add(syscall, accepted.map(|()| None));
         }
-        if let Some(completions) = self.completions.get(..count).filter(|it| !it.is_empty()) {
-            actions.complete(ring, completions);
-        }
+        self.answers.send(ring, actions);
     }
 
     /// Passes a call on to the driver.

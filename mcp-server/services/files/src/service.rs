@@ -15,11 +15,10 @@ use alloc::collections::VecDeque;
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::largest_journal;
 use atoll_abi::plan::Plan;
-use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Actions, BATCH, CallId, Event, Service, ServiceEnd};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::{Actions, Answers, BATCH, CallId, Event, Service, ServiceEnd};
 use atoll_driver_client::{Clients, Driver};
 use atoll_ext4::Settings;
-use zerocopy::FromZeros;
 
 use crate::clients::{FILES_PER_CLIENT, OpenFiles};
 use crate::table::FileTable;
@@ -53,8 +52,7 @@ pub struct FileService {
     /// The job that it does.
     running: Option<Running>,
     driver: Driver<For>,
-    /// The completions of the calls that are being answered.
-    completions: [Completion; BATCH],
+    answers: Answers,
 }
 
 impl FileService {
@@ -76,7 +74,7 @@ impl FileService {
             running: None,
             // It grows where calls are cut into parts, of which there are no more than blocks.
             driver: Driver::new(CALLS + 1),
-            completions: [Completion::new_zeroed(); BATCH],
+            answers: Answers::default(),
         }
     }
 
@@ -103,7 +101,6 @@ impl FileService {
         let Some(client) = client.filter(|_| self.clients.is_connected(ring)) else {
             return;
         };
-        let mut count = 0;
         for syscall in calls {
             let admitted = self.clients.admits(client, ring, syscall.generation);
             let served = match admitted {
@@ -111,21 +108,13 @@ impl FileService {
                 false => Err(Status::NotAllowed),
             };
             let answer = match served {
-                Ok(Served::Answered(result)) => Completion::of(syscall, Status::Done, result),
-                Ok(Served::Parks(parked)) => match self.park(ring, syscall, &parked) {
-                    Ok(()) => continue,
-                    Err(status) => Completion::refusal(syscall, status),
-                },
-                Err(status) => Completion::refusal(syscall, status),
+                Ok(Served::Answered(result)) => Ok(Some(result)),
+                Ok(Served::Parks(parked)) => self.park(ring, syscall, &parked).map(|()| None),
+                Err(status) => Err(status),
             };
-            if let Some(place) = self.completions.get_mut(count) {
-                *place = answer;
-                count += 1;
-            }
+            self.answers.add(syscall, answer);
         }
-        if let Some(completions) = self.completions.get(..count).filter(|it| !it.is_empty()) {
-            actions.complete(ring, completions);
-        }
+        self.answers.send(ring, actions);
         // One of the calls may have begun a life.
         self.close_what_is_left(client);
     }

@@ -126,6 +126,11 @@ impl Frames {
         !self.has_failed && self.transmitting < TRANSMITTING && !self.free.is_empty()
     }
 
+    /// Frames that came in and were longer than any may be.
+    pub(crate) fn too_long(&self) -> u64 {
+        self.too_long
+    }
+
     /// Whether frames are with the driver that are to be sent.
     pub(crate) fn is_transmitting(&self) -> bool {
         self.transmitting > 0

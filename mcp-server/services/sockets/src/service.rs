@@ -13,13 +13,13 @@ use atoll_abi::interface::{Request as _, request};
 use atoll_abi::net::Properties;
 use atoll_abi::plan::{Network, Plan};
 use atoll_abi::socket::SocketAddress;
-use atoll_abi::syscall::{Completion, Status, Syscall};
-use atoll_call::{Actions, Answer, BATCH, CallId, Event, Loss, Service, ServiceEnd};
+use atoll_abi::syscall::{Status, Syscall};
+use atoll_call::{Actions, Answer, Answers, BATCH, CallId, Event, Loss, Service, ServiceEnd};
 use atoll_driver_client::{ClientState, Clients, Driver};
-use zerocopy::FromZeros;
 
 use crate::frames::{Frames, Job, Out};
 use crate::stack::{Identity, Limits, Stack, Wire as _};
+use calls::Caller;
 use waiting::Waiting;
 
 /// Calls that can be under way at once, of all clients.
@@ -98,27 +98,30 @@ pub struct SocketService {
     stack: Option<Stack>,
     network: Network,
     limits: Limits,
+    /// Sockets that one client may have.
+    share: usize,
     /// Grows with each life of the service.
     life: u32,
     /// Nanoseconds.
     now: u64,
-    /// The completions of the calls that are being answered.
-    completions: [Completion; BATCH],
+    answers: Answers,
 }
 
 impl SocketService {
     /// A service of a plan, by its index.
     pub fn new(plan: &Plan, service: usize) -> SocketService {
         let clients = Clients::new(plan, service);
+        let count = clients.iter().count();
         let row = plan.services().get(service);
         let pool = row.map_or(0, |row| row.pool);
         let own_blocks = plan.pools().get(pool as usize).map_or(0, |it| it.blocks);
         let heap = row.map_or(0, |row| row.heap_size as usize);
         let sockets = heap.saturating_sub(FIXED) / (2 * BUFFER + CONNECTION);
+        let sockets = sockets.max(1);
         SocketService {
             calls: ServiceEnd::new(clients.owners(), CALLS),
             clients,
-            waiting: Waiting::default(),
+            waiting: Waiting::new(count),
             hosts: VecDeque::new(),
             driver: Driver::new(CALLS),
             frames: Frames::new(pool, own_blocks),
@@ -126,12 +129,13 @@ impl SocketService {
             stack: None,
             network: row.map(|row| row.network).unwrap_or_default(),
             limits: Limits {
-                sockets: sockets.max(1),
+                sockets,
                 buffer: BUFFER,
             },
+            share: (sockets / count.max(1)).max(1),
             life: 0,
             now: 0,
-            completions: [Completion::new_zeroed(); BATCH],
+            answers: Answers::default(),
         }
     }
 
@@ -150,9 +154,14 @@ impl SocketService {
         self.waiting.count()
     }
 
-    /// Frames that were dropped because they were corrupt.
-    pub fn corrupt_frames(&self) -> u64 {
-        self.stack.as_ref().map_or(0, Stack::corrupt)
+    /// Frames that were dropped because they were corrupt, or longer than any may be.
+    pub fn dropped_frames(&self) -> u64 {
+        self.frames.too_long() + self.stack.as_ref().map_or(0, Stack::corrupt)
+    }
+
+    /// Whether a client has as many sockets as it may.
+    fn has_its_share(&self, client: usize) -> bool {
+        self.waiting.sockets_of(client) >= self.share
     }
 
     fn ask_what_the_device_is(&mut self) {
@@ -166,7 +175,11 @@ impl SocketService {
             Job::Receive(block) => self.frames.on_received(block, answer),
             Job::Transmit(block) => self.frames.on_transmitted(block, answer),
             Job::AwaitLink if answer.status == Status::Done => {
-                self.await_link(answer.result[0] != 0);
+                let is_up = answer.result[0] != 0;
+                if let Some(stack) = self.stack.as_mut().filter(|_| is_up) {
+                    stack.link_is_up_again();
+                }
+                self.await_link(is_up);
             }
             Job::AwaitLink => {}
         }
@@ -244,8 +257,8 @@ impl SocketService {
         if !state.is_some_and(|life| core::mem::take(&mut life.has_ended)) {
             return;
         }
-        self.waiting.forget_reports(client);
-        for handle in self.waiting.of_client(client) {
+        self.waiting.forget_calls(client);
+        for handle in self.waiting.all_of(client) {
             self.close(handle, true, actions);
         }
     }
@@ -322,28 +335,22 @@ impl SocketService {
         if !self.clients.is_connected(ring) {
             return;
         }
-        let mut count = 0;
         for syscall in calls {
             let answer = match self.clients.admits(client, ring, syscall.generation) {
                 true => {
                     self.close_what_is_over(client, actions);
-                    self.call(ring, client, syscall, actions)
+                    let caller = Caller {
+                        ring,
+                        client,
+                        syscall,
+                    };
+                    self.call(caller, actions)
                 }
                 false => Err(Status::NotAllowed),
             };
-            let completion = match answer {
-                Ok(None) => continue,
-                Ok(Some(result)) => Completion::of(syscall, Status::Done, result),
-                Err(status) => Completion::refusal(syscall, status),
-            };
-            if let Some(place) = self.completions.get_mut(count) {
-                *place = completion;
-                count += 1;
-            }
+            self.answers.add(syscall, answer);
         }
-        if let Some(completions) = self.completions.get(..count).filter(|it| !it.is_empty()) {
-            actions.complete(ring, completions);
-        }
+        self.answers.send(ring, actions);
     }
 }
 

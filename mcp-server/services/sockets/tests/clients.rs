@@ -9,7 +9,7 @@ use atoll_abi::net::Checksum;
 use atoll_abi::socket::{SocketAddress, SocketOption};
 use atoll_abi::syscall::{NO_BLOCK, Status, Syscall};
 use atoll_call::{Event, Service as _};
-use common::{BLOCKS, MILLISECOND, OTHER, OWN_ADDRESS, World, result};
+use common::{BLOCKS, Fate, MILLISECOND, OTHER, OWN_ADDRESS, PROPERTIES, World, result};
 use smoltcp::socket::tcp::State;
 
 const NONE: SocketAddress = SocketAddress::NONE;
@@ -133,6 +133,33 @@ fn calls_that_do_not_fit_a_socket_are_refused() {
         };
         assert_eq!(world.host.ask(0, call), Err(Status::NotAllowed));
     }
+}
+
+#[test]
+fn a_client_has_its_share_of_sockets_and_leaves_the_others() {
+    // Of six sockets, three for each client.
+    let mut world = World::with(PROPERTIES, (1 << 20) + 6 * (66 << 10), || Fate::Arrives);
+    let listener = world.host.listen(OTHER, 80, 8);
+    world.accepted(OTHER, listener, 80);
+    let (second, _) = world.accepted(OTHER, listener, 80);
+    let listen = request::Listen {
+        port: 81,
+        backlog: 1,
+    };
+    assert_eq!(world.host.ask(OTHER, listen.encode()), Err(Status::Busy));
+    let socket = listener;
+    let accept = world.host.call(OTHER, request::Accept { socket }.encode());
+    world.peer.connect(OWN_ADDRESS, 80);
+    world.wait(100 * MILLISECOND);
+    assert_eq!(world.host.take(OTHER, accept), None, "it has its share");
+    let own = world.host.listen(0, 82, 1);
+    world.accepted(0, own, 82);
+    // With one less there is place for the one that waits.
+    let socket = second;
+    let close = request::CloseSocket { socket }.encode();
+    assert_eq!(world.host.ask(OTHER, close), Ok([0, 0]));
+    assert!(world.answer(OTHER, accept).is_ok());
+    assert_eq!(world.host.service.sockets(), 5);
 }
 
 #[test]
@@ -295,7 +322,7 @@ fn corrupt_frames_are_dropped() {
     let last = frame.len() - 1;
     frame[last] ^= 1;
     assert!(world.host.receive(&frame, Checksum::Unknown));
-    assert_eq!(world.host.service.corrupt_frames(), 1);
+    assert_eq!(world.host.service.dropped_frames(), 1);
     assert_eq!(world.host.take(0, receive), None, "nothing of it is told");
     // A device that has checked it is believed.
     assert!(world.host.receive(&frame, Checksum::Checked));

@@ -175,28 +175,46 @@ fn a_silent_peer_is_asked_from_when_that_was_wished() {
     assert!(world.host.answered > before + 30, "nobody is asked");
 }
 
-#[test]
-fn a_host_whose_lease_has_ended_asks_again() {
-    let mut host = Host::new(PROPERTIES, Network::default(), HEAP);
-    let serve = |host: &mut Host, lease: u32| {
-        let mut asked = 0;
-        while let Some(frame) = host.sent.pop_front() {
-            if let Some(answer) = dhcp::answer(&frame, OWN_ADDRESS, lease) {
-                asked += 1;
-                if lease > 0 {
-                    host.receive(&answer, Checksum::Unknown);
-                }
+/// Answers the frames in which a host asks for its address; without a lease, only counts them.
+fn serve(host: &mut Host, lease: u32) -> usize {
+    let mut asked = 0;
+    while let Some(frame) = host.sent.pop_front() {
+        if let Some(answer) = dhcp::answer(&frame, OWN_ADDRESS, lease) {
+            asked += 1;
+            if lease > 0 {
+                host.receive(&answer, Checksum::Unknown);
             }
         }
-        asked
-    };
-    while serve(&mut host, 100) == 0 {
+    }
+    asked
+}
+
+/// A host that was told its address, for so many seconds.
+fn told(lease: u32) -> Host {
+    let mut host = Host::new(PROPERTIES, Network::default(), HEAP);
+    while serve(&mut host, lease) == 0 {
         host.now += 100 * MILLISECOND;
         host.event(atoll_call::Event::Time);
         host.serve();
     }
-    serve(&mut host, 100);
+    serve(&mut host, lease);
     assert!(host.ask(0, request::DescribeHost {}.encode()).is_ok());
+    host
+}
+
+#[test]
+fn a_host_whose_link_was_down_asks_for_its_address_again() {
+    let mut host = told(3600);
+    host.link(false);
+    assert_eq!(serve(&mut host, 0), 0, "not while it is down");
+    host.link(true);
+    assert_eq!(serve(&mut host, 3600), 2, "an offer, and the address");
+    assert!(host.ask(0, request::DescribeHost {}.encode()).is_ok());
+}
+
+#[test]
+fn a_host_whose_lease_has_ended_asks_again() {
+    let host = told(100);
     // Nobody answers any more. It asks for longer than the lease lasts.
     let mut world = World::of(host, || Fate::Arrives);
     pass(&mut world, 200_000);

@@ -11,7 +11,8 @@ use atoll_abi::socket::{HostAddress, Ready, SocketAddress, SocketOption};
 use atoll_abi::syscall::Status;
 use atoll_call::{Event, Service as _};
 use common::{
-    Fate, HEAP, Host, MILLISECOND, OWN_ADDRESS, PEER_ADDRESS, PROPERTIES, World, dhcp, random,
+    Fate, HEAP, Host, MILLISECOND, OTHER, OWN_ADDRESS, PEER_ADDRESS, PROPERTIES, World, dhcp,
+    random,
 };
 use smoltcp::socket::tcp::State;
 use zerocopy::FromBytes as _;
@@ -370,7 +371,7 @@ fn one_call_waits_for_all_sockets() {
 
 #[test]
 fn connections_on_which_nothing_happens_wait_for_nothing() {
-    let mut world = World::new();
+    let mut world = World::with(PROPERTIES, 2 * HEAP, || Fate::Arrives);
     let listener = world.host.listen(0, 80, 8);
     for _ in 0..64 {
         world.accepted(0, listener, 80);
@@ -381,10 +382,14 @@ fn connections_on_which_nothing_happens_wait_for_nothing() {
 
 #[test]
 fn more_connections_than_there_is_memory_for_wait_outside() {
-    // Of four connections: the service keeps one MiB for itself.
-    let mut world = World::with(PROPERTIES, (1 << 20) + 5 * (66 << 10), || Fate::Arrives);
+    // Of six sockets, three for each client: the service keeps one MiB for itself.
+    let mut world = World::with(PROPERTIES, (1 << 20) + 6 * (66 << 10), || Fate::Arrives);
     let listener = world.host.listen(0, 80, 100);
-    let sockets: Vec<Handle> = (0..4).map(|_| world.accepted(0, listener, 80).0).collect();
+    let sockets: Vec<Handle> = (0..2).map(|_| world.accepted(0, listener, 80).0).collect();
+    let other = world.host.listen(OTHER, 81, 100);
+    for _ in 0..2 {
+        world.accepted(OTHER, other, 81);
+    }
     let stream = world.peer.connect(OWN_ADDRESS, 80);
     world.settle();
     assert_eq!(world.peer.tcp(stream).state(), State::SynSent);

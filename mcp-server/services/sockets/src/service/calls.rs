@@ -1,13 +1,24 @@
 //! The calls of clients: those that are answered at once, and those that wait.
 
+use alloc::collections::VecDeque;
+
 use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::{SocketsCall, request};
 use atoll_abi::syscall::{Status, Syscall};
-use atoll_call::Actions;
+use atoll_call::{Actions, CallId};
 
+use super::waiting::Own;
 use super::{Parked, SocketService, Wait};
 use crate::stack::Stack;
+
+/// A call, and who made it.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'a> {
+    pub(super) ring: usize,
+    pub(super) client: usize,
+    pub(super) syscall: &'a Syscall,
+}
 
 impl SocketService {
     /// Takes a call. Its result, or `None` where it waits.
@@ -16,42 +27,34 @@ impl SocketService {
     /// The status that it ends with.
     pub(super) fn call(
         &mut self,
-        ring: usize,
-        client: usize,
-        syscall: &Syscall,
+        caller: Caller<'_>,
         actions: &mut impl Actions,
     ) -> Result<Option<[u64; 2]>, Status> {
-        let call = SocketsCall::decode(syscall)?;
-        if let SocketsCall::DescribeHost(_) = call {
-            return self.describe_host(ring, client, syscall);
-        }
-        let stack = match &mut self.stack {
-            Some(stack) => stack,
-            None if self.driver.is_lost() => return Err(Status::PeerLost),
-            None => return Err(Status::Busy),
-        };
-        match call {
-            SocketsCall::DescribeHost(_) => Err(Status::UnknownCall),
+        let client = caller.client;
+        match SocketsCall::decode(caller.syscall)? {
+            SocketsCall::DescribeHost(_) => {
+                if let Some(host) = self.stack.as_ref().and_then(Stack::host) {
+                    return Ok(Some(host.to_raw()));
+                }
+                let id = self.park(caller, None, Wait::Host)?;
+                self.hosts.push_back(id);
+                Ok(None)
+            }
             SocketsCall::Listen(request::Listen { port, backlog }) => {
-                let handle = stack.listen(port, backlog)?;
+                let handle = self.stack_for(client)?.listen(port, backlog)?;
                 self.waiting.open(handle, client);
                 Ok(Some([handle.to_raw().into(), 0]))
             }
             SocketsCall::OpenDatagrams(request::OpenDatagrams { port }) => {
-                let (handle, port) = stack.open_datagrams(port)?;
+                let (handle, port) = self.stack_for(client)?.open_datagrams(port)?;
                 self.waiting.open(handle, client);
                 Ok(Some([handle.to_raw().into(), port.into()]))
             }
             SocketsCall::ConnectSocket(request::ConnectSocket { peer }) => {
-                let handle = stack.connect(peer)?;
-                self.waiting.open(handle, client);
-                let parked = Parked {
-                    client,
-                    blocks: None,
-                    wait: Wait::Connect,
-                };
-                match self.wait(ring, syscall, parked, handle, actions) {
-                    Ok(()) => {
+                let handle = self.stack_for(client)?.connect(peer)?;
+                match self.park(caller, None, Wait::Connect) {
+                    Ok(id) => {
+                        self.waiting.open(handle, client).connect = Some(id);
                         self.send(handle, actions);
                         Ok(None)
                     }
@@ -62,13 +65,7 @@ impl SocketService {
                 }
             }
             SocketsCall::Accept(request::Accept { socket }) => {
-                let parked = Parked {
-                    client,
-                    blocks: None,
-                    wait: Wait::Accept,
-                };
-                self.wait(ring, syscall, parked, socket, actions)?;
-                Ok(None)
+                self.queue(caller, socket, None, Wait::Accept, accepts, actions)
             }
             SocketsCall::ReceiveBytes(request::ReceiveBytes { socket, length }) => {
                 // An answer of no bytes says that the stream has ended.
@@ -78,8 +75,7 @@ impl SocketService {
                 let wait = Wait::Receive {
                     length: length as usize,
                 };
-                let blocks = self.blocks(client, syscall, length)?;
-                self.wait_with_blocks(ring, syscall, client, blocks, wait, socket, actions)
+                self.queue(caller, socket, Some(length), wait, receives, actions)
             }
             SocketsCall::SendBytes(request::SendBytes { socket, length, to }) => {
                 let wait = Wait::Send {
@@ -87,36 +83,24 @@ impl SocketService {
                     sent: 0,
                     to,
                 };
-                let own = self.waiting.of(socket, client).ok_or(Status::BadHandle)?;
-                if own.shuts_down {
+                if self.own(socket, client)?.shuts_down {
                     return Err(Status::NotConnected);
                 }
-                let blocks = self.blocks(client, syscall, length)?;
-                self.wait_with_blocks(ring, syscall, client, blocks, wait, socket, actions)
+                self.queue(caller, socket, Some(length), wait, sends, actions)
             }
             SocketsCall::AwaitSockets(_) => {
-                if BlockList::from_call(syscall)?.pages() != 1 {
+                if BlockList::from_call(caller.syscall)?.pages() != 1 {
                     return Err(Status::InvalidArgument);
                 }
-                let blocks = self.blocks(client, syscall, BLOCK_SIZE as u32)?;
-                let parked = Parked {
-                    client,
-                    blocks: Some(blocks),
-                    wait: Wait::Any,
-                };
-                let id = self.calls.park(ring, syscall, parked);
-                match id {
-                    Some(id) => self.waiting.reports(client).calls.push_back(id),
-                    None => {
-                        self.give_back(client, &blocks);
-                        return Err(Status::Busy);
-                    }
-                }
+                let blocks = self.blocks(caller, BLOCK_SIZE as u32)?;
+                let id = self.park(caller, Some(blocks), Wait::Any)?;
+                self.waiting.of_client(client).calls.push_back(id);
                 Ok(None)
             }
             SocketsCall::ShutDown(request::ShutDown { socket }) => {
-                let own = self.waiting.of(socket, client).ok_or(Status::BadHandle)?;
-                if !stack.is_connection(socket) {
+                let is_connection = self.stack()?.is_connection(socket);
+                let own = self.own(socket, client)?;
+                if !is_connection {
                     return Err(Status::InvalidArgument);
                 }
                 own.shuts_down = true;
@@ -124,8 +108,9 @@ impl SocketService {
                 Ok(Some([0; 2]))
             }
             SocketsCall::CloseSocket(request::CloseSocket { socket }) => {
-                self.waiting.of(socket, client).ok_or(Status::BadHandle)?;
+                self.own(socket, client)?;
                 self.close(socket, false, actions);
+                self.accept_more(client, actions);
                 Ok(Some([0; 2]))
             }
             SocketsCall::SetSocketOption(request::SetSocketOption {
@@ -133,8 +118,8 @@ impl SocketService {
                 option,
                 value,
             }) => {
-                self.waiting.of(socket, client).ok_or(Status::BadHandle)?;
-                stack.set_option(socket, option, value)?;
+                self.own(socket, client)?;
+                self.stack()?.set_option(socket, option, value)?;
                 // What it has to do by the new option begins now.
                 self.send(socket, actions);
                 Ok(Some([0; 2]))
@@ -142,85 +127,103 @@ impl SocketService {
         }
     }
 
-    fn describe_host(
-        &mut self,
-        ring: usize,
-        client: usize,
-        syscall: &Syscall,
-    ) -> Result<Option<[u64; 2]>, Status> {
-        if let Some(host) = self.stack.as_ref().and_then(Stack::host) {
-            return Ok(Some(host.to_raw()));
+    /// The sockets.
+    ///
+    /// # Errors
+    /// They are not there yet: the driver has not said what its device is.
+    fn stack(&mut self) -> Result<&mut Stack, Status> {
+        match &mut self.stack {
+            Some(stack) => Ok(stack),
+            None if self.driver.is_lost() => Err(Status::PeerLost),
+            None => Err(Status::Busy),
         }
-        let parked = Parked {
-            client,
-            blocks: None,
-            wait: Wait::Host,
-        };
-        let id = self.calls.park(ring, syscall, parked);
-        self.hosts.push_back(id.ok_or(Status::Busy)?);
-        Ok(None)
+    }
+
+    /// As [`SocketService::stack`], for a client that wants one socket more.
+    ///
+    /// # Errors
+    /// [`Status::Busy`] also where it has its share of sockets.
+    fn stack_for(&mut self, client: usize) -> Result<&mut Stack, Status> {
+        match self.has_its_share(client) {
+            true => Err(Status::Busy),
+            false => self.stack(),
+        }
+    }
+
+    /// A socket of a client.
+    fn own(&mut self, socket: Handle, client: usize) -> Result<&mut Own, Status> {
+        let own = self.waiting.of(socket, client);
+        own.ok_or(Status::BadHandle)
     }
 
     /// The blocks of a call for so many bytes, which it has from now on.
-    fn blocks(
-        &mut self,
-        client: usize,
-        syscall: &Syscall,
-        length: u32,
-    ) -> Result<BlockList, Status> {
-        let blocks = BlockList::from_call(syscall)?;
+    fn blocks(&mut self, caller: Caller<'_>, length: u32) -> Result<BlockList, Status> {
+        let blocks = BlockList::from_call(caller.syscall)?;
         if length as usize > blocks.bytes() {
             return Err(Status::InvalidArgument);
         }
-        let own = self.clients.get_mut(client).ok_or(Status::NotAllowed)?;
-        own.blocks().take(&blocks)?;
+        let own = self.clients.get_mut(caller.client);
+        own.ok_or(Status::NotAllowed)?.blocks().take(&blocks)?;
         Ok(blocks)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a call, and what it waits for")]
-    fn wait_with_blocks(
+    /// Parks a call with its blocks. Who parks it puts it where it waits.
+    ///
+    /// # Errors
+    /// [`Status::Busy`] where there are too many; the blocks are given back.
+    fn park(
         &mut self,
-        ring: usize,
-        syscall: &Syscall,
-        client: usize,
-        blocks: BlockList,
+        caller: Caller<'_>,
+        blocks: Option<BlockList>,
         wait: Wait,
-        socket: Handle,
-        actions: &mut impl Actions,
-    ) -> Result<Option<[u64; 2]>, Status> {
+    ) -> Result<CallId, Status> {
+        let client = caller.client;
         let parked = Parked {
             client,
-            blocks: Some(blocks),
+            blocks,
             wait,
         };
-        let waits = self.wait(ring, syscall, parked, socket, actions);
-        if waits.is_err() {
-            self.give_back(client, &blocks);
+        let id = self.calls.park(caller.ring, caller.syscall, parked);
+        if let (None, Some(blocks)) = (id, &blocks) {
+            self.give_back(client, blocks);
         }
-        waits.map(|()| None)
+        id.ok_or(Status::Busy)
     }
 
-    /// Has a call wait for a socket of its client, behind those that do.
-    fn wait(
+    /// Has a call wait for a socket of its client, behind those that wait for the same; with blocks for so many bytes, where it has any.
+    fn queue(
         &mut self,
-        ring: usize,
-        syscall: &Syscall,
-        parked: Parked,
+        caller: Caller<'_>,
         socket: Handle,
+        length: Option<u32>,
+        wait: Wait,
+        queue: fn(&mut Own) -> &mut VecDeque<CallId>,
         actions: &mut impl Actions,
-    ) -> Result<(), Status> {
-        let own = self.waiting.of(socket, parked.client);
-        let own = own.ok_or(Status::BadHandle)?;
-        let id = self.calls.park(ring, syscall, parked).ok_or(Status::Busy)?;
-        match parked.wait {
-            Wait::Accept => own.accepts.push_back(id),
-            Wait::Receive { .. } => own.receives.push_back(id),
-            Wait::Send { .. } => own.sends.push_back(id),
-            Wait::Connect => own.connect = Some(id),
-            Wait::Host => self.hosts.push_back(id),
-            Wait::Any => self.waiting.reports(parked.client).calls.push_back(id),
-        }
+    ) -> Result<Option<[u64; 2]>, Status> {
+        self.own(socket, caller.client)?;
+        let blocks = length.map(|length| self.blocks(caller, length));
+        let id = self.park(caller, blocks.transpose()?, wait)?;
+        queue(self.own(socket, caller.client)?).push_back(id);
         self.settle(socket, actions);
-        Ok(())
+        Ok(None)
     }
+
+    /// A client has a socket less, and so may have another one that waits to be accepted.
+    fn accept_more(&mut self, client: usize, actions: &mut impl Actions) {
+        for handle in self.waiting.that_accept(client) {
+            self.settle(handle, actions);
+        }
+    }
+}
+
+fn accepts(own: &mut Own) -> &mut VecDeque<CallId> {
+    &mut own.accepts
+}
+
+fn receives(own: &mut Own) -> &mut VecDeque<CallId> {
+    &mut own.receives
+}
+
+fn sends(own: &mut Own) -> &mut VecDeque<CallId> {
+    &mut own.sends
 }

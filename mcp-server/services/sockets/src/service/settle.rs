@@ -109,7 +109,7 @@ impl SocketService {
         }
         let told = entries.get(..count).unwrap_or_default();
         match told {
-            [] => self.waiting.reports(client).calls.push_front(id),
+            [] => self.waiting.of_client(client).calls.push_front(id),
             told => {
                 blocks.write(0, told.as_bytes(), actions);
                 self.end(id, Status::Done, [told.as_bytes().len() as u64, 0]);
@@ -161,7 +161,14 @@ impl SocketService {
     }
 
     fn look_at_accept(&mut self, handle: Handle, id: CallId) -> Look {
-        let (Some(stack), Some(parked)) = (&mut self.stack, self.calls.parked(id).copied()) else {
+        let Some(parked) = self.calls.parked(id).copied() else {
+            return Look::Ended;
+        };
+        // One more than its share waits until the client has closed another one.
+        if self.has_its_share(parked.client) {
+            return Look::Waits;
+        }
+        let Some(stack) = &mut self.stack else {
             return Look::Ended;
         };
         match stack.accept(handle) {

@@ -182,7 +182,7 @@ impl Connection {
             socket.state(),
             tcp::State::FinWait1 | tcp::State::Closing | tcp::State::LastAck
         );
-        ends && socket.send_queue() == 0 && !is_new
+        ends && socket.send_queue() == 0 && !is_new && !cfg!(feature = "planted-forgotten-end")
     }
 
     pub(super) fn tcp(&mut self) -> &mut tcp::Socket<'static> {

@@ -17,11 +17,3 @@ impl Extent {
         (end <= self.sectors).then_some(place)
     }
 }
-
-/// A client, by its slot.
-pub(super) struct Client {
-    /// Its partition; `None` where the disk has none of that name.
-    pub(super) extent: Option<Extent>,
-    /// It is lost, and it has to be told yet that it is quiet.
-    pub(super) quiet_due: bool,
-}
