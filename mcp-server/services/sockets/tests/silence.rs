@@ -125,6 +125,20 @@ fn a_socket_is_told_once_however_often_it_was_read() {
 }
 
 #[test]
+fn a_socket_that_was_closed_is_not_told() {
+    let mut world = World::new();
+    let (socket, stream) = world.connected(0, 80);
+    world.peer.send(stream, b"there is something");
+    world.settle();
+    let close = request::CloseSocket { socket }.encode();
+    world.host.ask(0, close).unwrap();
+    let call = request::AwaitSockets {}.encode();
+    let tag = world.host.call(0, BlockList::one(5).into_call(call));
+    world.settle();
+    assert_eq!(world.host.take(0, tag), None, "a closed socket is told");
+}
+
+#[test]
 fn calls_that_are_refused_leave_nothing() {
     let mut world = World::new();
     let two = BlockList::of(&[1, 2]).unwrap();
