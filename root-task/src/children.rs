@@ -7,6 +7,7 @@ use atoll_abi::archive;
 use atoll_abi::connection::{Client, Provider};
 use atoll_abi::plan::Plan;
 use atoll_root_task::lifecycle::Child;
+use atoll_root_task::procinfo::Time;
 use sel4::cap;
 
 use crate::authority::Authority;
@@ -29,8 +30,8 @@ pub struct Context<'a> {
     pub archive: &'static [u8],
     /// The endpoint on which the root task receives.
     pub endpoint: cap::Endpoint,
-    /// Ticks of the time stamp counter in a microsecond.
-    pub ticks_per_microsecond: u64,
+    /// What the machine's clocks tell.
+    pub time: Time,
 }
 
 impl Context<'_> {

@@ -1,6 +1,8 @@
 //! Which instance this is, and telling the outside so.
 
-use atoll_abi::boot::{READY, READY_PAGE};
+use core::mem::offset_of;
+
+use atoll_abi::boot::{CALENDAR, Calendar, READY, READY_PAGE};
 use atoll_abi::event::Event;
 use atoll_abi::plan::Plan;
 use sel4_root_task::console::emit;
@@ -46,7 +48,14 @@ pub fn announce(plan: &Plan, index: usize, boot_info: &sel4::BootInfo) {
     }
 }
 
-/// Tells the loader that this kernel needs nothing of the boot-time machinery any more.
-pub fn say_ready(authority: &mut Authority, index: usize) {
-    authority.with_device_page(READY_PAGE, |page| page.write_u32(4 * index, READY));
+/// Tells the loader that this kernel needs nothing of the boot-time machinery any more. What time the loader told.
+pub fn say_ready(authority: &mut Authority, index: usize) -> Calendar {
+    authority.with_device_page(READY_PAGE, |page| {
+        let calendar = Calendar {
+            seconds: page.read_u64(CALENDAR + offset_of!(Calendar, seconds)),
+            ticks: page.read_u64(CALENDAR + offset_of!(Calendar, ticks)),
+        };
+        page.write_u32(4 * index, READY);
+        calendar
+    })
 }

@@ -29,6 +29,7 @@ mod wake;
 
 use atoll_abi::archive;
 use atoll_abi::plan::Plan;
+use atoll_root_task::procinfo::Time;
 use sel4_root_task::{console, root_task};
 
 use crate::alarm::Alarm;
@@ -57,16 +58,20 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
     let port = plan.instances()[index].serial_port as u16;
     console::set(authority.io_ports(port, port + 7, ROOT_TASK), port);
     instance::announce(plan, index, boot_info);
-    instance::say_ready(&mut authority, index);
+    let calendar = instance::say_ready(&mut authority, index);
 
-    let ticks_per_microsecond = boot_info.tsc_mhz();
+    let ticks_per_microsecond = boot_info
+        .tsc_mhz()
+        .expect("the kernel tells the rate of the time stamp counter");
     let context = Context {
         plan,
         instance: index as u32,
         archive: &ARCHIVE.0,
         endpoint: authority.endpoint(),
-        ticks_per_microsecond: ticks_per_microsecond
-            .expect("the kernel tells the rate of the time stamp counter"),
+        time: Time {
+            ticks_per_microsecond,
+            epoch: calendar.epoch(ticks_per_microsecond),
+        },
     };
     let children = Children::build(&mut authority, &context);
     let alarm = Alarm::build(&mut authority, &context);

@@ -151,7 +151,7 @@ fn map_memory(
     page: Page,
 ) {
     let plan = context.plan;
-    let information = procinfo(plan, index, context.ticks_per_microsecond);
+    let information = procinfo(plan, index, context.time);
     authority.with_page(page, VmAttributes::DEFAULT, |mapped| {
         mapped.write(0, information.as_bytes())
     });

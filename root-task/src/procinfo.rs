@@ -14,8 +14,17 @@ const NO_PORT: Port = Port {
     padding: 0,
 };
 
-/// The information page of a process. `ticks_per_microsecond` is the rate of the time stamp counter.
-pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcInfo {
+/// What the machine's clocks tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// Ticks of the time stamp counter in a microsecond.
+    pub ticks_per_microsecond: u64,
+    /// Microseconds since 1970 when that would have been 0; 0 where that is not known.
+    pub epoch: u64,
+}
+
+/// The information page of a process.
+pub fn procinfo(plan: &Plan, index: usize, time: Time) -> ProcInfo {
     let process = &plan.processes()[index];
     let instance = &plan.instances()[plan.instance_of(process.cluster) as usize];
     let mut cores = [0; MAX_VCORES];
@@ -36,7 +45,8 @@ pub fn procinfo(plan: &Plan, index: usize, ticks_per_microsecond: u64) -> ProcIn
         granted: 0,
         name: process.name,
         cores,
-        ticks_per_microsecond,
+        ticks_per_microsecond: time.ticks_per_microsecond,
+        epoch: time.epoch,
         ports,
         port_count,
         many_core: 0,
@@ -86,6 +96,11 @@ mod tests {
 
     use super::*;
 
+    const TIME: Time = Time {
+        ticks_per_microsecond: 2600,
+        epoch: 77,
+    };
+
     #[test]
     fn ports_are_those_of_the_services_that_the_process_may_use() {
         let mut tables = Tables {
@@ -117,8 +132,8 @@ mod tests {
         tables.pools[0].blocks = 9;
         let plan = tables.encode();
 
-        let found = procinfo(&plan, 0, 2600);
-        assert_eq!(found.ticks_per_microsecond, 2600);
+        let found = procinfo(&plan, 0, TIME);
+        assert_eq!((found.ticks_per_microsecond, found.epoch), (2600, 77));
         assert_eq!((found.max_vcores, found.pool_blocks), (2, 9));
         assert_eq!(found.uthreads, 5);
         assert_eq!(found.cores[0], 7);
@@ -139,6 +154,6 @@ mod tests {
 
         tables.processes[0].operator = 1;
         // Connection 2 is that of service `c`, the only one of its cluster; then there are those of the process.
-        assert_eq!(procinfo(&tables.encode(), 0, 2600).watched[0], 0b111_1100);
+        assert_eq!(procinfo(&tables.encode(), 0, TIME).watched[0], 0b111_1100);
     }
 }

@@ -57,7 +57,7 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
     let mut supervisor = Supervisor {
         plan: context.plan,
         instance: context.instance as usize,
-        ticks_per_microsecond: context.ticks_per_microsecond,
+        ticks_per_microsecond: context.time.ticks_per_microsecond,
         readiness: Readiness::new(drivers.chain(servers).chain(services)),
         starting: children.drivers.iter().map(|it| it.device).collect(),
         running: children.processes.iter().map(|it| it.index).collect(),

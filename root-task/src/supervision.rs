@@ -60,7 +60,7 @@ impl<'a> Supervision<'a> {
             children,
             lifecycle: Lifecycle::new(context.plan),
             watches: Watches::default(),
-            clock: Clock::new(context.ticks_per_microsecond),
+            clock: Clock::new(context.time.ticks_per_microsecond),
             alarm,
             standing: Vec::new(),
             down: Vec::new(),

@@ -1,5 +1,7 @@
 //! What the loader and the root tasks tell each other, in one page of low memory.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 /// Physical address of the page of ready words: one `u32` for each kernel instance. It lies between the kernels' own
 /// start-up code (0x1000 to 0x7bff) and the loader's (0x8000), and the firmware's data at the end of low memory.
 pub const READY_PAGE: u64 = 0x9000;
@@ -7,3 +9,49 @@ pub const READY_PAGE: u64 = 0x9000;
 /// What a root task writes into its instance's ready word once its kernel has booted and nothing of the boot-time
 /// machinery (MADT, PIT, start-up code) is needed any more.
 pub const READY: u32 = 0x5944_4552;
+
+/// Where on that page the loader writes what time it is, behind the ready words: see [`Calendar`].
+pub const CALENDAR: usize = 0x800;
+
+/// What time it was by the calendar, as the machine's clock told the loader, at a reading of the time stamp counter. All zero where
+/// that clock made no sense.
+///
+/// It is precise to a second, which is what the clock counts in.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Calendar {
+    /// Seconds since 1970, in UTC.
+    pub seconds: u64,
+    /// The counter.
+    pub ticks: u64,
+}
+
+impl Calendar {
+    /// Microseconds since 1970 at the moment at which the counter would have been 0, where it ticks so often in a microsecond; 0 where that is
+    /// not known.
+    pub const fn epoch(self, ticks_per_microsecond: u64) -> u64 {
+        if self.seconds == 0 || ticks_per_microsecond == 0 {
+            return 0;
+        }
+        let now = self.seconds.saturating_mul(1_000_000);
+        now.saturating_sub(self.ticks / ticks_per_microsecond)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_epoch_is_when_the_counter_was_zero() {
+        let calendar = Calendar {
+            seconds: 1_000,
+            ticks: 6_000_000,
+        };
+        assert_eq!(calendar.epoch(2), 997_000_000);
+        assert_eq!(calendar.epoch(0), 0);
+        assert_eq!(Calendar::default().epoch(2), 0);
+    }
+}

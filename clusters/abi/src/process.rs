@@ -62,6 +62,9 @@ pub struct ProcInfo {
     pub cores: [u32; MAX_VCORES],
     /// Ticks of the processor's time stamp counter in a microsecond, as the kernel measured them.
     pub ticks_per_microsecond: u64,
+    /// Microseconds since 1970 (UTC) at the moment at which that counter would have been 0, to a second; 0 where the machine does not know.
+    /// See [`crate::boot::Calendar`].
+    pub epoch: u64,
     /// The services that the process may use, by port; those from [`ProcInfo::port_count`] on are empty.
     pub ports: [Port; MAX_SERVICES],
     /// How many of them there are.

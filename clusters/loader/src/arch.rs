@@ -246,8 +246,8 @@ pub fn missing_feature() -> Option<&'static str> {
 
 /// Writes a byte to an I/O port.
 pub fn output(port: u16, value: u8) {
-    // SAFETY: only called for the registers of the first serial port, which only the loader uses before the
-    // first kernel starts.
+    // SAFETY: only called for the registers of the first serial port and for the number of the clock's register, which only the loader uses
+    // before the first kernel starts.
     unsafe {
         asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack, preserves_flags))
     };
@@ -256,11 +256,17 @@ pub fn output(port: u16, value: u8) {
 /// Reads a byte from an I/O port.
 pub fn input(port: u16) -> u8 {
     let value;
-    // SAFETY: only called for the line status of the first serial port.
+    // SAFETY: only called for the line status of the first serial port and for registers of the clock; reading these has no effect.
     unsafe {
         asm!("in al, dx", in("dx") port, out("al") value, options(nomem, nostack, preserves_flags))
     };
     value
+}
+
+/// The time stamp counter.
+pub fn timestamp() -> u64 {
+    // SAFETY: every x86-64 processor has the counter, and at the loader's privilege it can be read.
+    unsafe { core::arch::x86_64::_rdtsc() }
 }
 
 /// Stops this processor for good.

@@ -5,6 +5,7 @@
 
 pub mod acpi;
 pub mod boot_page;
+pub mod calendar;
 pub mod claims;
 pub mod extent;
 pub mod image;

@@ -16,6 +16,7 @@ mod arch;
 mod ecam;
 mod hpet;
 mod memory;
+mod rtc;
 mod serial;
 mod start;
 

@@ -2,17 +2,19 @@
 
 use core::array;
 
-use atoll_abi::boot::{READY, READY_PAGE};
+use atoll_abi::boot::{CALENDAR, Calendar, READY, READY_PAGE};
 use atoll_abi::plan::{Instance, MAX_CLUSTERS, Plan};
 use atoll_loader::acpi::Madt;
 use atoll_loader::extent::OutOfExtent;
 use atoll_loader::refusal::{Owner, Refusal};
 use atoll_loader::{boot_page, image, machine};
 
+use zerocopy::IntoBytes as _;
+
 use crate::hpet::Clock;
 use crate::memory::{PhysicalMemory, Region};
 use crate::serial::stage;
-use crate::{apic, arch, refuse};
+use crate::{apic, arch, refuse, rtc};
 
 /// How long an instance may take until its root task says that it is ready.
 const READY_MILLISECONDS: u32 = 60_000;
@@ -57,6 +59,16 @@ impl Regions {
             written(region.clear(extent.start(), extent.size()));
         }
     }
+
+    /// Tells the instances what time it is.
+    fn tell_time(&mut self) {
+        let calendar = Calendar {
+            seconds: rtc::read().unwrap_or(0),
+            ticks: arch::timestamp(),
+        };
+        let place = READY_PAGE + CALENDAR as u64;
+        written(self.ready_words.place(place, calendar.as_bytes()));
+    }
 }
 
 /// A kernel that can be entered.
@@ -75,6 +87,7 @@ pub fn all(
     clock: &Clock,
 ) -> ! {
     regions.clear();
+    regions.tell_time();
     let boot_processor = apic::own_identifier();
     let mut last = None;
     for (index, instance) in plan.instances().iter().enumerate() {
