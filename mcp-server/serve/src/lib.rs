@@ -33,6 +33,9 @@ const _: () = assert!(SEND_BLOCKS <= MAX_CALL_BLOCKS);
 /// Connections that may be known to have something before they are known.
 const MOST_EARLY: usize = 1024;
 
+/// Events after which answers are settled and sent that wait, whatever else has arrived.
+const MOST_EVENTS: usize = 4 * CALLS;
+
 /// How long a peer may take for a part of an answer. One that takes nothing for longer is ended: those that have calls are few.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -63,6 +66,15 @@ pub trait Protocol {
 
     /// Looks at what the peer has sent and was not looked at, and answers one request.
     fn step(&mut self, peer: &mut Self::Peer, answer: &mut Vec<u8>) -> Step;
+
+    /// Makes lasting what the answers tell that were given since the last time, before any of them is sent: once for all connections that
+    /// have asked something meanwhile.
+    ///
+    /// # Errors
+    /// That cannot be. No answer of these is sent, all connections end, and [`Server::run`] tells it.
+    fn settle(&mut self) -> Result<(), Status> {
+        Ok(())
+    }
 
     /// A connection has ended.
     fn end(&mut self, peer: Self::Peer) {
@@ -113,6 +125,10 @@ pub struct Server<'p, P: Protocol> {
     early: BTreeSet<SocketId>,
     /// Connections that have a call.
     busy: usize,
+    /// Connections whose answers are sent when what they tell is settled.
+    unsettled: Vec<SocketId>,
+    /// Events that were taken while there were such connections.
+    since_settled: usize,
     queue: EventQueue,
     /// By token.
     calls: BTreeMap<u64, For>,
@@ -141,16 +157,18 @@ impl<'p, P: Protocol> Server<'p, P> {
             waiting: VecDeque::new(),
             early: BTreeSet::new(),
             busy: 0,
+            unsettled: Vec::new(),
+            since_settled: 0,
             queue: EventQueue::new(),
             calls: BTreeMap::new(),
             next_token: 0,
         })
     }
 
-    /// Serves until the network is lost.
+    /// Serves until the network is lost, or answers cannot be settled.
     ///
     /// # Errors
-    /// How it was.
+    /// How it was lost; what [`Protocol::settle`] told.
     pub fn run(&mut self) -> Result<(), Status> {
         let ended = self.serve();
         for (_, connection) in core::mem::take(&mut self.connections) {
@@ -161,7 +179,7 @@ impl<'p, P: Protocol> Server<'p, P> {
 
     fn serve(&mut self) -> Result<(), Status> {
         self.wait_for_ready(Block::acquire());
-        while let Some(event) = self.queue.wait() {
+        while let Some(event) = self.next_event()? {
             let Some(call) = self.calls.remove(&event.token) else {
                 continue;
             };
@@ -171,6 +189,24 @@ impl<'p, P: Protocol> Server<'p, P> {
             self.answer(call, event)?;
         }
         Ok(())
+    }
+
+    /// The next event. Where none has arrived, what was answered meanwhile is settled and sent first.
+    fn next_event(&mut self) -> Result<Option<Event>, Status> {
+        if self.since_settled < MOST_EVENTS
+            && let Some(event) = self.queue.poll()
+        {
+            self.since_settled += usize::from(!self.unsettled.is_empty());
+            return Ok(Some(event));
+        }
+        self.since_settled = 0;
+        if !self.unsettled.is_empty() {
+            self.protocol.settle()?;
+            for id in core::mem::take(&mut self.unsettled) {
+                self.send(id);
+            }
+        }
+        Ok(self.queue.wait())
     }
 
     fn answer(&mut self, call: For, event: Event) -> Result<(), Status> {
@@ -288,7 +324,7 @@ impl<'p, P: Protocol> Server<'p, P> {
             }
         }
         match (connection.answer.is_empty(), connection.ends) {
-            (false, _) => self.send(id),
+            (false, _) => self.unsettled.push(id),
             (true, true) => self.close(id),
             (true, false) => self.is_idle(id),
         }
