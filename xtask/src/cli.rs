@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand};
 
 use internal::{DiskOptions, ExclusiveOptions, FilesOption};
 
-use crate::simulate::{Forward, NamedDisk};
+use crate::node::{self, App, Node, NodeOptions};
+use crate::simulate::{Ending, Forward, NamedDisk};
 use crate::{
     bench, build, interruption, locate, output, plan, scratch, setup, sim, simulate, test,
 };
@@ -27,8 +28,8 @@ pub const DEFAULT_PLAN: &str = "2x2";
 
 /// Build, run and test Atoll, a clustered multikernel personality on seL4.
 ///
-/// `cargo xtask run` brings in what is missing, builds, boots in QEMU and prints what the application `digest` says of
-/// its input. `cargo xtask test` does the same set-up and runs every test.
+/// `cargo xtask run` brings in what is missing, builds, boots a node in QEMU and says how to talk to it; `cargo xtask run --app digest`
+/// boots a machine that digests a text and prints a table. `cargo xtask test` does the same set-up and runs every test.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 pub struct Cli {
@@ -54,7 +55,10 @@ enum Command {
     Build(PlanOption),
     /// Set up, build, boot in QEMU, and report.
     ///
-    /// Exits 0 only if every process ended with status 0, the audit agrees with the plan and the digest was printed.
+    /// Without a plan that is a node: a machine with a network, a key-value store that redis-cli talks to, and a disk that is
+    /// kept. Its ports are at 127.0.0.1, and it serves until Ctrl-C. `--app digest` is a machine that digests a text and ends; it
+    /// exits 0 only if every process ended with status 0, the audit agrees with the plan and the digest was printed. So does a
+    /// machine of any plan that is named with `--plan`.
     Run(RunOptions),
     /// Boot a finished build folder in QEMU, and report.
     ///
@@ -118,10 +122,44 @@ pub struct PlanOption {
 
 #[derive(Args)]
 struct RunOptions {
+    /// What to run where no plan is named.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "plan")]
+    app: App,
+    /// The plan: a TOML file, or the name of one in `clusters/plans`.
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["fresh", "port_base"])]
+    plan: Option<String>,
     #[command(flatten)]
-    plan: PlanOption,
+    node: NodeOptions,
     #[command(flatten)]
     boot: BootOptions,
+}
+
+impl RunOptions {
+    fn run(mut self) -> Result<ExitCode> {
+        let is_node = self.plan.is_none() && self.app == App::Node;
+        if is_node {
+            node::complete(&self.node, &mut self.boot)?;
+        }
+        let files = simulate::Files::open(&self.boot)?;
+        let plan = self.plan.as_deref().unwrap_or(self.app.plan());
+        let plan = plan::load(plan)?;
+        let encoded = plan.plan.encode();
+        simulate::check_disks(&encoded, &self.boot)?;
+        simulate::check_networks(&encoded, &self.boot)?;
+        let tools = setup::complete()?;
+        let folder = build::build(&plan, &tools)?;
+        // For as long as the machine runs.
+        let node = is_node.then(|| {
+            let (boot, volumes) = (&mut self.boot, &files.volumes);
+            Node::prepare(&encoded, &self.node, boot, volumes, &tools)
+        });
+        let node = node.transpose()?;
+        let ending = match node {
+            Some(_) => Ending::ByTheUser,
+            None => Ending::ByItself,
+        };
+        simulate::simulate(&folder, files, &self.boot, ending, &tools)
+    }
 }
 
 #[derive(Args)]
@@ -244,21 +282,13 @@ impl Cli {
                 let folder = build::build(&plan, &tools)?;
                 output::print(&format!("built {}\n", folder.display()))?;
             }
-            Command::Run(options) => {
-                let files = simulate::Files::open(&options.boot)?;
-                let plan = plan::load(&options.plan.plan)?;
-                let encoded = plan.plan.encode();
-                simulate::check_disks(&encoded, &options.boot)?;
-                simulate::check_networks(&encoded, &options.boot)?;
-                let tools = setup::complete()?;
-                let folder = build::build(&plan, &tools)?;
-                return simulate::simulate(&folder, files, &options.boot, &tools);
-            }
+            Command::Run(options) => return options.run(),
             Command::Simulate(options) => {
                 let files = simulate::Files::open(&options.boot)?;
                 let tools = setup::complete()?;
                 let folder = locate::absolute(&options.build)?;
-                return simulate::simulate(&folder, files, &options.boot, &tools);
+                let ending = Ending::ByItself;
+                return simulate::simulate(&folder, files, &options.boot, ending, &tools);
             }
             Command::Test(options) => return test::run(&options),
             Command::Bench(bench) => return bench.run(),

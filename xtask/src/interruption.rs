@@ -30,6 +30,10 @@ pub fn watch() -> Result<()> {
     ctrlc::set_handler(|| {
         INTERRUPTED.store(true, Ordering::Relaxed);
         thread::sleep(PATIENCE);
+        if !interrupted() {
+            // It was taken on. The next signal calls this again.
+            return;
+        }
         clean_up();
         process::exit(i32::from(STATUS));
     })
@@ -39,6 +43,11 @@ pub fn watch() -> Result<()> {
 /// Whether the program was asked to end.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Takes the wish on, where there is one: the caller ends in its own way, and may take longer. A further signal is a further wish.
+pub fn take_on() -> bool {
+    INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
 /// Ends what the program has started, and removes its temporary files.

@@ -18,6 +18,7 @@ mod locate;
 mod lock;
 mod monitor;
 mod names;
+mod node;
 mod output;
 mod plan;
 mod progress;

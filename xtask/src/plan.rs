@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn every_shipped_plan_is_found_by_name_and_can_be_built() {
         let names = shipped_names(&locate::root().join(SHIPPED));
-        for expected in ["1x4", "2x2", "4x1", "shared", "three"] {
+        for expected in ["1x4", "2x2", "4x1", "node", "shared", "three"] {
             assert!(names.iter().any(|name| name == expected), "{names:?}");
         }
         for name in names {

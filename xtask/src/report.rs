@@ -19,6 +19,8 @@ const DIGEST: &str = "digest";
 pub enum Verdict {
     /// Everything is fine.
     Pass,
+    /// A machine that serves was stopped by the user, and everything was fine until then.
+    Stopped,
     /// The system ran to its end, and something is wrong.
     Fail,
     /// Nothing came over any serial line.
@@ -252,6 +254,10 @@ impl Report {
             None
         });
         let verdict = match &monitor.failure {
+            Some(failure) if failure.verdict == Verdict::Stopped && problems.is_empty() => {
+                Verdict::Stopped
+            }
+            Some(failure) if failure.verdict == Verdict::Stopped => Verdict::Fail,
             Some(failure) => {
                 problems.insert(0, failure.reason.clone());
                 failure.verdict

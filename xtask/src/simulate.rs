@@ -31,15 +31,15 @@ use crate::tools::Tools;
 use folder::BuildFolder;
 use logs::Logs;
 use networks::Networks;
-use volumes::Volumes;
-use watch::{Limits, Watch};
+use watch::{Limits, ServingNode, Watch};
 
-pub use disks::{NamedDisk, check as check_disks};
+pub use disks::{NamedDisk, check as check_disks, make_disk, partitions_of};
 #[cfg(test)]
 pub use networks::Protocol;
 pub use networks::{Forward, Forwarded, check as check_networks};
 pub use pace::Pace;
 pub use report_file::ReportFile;
+pub use volumes::Volumes;
 
 /// Lines of each serial log that are shown of a run that failed.
 const LAST_LINES: usize = 15;
@@ -52,8 +52,18 @@ const SECONDS_PER_MIB: u64 = 2;
 
 /// The files of a run.
 pub struct Files {
-    volumes: Volumes,
+    /// What is on the disks that are made.
+    pub volumes: Volumes,
     report: ReportFile,
+}
+
+/// How a machine comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All its processes end. Who does not wait for that has interrupted it.
+    ByItself,
+    /// It serves until the user wants no more, which is what is expected.
+    ByTheUser,
 }
 
 impl Files {
@@ -87,6 +97,7 @@ pub fn simulate(
     build: &Path,
     files: Files,
     options: &BootOptions,
+    ending: Ending,
     tools: &Tools,
 ) -> Result<ExitCode> {
     let Files {
@@ -148,6 +159,7 @@ pub fn simulate(
         progress: &mut progress,
         verbose: options.verbose,
         idle_for: options.idle.map(Duration::from_secs),
+        node: (ending == Ending::ByTheUser).then(|| ServingNode::new(forwarded.clone())),
     };
     let idle = watch.follow(&limits)?;
     watch.machine.end();
@@ -172,7 +184,7 @@ pub fn simulate(
     );
     report_file.write(&report)?;
     output::print(&summary::table(&report))?;
-    if report.verdict == Verdict::Pass {
+    if matches!(report.verdict, Verdict::Pass | Verdict::Stopped) {
         return Ok(ExitCode::SUCCESS);
     }
     explain(&report, &logs, &report_file);

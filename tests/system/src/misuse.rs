@@ -151,7 +151,7 @@ fn tool_missing(context: &Context) -> TestResult {
     let path = search_path_without(&folder, &["qemu-system-x86_64", "apt-get", "sudo"])?;
     let mut command = context.xtask();
     command
-        .arg("run")
+        .args(["run", "--app", "digest"])
         .env("PATH", path)
         .env_remove("ATOLL_QEMU");
     refused(
@@ -168,7 +168,9 @@ fn tool_old(context: &Context) -> TestResult {
     fs::write(&qemu, "#!/bin/sh\necho QEMU emulator version 6.0.1\n")?;
     fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755))?;
     let mut command = context.xtask();
-    command.arg("run").env("ATOLL_QEMU", &qemu);
+    command
+        .args(["run", "--app", "digest"])
+        .env("ATOLL_QEMU", &qemu);
     refused(
         context,
         command,

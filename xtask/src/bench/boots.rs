@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cli::BootOptions;
-use crate::simulate::Files;
+use crate::simulate::{Ending, Files};
 use crate::{build, locate, plan, setup, simulate};
 
 /// Builds a plan and boots it so many times; what was said in each boot. The options say where a boot's report is written.
@@ -31,7 +31,13 @@ pub fn measure<T: DeserializeOwned>(
     let report = options.report.as_deref().context("a boot has a report")?;
     let mut boots = Vec::new();
     for _ in 0..runs {
-        let ended = simulate::simulate(&built, Files::open(&options)?, &options, &tools)?;
+        let ended = simulate::simulate(
+            &built,
+            Files::open(&options)?,
+            &options,
+            Ending::ByItself,
+            &tools,
+        )?;
         if ended != ExitCode::SUCCESS {
             bail!("a boot of {} failed; see above", locate::shown(file));
         }

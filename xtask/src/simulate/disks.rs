@@ -170,18 +170,73 @@ pub fn prepare(
             None if !is_disk(device) => None,
             None => {
                 let path = scratch.join(format!("disk{index}"));
-                let services = plan.services_of_device(index);
-                let partitions = services.map(|(_, service)| partition(service, device, volumes));
-                let disk = DiskPlan {
-                    block_size: device.block_size,
-                    partitions: partitions.collect(),
-                };
-                disk::make(&path, &disk, tools, progress)?;
+                make(&path, plan, index, volumes, tools, progress)?;
                 Some(path)
             }
         });
     }
     Ok(all)
+}
+
+/// Makes the disk of a device.
+fn make(
+    path: &Path,
+    plan: &Plan,
+    index: usize,
+    volumes: &Volumes,
+    tools: &Tools,
+    progress: &mut Progress,
+) -> Result<()> {
+    let device = &plan.devices()[index];
+    let services = plan.services_of_device(index);
+    let partitions = services.map(|(_, service)| partition(service, device, volumes));
+    let disk = DiskPlan {
+        block_size: device.block_size,
+        partitions: partitions.collect(),
+    };
+    disk::make(path, &disk, tools, progress)
+}
+
+/// The only device of a plan that is a disk.
+fn only_disk(plan: &Plan) -> Result<usize> {
+    let devices = plan.devices().iter().enumerate();
+    let mut disks = devices.filter(|(_, device)| is_disk(device));
+    match (disks.next(), disks.next()) {
+        (Some((index, _)), None) => Ok(index),
+        _ => bail!("plan {} has not one disk", plan.machine().name),
+    }
+}
+
+/// Makes the disk of a plan's only device that is one.
+///
+/// # Errors
+/// Where it has not one, or the disk cannot be made.
+pub fn make_disk(
+    path: &Path,
+    plan: &Plan,
+    volumes: &Volumes,
+    tools: &Tools,
+    progress: &mut Progress,
+) -> Result<()> {
+    make(path, plan, only_disk(plan)?, volumes, tools, progress)
+}
+
+/// What tells whether a disk that was made for a plan's only device is one for it still: a line for each partition.
+///
+/// # Errors
+/// Where there is not one such device.
+pub fn partitions_of(plan: &Plan) -> Result<String> {
+    let index = only_disk(plan)?;
+    let block_size = plan.devices()[index].block_size;
+    let services = plan.services_of_device(index).map(|(_, service)| {
+        let kind = if is_files(service) { "ext4" } else { "raw" };
+        let (name, size) = (service.partition, service.partition_size);
+        format!("{name} {kind} {size}\n")
+    });
+    Ok(format!(
+        "blocks {block_size}\n{}",
+        services.collect::<String>()
+    ))
 }
 
 fn is_disk(device: &Device) -> bool {

@@ -54,6 +54,20 @@ pub struct Forward {
 }
 
 impl Forward {
+    /// A port of this host to one of the machine, of a plan with one network device.
+    pub fn new(host: u16, guest: u16) -> Forward {
+        Forward {
+            device: None,
+            host,
+            guest,
+        }
+    }
+
+    /// The port of the machine.
+    pub fn guest(&self) -> u16 {
+        self.guest
+    }
+
     /// Reads `HOST:GUEST` or `DEVICE=HOST:GUEST`.
     ///
     /// # Errors

@@ -71,7 +71,14 @@ fn run_plan(plan: &Plan, body: &str, options: &[&str]) -> Outcome {
     let input = options.disk_from.is_none().then(|| path.join("input"));
     let options = BootOptions { input, ..options };
     let files = Files::open(&options).unwrap();
-    let code = simulate(&path.join("build"), files, &options, &tools).unwrap();
+    let code = simulate(
+        &path.join("build"),
+        files,
+        &options,
+        Ending::ByItself,
+        &tools,
+    )
+    .unwrap();
     let outcome = Outcome {
         report: serde_json::from_slice(&fs::read(report).unwrap()).unwrap(),
         success: code == ExitCode::SUCCESS,

@@ -7,8 +7,10 @@ use anyhow::Result;
 use crate::child;
 use crate::interruption;
 use crate::monitor::{Monitor, Shown};
+use crate::node::{self, Status};
 use crate::progress::Progress;
 use crate::report::{Idle, Verdict};
+use crate::simulate::Forwarded;
 use crate::simulate::logs::Logs;
 use crate::simulate::machine::Machine;
 
@@ -90,6 +92,25 @@ pub struct Watch<'a, 'plan> {
     pub verbose: bool,
     /// How long to watch the idle system when it is finished.
     pub idle_for: Option<Duration>,
+    /// Where the machine is a node that serves until the user ends it.
+    pub node: Option<ServingNode>,
+}
+
+/// A node that is followed.
+pub struct ServingNode {
+    forwarded: Vec<Forwarded>,
+    /// From when it serves.
+    status: Option<Status>,
+}
+
+impl ServingNode {
+    /// With the ports that lead into it.
+    pub fn new(forwarded: Vec<Forwarded>) -> ServingNode {
+        ServingNode {
+            forwarded,
+            status: None,
+        }
+    }
 }
 
 impl Watch<'_, '_> {
@@ -108,6 +129,10 @@ impl Watch<'_, '_> {
                 silence = Silence::begin(&self.machine);
             }
             if self.monitor.failure.is_some() {
+                break;
+            }
+            if self.serves() && interruption::take_on() {
+                self.close()?;
                 break;
             }
             if interruption::interrupted() {
@@ -137,6 +162,45 @@ impl Watch<'_, '_> {
         }
         self.take_rest()?;
         Ok(None)
+    }
+
+    /// Tells how the node is, where the machine is one; whether it serves.
+    fn serves(&mut self) -> bool {
+        let Some(node) = &mut self.node else {
+            return false;
+        };
+        if !self.monitor.is_up() {
+            return false;
+        }
+        let taken = || self.machine.cpu_seconds();
+        match &mut node.status {
+            None => {
+                for line in node::invitation(&node.forwarded).lines() {
+                    self.progress.line(line);
+                }
+                node.status = Some(Status::begin(taken()));
+            }
+            Some(status) if status.is_due() => {
+                let line = status.line(taken());
+                self.progress.note(&line);
+            }
+            Some(_) => {}
+        }
+        true
+    }
+
+    /// Ends the node in order.
+    fn close(&mut self) -> Result<()> {
+        self.progress
+            .line("ending: the key-value store writes what it holds (Ctrl-C again does not wait)");
+        let forwarded = self.node.as_ref().map(|node| node.forwarded.clone());
+        if !node::close(&forwarded.unwrap_or_default()) {
+            self.progress
+                .line("the key-value store did not answer; what it has not written yet is lost");
+        }
+        self.take_lines()?;
+        self.monitor.fail(Verdict::Stopped, String::new());
+        Ok(())
     }
 
     fn check_limits(&mut self, limits: &Limits, total: Duration, silence: &Silence) {

@@ -15,7 +15,7 @@ use zerocopy::IntoBytes;
 
 /// The plans that Atoll ships.
 #[allow(dead_code)]
-pub const SHIPPED: [&str; 5] = ["1x4", "2x2", "4x1", "shared", "three"];
+pub const SHIPPED: [&str; 6] = ["1x4", "2x2", "4x1", "node", "shared", "three"];
 
 /// The path of a shipped plan.
 #[allow(dead_code)]
