@@ -102,7 +102,7 @@ impl Children {
         let wake_pages = WakePages::map(authority, plan, &mut children.servers);
         children.connections = connections::build(authority, context, &mut children, &wake_pages);
         wake::give_requests(authority, plan, &mut children);
-        connections::let_operators_watch(authority, plan, &mut children);
+        connections::let_watch(authority, plan, &mut children);
         children
     }
 

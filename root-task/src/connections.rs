@@ -180,23 +180,35 @@ fn map(
     }
 }
 
-/// Lets each operator read what the connections tell of which its cluster has a side.
-pub fn let_operators_watch(authority: &mut Authority, plan: &Plan, children: &mut Children) {
+/// Lets observers and operators read what the connections tell that they may watch, and observers the plan.
+pub fn let_watch(authority: &mut Authority, plan: &Plan, children: &mut Children) {
+    let rights = CapRights::read_only();
     for process in &mut children.processes {
+        let component = &mut process.component;
+        if plan.processes()[process.index].observer != 0 {
+            component.map_bytes(authority, layout::PLAN, plan.as_bytes());
+        }
         let watched = plan.watched_by(process.index);
         let bits = u64::BITS as usize;
-        for parts in &children.connections {
-            let number = parts.connection.number;
-            if watched[number / bits] & 1 << (number % bits) == 0 {
-                continue;
-            }
-            for (ring, page) in parts.first_pages.iter().enumerate() {
-                process.component.map_shared(
-                    authority,
-                    &[*page],
-                    layout::telemetry(number, ring),
-                    CapRights::read_only(),
-                );
+        let sees = |it: &Connection| watched[it.number / bits] & 1 << (it.number % bits) != 0;
+        for connection in plan.connections().filter(sees) {
+            let number = connection.number;
+            let parts = &children.connections;
+            // They are in the order of their numbers.
+            let here = parts.binary_search_by_key(&number, |parts| parts.connection.number);
+            for (ring, first_page) in RINGS.into_iter().enumerate() {
+                let address = layout::telemetry(number, ring);
+                match here {
+                    Ok(index) => {
+                        let page = parts[index].first_pages[ring];
+                        component.map_shared(authority, &[page], address, rights.clone());
+                    }
+                    // Both sides are of other instances.
+                    Err(_) => {
+                        let physical = connection.window + (first_page * PAGE_SIZE) as u64;
+                        component.map_outside(authority, physical, address, 1, rights.clone());
+                    }
+                }
             }
         }
     }

@@ -60,6 +60,8 @@ pub fn procinfo(plan: &Plan, index: usize, time: Time) -> ProcInfo {
         alarms: 0,
         first_frame: process.first_frame,
         frames: process.frames,
+        observer: process.observer,
+        padding: 0,
     }
 }
 
@@ -155,5 +157,8 @@ mod tests {
         tables.processes[0].operator = 1;
         // Connection 2 is that of service `c`, the only one of its cluster; then there are those of the process.
         assert_eq!(procinfo(&tables.encode(), 0, TIME).watched[0], 0b111_1100);
+
+        tables.processes[0].observer = 1;
+        assert_eq!(procinfo(&tables.encode(), 0, TIME).watched[0], 0b111_1111);
     }
 }

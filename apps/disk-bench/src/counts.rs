@@ -2,7 +2,7 @@
 
 use core::hint::spin_loop;
 
-use atoll_runtime::guest::operator::telemetry;
+use atoll_runtime::guest::observer::telemetry;
 use atoll_runtime::guest::timestamp;
 use atoll_runtime::{Status, kernel_entries, println};
 

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use atoll_runtime::guest::operator::{Component, stop, telemetry};
+use atoll_runtime::guest::observer::telemetry;
+use atoll_runtime::guest::operator::{Component, stop};
 use atoll_runtime::{exit, println, sleep};
 
 /// Exit status where something was not stopped.

@@ -13,7 +13,8 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use atoll_runtime::guest::operator::{stop_server, telemetry};
+use atoll_runtime::guest::observer::telemetry;
+use atoll_runtime::guest::operator::stop_server;
 use atoll_runtime::guest::procinfo;
 use atoll_runtime::{
     File, Status, become_mcp, exit, max_vcores, open, println, request_vcores, spawn, yield_now,

@@ -133,17 +133,17 @@ impl Plan {
         }
     }
 
-    /// Bitmap of the connections whose telemetry a process may read: of an operator, those that its cluster has a side of; of
-    /// any other process, none.
+    /// Bitmap of the connections whose telemetry a process may read: of an observer, all; of an operator, those that its cluster has a side
+    /// of; of any other process, none.
     pub fn watched_by(&self, process: usize) -> [u64; CONNECTION_WORDS] {
         let mut watched = [0; CONNECTION_WORDS];
-        let Some(operator) = self.processes().get(process) else {
+        let Some(row) = self.processes().get(process) else {
             return watched;
         };
         let sees = |connection: &Connection| {
-            operator.operator != 0
-                && (self.client_cluster(connection.client) == operator.cluster
-                    || self.provider_cluster(connection.provider) == operator.cluster)
+            let is_own = self.client_cluster(connection.client) == row.cluster
+                || self.provider_cluster(connection.provider) == row.cluster;
+            row.observer != 0 || row.operator != 0 && is_own
         };
         for connection in self.connections().filter(sees) {
             let bits = u64::BITS as usize;

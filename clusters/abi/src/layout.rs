@@ -36,7 +36,7 @@ pub const PROCINFO: usize = AREA_BASE;
 /// The [`crate::process::ServerInfo`] page of a cluster: read-only in its processes, writable in its server.
 pub const SERVER_INFO: usize = AREA_BASE + PAGE_SIZE;
 
-/// The encoded plan, read-only, as many pages as it takes: in servers, services and drivers.
+/// The encoded plan, read-only, as many pages as it takes: in servers, services, drivers and observers.
 pub const PLAN: usize = AREA_BASE + 0x10_0000;
 
 /// Pages that an encoded plan may take.
@@ -114,8 +114,8 @@ pub const DMA: usize = AREA_BASE + 0x5000_0000;
 /// Pages of a driver's DMA memory.
 pub const DMA_PAGES: usize = 8;
 
-/// In an operator: the first page of each ring of the connections that its cluster has a side of, read-only, by number of
-/// the connection and ring.
+/// In an observer or operator: the first page of each ring of the connections that it watches, read-only, by number of the connection and
+/// ring: see [`crate::plan::Plan::watched_by`].
 pub const TELEMETRY: usize = AREA_BASE + 0x6000_0000;
 
 /// In a process: the stacks of its uthreads, with an unmapped page below each: see [`uthread_stack`].
@@ -278,7 +278,7 @@ pub const fn server_wake_requests(component: usize) -> usize {
     SERVER_WAKE_REQUESTS + component * PAGE_SIZE
 }
 
-/// The address of the first page of a ring of a connection in an operator; ring 0 is that on which the client sends.
+/// The address of the first page of a ring of a connection in who watches it; ring 0 is that on which the client sends.
 pub const fn telemetry(connection: usize, ring: usize) -> usize {
     TELEMETRY + (2 * connection + ring) * PAGE_SIZE
 }

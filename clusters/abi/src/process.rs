@@ -94,6 +94,17 @@ pub struct ProcInfo {
     pub first_frame: u32,
     /// How many these are.
     pub frames: u32,
+    /// 1 where the process is an observer: the plan is mapped in it.
+    pub observer: u32,
+    /// Zero.
+    pub padding: u32,
+}
+
+impl ProcInfo {
+    /// Whether the process may read the plan.
+    pub fn is_observer(&self) -> bool {
+        self.observer != 0
+    }
 }
 
 /// The page of a cluster on which its server tells all its processes the same, and its root task tells the server where to

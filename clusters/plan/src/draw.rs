@@ -284,6 +284,9 @@ fn processes(plan: &Plan, out: &mut String) -> fmt::Result {
                 writeln!(out, "  {:<12} uses {}", "", service.name)?;
             }
         }
+        if process.observer != 0 {
+            writeln!(out, "  {:<12} observes the machine", "")?;
+        }
         if process.operator != 0 {
             writeln!(out, "  {:<12} operates its cluster", "")?;
         }

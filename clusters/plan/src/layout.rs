@@ -287,6 +287,7 @@ fn processes(plan: &Plan, tables: &mut Tables) {
             heap_size: process.heap.value,
             uthreads: process.uthreads,
             operator: u32::from(process.operator),
+            observer: u32::from(process.observer),
             restart: process.restart,
             ..Process::new_zeroed()
         };

@@ -86,6 +86,7 @@
 //! services = ["files"]             # optional: none; of its own cluster, or of one to which a channel leads
 //! frames = 2                       # optional: none; frames of 2 MiB of its own, that it may give to others
 //! gives = []                       # optional: none; the processes of its cluster to which it may give frames that it holds
+//! observer = false                 # optional; true: it may read the plan and watch all connections of the machine
 //! operator = false                 # optional; true: it may watch its cluster's connections and stop components of its kernel
 //! restart = { times = 2, within-ms = 60000 }  # optional: never; how often it is started again when it took a fault
 //! # "##;

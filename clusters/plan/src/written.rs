@@ -105,6 +105,8 @@ pub(crate) struct Process {
     pub(crate) blocks: u32,
     /// Whether it may watch its cluster's connections and stop its cluster's server.
     pub(crate) operator: bool,
+    /// Whether it may read the plan and watch all connections of the machine.
+    pub(crate) observer: bool,
     /// Services that it may use.
     pub(crate) services: Vec<Text>,
     /// Processes that it may call through an endpoint of the kernel.

@@ -1,12 +1,18 @@
 //! What the root task of its cluster knows of a process, and what its uthreads tell the simulator.
 
 use atoll_abi::process::{FAULTED, ProcInfo, ProcessId};
-use atoll_root_task::procinfo::procinfo;
+use atoll_root_task::procinfo::{Time, procinfo};
 use atoll_runtime::Runtime;
 use atoll_scenarios::script;
 
 use crate::random::Random;
 use crate::simulation::Simulation;
+
+/// The simulated machine tells no time: processes have clocks of their own.
+const NO_TIME: Time = Time {
+    ticks_per_microsecond: 0,
+    epoch: 0,
+};
 
 /// Handles that are remembered.
 const HANDLES: usize = 8;
@@ -57,7 +63,7 @@ impl Process {
         Process {
             index,
             life: 1,
-            procinfo: procinfo(plan, index, 0),
+            procinfo: procinfo(plan, index, NO_TIME),
             runtime: None,
             remaining: calls,
             pending: Vec::new(),

@@ -49,7 +49,8 @@ impl InstanceAudit<'_> {
                     {
                         allowed.push(window(&connection));
                     }
-                    if process.operator != 0 && self.has_a_side(process.cluster, &connection) {
+                    let is_own = self.has_a_side(process.cluster, &connection);
+                    if process.observer != 0 || process.operator != 0 && is_own {
                         allowed.extend(first_pages(&connection));
                     }
                 }

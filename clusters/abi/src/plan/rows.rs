@@ -139,6 +139,8 @@ pub struct Process {
     pub restart: Restart,
     /// 1 where it may watch the connections of its cluster and stop components of its kernel instance.
     pub operator: u32,
+    /// 1 where it may read the plan and watch all connections of the machine, of whatever cluster.
+    pub observer: u32,
     /// Uthreads that it may have at a time, beside the first: so many stacks are mapped for them.
     pub uthreads: u32,
     /// Its number among the processes of its cluster, in the order of the plan. Encoding a plan works it out.
@@ -149,6 +151,8 @@ pub struct Process {
     pub frames: u32,
     /// Number of the first of them among the frames of its cluster. Encoding a plan works it out.
     pub first_frame: u32,
+    /// Zero.
+    pub padding: u32,
 }
 
 /// A device and the component that drives it.

@@ -33,7 +33,7 @@ impl Build<'_> {
         build.wake_pages();
         build.connections();
         build.wake_requests();
-        build.operators();
+        build.watchers();
         build.components
     }
 
@@ -256,19 +256,35 @@ impl Build<'_> {
         }
     }
 
-    /// The first pages of the rings that an operator watches.
-    fn operators(&mut self) {
+    /// What observers and operators read: the plan, and the first pages of the rings that they watch.
+    fn watchers(&mut self) {
         let plan = self.plan;
         for (index, row) in plan.processes().iter().enumerate() {
-            if row.operator == 0 || !self.runs(row.cluster) {
+            if !self.runs(row.cluster) {
                 continue;
+            }
+            let process = Holder::Process(index);
+            if row.observer != 0 {
+                let pages = plan.pages() as u64;
+                self.components.of(process).fresh(layout::PLAN, pages);
             }
             let watched = plan.watched_by(index);
             let bits = u64::BITS as usize;
-            for number in 0..plan.connections().count() {
-                if watched[number / bits] & 1 << (number % bits) != 0 {
-                    let own = self.components.of(Holder::Process(index));
+            for connection in plan.connections() {
+                let number = connection.number;
+                if watched[number / bits] & 1 << (number % bits) == 0 {
+                    continue;
+                }
+                let is_here = self.runs(plan.client_cluster(connection.client))
+                    || self.runs(plan.provider_cluster(connection.provider));
+                if is_here {
+                    let own = self.components.of(process);
                     own.share(layout::telemetry(number, 0), 2);
+                    continue;
+                }
+                for ring in [0, 1] {
+                    let physical = connection.window + (ring * RING_WINDOW_SIZE / 2) as u64;
+                    self.outside(process, physical, layout::telemetry(number, ring), 1);
                 }
             }
         }

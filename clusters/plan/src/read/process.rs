@@ -23,7 +23,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
     table.only(
         &[
             "name", "image", "cluster", "vcores", "cores", "blocks", "heap", "uthreads",
-            "operator", "services", "calls", "frames", "gives", "restart",
+            "operator", "observer", "services", "calls", "frames", "gives", "restart",
         ],
         diagnostics,
     );
@@ -64,10 +64,10 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         integer("frames", &what, range, value, diagnostics)
     });
     let heap = heap(&table, diagnostics);
-    let operator = table
-        .optional("operator")
-        .and_then(|value| boolean("operator", value, diagnostics))
-        .unwrap_or(false);
+    let [operator, observer] = ["operator", "observer"].map(|key| {
+        let value = table.optional(key);
+        value.is_some_and(|value| boolean(key, value, diagnostics) == Some(true))
+    });
     let mut names = |key, what| {
         table
             .optional(key)
@@ -98,6 +98,7 @@ pub(super) fn process(mut table: Table<'_>, diagnostics: &mut Diagnostics<'_>) -
         cores: named_cores,
         blocks,
         operator,
+        observer,
         services,
         calls,
         frames,

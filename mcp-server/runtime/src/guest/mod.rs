@@ -3,6 +3,7 @@
 mod entry;
 mod heap;
 mod kernel;
+pub mod observer;
 pub mod operator;
 mod panic;
 pub(crate) mod stacks;

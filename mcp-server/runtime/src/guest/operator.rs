@@ -1,31 +1,12 @@
-//! What an operator may do: see what the connections of its cluster tell, and have components of its kernel stopped.
+//! What an operator may do, beside what [`observer`](super::observer) has: have components of its kernel stopped.
 //!
 //! A process is one where the plan says `operator = true`.
 
-use core::ptr;
-
-use atoll_abi::layout::{self, component, request};
-use atoll_channel::Telemetry;
+use atoll_abi::layout::{component, request};
 use sel4::MessageInfo;
 
 use super::kernel::{procinfo, root_task};
 use crate::runtime::Runtime;
-
-/// What both sides tell of one direction of a connection: `ring` 0 is that on which the client sends, 1 that on which the
-/// provider does. `None` where there is no such ring, where the process's cluster has no side of the connection, and where
-/// the process is no operator.
-pub fn telemetry(connection: usize, ring: usize) -> Option<Telemetry> {
-    let watched = procinfo().watched;
-    let bits = u64::BITS as usize;
-    let word = watched.get(connection / bits)?;
-    if ring >= 2 || word & 1 << (connection % bits) == 0 {
-        return None;
-    }
-    let page = ptr::with_exposed_provenance(layout::telemetry(connection, ring));
-    // SAFETY: the root task mapped the first page of the ring there: it says so by the connection's bit, on a page that only
-    // the root task and the server write. The page stays mapped, and is used as such only.
-    Some(unsafe { Telemetry::read(page) })
-}
 
 /// A component that an operator may stop, by its index in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

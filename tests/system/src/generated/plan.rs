@@ -196,8 +196,9 @@ impl Generator<'_> {
         let restart = self.one_of(&["0", "16"]);
         writeln!(
             text,
-            "[[process]]\nname = \"p{process}\"\nimage = \"digest\"\ncluster = \"c{index}\"\nvcores = {vcores}\nservices = [{}]\nblocks = {blocks}\nheap = \"{heap}\"\nuthreads = {uthreads}\noperator = {}\nrestart = {{ times = {restart}, within-ms = 1 }}",
+            "[[process]]\nname = \"p{process}\"\nimage = \"digest\"\ncluster = \"c{index}\"\nvcores = {vcores}\nservices = [{}]\nblocks = {blocks}\nheap = \"{heap}\"\nuthreads = {uthreads}\noperator = {}\nobserver = {}\nrestart = {{ times = {restart}, within-ms = 1 }}",
             services.join(", "),
+            self.numbers.one_in(4),
             self.numbers.one_in(4)
         )
     }
