@@ -13,6 +13,7 @@ use internal::{DiskOptions, ExclusiveOptions, FilesOption};
 
 use crate::node::{self, App, Node, NodeOptions};
 use crate::simulate::{Ending, Forward, NamedDisk};
+use crate::tools::Purpose;
 use crate::{
     bench, build, interruption, locate, output, plan, scratch, setup, sim, simulate, test,
 };
@@ -41,7 +42,8 @@ pub struct Cli {
 enum Command {
     /// Bring in the tools that are missing.
     ///
-    /// Looks for QEMU, CMake, Ninja, GCC, binutils, xmllint, Spin, e2fsprogs and a Python 3 with six, ply and tempita.
+    /// Looks for QEMU, CMake, Ninja, GCC, binutils, xmllint, Spin, e2fsprogs and a Python 3 with six, ply and tempita, and for
+    /// what the tests talk to machines with: redis-cli, redis-benchmark, curl and Chromium.
     /// What is missing is installed with apt-get where that is possible without a password; otherwise one line says what to
     /// install.
     Setup,
@@ -146,7 +148,7 @@ impl RunOptions {
         let encoded = plan.plan.encode();
         simulate::check_disks(&encoded, &self.boot)?;
         simulate::check_networks(&encoded, &self.boot)?;
-        let tools = setup::complete()?;
+        let tools = setup::complete(Purpose::Run)?;
         let folder = build::build(&plan, &tools)?;
         // For as long as the machine runs.
         let node = is_node.then(|| {
@@ -270,7 +272,7 @@ impl Cli {
         }
         match self.command {
             Command::Setup => {
-                let tools = setup::complete()?;
+                let tools = setup::complete(Purpose::Test)?;
                 output::print(&tools.describe())?;
             }
             Command::Plan(PlanCommand::Check { plan }) => return plan::check(&plan),
@@ -278,14 +280,14 @@ impl Cli {
             Command::Plan(PlanCommand::Cmake { plan, out }) => return plan::cmake(&plan, &out),
             Command::Build(PlanOption { plan }) => {
                 let plan = plan::load(&plan)?;
-                let tools = setup::complete()?;
+                let tools = setup::complete(Purpose::Run)?;
                 let folder = build::build(&plan, &tools)?;
                 output::print(&format!("built {}\n", folder.display()))?;
             }
             Command::Run(options) => return options.run(),
             Command::Simulate(options) => {
                 let files = simulate::Files::open(&options.boot)?;
-                let tools = setup::complete()?;
+                let tools = setup::complete(Purpose::Run)?;
                 let folder = locate::absolute(&options.build)?;
                 let ending = Ending::ByItself;
                 return simulate::simulate(&folder, files, &options.boot, ending, &tools);

@@ -7,15 +7,15 @@ use anyhow::{Context, Error, Result, anyhow};
 
 use crate::child::{self, OnDeath, Running};
 use crate::output;
-use crate::tools::{Problem, SearchPath, Tools};
+use crate::tools::{Problem, Purpose, SearchPath, Tools};
 
-/// Makes sure that all tools are there.
+/// Makes sure that all tools are there that are needed for something.
 ///
 /// # Errors
 /// One line that says what to install, or why a tool will not do.
-pub fn complete() -> Result<Tools> {
+pub fn complete(purpose: Purpose) -> Result<Tools> {
     let root = rustix::process::geteuid().is_root();
-    complete_with(&SearchPath::of_environment(), root)
+    complete_with(&SearchPath::of_environment(), root, purpose)
 }
 
 /// What makes disk images, which has to be there: nothing is installed for it alone.
@@ -26,8 +26,8 @@ pub fn for_disks() -> Result<Tools> {
     Tools::look_for_disks(&SearchPath::of_environment()).map_err(|problems| refuse(&problems))
 }
 
-fn complete_with(search: &SearchPath, root: bool) -> Result<Tools> {
-    let problems = match Tools::look(search) {
+fn complete_with(search: &SearchPath, root: bool, purpose: Purpose) -> Result<Tools> {
+    let problems = match Tools::look(search, purpose) {
         Ok(tools) => return Ok(tools),
         Err(problems) => problems,
     };
@@ -44,7 +44,7 @@ fn complete_with(search: &SearchPath, root: bool) -> Result<Tools> {
     apt.run(&["update"])
         .and_then(|()| apt.run(&[&install[..], &packages].concat()))
         .with_context(|| refuse(&problems))?;
-    Tools::look(search).map_err(|problems| refuse(&problems))
+    Tools::look(search, purpose).map_err(|problems| refuse(&problems))
 }
 
 /// The packages that bring what is missing, each once.
@@ -194,7 +194,7 @@ pub mod tests {
     #[test]
     fn all_there_needs_nothing() {
         let (_folder, search) = tools(Some("8.0.0"));
-        let tools = complete_with(&search, true).unwrap();
+        let tools = complete_with(&search, true, Purpose::Run).unwrap();
         assert_eq!(tools.version("qemu-system-x86_64").unwrap(), "8.0.0");
         assert_eq!(tools.version("python3").unwrap(), "3.11.2");
         assert!(tools.path("cmake").ends_with("cmake"));
@@ -204,7 +204,7 @@ pub mod tests {
     fn only_what_is_missing_is_installed() {
         let (folder, search) = tools(None);
         apt_get(folder.path());
-        complete_with(&search, true).unwrap();
+        complete_with(&search, true, Purpose::Run).unwrap();
         let log = fs::read_to_string(folder.path().join("log")).unwrap();
         assert_eq!(
             log,
@@ -213,16 +213,32 @@ pub mod tests {
     }
 
     #[test]
+    fn what_the_tests_need_is_asked_for_by_them_alone() {
+        let (folder, search) = tools(Some("8.0.0"));
+        complete_with(&search, true, Purpose::Run).unwrap();
+        let error = complete_with(&search, false, Purpose::Test).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(
+            text.ends_with("`apt-get install chromium curl redis-tools`"),
+            "{text}"
+        );
+        for program in ["redis-cli", "redis-benchmark", "curl", "chromium"] {
+            script(folder.path(), program, "echo version 120.1");
+        }
+        complete_with(&search, false, Purpose::Test).unwrap();
+    }
+
+    #[test]
     fn without_a_way_to_install_one_line_says_what_to_do() {
         let (folder, search) = tools(None);
         let expected = "qemu-system-x86_64 missing: install with `apt-get install qemu-system-x86`";
-        let error = complete_with(&search, true).unwrap_err();
+        let error = complete_with(&search, true, Purpose::Run).unwrap_err();
         assert_eq!(format!("{error:#}"), expected);
         apt_get(folder.path());
-        let error = complete_with(&search, false).unwrap_err();
+        let error = complete_with(&search, false, Purpose::Run).unwrap_err();
         assert_eq!(format!("{error:#}"), expected);
         script(folder.path(), "sudo", "exit 1");
-        let error = complete_with(&search, false).unwrap_err();
+        let error = complete_with(&search, false, Purpose::Run).unwrap_err();
         assert_eq!(format!("{error:#}"), expected);
         assert!(!folder.path().join("log").exists());
     }
@@ -236,7 +252,7 @@ pub mod tests {
             "sudo",
             "shift; [ $1 = true ] || { shift 2; \"$@\"; }",
         );
-        complete_with(&search, false).unwrap();
+        complete_with(&search, false, Purpose::Run).unwrap();
         assert!(folder.path().join("log").exists());
     }
 
@@ -244,7 +260,10 @@ pub mod tests {
     fn a_tool_that_is_too_old_is_named_with_what_it_should_be() {
         let (folder, search) = tools(Some("6.2.0"));
         apt_get(folder.path());
-        let text = format!("{:#}", complete_with(&search, true).unwrap_err());
+        let text = format!(
+            "{:#}",
+            complete_with(&search, true, Purpose::Run).unwrap_err()
+        );
         assert!(
             text.contains("is version 6.2.0, and 7.2 is the oldest that will do"),
             "{text}"
@@ -262,7 +281,7 @@ pub mod tests {
         );
         let text = format!(
             "{:#}",
-            complete_with(&SearchPath(bare.path().into()), false).unwrap_err()
+            complete_with(&SearchPath(bare.path().into()), false, Purpose::Run).unwrap_err()
         );
         assert!(text.contains("ply, tempita of"), "{text}");
         assert!(
@@ -271,7 +290,7 @@ pub mod tests {
         );
         let (full, _) = tools(Some("7.2.0"));
         let both = std::env::join_paths([bare.path(), full.path()]).unwrap();
-        let tools = complete_with(&SearchPath(both), false).unwrap();
+        let tools = complete_with(&SearchPath(both), false, Purpose::Run).unwrap();
         assert_eq!(tools.path("python3"), full.path().join("python3"));
     }
 
@@ -279,7 +298,10 @@ pub mod tests {
     fn an_install_that_fails_says_both() {
         let (folder, search) = tools(None);
         script(folder.path(), "apt-get", "exit 100");
-        let text = format!("{:#}", complete_with(&search, true).unwrap_err());
+        let text = format!(
+            "{:#}",
+            complete_with(&search, true, Purpose::Run).unwrap_err()
+        );
         assert!(
             text.contains("install with `apt-get install qemu-system-x86`"),
             "{text}"

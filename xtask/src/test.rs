@@ -18,7 +18,7 @@ use crate::interruption;
 use crate::locate;
 use crate::output;
 use crate::setup;
-use crate::tools::Tools;
+use crate::tools::{Purpose, Tools};
 
 /// Which tests to run.
 #[derive(Args)]
@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             options.filter.as_deref().unwrap_or_default()
         );
     }
-    let tools = setup::complete()?;
+    let tools = setup::complete(Purpose::Test)?;
     let folder = locate::output().join("test");
     let mut lines = Vec::new();
     for test in &host {

@@ -95,6 +95,52 @@ const NEEDED: [Needed; 10] = [
     },
 ];
 
+/// What the tests talk to a machine with.
+const NEEDED_BY_TESTS: [Needed; 4] = [
+    Needed {
+        program: "redis-cli",
+        packages: &["redis-tools"],
+        version_argument: "--version",
+        minimum: (6, 0),
+    },
+    Needed {
+        program: "redis-benchmark",
+        packages: &["redis-tools"],
+        version_argument: "--version",
+        minimum: (6, 0),
+    },
+    Needed {
+        program: "curl",
+        packages: &["curl"],
+        version_argument: "--version",
+        minimum: (7, 70),
+    },
+    Needed {
+        program: "chromium",
+        packages: &["chromium"],
+        version_argument: "--version",
+        minimum: (100, 0),
+    },
+];
+
+/// For what tools are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To build, run and measure.
+    Run,
+    /// To test.
+    Test,
+}
+
+impl Purpose {
+    fn needed(self) -> impl Iterator<Item = &'static Needed> {
+        let tests = NEEDED_BY_TESTS
+            .iter()
+            .filter(move |_| self == Purpose::Test);
+        NEEDED.iter().chain(tests)
+    }
+}
+
 /// A program that was found and is new enough.
 #[derive(Clone, Debug)]
 pub struct Tool {
@@ -128,14 +174,14 @@ pub enum Problem {
 }
 
 impl Tools {
-    /// Looks for everything that is needed.
+    /// Looks for everything that is needed for something.
     ///
     /// # Errors
     /// Lists every problem.
-    pub fn look(search: &SearchPath) -> Result<Tools, Vec<Problem>> {
+    pub fn look(search: &SearchPath, purpose: Purpose) -> Result<Tools, Vec<Problem>> {
         let results = thread::scope(|scope| {
-            let mut checks: Vec<_> = NEEDED
-                .iter()
+            let mut checks: Vec<_> = purpose
+                .needed()
                 .map(|needed| scope.spawn(|| check(needed, search)))
                 .collect();
             checks.push(scope.spawn(|| python::check(search)));

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::cli::BootOptions;
 use crate::simulate::{Ending, Files};
+use crate::tools::Purpose;
 use crate::{build, locate, plan, setup, simulate};
 
 /// Builds a plan and boots it so many times; what was said in each boot. The options say where a boot's report is written.
@@ -22,7 +23,7 @@ pub fn measure<T: DeserializeOwned>(
     runs: u32,
 ) -> Result<Vec<Vec<T>>> {
     let loaded = plan::load(&file.display().to_string())?;
-    let tools = setup::complete()?;
+    let tools = setup::complete(Purpose::Run)?;
     let built = build::build(&loaded, &tools)?;
     let options = BootOptions {
         count_instructions: true,
