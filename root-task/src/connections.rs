@@ -8,6 +8,7 @@ use atoll_abi::plan::Plan;
 use atoll_channel::Telemetry;
 use atoll_root_task::end::{End, ends};
 use sel4::{CapRights, VmAttributes, cap};
+use zerocopy::IntoBytes as _;
 
 use crate::authority::{Authority, ROOT_TASK};
 use crate::children::{Children, Context};

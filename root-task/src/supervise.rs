@@ -10,6 +10,7 @@ use atoll_abi::layout::{self, badge, component, request};
 use atoll_abi::plan::Plan;
 use atoll_abi::process::{FAULTED, is_failure};
 use atoll_root_task::lifecycle::Child;
+use atoll_root_task::procinfo::Time;
 use atoll_root_task::readiness::Readiness;
 use sel4::{Fault, MessageInfo};
 use sel4_root_task::console::emit;
@@ -27,20 +28,30 @@ const REFUSED: u64 = 1;
 /// An answer to a message: its label, and the one word that it may have.
 struct Answer {
     label: u64,
-    word: Option<u64>,
+    words: Words,
+}
+
+/// The words of an answer.
+enum Words {
+    None,
+    /// What a component learns that has started.
+    Time(Time),
 }
 
 impl Answer {
     /// An empty one.
     fn labelled(label: u64) -> Answer {
-        Answer { label, word: None }
+        Answer {
+            label,
+            words: Words::None,
+        }
     }
 }
 
 struct Supervisor<'a> {
     plan: &'a Plan,
     instance: usize,
-    ticks_per_microsecond: u64,
+    time: Time,
     supervision: Supervision<'a>,
     readiness: Readiness,
     /// Devices of which the driver has not said yet whether they can be used.
@@ -57,7 +68,7 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
     let mut supervisor = Supervisor {
         plan: context.plan,
         instance: context.instance as usize,
-        ticks_per_microsecond: context.time.ticks_per_microsecond,
+        time: context.time,
         readiness: Readiness::new(drivers.chain(servers).chain(services)),
         starting: children.drivers.iter().map(|it| it.device).collect(),
         running: children.processes.iter().map(|it| it.index).collect(),
@@ -72,9 +83,15 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
         supervisor.keep_time();
         supervisor.report_ready();
         (info, sender) = match answer {
-            Some(Answer { label, word }) => {
-                word.iter().for_each(|word| sel4::set_mr(0, *word));
-                let length = usize::from(word.is_some());
+            Some(Answer { label, words }) => {
+                let length = match words {
+                    Words::None => 0,
+                    Words::Time(time) => {
+                        sel4::set_mr(0, time.ticks_per_microsecond);
+                        sel4::set_mr(1, time.epoch);
+                        2
+                    }
+                };
                 endpoint.reply_recv(MessageInfo::new(label, 0, 0, length))
             }
             None => endpoint.recv(),
@@ -120,17 +137,17 @@ impl Supervisor<'_> {
             }
             (badge::SERVER, request::READY) => {
                 self.measured(Child::Server(index));
-                answer.word = Some(self.ticks_per_microsecond);
+                answer.words = Words::Time(self.time);
             }
             (badge::SERVICE, request::READY) => {
                 self.measured(Child::Service(index));
-                answer.word = Some(self.ticks_per_microsecond);
+                answer.words = Words::Time(self.time);
             }
             (badge::DRIVER, request::READY) => {
                 self.supervision.driver_ready(index);
                 self.readiness.ready(Child::Driver(index));
                 self.driver_started(index);
-                answer.word = Some(self.ticks_per_microsecond);
+                answer.words = Words::Time(self.time);
             }
             (badge::DRIVER, request::FAILED) => {
                 let quiet = sel4::get_mr(0) == 1;

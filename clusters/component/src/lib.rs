@@ -5,6 +5,7 @@
 #![no_std]
 
 #[cfg(feature = "heap")]
+pub mod calendar;
 pub mod heap;
 pub mod meter;
 #[cfg(feature = "guest")]
@@ -70,6 +71,14 @@ pub fn report(label: u64, words: &[u64]) -> u64 {
         0 => 0,
         _ => sel4::get_mr(0),
     }
+}
+
+/// Reports that the component has started, with the words of the request. Ticks of the time stamp counter in a microsecond; from now on
+/// [`calendar`] tells what time it is.
+pub fn report_ready(words: &[u64]) -> u64 {
+    let ticks_per_microsecond = report(request::READY, words);
+    calendar::set(ticks_per_microsecond, sel4::get_mr(1));
+    ticks_per_microsecond
 }
 
 /// Has the root task print a line; what does not fit is cut off.

@@ -13,7 +13,7 @@ use atoll_abi::layout::{self, entry, request, service_badge, slot};
 use atoll_abi::plan::{Plan, Rank};
 use atoll_call::Service;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
-use atoll_component::{like_blocking, meter, report, ticks, wait};
+use atoll_component::{like_blocking, meter, report, report_ready, ticks, wait};
 use sel4::cap;
 
 pub use work::Meter;
@@ -121,7 +121,7 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
         true => budget::calibrate(ticks, like_blocking, || !host.turn()),
         false => 0,
     };
-    let rate = report(request::READY, &[u64::from(budget)]);
+    let rate = report_ready(&[u64::from(budget)]);
     // Until here the time was 0, as far as the service knew.
     let clock = Clock::new(ticks(), rate);
     let mut alarm = Alarm::default();

@@ -40,7 +40,8 @@ pub mod request {
     /// Print text: the message registers hold its bytes, the first one its length. Answered with an empty message.
     pub const LOG: u64 = 0x1000;
     /// The sender has started and can be used. Registers: how often it looks for work in vain before it blocks, which a driver
-    /// leaves out. Answered with one register: how often the time stamp counter ticks in a microsecond. From a process, which has
+    /// leaves out. Answered with two registers: how often the time stamp counter ticks in a microsecond, and microseconds since 1970 when it would
+    /// have been 0, or 0 (see [`crate::boot::Calendar`]). From a process, which has
     /// begun its main function: no registers, and not answered.
     pub const READY: u64 = 0x1001;
     /// A life of a process of the sender, a server, has ended. Registers: process, generation, exit status, most vcores granted at

@@ -43,3 +43,4 @@ mod volume;
 
 pub use clients::FILES_PER_CLIENT;
 pub use service::{CALLS, FileService};
+pub use volume::Clock;

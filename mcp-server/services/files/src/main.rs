@@ -10,5 +10,7 @@ use atoll_files::FileService;
 atoll_component::entry!(enter);
 
 fn enter(number: u64, heap: u64) -> ! {
-    atoll_service::guest::run(number, heap, FileService::new)
+    atoll_service::guest::run(number, heap, |plan, service| {
+        FileService::new(plan, service).with_clock(atoll_component::calendar::seconds)
+    })
 }

@@ -22,7 +22,7 @@ use atoll_ext4::Settings;
 
 use crate::clients::{FILES_PER_CLIENT, OpenFiles};
 use crate::table::FileTable;
-use crate::volume::Volume;
+use crate::volume::{Clock, Volume};
 use calls::Served;
 use jobs::{Job, Running};
 use parked::Parked;
@@ -76,6 +76,13 @@ impl FileService {
             driver: Driver::new(CALLS + 1),
             answers: Answers::default(),
         }
+    }
+
+    /// With a clock, by which files are told when they were written.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> FileService {
+        self.volume.set_clock(clock);
+        self
     }
 
     /// Sends what there is to send.

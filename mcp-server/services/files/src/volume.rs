@@ -66,7 +66,11 @@ pub(crate) struct Volume {
     is_asked: bool,
     /// What was read for the file system.
     buffer: Box<[u8]>,
+    clock: Clock,
 }
+
+/// Tells seconds since 1970, in UTC; 0 where that is not known. A file is then as old as the volume's last write.
+pub type Clock = fn() -> u64;
 
 /// Blocks of the service's own pool that hold so many sectors, from the first one on.
 fn own_blocks(sectors: u32) -> BlockList {
@@ -85,7 +89,13 @@ impl Volume {
             pool,
             is_asked: false,
             buffer: vec![0; MOST_TRANSFER].into_boxed_slice(),
+            clock: || 0,
         }
+    }
+
+    /// From the next time on that it is loaded it is told the time by this.
+    pub(crate) fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     /// Begins anew; the call with which the driver says what the partition is.
@@ -124,11 +134,10 @@ impl Volume {
             status => Err(status),
         };
         self.content = match properties {
-            // No component tells a service what time it is.
             Ok(properties) => Content::Mounted(Box::new(FileSystem::new(
                 sectors,
                 properties,
-                Box::new(|| 0),
+                Box::new(self.clock),
                 self.settings,
             ))),
             Err(status) => Content::Failed(status),
