@@ -124,7 +124,9 @@ function drawCore(core) {
     const isVcore = holder.kind === "vcore";
     const classes = isVcore ? `holder vcore ${colour(holder.name)}` : "holder";
     const what = isVcore ? `vcore ${holder.vcore}` : holder.kind;
-    const drawn = make("div", classes, `${holder.name} `, make("small", "", what));
+    // A name that says what it is says it once.
+    const says = holder.name.endsWith(what) ? "" : what;
+    const drawn = make("div", classes, `${holder.name} `, make("small", "", says));
     drawn.title = `${holder.name}, ${what}`;
     if (isVcore && holder.name === marked) drawn.classList.add("marked");
     return drawn;
@@ -345,6 +347,7 @@ function take(node) {
   if (history.length > WINDOW + 2) history.shift();
   lastAnswer = time;
   hasAnswered = true;
+  byId("panel").hidden = false;
   draw();
 }
 
