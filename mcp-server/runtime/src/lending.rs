@@ -2,7 +2,7 @@
 #![deny(unsafe_code)]
 
 use core::mem;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use atoll_abi::syscall::Status;
 use atoll_call::Answer;
@@ -29,6 +29,11 @@ impl Lending {
     /// Waits for the answer on the calling uthread.
     pub(crate) fn wait(&mut self) -> Answer {
         uthread::wait_for(|waker| self.submission.take(waker))
+    }
+
+    /// The answer, where it has come, once; otherwise its caller is woken by the waker, if there is one.
+    pub(crate) fn take(&mut self, waker: Option<&Waker>) -> Option<Answer> {
+        self.submission.take(waker)
     }
 
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Answer> {

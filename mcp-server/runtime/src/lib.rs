@@ -92,6 +92,7 @@ mod service;
 #[cfg(feature = "simulated")]
 pub mod simulated;
 mod sockets;
+pub mod splice;
 mod stack;
 mod sync;
 mod syscalls;
@@ -126,6 +127,7 @@ pub use reply::Reply;
 pub use runtime::Runtime;
 pub use service::{Service, connect};
 pub use sockets::{Datagram, Datagrams, Listener, Network, SocketId, Stream};
+pub use splice::Splice;
 pub use stack::{DEFAULT_STACK_SIZE, SpawnError};
 pub use syscalls::{
     batch, become_mcp, exit, request_vcores, sleep, vcores_request, with_timeout, yield_vcore,

@@ -230,7 +230,12 @@ impl Stream {
 
     /// As [`Stream::receive`], into blocks: at least one, at most [`MAX_CALL_BLOCKS`](atoll_abi::block::MAX_CALL_BLOCKS), of one order.
     pub fn receive_blocks(&self, into: Blocks) -> Transfer {
-        let length = size_of(&into);
+        self.receive_most(usize::MAX, into)
+    }
+
+    /// As [`Stream::receive_blocks`], at most so many bytes.
+    pub(crate) fn receive_most(&self, most: usize, into: Blocks) -> Transfer {
+        let length = size_of(&into).min(most);
         let receive = request::ReceiveBytes {
             socket: self.0.handle,
             length: length as u32,

@@ -3,7 +3,7 @@
 
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll, Waker, ready};
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::syscall::{Status, Syscall};
@@ -21,6 +21,17 @@ pub(crate) enum Amount {
     Pages(usize),
     /// Bytes, of which there are at most so many.
     Bytes(usize),
+}
+
+/// How a transfer ended, for the parts of the runtime that keep several under way.
+pub(crate) struct Ended {
+    pub(crate) status: Status,
+    /// Bytes that were transferred. Of a transfer that failed, those of which the one who served it says that it had done them.
+    pub(crate) bytes: usize,
+    /// Bytes that the one who served it says that its processor copied for it.
+    pub(crate) copied: u64,
+    /// The blocks that are the process's again.
+    pub(crate) blocks: Blocks,
 }
 
 /// A transfer to come of blocks that went into a call together. Dropped before its completion, the blocks go back to the pool at
@@ -91,6 +102,28 @@ impl Transfer {
         let answer = self.call.wait();
         let mut blocks = self.call.settle(&answer);
         (self.settle(&answer, &mut blocks), blocks)
+    }
+
+    /// How it ended, where it has, and once; otherwise its caller is woken by the waker, if there is one.
+    pub(crate) fn take(&mut self, waker: Option<&Waker>) -> Option<Ended> {
+        let answer = self.call.take(waker)?;
+        let mut blocks = self.call.settle(&answer);
+        let status = match self.settle(&answer, &mut blocks) {
+            Ok(()) => Status::Done,
+            Err(status) => status,
+        };
+        let [bytes, copied] = answer.result;
+        let bytes = match (self.amount, status) {
+            (Amount::Bytes(most), _) => most.min(usize::try_from(bytes).unwrap_or(most)),
+            (Amount::Pages(pages), Status::Done) => pages * BLOCK_SIZE,
+            (Amount::Pages(_), _) => 0,
+        };
+        Some(Ended {
+            status,
+            bytes,
+            copied,
+            blocks,
+        })
     }
 
     fn finish(&mut self, answer: Answer) -> Result<Blocks, Status> {

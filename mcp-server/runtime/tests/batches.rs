@@ -34,7 +34,7 @@ fn a_batch_is_one_publication() {
             }
         });
         report.ended_well(1);
-        assert_eq!(report.calls, [1, 33, 0]);
+        assert_eq!(report.calls, [1, 33, 0, 0]);
         report.publications
     };
     assert_eq!((calls(true), calls(false)), (3, 34));
@@ -248,7 +248,7 @@ fn calls_are_counted_by_who_served_them() {
     });
     report.ended_well(1);
     let [own, server, local, remote] = report.routes;
-    let [at_server, at_service, _] = report.calls;
+    let [at_server, at_service, ..] = report.calls;
     assert_eq!(
         [server, local, remote],
         [at_server as u64, at_service as u64, 0]

@@ -3,12 +3,13 @@
 use std::mem;
 use std::thread;
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::file::Path;
 use atoll_abi::name::Name;
+use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::{Call, NO_BLOCK, Status, Syscall};
 
-use super::SERVICES;
+use super::PORTS;
 use super::server::{Answer, Server};
 
 type Served = (Status, [u64; 2]);
@@ -109,7 +110,7 @@ impl Server {
 
     fn connect(&self, words: [u64; 4]) -> Served {
         let name = Name::from_words(words).unwrap();
-        let services = &SERVICES[..self.kinds.len()];
+        let services = &PORTS[..self.kinds.len()];
         match services
             .iter()
             .position(|service| *service == name.as_str())
@@ -127,12 +128,15 @@ impl Server {
     /// Does a call to a service.
     pub fn service_call(&mut self, channel: usize, syscall: &Syscall) -> Served {
         let call = Call::from_raw(syscall.call).unwrap();
-        match &self.partition {
-            Some(partition) if channel == self.kinds.len() => {
-                partition.serve(&self.pool, call, syscall)
-            }
+        let mut served = match (self.kinds[channel - 1], &self.partition, &self.streams) {
+            (ServiceKind::Blocks, Some(partition), _) => partition.serve(&self.pool, call, syscall),
+            (ServiceKind::Sockets, _, Some(streams)) => streams.serve(&self.pool, call, syscall),
             _ => self.file_call(channel, call, syscall),
+        };
+        if let Some(tamper) = &mut self.tamper {
+            tamper(syscall, &mut served);
         }
+        served
     }
 
     fn file_call(&mut self, channel: usize, call: Call, syscall: &Syscall) -> Served {
@@ -146,13 +150,14 @@ impl Server {
                     false => (Status::NotFound, [0; 2]),
                 }
             }
-            Call::Stat | Call::Close | Call::Read if syscall.handle != handle => {
+            Call::Stat | Call::Close | Call::Read | Call::Write if syscall.handle != handle => {
                 self.report.bad_handles += 1;
                 (Status::BadHandle, [0; 2])
             }
             Call::Stat => (Status::Done, [length, 0]),
             Call::Close => (Status::Done, [0; 2]),
             Call::Read => self.read(channel, syscall),
+            Call::Write => self.write(channel, syscall),
             _ => (Status::NotAllowed, [0; 2]),
         }
     }
@@ -183,11 +188,19 @@ impl Server {
         let start = (offset as usize).min(file.len());
         let end = (start + length as usize).min(file.len());
         let bytes = &file[start..end];
-        // SAFETY: the block exists, and the process gave it to this read.
-        unsafe {
-            let block = self.pool.0.add(syscall.block as usize * BLOCK_SIZE);
-            block.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        }
+        self.pool
+            .write(&BlockList::from_call(syscall).unwrap(), bytes);
         (Status::Done, [bytes.len() as u64, 0])
+    }
+
+    fn write(&mut self, channel: usize, syscall: &Syscall) -> Served {
+        let [offset, length, ..] = syscall.arguments;
+        let list = BlockList::from_call(syscall).unwrap();
+        assert!(length <= list.bytes() as u64);
+        let bytes = self.pool.read(&list, length as usize);
+        let (start, file) = (offset as usize, &mut self.files[channel - 1]);
+        file.resize(file.len().max(start + bytes.len()), 0);
+        file[start..start + bytes.len()].copy_from_slice(&bytes);
+        (Status::Done, [length, 0])
     }
 }

@@ -10,6 +10,8 @@ pub mod partition;
 mod report;
 mod server;
 mod setup;
+pub mod spliced;
+pub mod streams;
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::collections::BTreeMap;
@@ -20,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::name::Name;
 use atoll_abi::process::{PROCINFO_MAGIC, ProcInfo};
@@ -41,6 +43,9 @@ pub use setup::{Manners, Setup};
 
 /// Names of the services that a process may have, by port.
 pub const SERVICES: [&str; 2] = ["files", "more"];
+
+/// As [`SERVICES`], of a process that also has a network.
+const PORTS: [&str; 3] = ["files", "more", "third"];
 
 /// Status of a process whose first uthread has panicked.
 const PANICKED: u64 = 101;
@@ -77,6 +82,33 @@ fn leak(bytes: usize) -> *mut u8 {
 pub struct Memory(*mut u8);
 // SAFETY: the memory is used as windows and blocks, as the server and the runtime agree.
 unsafe impl Send for Memory {}
+
+impl Memory {
+    /// Writes bytes to the blocks of a call, which is the only one that has them.
+    fn write(&self, list: &BlockList, bytes: &[u8]) {
+        for (page, part) in list.ranges().flatten().zip(bytes.chunks(BLOCK_SIZE)) {
+            // SAFETY: the block exists, and the process gave it to this call.
+            unsafe {
+                let block = self.0.add(page as usize * BLOCK_SIZE);
+                block.copy_from_nonoverlapping(part.as_ptr(), part.len());
+            }
+        }
+    }
+
+    /// So many bytes from the blocks of a call, which is the only one that has them.
+    fn read(&self, list: &BlockList, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        for (page, part) in list.ranges().flatten().zip(bytes.chunks_mut(BLOCK_SIZE)) {
+            // SAFETY: the block exists, and the process gave it to this call.
+            unsafe {
+                let block = self.0.add(page as usize * BLOCK_SIZE);
+                part.as_mut_ptr()
+                    .copy_from_nonoverlapping(block, part.len());
+            }
+        }
+        bytes
+    }
+}
 
 /// Runs a process with one service to its end.
 pub fn run(
@@ -152,7 +184,7 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         world: host,
         endpoints: channels.next().unwrap(),
         ports: channels
-            .zip(SERVICES)
+            .zip(PORTS)
             .zip(&kinds)
             .map(|((endpoints, name), kind)| PortParts {
                 service: Name::new(name).unwrap(),
@@ -185,6 +217,8 @@ pub fn run_with(setup: Setup, main: impl FnOnce(&'static Control) + Send + 'stat
         kinds,
         files: setup.files,
         partition: setup.partition,
+        streams: setup.streams,
+        tamper: setup.tamper,
         manners: setup.manners,
         random: 1,
         answers: Vec::new(),

@@ -101,7 +101,7 @@ impl State {
     fn transfer(&mut self, pool: &Memory, call: Call, syscall: &Syscall) -> (Status, [u64; 2]) {
         let list = BlockList::from_call(syscall).unwrap();
         let first = syscall.arguments[0];
-        let blocks = first..first + list.as_slice().len() as u64;
+        let blocks = first..first + list.pages() as u64;
         assert!(blocks.end <= self.blocks.len() as u64, "nobody checked");
         let reads = call == Call::ReadBlocks;
         self.served.push(match reads {
@@ -111,11 +111,11 @@ impl State {
         if blocks.clone().any(|block| self.bad.contains(&block)) {
             return (Status::DeviceError, [0; 2]);
         }
-        for (number, index) in blocks.clone().zip(list.as_slice()) {
+        for (number, index) in blocks.clone().zip(list.ranges().flatten()) {
             let own = &mut self.blocks[number as usize];
             // SAFETY: the block exists, and the process gave it to this call.
             unsafe {
-                let block = pool.0.add(*index as usize * BLOCK_SIZE);
+                let block = pool.0.add(index as usize * BLOCK_SIZE);
                 match reads {
                     true => block.copy_from_nonoverlapping(own.as_ptr(), BLOCK_SIZE),
                     false => own.as_mut_ptr().copy_from_nonoverlapping(block, BLOCK_SIZE),

@@ -10,7 +10,7 @@ pub struct Report {
     pub status: u64,
     pub lines: Vec<String>,
     /// Calls by channel: to the server, then to the service of each port.
-    pub calls: [usize; 3],
+    pub calls: [usize; 4],
     pub most_outstanding: usize,
     pub granted: usize,
     pub given_back: usize,
@@ -28,6 +28,8 @@ pub struct Report {
     pub poll_budget: u32,
     /// Calls that were submitted and never ended.
     pub outstanding_calls: usize,
+    /// The file of each service, at the end.
+    pub files: Vec<Vec<u8>>,
     /// How often a uthread became ready.
     pub readied: usize,
 }
@@ -44,6 +46,7 @@ impl Report {
 
 pub(super) fn finish(server: Server) -> Report {
     let (runtime, mut report) = (server.runtime, server.report);
+    report.files = server.files;
     report.unmatched = runtime.unmatched_completions();
     report.free_blocks = runtime.free_blocks();
     report.blocks_in_flight = runtime.blocks_in_flight();

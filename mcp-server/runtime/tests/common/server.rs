@@ -15,6 +15,8 @@ use atoll_runtime::world::World;
 use super::control::{Command, Control};
 use super::host::Host;
 use super::partition::Partition;
+use super::setup::Tamper;
+use super::streams::Streams;
 use super::{Manners, Memory, Report};
 
 /// One side of a channel of a vcore.
@@ -41,6 +43,8 @@ pub struct Server {
     pub files: Vec<Vec<u8>>,
     /// That of the last service, where it has one.
     pub partition: Option<Partition>,
+    pub streams: Option<Streams>,
+    pub tamper: Option<Tamper>,
     /// What each service has.
     pub kinds: Vec<ServiceKind>,
     /// How often each service has started.
@@ -274,9 +278,14 @@ impl Server {
             let blocks = BlockList::from_call(&syscall).unwrap();
             assert!(syscall.arguments[1] <= blocks.bytes() as u64);
         }
-        if matches!(call, Call::Read | Call::ReadBlocks | Call::WriteBlocks) {
+        if matches!(
+            call,
+            Call::Read | Call::Write | Call::ReadBlocks | Call::WriteBlocks
+        ) || Streams::has_blocks(call)
+        {
             self.note_blocks(&syscall);
-            if self.manners.holds_reads() {
+            let waits = self.streams.as_ref().is_some_and(|it| it.waits(&syscall));
+            if waits || self.manners.holds_reads() {
                 self.held.push((channel, vcore, syscall));
                 return;
             }

@@ -1,9 +1,10 @@
 //! What process is run, and how its server and its services treat it.
 
 use atoll_abi::plan::ServiceKind;
-use atoll_abi::syscall::Route;
+use atoll_abi::syscall::{Route, Status, Syscall};
 
 use super::partition::Partition;
+use super::streams::Streams;
 
 /// How the server and the services treat their process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,9 @@ impl Manners {
     }
 }
 
+/// What becomes of an answer: given the call, and what it was to be answered.
+pub type Tamper = Box<dyn FnMut(&Syscall, &mut (Status, [u64; 2])) + Send>;
+
 /// A process and what is around it.
 pub struct Setup {
     pub vcores: usize,
@@ -46,6 +50,10 @@ pub struct Setup {
     pub files: Vec<Vec<u8>>,
     /// That of the last service, which has no files.
     pub partition: Option<Partition>,
+    /// Connections of the last service, which has neither files nor a partition.
+    pub streams: Option<Streams>,
+    /// Changes what services answer.
+    pub tamper: Option<Tamper>,
     pub manners: Manners,
     pub route: Route,
     /// Generation of the process. From the second one on, its services have not [noticed](Command::Meet) that it is back.
@@ -61,6 +69,8 @@ impl Setup {
             blocks,
             files: vec![file],
             partition: None,
+            streams: None,
+            tamper: None,
             manners,
             route: Route::Local,
             generation: 1,
@@ -81,6 +91,7 @@ impl Setup {
     pub fn kinds(&self) -> Vec<ServiceKind> {
         let files = self.files.iter().map(|_| ServiceKind::Files);
         let partition = self.partition.iter().map(|_| ServiceKind::Blocks);
-        files.chain(partition).collect()
+        let streams = self.streams.iter().map(|_| ServiceKind::Sockets);
+        files.chain(partition).chain(streams).collect()
     }
 }
