@@ -9,6 +9,7 @@
 //! | [`conditional`], [`range`], [`date`] | preconditions, parts of files, times |
 //! | [`mime`], [`escape`], [`listing`], [`response`] | what answers are made of |
 //! | [`metrics`] | what is known of the node, as JSON and for Prometheus |
+//! | [`observed`] | what an observer sees of the node |
 //! | [`page`] | the node's live page, which is part of the program |
 //! | [`edition`] | what tells versions of a file apart where nobody knows the time |
 //! | [`connection`] | one connection: events in, actions out |
@@ -39,6 +40,7 @@ pub mod escape;
 pub mod listing;
 pub mod metrics;
 pub mod mime;
+pub mod observed;
 pub mod page;
 pub mod path;
 pub mod range;
