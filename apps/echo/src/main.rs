@@ -1,7 +1,8 @@
 //! `echo`: sends back what it receives, at port 7 of TCP (RFC 862) and of UDP.
 //!
 //! When the service of its network dies, it waits for the next one, and begins anew: connections end with the service. The datagram
-//! `end` ends the program. In a process of the name `operator` it stops parts of the network instead, for a test.
+//! `end` ends the program. In a process of the name `operator`, or of one that begins with `stops-`, it stops parts of the machine instead,
+//! for a test.
 
 #![no_std]
 #![no_main]
@@ -55,8 +56,12 @@ impl Protocol for Echo {
 }
 
 fn main() {
-    if process_name().as_str() == "operator" {
+    let name = process_name();
+    if name.as_str() == "operator" {
         return operator::operate();
+    }
+    if let Some(component) = name.as_str().strip_prefix("stops-") {
+        return operator::stop_named(component);
     }
     let network = match connect("net").wait() {
         Ok(service) => service.network(),

@@ -19,6 +19,7 @@ mod machines;
 mod many;
 mod misuse;
 mod network;
+mod node;
 mod plans;
 mod power;
 mod probes;
@@ -156,6 +157,7 @@ pub fn all(wanted: Wanted) -> Vec<Test> {
     tests.extend(power::tests(wanted.cuts.unwrap_or(power::CUTS)));
     tests.extend(volumes::tests(wanted));
     tests.extend(network::tests());
+    tests.extend(node::tests(wanted));
     tests.extend(limits::tests());
     tests.extend(workflow::tests());
     tests.extend(concurrent::tests());

@@ -1,0 +1,41 @@
+//! The node, as its ordinary clients meet it.
+
+mod clients;
+mod kept;
+mod machine;
+mod redis;
+
+use crate::{Test, Wanted};
+
+/// How often QEMU is killed in the ordinary run; ten times where the tests may take long.
+const KILLS: u32 = 3;
+const MOST_KILLS: u32 = 10;
+
+/// The tests.
+pub fn tests(wanted: Wanted) -> Vec<Test> {
+    let kills = if wanted.long { MOST_KILLS } else { KILLS };
+    vec![
+        Test::new(
+            "node-redis",
+            "redis-cli and redis-benchmark, with its whole default set, do not tell the node from another server",
+            clients::redis,
+        ),
+        Test::new(
+            "node-web",
+            "curl gets, puts and finds files, and a browser shows the node's page",
+            clients::web,
+        ),
+        Test::new(
+            "node-killed",
+            format!(
+                "QEMU is killed {kills} times under load, and no write is missing that was acknowledged"
+            ),
+            move |context| kept::killed(context, kills),
+        ),
+        Test::new(
+            "node-restart",
+            "the store and the sockets service are killed under load: clients come back, and no acknowledged write is missing",
+            kept::restarted,
+        ),
+    ]
+}
