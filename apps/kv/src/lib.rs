@@ -1,16 +1,18 @@
-//! A key-value store that clients of Redis talk to: the store, its commands and their protocol (RESP2), without a network and without
-//! a clock.
+//! A key-value store that clients of Redis talk to: the store, its commands and their protocol (RESP2 and RESP3), without a network and
+//! without a clock.
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`request`] | requests as they arrive, with limits |
-//! | [`reply`] | replies |
-//! | [`store`] | keys, values, and when they expire |
-//! | [`commands`] | what each command does |
-//! | [`session`] | what is kept of a client |
+//! | `request` | requests as they arrive, with limits |
+//! | [`reply`] | replies, with a limit |
+//! | [`store`] | keys, values of five kinds, when they expire, which go when it is full, and what was changed |
+//! | `commands` | what each command does |
+//! | [`session`] | what is kept of a client: its bytes, its transaction, what it watches |
+//! | [`journal`] | what was changed as records of a log, and back; a snapshot of a store |
 //!
-//! Everything is in memory, and gone with the program. What a client sends is hostile until it was looked at: a request that is too long
-//! or makes no sense ends its connection, as Redis ends it.
+//! What a client sends is hostile until it was looked at: a request that is too long or makes no sense ends its connection, as Redis ends
+//! it. Memory is bounded: that of keys and values ([`store::Settings::memory`]), of what clients have sent and queued
+//! ([`session::Budget`]), and of each answer ([`store::Settings::longest_answer`]).
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -26,8 +28,13 @@
 
 extern crate alloc;
 
-pub mod commands;
+mod commands;
+mod glob;
+mod hash;
+pub mod journal;
+mod number;
+mod random;
 pub mod reply;
-pub mod request;
+mod request;
 pub mod session;
 pub mod store;

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use atoll_kv::session::{Budget, Outcome, Session};
-use atoll_kv::store::Store;
+use atoll_kv::store::{Settings, Store};
 use atoll_runtime::guest::{procinfo, timestamp};
 use atoll_runtime::{Network, Status, connect, exit, println, sleep};
 use atoll_serve::{Protocol, Server, Step};
@@ -44,7 +44,7 @@ impl Protocol for Kv {
     }
 
     fn end(&mut self, peer: Session) {
-        peer.end(&mut self.budget);
+        peer.end(&mut self.store, &mut self.budget);
     }
 
     fn received(&mut self, peer: &mut Session, bytes: &[u8]) {
@@ -77,7 +77,11 @@ fn main() {
     let facts = procinfo();
     let part = (facts.heap_size / PARTS) as usize;
     let mut kv = Kv {
-        store: Store::new(part),
+        store: Store::with(Settings {
+            memory: part,
+            seed: timestamp(),
+            ..Settings::default()
+        }),
         budget: Budget::new(part),
         ticks_per_millisecond: facts.ticks_per_microsecond.max(1) * 1000,
     };

@@ -1,44 +1,37 @@
 //! What is kept of a client.
 
-use alloc::vec::Vec;
-use core::ops::Range;
+mod budget;
+mod client;
 
-use crate::commands::{self, After};
+use alloc::vec::Vec;
+
+pub use budget::Budget;
+pub(crate) use client::{Client, Transaction};
+
+use crate::commands::{self, After, Context};
 use crate::reply::Reply;
-use crate::request;
+use crate::request::{Parser, Place};
 use crate::store::Store;
 
-/// What all clients together may have sent that was not answered.
-#[derive(Debug)]
-pub struct Budget {
-    most: usize,
-    used: usize,
-}
+/// Bytes of memory that a client keeps while it has sent nothing that was not answered.
+const KEPT: usize = 1024;
 
-impl Budget {
-    /// So many bytes.
-    pub fn new(most: usize) -> Budget {
-        Budget { most, used: 0 }
-    }
+/// Words of a request that need no memory of their own.
+const FEW: usize = 8;
 
-    /// Bytes that clients have.
-    pub fn used(&self) -> usize {
-        self.used
-    }
-}
-
-/// A client: what it has sent that was not answered.
+/// A client: what it has sent that was not answered, what it has said of itself, and its transaction.
 #[derive(Debug, Default)]
 pub struct Session {
     bytes: Vec<u8>,
-    /// Bytes of memory that it has of the budget.
+    /// Bytes of memory that it has of the budget, for what it has sent.
     counted: usize,
     /// The budget was used up.
     is_refused: bool,
     /// Bytes of these that were answered.
     start: usize,
-    /// The places of a request's arguments, kept for the next one.
-    arguments: Vec<Range<usize>>,
+    /// How far the request behind them was read.
+    parser: Parser,
+    client: Client,
 }
 
 /// What becomes of a client after a look at what it has sent.
@@ -61,26 +54,33 @@ impl Session {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
-        // What is reserved at once is not more than the double of what there is.
-        let needed = 2 * (self.bytes.len() + bytes.len());
-        if needed > self.bytes.capacity() && budget.used - self.counted + needed > budget.most {
-            self.is_refused = true;
-            return;
+        let needed = self.bytes.len() + bytes.len();
+        let capacity = self.bytes.capacity();
+        if needed > capacity {
+            // What is reserved at once is not more than the double of what there is.
+            let needed = needed.max(2 * capacity).max(64);
+            if budget.lacks(needed - capacity) {
+                self.is_refused = true;
+                return;
+            }
+            self.bytes.reserve_exact(needed - self.bytes.len());
         }
-        self.bytes.extend(bytes);
+        self.bytes.extend_from_slice(bytes);
         self.count(budget);
     }
 
     /// The client is gone.
-    pub fn end(mut self, budget: &mut Budget) {
-        self.bytes = Vec::new();
-        self.count(budget);
+    pub fn end(mut self, store: &mut Store, budget: &mut Budget) {
+        budget.give(self.counted);
+        self.client.end_transaction(store, budget);
     }
 
     fn count(&mut self, budget: &mut Budget) {
-        budget.used -= self.counted;
-        self.counted = self.bytes.capacity();
-        budget.used += self.counted;
+        let now = self.bytes.capacity() + self.parser.memory();
+        if now != self.counted {
+            budget.exchange(self.counted, now);
+            self.counted = now;
+        }
     }
 
     /// Answers the next request.
@@ -91,37 +91,73 @@ impl Session {
         answer: &mut Vec<u8>,
     ) -> Outcome {
         if self.is_refused {
-            Reply(answer).error(format_args!(
+            Reply::new(answer, 0).error(format_args!(
                 "ERR too many requests are under way, or too long ones"
             ));
             return Outcome::Ends;
         }
-        let rest = self.bytes.get(self.start..).unwrap_or_default();
-        let length = match request::parse(rest, &mut self.arguments) {
+        let rest = self.bytes.get_mut(self.start..).unwrap_or_default();
+        let length = match self.parser.parse(rest) {
             Ok(Some(length)) => length,
             Ok(None) => {
                 if rest.is_empty() {
-                    // One long request must not keep its memory for as long as the client is there.
-                    (self.bytes, self.start) = (Vec::new(), 0);
+                    self.rest(budget);
+                } else {
                     self.count(budget);
+                    self.is_refused = budget.lacks(0);
                 }
-                // Nor those of one that is not complete, which are found again.
-                self.arguments = Vec::new();
+                if self.is_refused {
+                    return self.step(store, budget, answer);
+                }
                 return Outcome::Needs;
             }
             Err(error) => {
-                Reply(answer).error(format_args!("ERR {error}"));
+                Reply::new(answer, 0).error(format_args!("ERR {error}"));
                 return Outcome::Ends;
             }
         };
-        let places = self.arguments.iter();
-        let arguments: Vec<&[u8]> = places.filter_map(|place| rest.get(place.clone())).collect();
-        let after = commands::execute(store, &arguments, &mut Reply(answer));
+        let mut reply = Reply::new(answer, store.settings().longest_answer);
+        reply.set_third(self.client.is_third);
+        let mut context = Context {
+            store,
+            client: &mut self.client,
+            budget,
+            reply: &mut reply,
+        };
+        let after = with_words(rest, self.parser.places(), |words| {
+            commands::execute(&mut context, words)
+        });
         self.start += length;
+        self.parser.begin();
         match after {
             After::GoesOn => Outcome::Answered,
             After::Ends => Outcome::Ends,
             After::Stops => Outcome::Stops,
         }
+    }
+
+    /// Everything was answered: one long request must not keep its memory for as long as the client is there.
+    fn rest(&mut self, budget: &mut Budget) {
+        self.bytes.clear();
+        self.start = 0;
+        if self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
+        }
+        self.count(budget);
+    }
+}
+
+/// Does something with the words of a request.
+fn with_words<R>(bytes: &[u8], places: &[Place], work: impl FnOnce(&[&[u8]]) -> R) -> R {
+    let word = |place: &Place| bytes.get(place.range()).unwrap_or_default();
+    let mut few: [&[u8]; FEW] = [&[]; FEW];
+    match few.get_mut(..places.len()) {
+        Some(words) => {
+            for (to, place) in words.iter_mut().zip(places) {
+                *to = word(place);
+            }
+            work(words)
+        }
+        None => work(&places.iter().map(word).collect::<Vec<_>>()),
     }
 }

@@ -1,67 +1,138 @@
-//! Keys, their values, and when they expire.
+//! Keys, their values, when they expire, and how much memory they may take.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod changes;
+mod evict;
+mod expiry;
+mod fields;
+mod list;
+mod ranked;
+mod settings;
+mod sorted;
+mod table;
+mod value;
+mod watched;
+mod write;
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
-/// Bytes that an entry takes beside key and value, in both maps, about: what was measured is somewhat less.
-const OVERHEAD: usize = 256;
+use changes::Changes;
+use table::Table;
+use watched::Watched;
 
-/// A value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) use changes::write_command;
+pub(crate) use fields::FIELD;
+pub(crate) use list::{ELEMENT, List, Side};
+pub(crate) use ranked::Scored;
+pub use settings::{Policy, Settings};
+pub(crate) use sorted::{RANKED, Sorted};
+pub(crate) use value::{Hash, Kind, Set, Text, Value};
+
+use crate::hash::Seed;
+use crate::random::Random;
+
+/// Bytes that a key takes beside itself and its value, about: what was measured is somewhat less.
+pub(crate) const OVERHEAD: usize = 224;
+
+/// The time of a key that never expires.
+const NEVER: u64 = u64::MAX;
+
+/// A key's value.
+#[derive(Clone, Debug)]
 struct Entry {
-    value: Vec<u8>,
-    /// When it is gone, in milliseconds; `None`: never.
-    expires: Option<u64>,
+    value: Value,
+    /// When it is gone, in milliseconds.
+    expires: u64,
+    /// The command that used it last.
+    used: Cell<u32>,
 }
 
 /// There is no room for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// All keys. What has expired is not there, whether it was removed yet or not.
-#[derive(Debug)]
-pub struct Store {
-    entries: BTreeMap<Vec<u8>, Entry>,
-    /// Keys that expire, the next one first.
-    expiring: BTreeSet<(u64, Vec<u8>)>,
-    used: usize,
-    most: usize,
-    now: u64,
+/// A key holds another kind of value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WrongKind;
+
+/// What becomes of the time when a key expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// It stays as it is.
+    Keep,
+    /// The key expires then, or never.
+    At(Option<u64>),
 }
 
-/// What an entry takes. The key is counted twice, as if it expired, so that one that gets a time needs no more room.
-fn size(key: &[u8], value: &[u8]) -> usize {
-    2 * key.len() + value.len() + OVERHEAD
+/// What was counted since the store began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) commands: u64,
+    pub(crate) expired: u64,
+    pub(crate) evicted: u64,
+    pub(crate) clients: u64,
+}
+
+/// All keys. What has expired is not there.
+#[derive(Debug)]
+pub struct Store {
+    keys: Table<Entry>,
+    /// The hashes of keys that expire, the next one first.
+    expiring: BTreeSet<(u64, u64)>,
+    used: usize,
+    /// Bytes that it may take by what a client has set.
+    most: usize,
+    policy: Policy,
+    settings: Settings,
+    now: u64,
+    began: Option<u64>,
+    random: Random,
+    watched: Watched,
+    changes: Changes,
+    /// How often something was changed.
+    times_changed: u64,
+    counts: Counts,
+    sync_word: &'static str,
+    /// It takes what it was told before: nothing expires and nothing is refused for want of room.
+    is_replaying: bool,
 }
 
 impl Store {
-    /// A store for about so many bytes.
-    pub fn new(most: usize) -> Store {
+    /// A store for about so many bytes, without a calendar, whose changes nobody wants.
+    pub fn new(memory: usize) -> Store {
+        Store::with(Settings {
+            memory,
+            ..Settings::default()
+        })
+    }
+
+    /// A store.
+    pub fn with(settings: Settings) -> Store {
+        let seed = Seed::new(settings.seed);
         Store {
-            entries: BTreeMap::new(),
+            keys: Table::new(seed),
             expiring: BTreeSet::new(),
             used: 0,
-            most,
+            most: settings.memory,
+            policy: Policy::default(),
             now: 0,
+            began: None,
+            random: Random::new(seed.hash(b"chance")),
+            watched: Watched::default(),
+            changes: Changes::new(settings.keeps_changes),
+            times_changed: 0,
+            counts: Counts::default(),
+            sync_word: "everysec",
+            is_replaying: false,
+            settings,
         }
     }
 
-    /// Tells the time, in milliseconds, and removes what has expired.
-    pub fn set_time(&mut self, now: u64) {
-        self.now = now;
-        while let Some((expires, _)) = self.expiring.first()
-            && *expires <= now
-            && let Some((_, key)) = self.expiring.pop_first()
-        {
-            if let Some(entry) = self.entries.remove(&key) {
-                self.used -= size(&key, &entry.value);
-            }
-        }
-    }
-
-    /// What time it is, in milliseconds.
-    pub fn now(&self) -> u64 {
-        self.now
+    /// How it was made.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Bytes that it takes, about.
@@ -76,111 +147,152 @@ impl Store {
 
     /// How many keys there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.keys.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.keys.len() == 0
     }
 
-    /// How many keys expire.
-    pub fn expiring(&self) -> usize {
-        self.expiring.len()
+    /// Takes what was changed since this was done last: commands as clients send them, which change the same again. They belong together:
+    /// what applies some of them has to apply all. Empty where nothing was changed, or where the settings say that nobody wants changes.
+    pub fn take_changes(&mut self) -> Vec<u8> {
+        self.changes.take()
     }
 
-    /// The value of a key.
-    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        self.entries.get(key).map(|entry| entry.value.as_slice())
+    /// How many bytes of changes there are to be taken.
+    pub fn changes_len(&self) -> usize {
+        self.changes.len()
+    }
+
+    pub(crate) fn changes(&mut self) -> &mut Changes {
+        &mut self.changes
+    }
+
+    pub(crate) fn counts(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
+
+    pub(crate) fn counted(&self) -> Counts {
+        self.counts
+    }
+
+    /// When changes are to be on stable storage, in the word of a client: `always`, `everysec` or `no`. Who runs the store acts on it.
+    pub fn sync_word(&self) -> &'static str {
+        self.sync_word
+    }
+
+    pub(crate) fn set_sync_word(&mut self, word: &'static str) {
+        self.sync_word = word;
+    }
+
+    pub(crate) fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    pub(crate) fn seed(&self) -> Seed {
+        self.keys.seed()
+    }
+
+    /// How often something was changed.
+    pub(crate) fn times_changed(&self) -> u64 {
+        self.times_changed
+    }
+
+    /// Says whether it takes what it was told before.
+    pub(crate) fn set_replaying(&mut self, is_replaying: bool) {
+        self.is_replaying = is_replaying;
+        self.changes = Changes::new(self.settings.keeps_changes && !is_replaying);
+    }
+
+    /// Whether it takes what it was told before.
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.is_replaying
+    }
+
+    /// A command begins.
+    pub(crate) fn begin_command(&mut self) {
+        self.counts.commands += 1;
+        self.changes.begin();
+    }
+
+    fn size(key: &[u8], value: &Value) -> usize {
+        key.len() + OVERHEAD + value.bytes()
+    }
+
+    fn note_changed(&mut self, key: &[u8]) {
+        self.times_changed += 1;
+        self.watched.touch(key);
+    }
+
+    fn note_used(&self, entry: &Entry) {
+        entry.used.set(self.counts.commands as u32);
+    }
+
+    /// What a key holds.
+    pub(crate) fn value(&self, key: &[u8]) -> Option<&Value> {
+        let entry = self.keys.get(key)?;
+        self.note_used(entry);
+        Some(&entry.value)
     }
 
     /// Whether there is a key.
-    pub fn contains(&self, key: &[u8]) -> bool {
-        self.entries.contains_key(key)
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        self.keys.get(key).is_some()
     }
 
-    /// When a key expires: `None` where there is none, `Some(None)` where it never does.
-    pub fn expires(&self, key: &[u8]) -> Option<Option<u64>> {
-        self.entries.get(key).map(|entry| entry.expires)
+    /// What a key holds, which has to be of a kind.
+    pub(crate) fn read<T: Kind>(&self, key: &[u8]) -> Result<Option<&T>, WrongKind> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(value) => T::of(value).map(Some).ok_or(WrongKind),
+        }
     }
 
-    /// Sets a key to a value that expires at a time, or never.
-    ///
-    /// # Errors
-    /// There is no room; the key is as it was.
-    pub fn set(&mut self, key: &[u8], value: Vec<u8>, expires: Option<u64>) -> Result<(), Full> {
-        let entry = Entry { value, expires };
-        let before = self
-            .entries
-            .get(key)
-            .map_or(0, |before| size(key, &before.value));
-        let after = size(key, &entry.value);
-        if after > before && self.used - before + after > self.most {
-            return Err(Full);
-        }
-        self.remove(key);
-        if expires.is_some_and(|expires| expires <= self.now) {
-            // It is gone already.
-            return Ok(());
-        }
-        if let Some(expires) = expires {
-            self.expiring.insert((expires, key.to_vec()));
-        }
-        self.used += after;
-        self.entries.insert(key.to_vec(), entry);
-        Ok(())
+    /// Bytes that a key takes, about.
+    pub(crate) fn size_of(&self, key: &[u8]) -> Option<usize> {
+        Some(Self::size(key, &self.keys.get(key)?.value))
     }
 
-    /// Sets all of some keys to their values, which never expire; of a key that is named twice the last value counts.
-    ///
-    /// # Errors
-    /// There is no room; all keys are as they were.
-    pub fn set_all<'a>(
-        &mut self,
-        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-    ) -> Result<(), Full> {
-        let last: BTreeMap<&[u8], &[u8]> = pairs.collect();
-        let sizes = last.iter().map(|(key, value)| {
-            let before = self.entries.get(*key);
-            let before = before.map_or(0, |before| size(key, &before.value));
-            (before, size(key, value))
-        });
-        let (before, after) = sizes.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
-        if after > before && self.used - before + after > self.most {
-            return Err(Full);
-        }
-        for key in last.keys() {
-            self.remove(key);
-        }
-        last.into_iter()
-            .try_for_each(|(key, value)| self.set(key, value.to_vec(), None))
+    /// About so many keys from a cursor on.
+    pub(crate) fn scan(&self, cursor: u64, count: usize) -> (u64, Vec<(&[u8], &Value)>) {
+        let part = fields::part(&self.keys, cursor, count);
+        let found = part.found.into_iter();
+        let found = found.map(|(key, entry)| (&**key, &entry.value));
+        (part.next, found.collect())
     }
 
-    /// Removes a key; its value.
-    pub fn remove(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-        let entry = self.entries.remove(key)?;
-        self.used -= size(key, &entry.value);
-        if let Some(expires) = entry.expires {
-            self.expiring.remove(&(expires, key.to_vec()));
-        }
-        Some(entry.value)
+    /// All keys, what they hold and when they expire, in the order of their cursors.
+    pub(crate) fn all_from(
+        &self,
+        cursor: u64,
+    ) -> impl Iterator<Item = (u64, &[u8], &Value, Option<u64>)> {
+        let keys = self.keys.from(cursor);
+        keys.map(|(hash, key, entry)| {
+            let expires = (entry.expires != NEVER).then_some(entry.expires);
+            (hash, &**key, &entry.value, expires)
+        })
     }
 
-    /// Has a key expire at another time, or never; whether there is such a key. Nothing is refused: a time takes less room than a key.
-    pub fn set_expiry(&mut self, key: &[u8], expires: Option<u64>) -> bool {
-        let Some(value) = self.remove(key) else {
-            return false;
-        };
-        let most = core::mem::replace(&mut self.most, usize::MAX);
-        let set = self.set(key, value, expires);
-        self.most = most;
-        set.is_ok()
+    /// A key by chance.
+    pub(crate) fn random_key(&mut self) -> Option<Box<[u8]>> {
+        let found = self.keys.random(&mut self.random);
+        found.map(|(key, _)| key.clone())
     }
 
-    /// Removes all keys.
-    pub fn clear(&mut self) {
-        self.entries.clear();
-        self.expiring.clear();
-        self.used = 0;
+    /// Somebody watches a key from now on; how often it was changed so far.
+    pub(crate) fn watch(&mut self, key: &[u8]) -> u64 {
+        self.watched.add(key)
+    }
+
+    /// Somebody does not watch a key any more; how often it was changed so far.
+    pub(crate) fn unwatch(&mut self, key: &[u8]) {
+        self.watched.remove(key);
+    }
+
+    /// How often a key was changed that is watched.
+    pub(crate) fn watched_changes(&self, key: &[u8]) -> Option<u64> {
+        self.watched.changes(key)
     }
 }

@@ -1,95 +1,227 @@
-//! The store against a simpler one, and the protocol against any bytes.
+//! The protocol against any bytes, and requests in any pieces.
 
-use std::collections::HashMap;
+mod support;
 
 use atoll_kv::session::{Budget, Outcome, Session};
 use atoll_kv::store::Store;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use support::{read_all, request, send};
 
-/// What happens to a store.
-#[derive(Clone, Debug)]
-enum Act {
-    Set(u8, u16, Option<u16>),
-    Remove(u8),
-    Expire(u8, Option<u16>),
-    Wait(u16),
-    Clear,
-}
+/// Names of commands, and words that mean something to some of them.
+const WORDS: &[&str] = &[
+    "append",
+    "bitcount",
+    "client",
+    "command",
+    "config",
+    "copy",
+    "dbsize",
+    "decr",
+    "del",
+    "discard",
+    "echo",
+    "exec",
+    "exists",
+    "expire",
+    "flushall",
+    "get",
+    "getdel",
+    "getex",
+    "getrange",
+    "getset",
+    "hdel",
+    "hello",
+    "hget",
+    "hgetall",
+    "hincrby",
+    "hincrbyfloat",
+    "hmget",
+    "hrandfield",
+    "hscan",
+    "hset",
+    "hvals",
+    "incr",
+    "incrbyfloat",
+    "info",
+    "keys",
+    "lindex",
+    "linsert",
+    "lmove",
+    "lpop",
+    "lpos",
+    "lpush",
+    "lrange",
+    "lrem",
+    "lset",
+    "ltrim",
+    "mget",
+    "memory",
+    "mset",
+    "msetnx",
+    "multi",
+    "object",
+    "persist",
+    "pexpire",
+    "ping",
+    "randomkey",
+    "rename",
+    "reset",
+    "rpop",
+    "rpoplpush",
+    "rpush",
+    "sadd",
+    "scan",
+    "scard",
+    "sdiff",
+    "sdiffstore",
+    "set",
+    "setrange",
+    "sinter",
+    "sintercard",
+    "sismember",
+    "smembers",
+    "smove",
+    "spop",
+    "srandmember",
+    "srem",
+    "sscan",
+    "sunion",
+    "sunionstore",
+    "time",
+    "touch",
+    "ttl",
+    "type",
+    "unwatch",
+    "wait",
+    "watch",
+    "zadd",
+    "zcount",
+    "zincrby",
+    "zmscore",
+    "zpopmax",
+    "zpopmin",
+    "zrange",
+    "zrangebylex",
+    "zrangebyscore",
+    "zrank",
+    "zremrangebyrank",
+    "zremrangebyscore",
+    "zrevrange",
+    "zrevrank",
+    "zscan",
+    "zscore",
+    "a",
+    "a",
+    "b",
+    "b",
+    "c",
+    "c",
+    "0",
+    "1",
+    "-1",
+    "2",
+    "3",
+    "10",
+    "-2",
+    "1.5",
+    "(1",
+    "[a",
+    "-",
+    "+",
+    "inf",
+    "-inf",
+    "nan",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "99999999999999999999",
+    "nx",
+    "xx",
+    "gt",
+    "lt",
+    "ch",
+    "ex",
+    "px",
+    "exat",
+    "pxat",
+    "keepttl",
+    "withscores",
+    "withvalues",
+    "byscore",
+    "bylex",
+    "rev",
+    "limit",
+    "match",
+    "count",
+    "*",
+    "[^",
+    "\\\\",
+    "before",
+    "left",
+    "right",
+    "rank",
+    "maxlen",
+    "usage",
+    "encoding",
+    "docs",
+    "set",
+    "maxmemory",
+    "maxmemory-policy",
+    "allkeys-lru",
+    "list",
+    "auth",
+    "default",
+    "setname",
+    "replace",
+];
 
-fn act() -> impl Strategy<Value = Act> {
-    let key = 0..8u8;
-    let time = prop::option::of(1..500u16);
+fn word() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        6 => (key.clone(), 0..400u16, time.clone()).prop_map(|(k, v, t)| Act::Set(k, v, t)),
-        2 => key.clone().prop_map(Act::Remove),
-        2 => (key, time).prop_map(|(k, t)| Act::Expire(k, t)),
-        3 => (0..200u16).prop_map(Act::Wait),
-        1 => Just(Act::Clear),
+        20 => prop::sample::select(WORDS).prop_map(|word| word.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..100),
     ]
 }
 
-/// A key as a long one.
-fn name(key: u8) -> Vec<u8> {
-    vec![key; 3 + usize::from(key)]
+/// Requests that make sense now and then.
+fn requests() -> impl Strategy<Value = Vec<u8>> {
+    vec(vec(word(), 1..7), 0..60).prop_map(|all| {
+        let bytes = all.iter().map(|words| {
+            let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            request(&words)
+        });
+        bytes.collect::<Vec<_>>().concat()
+    })
+}
+
+/// What one client is answered that sends some bytes in pieces of these sizes, one after the other and again from the first one on.
+fn answers(bytes: &[u8], sizes: &[usize], memory: usize) -> Vec<u8> {
+    let mut store = Store::new(memory);
+    store.set_time(1000);
+    let mut budget = Budget::new(1 << 20);
+    let mut session = Session::default();
+    let (mut answers, mut rest) = (Vec::new(), bytes);
+    for size in sizes.iter().cycle() {
+        let (piece, behind) = rest.split_at((*size).min(rest.len()));
+        let (answer, goes_on) = send(&mut session, &mut store, &mut budget, piece);
+        answers.extend(answer);
+        rest = behind;
+        if !goes_on || rest.is_empty() {
+            break;
+        }
+    }
+    session.end(&mut store, &mut budget);
+    assert_eq!(budget.used(), 0, "a client that is gone has nothing");
+    answers
 }
 
 proptest! {
-    #[test]
-    fn a_store_is_a_map_whose_keys_expire(acts in vec(act(), 0..200)) {
-        let mut store = Store::new(3000);
-        let mut model: HashMap<u8, (u16, Option<u64>)> = HashMap::new();
-        let mut now = 0;
-        for act in acts {
-            let at = |time: Option<u16>| time.map(|time| now + u64::from(time));
-            match act {
-                Act::Set(key, length, time) => {
-                    let set = store.set(&name(key), vec![7; length.into()], at(time));
-                    if set.is_ok() {
-                        model.insert(key, (length, at(time)));
-                    } else {
-                        prop_assert!(store.used() + usize::from(length) + 280 > 3000);
-                    }
-                }
-                Act::Remove(key) => {
-                    let removed = store.remove(&name(key)).map(|value| value.len() as u16);
-                    prop_assert_eq!(removed, model.remove(&key).map(|(length, _)| length));
-                }
-                Act::Expire(key, time) => {
-                    let was_there = store.set_expiry(&name(key), at(time));
-                    let entry = model.get_mut(&key);
-                    prop_assert_eq!(was_there, entry.is_some());
-                    if let Some(entry) = entry {
-                        entry.1 = at(time);
-                    }
-                }
-                Act::Wait(time) => {
-                    now += u64::from(time);
-                    store.set_time(now);
-                    model.retain(|_, (_, expires)| expires.is_none_or(|at| at > now));
-                }
-                Act::Clear => {
-                    store.clear();
-                    model.clear();
-                }
-            }
-            prop_assert_eq!(store.len(), model.len());
-            let expiring = model.values().filter(|(_, at)| at.is_some()).count();
-            prop_assert_eq!(store.expiring(), expiring);
-            for key in 0..8 {
-                let found = store.get(&name(key)).map(|value| value.len() as u16);
-                prop_assert_eq!(found, model.get(&key).map(|(length, _)| *length));
-                prop_assert_eq!(store.expires(&name(key)), model.get(&key).map(|it| it.1));
-            }
-            prop_assert!(!model.is_empty() || store.used() == 0);
-        }
-    }
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_bytes_are_answered_with_whole_lines(
+    fn any_bytes_are_answered_with_whole_answers(
         pieces in vec(vec(prop_oneof![
             3 => any::<u8>(),
-            2 => prop::sample::select(b"*$\r\n0123-".to_vec()),
+            2 => prop::sample::select(b"*$\r\n0123-\"' ".to_vec()),
         ], 0..40), 0..20),
     ) {
         let mut store = Store::new(1 << 16);
@@ -106,6 +238,31 @@ proptest! {
                 }
             }
         }
-        prop_assert!(answer.is_empty() || answer.ends_with(b"\r\n"));
+        prop_assert!(read_all(&answer).is_some(), "{}", answer.escape_ascii());
+        session.end(&mut store, &mut budget);
+        prop_assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn requests_are_answered_with_whole_answers_however_they_are_cut(
+        bytes in requests(),
+        sizes in vec(1..200usize, 1..10),
+        cut in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        memory in prop_oneof![Just(1 << 20), 0..4000usize],
+    ) {
+        let whole = answers(&bytes, &[usize::MAX], memory);
+        prop_assert!(read_all(&whole).is_some(), "{}", whole.escape_ascii());
+        prop_assert!(answers(&bytes, &sizes, memory) == whole);
+        prop_assert!(answers(&bytes, &[1], memory) == whole);
+        // The same with a byte that is another one.
+        let mut bytes = bytes;
+        if !bytes.is_empty() {
+            let place = cut.index(bytes.len());
+            bytes[place] = byte;
+            let whole = answers(&bytes, &[usize::MAX], memory);
+            prop_assert!(read_all(&whole).is_some(), "{}", whole.escape_ascii());
+            prop_assert!(answers(&bytes, &sizes, memory) == whole);
+        }
     }
 }

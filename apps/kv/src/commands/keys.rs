@@ -1,118 +1,159 @@
 //! Commands on keys, whatever they hold.
 
-use super::{Done, Refusal, integer};
-use crate::reply::Reply;
-use crate::store::Store;
+use super::options::{integer, is};
+use super::{Context, Done, Refusal};
 
-/// Milliseconds of a second.
-pub(super) const SECOND: u64 = 1000;
-
-/// Milliseconds from now that a time may have at most, so that no sum of times is too large.
-const FARTHEST: u64 = 1 << 60;
-
-/// When a time from now is up that a client wrote, in units of so many milliseconds.
-pub(super) fn deadline(
-    store: &Store,
-    time: &[u8],
-    unit: u64,
-    name: &'static str,
-) -> Result<u64, Refusal> {
-    let time = integer(time)?;
-    let time = u64::try_from(time).ok().filter(|time| *time > 0);
-    let time = time.and_then(|time| time.checked_mul(unit));
-    let time = time.filter(|time| *time <= FARTHEST);
-    Ok(store.now() + time.ok_or(Refusal::Expiry(name))?)
-}
-
-pub(super) fn delete(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let gone = words.iter().filter(|key| store.remove(key).is_some());
+pub(super) fn delete(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let gone = words.iter().filter(|key| cx.store.remove(key).is_some());
     let gone = gone.count();
-    reply.count(gone);
+    cx.reply.count(gone);
     Ok(())
 }
 
-pub(super) fn exist(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let there = words.iter().filter(|key| store.contains(key));
-    reply.count(there.count());
+pub(super) fn exist(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let there = words.iter().filter(|key| cx.store.value(key).is_some());
+    cx.reply.count(there.count());
     Ok(())
 }
 
-pub(super) fn kind(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
+pub(super) fn touch(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    exist(cx, words)
+}
+
+pub(super) fn kind(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let [key] = words else {
         return Err(Refusal::Syntax);
     };
-    reply.simple(if store.contains(key) {
-        "string"
+    let value = cx.store.value(key);
+    cx.reply.simple(value.map_or("none", |value| value.kind()));
+    Ok(())
+}
+
+pub(super) fn random(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
+    let key = cx.store.random_key();
+    cx.reply.bulk_or_null(key.as_deref());
+    Ok(())
+}
+
+/// Gives what one key holds, and when it expires, to another one.
+fn give(cx: &mut Context<'_, '_>, from: &[u8], to: &[u8]) -> Done {
+    let growth = to.len().saturating_sub(from.len());
+    cx.store.reserve_for(from, growth)?;
+    let (value, expires) = cx.store.remove(from).ok_or(Refusal::NoKey)?;
+    cx.store.put(to, value, expires);
+    Ok(())
+}
+
+pub(super) fn rename(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [from, to] = words else {
+        return Err(Refusal::Syntax);
+    };
+    if !cx.store.contains(from) {
+        return Err(Refusal::NoKey);
+    }
+    if from != to {
+        give(cx, from, to)?;
+    }
+    cx.reply.ok();
+    Ok(())
+}
+
+pub(super) fn rename_new(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [from, to] = words else {
+        return Err(Refusal::Syntax);
+    };
+    if !cx.store.contains(from) {
+        return Err(Refusal::NoKey);
+    }
+    let is_new = !cx.store.contains(to);
+    if is_new {
+        give(cx, from, to)?;
+    }
+    cx.reply.integer(is_new.into());
+    Ok(())
+}
+
+pub(super) fn copy(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [from, to, options @ ..] = words else {
+        return Err(Refusal::Syntax);
+    };
+    let (mut replaces, mut options) = (false, options);
+    while let Some((word, rest)) = options.split_first() {
+        options = rest;
+        if is(word, "REPLACE") {
+            replaces = true;
+        } else if is(word, "DB") {
+            let (number, rest) = options.split_first().ok_or(Refusal::Syntax)?;
+            options = rest;
+            // There is one database.
+            if integer(number)? != 0 {
+                return Err(Refusal::Says("DB index is out of range"));
+            }
+        } else {
+            return Err(Refusal::Syntax);
+        }
+    }
+    if from == to {
+        return Err(Refusal::Says("source and destination objects are the same"));
+    }
+    let size = cx.store.size_of(from).unwrap_or(0);
+    cx.store.reserve(size + to.len())?;
+    let is_free = replaces || !cx.store.contains(to);
+    let expires = cx.store.expires(from).flatten();
+    let value = cx.store.value(from).filter(|_| is_free).cloned();
+    let is_copied = value.is_some();
+    if let Some(value) = value {
+        cx.store.put(to, value, expires);
+    }
+    cx.reply.integer(is_copied.into());
+    Ok(())
+}
+
+pub(super) fn object(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let (what, key) = match words {
+        [what, key] => (what, key),
+        [what] if is(what, "HELP") => {
+            cx.reply.array(1);
+            cx.reply
+                .simple("OBJECT (ENCODING|FREQ|IDLETIME|REFCOUNT) <key>");
+            return Ok(());
+        }
+        [what, ..] if is(what, "ENCODING") => {
+            return Err(Refusal::WrongNumberOf("object", "encoding"));
+        }
+        [what, ..] if is(what, "REFCOUNT") => {
+            return Err(Refusal::WrongNumberOf("object", "refcount"));
+        }
+        [what, ..] => {
+            super::unknown_subcommand("OBJECT", what, cx.reply);
+            return Ok(());
+        }
+        [] => return Err(Refusal::Syntax),
+    };
+    if is(what, "FREQ") && cx.store.contains(key) {
+        return Err(Refusal::Says(
+            "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies \
+             at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    if is(what, "IDLETIME") {
+        // It knows no time of use, only an order.
+        match cx.store.contains(key) {
+            true => cx.reply.integer(0),
+            false => cx.reply.null(),
+        }
+        return Ok(());
+    }
+    let Some(value) = cx.store.value(key) else {
+        cx.reply.null();
+        return Ok(());
+    };
+    if is(what, "ENCODING") {
+        cx.reply.bulk(value.encoding().as_bytes());
+    } else if is(what, "REFCOUNT") {
+        cx.reply.integer(1);
     } else {
-        "none"
-    });
+        super::unknown_subcommand("OBJECT", what, cx.reply);
+    }
     Ok(())
-}
-
-/// A time that is not behind now removes the key.
-fn expire_in(
-    store: &mut Store,
-    words: &[&[u8]],
-    unit: u64,
-    name: &'static str,
-    reply: &mut Reply<'_>,
-) -> Done {
-    let [key, time] = words else {
-        return Err(Refusal::Syntax);
-    };
-    let was_there = match integer(time)? {
-        ..=0 => store.remove(key).is_some(),
-        _ => {
-            let expires = deadline(store, time, unit, name)?;
-            store.set_expiry(key, Some(expires))
-        }
-    };
-    reply.integer(was_there.into());
-    Ok(())
-}
-
-pub(super) fn expire(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    expire_in(store, words, SECOND, "expire", reply)
-}
-
-pub(super) fn expire_milliseconds(
-    store: &mut Store,
-    words: &[&[u8]],
-    reply: &mut Reply<'_>,
-) -> Done {
-    expire_in(store, words, 1, "pexpire", reply)
-}
-
-pub(super) fn persist(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key] = words else {
-        return Err(Refusal::Syntax);
-    };
-    let expires = store.expires(key).flatten().is_some();
-    reply.integer((expires && store.set_expiry(key, None)).into());
-    Ok(())
-}
-
-/// What is left until a key expires; -2 where there is none, -1 where it never does.
-fn left(store: &Store, words: &[&[u8]], unit: u64, reply: &mut Reply<'_>) -> Done {
-    let [key] = words else {
-        return Err(Refusal::Syntax);
-    };
-    reply.integer(match store.expires(key) {
-        None => -2,
-        Some(None) => -1,
-        // Rounded to the nearest unit, as Redis rounds it.
-        Some(Some(expires)) => {
-            let left = expires.saturating_sub(store.now());
-            i64::try_from((left + unit / 2) / unit).unwrap_or(i64::MAX)
-        }
-    });
-    Ok(())
-}
-
-pub(super) fn seconds_left(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    left(store, words, SECOND, reply)
-}
-
-pub(super) fn milliseconds_left(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    left(store, words, 1, reply)
 }

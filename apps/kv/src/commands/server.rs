@@ -1,147 +1,171 @@
-//! Commands about the server and the connection.
+//! Commands about the server.
 
-use alloc::format;
+use super::options::{integer, is};
+use super::table::{self, COMMANDS, Command, Group};
+use super::{Context, Done, Refusal};
+use crate::number::integer_text;
 
-use super::{COMMANDS, Done, Refusal, integer};
-use crate::reply::Reply;
-use crate::store::Store;
-
-pub(super) fn ping(_: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    match words {
-        [] => reply.simple("PONG"),
-        [word] => reply.bulk(word),
-        _ => super::wrong_number("ping", reply),
-    }
+pub(super) fn size(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
+    cx.reply.count(cx.store.len());
     Ok(())
 }
 
-pub(super) fn echo(_: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    reply.bulk(words.first().copied().unwrap_or_default());
-    Ok(())
-}
-
-/// There is one database.
-pub(super) fn select(_: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    match integer(words.first().copied().unwrap_or_default())? {
-        0 => reply.ok(),
-        _ => reply.error(format_args!("ERR DB index is out of range")),
-    }
-    Ok(())
-}
-
-pub(super) fn size(store: &mut Store, _: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    reply.count(store.len());
-    Ok(())
-}
-
-pub(super) fn clear(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
+pub(super) fn clear(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     match words {
         [] => {}
-        [word] if word.eq_ignore_ascii_case(b"SYNC") || word.eq_ignore_ascii_case(b"ASYNC") => {}
+        [word] if is(word, "SYNC") || is(word, "ASYNC") => {}
         _ => return Err(Refusal::Syntax),
     }
-    store.clear();
-    reply.ok();
+    cx.store.clear();
+    cx.reply.ok();
     Ok(())
 }
 
-/// The protocol is the second version of RESP.
-pub(super) fn hello(_: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    match words {
-        [] => {}
-        [version] if *version == b"2" => {}
-        [version, ..] if *version != b"2" => {
-            reply.error(format_args!("NOPROTO unsupported protocol version"));
-            return Ok(());
-        }
-        _ => return Err(Refusal::Syntax),
+/// Whoever runs the program ends it; nothing is answered.
+pub(super) fn shutdown(_: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
+    Ok(())
+}
+
+pub(super) fn time(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
+    if !cx.store.settings().has_calendar {
+        return Err(Refusal::NoCalendar);
     }
-    let facts = [
-        ("server", "redis"),
-        ("version", VERSION),
-        ("mode", "standalone"),
-        ("role", "master"),
-    ];
-    reply.array(2 * (facts.len() + 1));
-    for (name, value) in facts {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
-    }
-    reply.bulk(b"proto");
-    reply.integer(2);
+    let now = i64::try_from(cx.store.now()).unwrap_or(i64::MAX);
+    cx.reply.array(2);
+    cx.reply.bulk(&integer_text(now / 1000));
+    cx.reply.bulk(&integer_text(now % 1000 * 1000));
     Ok(())
 }
 
-/// The version of Redis whose commands these are, as far as they are there.
-const VERSION: &str = "7.0.0";
-
-pub(super) fn info(store: &mut Store, _: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let text = format!(
-        "# Server\r\nredis_version:{VERSION}\r\nredis_mode:standalone\r\nos:Atoll\r\n\
-         uptime_in_seconds:{}\r\n\r\n# Memory\r\nused_memory:{}\r\nmaxmemory:{}\r\n\
-         maxmemory_policy:noeviction\r\n\r\n# Persistence\r\naof_enabled:0\r\n\r\n# Keyspace\r\n\
-         db0:keys={},expires={},avg_ttl=0\r\n",
-        store.now() / super::keys::SECOND,
-        store.used(),
-        store.most(),
-        store.len(),
-        store.expiring(),
-    );
-    reply.bulk(text.as_bytes());
+/// When it began, as Redis says that has not saved yet.
+pub(super) fn last_save(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
+    let began = i64::try_from(cx.store.began() / 1000);
+    cx.reply.integer(began.unwrap_or(i64::MAX));
     Ok(())
 }
 
-/// What can be asked for and cannot be changed.
-pub(super) fn config(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [what, names @ ..] = words else {
+/// There are no replicas to wait for.
+pub(super) fn wait(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [replicas, time] = words else {
         return Err(Refusal::Syntax);
     };
-    if !what.eq_ignore_ascii_case(b"GET") {
-        reply.error(format_args!("ERR only CONFIG GET is supported"));
-        return Ok(());
+    integer(replicas)?;
+    let time =
+        integer(time).map_err(|_| Refusal::Says("timeout is not an integer or out of range"))?;
+    if time < 0 {
+        return Err(Refusal::Says("timeout is negative"));
     }
-    let most = format!("{}", store.most());
-    let all = [
-        ("appendonly", "no"),
-        ("databases", "1"),
-        ("maxmemory", most.as_str()),
-        ("maxmemory-policy", "noeviction"),
-        ("save", ""),
+    cx.reply.integer(0);
+    Ok(())
+}
+
+pub(super) fn memory(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    match words {
+        [what, key, options @ ..] if is(what, "USAGE") => {
+            match options {
+                [] => {}
+                [word, samples] if is(word, "SAMPLES") => {
+                    if integer(samples)? < 0 {
+                        return Err(Refusal::Syntax);
+                    }
+                }
+                _ => return Err(Refusal::Syntax),
+            }
+            match cx.store.size_of(key) {
+                Some(size) => cx.reply.count(size),
+                None => cx.reply.null(),
+            }
+        }
+        [what] if is(what, "USAGE") => return Err(Refusal::WrongNumberOf("memory", "usage")),
+        [what, ..] => super::unknown_subcommand("MEMORY", what, cx.reply),
+        [] => return Err(Refusal::Syntax),
+    }
+    Ok(())
+}
+
+pub(super) fn command(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    match words {
+        [] => {
+            cx.reply.array(COMMANDS.len());
+            COMMANDS.iter().for_each(|command| tell(cx, command));
+        }
+        [what] if is(what, "COUNT") => cx.reply.count(COMMANDS.len()),
+        [what] if is(what, "INFO") => {
+            cx.reply.array(COMMANDS.len());
+            COMMANDS.iter().for_each(|command| tell(cx, command));
+        }
+        [what, names @ ..] if is(what, "INFO") => {
+            cx.reply.array(names.len());
+            for name in names {
+                match table::find(name) {
+                    Some(command) => tell(cx, command),
+                    None => cx.reply.null(),
+                }
+            }
+        }
+        // Clients that ask for all have documents of their own, and do without.
+        [what] if is(what, "DOCS") => cx.reply.map(0),
+        [what, names @ ..] if is(what, "DOCS") => {
+            let found = names.iter().filter_map(|name| table::find(name));
+            cx.reply.map(found.clone().count());
+            for command in found {
+                cx.reply.bulk(command.name.as_bytes());
+                cx.reply.map(1);
+                cx.reply.bulk(b"group");
+                cx.reply.bulk(group(command.group).as_bytes());
+            }
+        }
+        [what] if is(what, "LIST") => {
+            cx.reply.array(COMMANDS.len());
+            for command in COMMANDS {
+                cx.reply.bulk(command.name.as_bytes());
+            }
+        }
+        [what, ..] if is(what, "COUNT") => {
+            return Err(Refusal::WrongNumberOf("command", "count"));
+        }
+        [what, ..] => super::unknown_subcommand("COMMAND", what, cx.reply),
+    }
+    Ok(())
+}
+
+/// The word for what a command is of.
+fn group(group: Group) -> &'static str {
+    match group {
+        Group::String => "string",
+        Group::List => "list",
+        Group::Hash => "hash",
+        Group::Set => "set",
+        Group::Sorted => "sorted-set",
+        Group::Generic => "generic",
+        Group::Server => "server",
+        Group::Connection => "connection",
+        Group::Transactions => "transactions",
+    }
+}
+
+fn tell(cx: &mut Context<'_, '_>, command: &Command) {
+    let reply = &mut *cx.reply;
+    reply.array(10);
+    reply.bulk(command.name.as_bytes());
+    reply.integer(command.arity.into());
+    let writes = command.has(table::WRITES);
+    let has_keys = command.keys.0 != 0;
+    let flags = [
+        (writes, "write"),
+        (!writes && has_keys, "readonly"),
+        (command.has(table::TAKES_ROOM), "denyoom"),
+        (command.has(table::FAST), "fast"),
     ];
-    let asked = |name: &str| {
-        let is = |word: &&&[u8]| word.eq_ignore_ascii_case(name.as_bytes()) || **word == b"*";
-        names.iter().any(|word| is(&word))
-    };
-    let found = all.iter().filter(|(name, _)| asked(name));
-    reply.array(2 * found.clone().count());
-    for (name, value) in found {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
-    }
-    Ok(())
-}
-
-pub(super) fn client(_: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let what = words.first().copied().unwrap_or_default();
-    let is = |name: &[u8]| what.eq_ignore_ascii_case(name);
-    match words.len() {
-        2 if is(b"SETNAME") => reply.ok(),
-        3 if is(b"SETINFO") => reply.ok(),
-        1 if is(b"GETNAME") => reply.null(),
-        _ => reply.error(format_args!(
-            "ERR only CLIENT SETNAME, SETINFO and GETNAME are supported"
-        )),
-    }
-    Ok(())
-}
-
-pub(super) fn command(_: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let what = words.first().copied().unwrap_or_default();
-    if what.eq_ignore_ascii_case(b"COUNT") {
-        reply.count(COMMANDS.len() + 2);
-    } else {
-        // Clients ask for hints, and do without.
-        reply.array(0);
-    }
-    Ok(())
+    let flags = flags.iter().filter(|(has, _)| *has);
+    reply.set(flags.clone().count());
+    flags.for_each(|(_, flag)| reply.simple(flag));
+    reply.integer(command.keys.0.into());
+    reply.integer(command.keys.1.into());
+    reply.integer(command.keys.2.into());
+    // Categories of rights, hints, more about keys, and subcommands.
+    reply.set(0);
+    reply.array(0);
+    reply.array(0);
+    reply.array(0);
 }

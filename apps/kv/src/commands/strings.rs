@@ -1,18 +1,19 @@
-//! Commands on strings.
+//! Commands on one string.
 
-use alloc::vec::Vec;
-
-use super::keys::{self, deadline};
-use super::{Done, Refusal, integer};
-use crate::reply::Reply;
+use super::expiry::{MILLISECOND, SECOND, deadline, time_text};
+use super::options::{integer, is, range as places};
+use super::{Context, Done, Refusal};
 use crate::request::LONGEST_ARGUMENT;
-use crate::store::Store;
+use crate::store::{Expiry, OVERHEAD, Text};
 
-pub(super) fn get(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
+pub(super) fn get(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let [key] = words else {
         return Err(Refusal::Syntax);
     };
-    reply.bulk_or_null(store.get(key));
+    match cx.store.read::<Text>(key)? {
+        Some(text) => cx.reply.bulk(text),
+        None => cx.reply.null(),
+    }
     Ok(())
 }
 
@@ -27,206 +28,241 @@ struct Options {
 }
 
 impl Options {
-    fn read(store: &Store, mut words: &[&[u8]]) -> Result<Options, Refusal> {
+    fn read(cx: &Context<'_, '_>, mut words: &[&[u8]]) -> Result<Options, Refusal> {
         let mut options = Options::default();
-        let mut has_expiry = false;
+        let mut time = None;
         while let Some((word, rest)) = words.split_first() {
             words = rest;
-            let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
-            if is(b"NX") && !options.only_old {
+            let has_expiry = options.keeps_expiry || time.is_some();
+            if is(word, "NX") && !options.only_old {
                 options.only_new = true;
-            } else if is(b"XX") && !options.only_new {
+            } else if is(word, "XX") && !options.only_new {
                 options.only_old = true;
-            } else if is(b"GET") {
+            } else if is(word, "GET") {
                 options.tells_old = true;
-            } else if is(b"KEEPTTL") && !has_expiry {
-                (options.keeps_expiry, has_expiry) = (true, true);
-            } else if (is(b"EX") || is(b"PX")) && !has_expiry {
-                let (time, rest) = words.split_first().ok_or(Refusal::Syntax)?;
-                words = rest;
-                let unit = if is(b"EX") { keys::SECOND } else { 1 };
-                options.expires = Some(deadline(store, time, unit, "set")?);
-                has_expiry = true;
-            } else if is(b"EXAT") || is(b"PXAT") {
-                return Err(Refusal::NoCalendar);
+            } else if is(word, "KEEPTTL") && !has_expiry {
+                options.keeps_expiry = true;
+            } else if let Some((unit, is_from_now)) = time_option(word)
+                && !has_expiry
+            {
+                let (number, rest) = words.split_first().ok_or(Refusal::Syntax)?;
+                (words, time) = (rest, Some((number, unit, is_from_now)));
             } else {
                 return Err(Refusal::Syntax);
             }
+        }
+        if let Some((number, unit, is_from_now)) = time {
+            options.expires = Some(deadline(cx.store, number, unit, is_from_now, "set")?);
         }
         Ok(options)
     }
 }
 
-pub(super) fn set(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key, value, options @ ..] = words else {
+/// The unit of a time that an option says, and whether it is from now.
+pub(super) fn time_option(word: &[u8]) -> Option<(i64, bool)> {
+    match () {
+        () if is(word, "EX") => Some((SECOND, true)),
+        () if is(word, "PX") => Some((MILLISECOND, true)),
+        () if is(word, "EXAT") => Some((SECOND, false)),
+        () if is(word, "PXAT") => Some((MILLISECOND, false)),
+        () => None,
+    }
+}
+
+/// Notes that a key was set to a string that expires then.
+fn say_set(cx: &mut Context<'_, '_>, key: &[u8], text: &[u8], at: u64) {
+    if cx.store.contains(key) {
+        let at = time_text(at);
+        let words: [&[u8]; 5] = [b"SET", key, text, b"PXAT", &at];
+        cx.store.changes().say(&words);
+    } else {
+        // It was gone already.
+        cx.store.changes().say(&[b"DEL", key]);
+    }
+}
+
+pub(super) fn set(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [key, text, options @ ..] = words else {
         return Err(Refusal::Syntax);
     };
-    let options = Options::read(store, options)?;
-    let exists = store.contains(key);
-    let is_refused = options.only_new && exists || options.only_old && !exists;
-    if options.tells_old {
-        reply.bulk_or_null(store.get(key));
+    if options.is_empty() {
+        cx.store.set_text(key, text, Expiry::At(None))?;
+        cx.reply.ok();
+        return Ok(());
     }
+    let options = Options::read(cx, options)?;
+    if options.tells_old {
+        let there = cx.store.read::<Text>(key)?;
+        cx.has_room(there.map_or(0, Text::len))?;
+        cx.reply.bulk_or_null(there.map(Text::as_slice));
+    }
+    let exists = cx.store.contains(key);
+    let is_refused = options.only_new && exists || options.only_old && !exists;
     if !is_refused {
-        let expires = match options.keeps_expiry {
-            true => store.expires(key).flatten(),
-            false => options.expires,
+        let expiry = match options.keeps_expiry {
+            true => Expiry::Keep,
+            false => Expiry::At(options.expires),
         };
-        store.set(key, value.to_vec(), expires)?;
+        cx.store.set_text(key, text, expiry)?;
+        match options.expires {
+            Some(at) => say_set(cx, key, text, at),
+            None if options.keeps_expiry => {
+                cx.store.changes().say(&[b"SET", key, text, b"KEEPTTL"]);
+            }
+            None => cx.store.changes().say(&[b"SET", key, text]),
+        }
     }
     match (options.tells_old, is_refused) {
         (true, _) => {}
-        (false, true) => reply.null(),
-        (false, false) => reply.ok(),
+        (false, true) => cx.reply.null(),
+        (false, false) => cx.reply.ok(),
     }
     Ok(())
 }
 
-pub(super) fn set_new(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key, value] = words else {
+pub(super) fn set_new(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [key, text] = words else {
         return Err(Refusal::Syntax);
     };
-    let is_new = !store.contains(key);
+    let is_new = !cx.store.contains(key);
     if is_new {
-        store.set(key, value.to_vec(), None)?;
+        cx.store.set_text(key, text, Expiry::At(None))?;
     }
-    reply.integer(is_new.into());
+    cx.reply.integer(is_new.into());
     Ok(())
 }
 
-fn set_for(
-    store: &mut Store,
-    words: &[&[u8]],
-    unit: u64,
-    name: &'static str,
-    reply: &mut Reply<'_>,
-) -> Done {
-    let [key, time, value] = words else {
+fn set_for(cx: &mut Context<'_, '_>, words: &[&[u8]], unit: i64, name: &'static str) -> Done {
+    let [key, time, text] = words else {
         return Err(Refusal::Syntax);
     };
-    let expires = deadline(store, time, unit, name)?;
-    store.set(key, value.to_vec(), Some(expires))?;
-    reply.ok();
+    let at = deadline(cx.store, time, unit, true, name)?;
+    cx.store.set_text(key, text, Expiry::At(Some(at)))?;
+    say_set(cx, key, text, at);
+    cx.reply.ok();
     Ok(())
 }
 
-pub(super) fn set_for_seconds(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    set_for(store, words, keys::SECOND, "setex", reply)
+pub(super) fn set_for_seconds(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    set_for(cx, words, SECOND, "setex")
 }
 
-pub(super) fn set_for_milliseconds(
-    store: &mut Store,
-    words: &[&[u8]],
-    reply: &mut Reply<'_>,
-) -> Done {
-    set_for(store, words, 1, "psetex", reply)
+pub(super) fn set_for_milliseconds(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    set_for(cx, words, MILLISECOND, "psetex")
 }
 
-pub(super) fn get_and_set(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key, value] = words else {
+pub(super) fn get_and_set(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [key, text] = words else {
         return Err(Refusal::Syntax);
     };
-    reply.bulk_or_null(store.get(key));
-    store.set(key, value.to_vec(), None)?;
+    let there = cx.store.read::<Text>(key)?;
+    cx.has_room(there.map_or(0, Text::len))?;
+    cx.reply.bulk_or_null(there.map(Text::as_slice));
+    cx.store.set_text(key, text, Expiry::At(None))?;
     Ok(())
 }
 
-pub(super) fn get_and_delete(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
+pub(super) fn get_and_delete(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let [key] = words else {
         return Err(Refusal::Syntax);
     };
-    reply.bulk_or_null(store.remove(key).as_deref());
-    Ok(())
-}
-
-pub(super) fn get_many(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let lengths = words.iter().filter_map(|key| store.get(key));
-    let bytes: usize = lengths.map(<[u8]>::len).sum();
-    // One value more than once counts each time.
-    if bytes > LONGEST_ARGUMENT {
-        return Err(Refusal::LongAnswer);
-    }
-    reply.array(words.len());
-    for key in words {
-        reply.bulk_or_null(store.get(key));
+    let there = cx.store.read::<Text>(key)?;
+    cx.has_room(there.map_or(0, Text::len))?;
+    cx.reply.bulk_or_null(there.map(Text::as_slice));
+    if cx.store.remove(key).is_some() {
+        cx.store.changes().say(&[b"DEL", key]);
     }
     Ok(())
 }
 
-/// All keys are set, or, where there is no room, none.
-pub(super) fn set_many(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let (pairs, rest) = words.as_chunks::<2>();
-    if !rest.is_empty() {
-        super::wrong_number("mset", reply);
-        return Ok(());
+/// Makes a string longer: what is behind its first bytes is written over.
+fn write(
+    cx: &mut Context<'_, '_>,
+    key: &[u8],
+    start: usize,
+    bytes: &[u8],
+) -> Result<usize, Refusal> {
+    let (length, capacity) = match cx.store.read::<Text>(key)? {
+        Some(text) => (text.len(), text.capacity()),
+        None => (0, 0),
+    };
+    let end = start.saturating_add(bytes.len()).max(length);
+    if end > LONGEST_ARGUMENT {
+        return Err(Refusal::TooLong);
     }
-    store.set_all(pairs.iter().map(|[key, value]| (*key, *value)))?;
-    reply.ok();
-    Ok(())
+    // One that grows again and again is not copied each time.
+    let reserved = if end > capacity { end + length / 4 } else { 0 };
+    let new = key.len() + OVERHEAD;
+    cx.store
+        .reserve_for(key, reserved.saturating_sub(capacity) + new)?;
+    let write = |text: &mut Text| {
+        if reserved > text.capacity() {
+            text.reserve_exact(reserved - text.len());
+        }
+        let overwritten = text.len().saturating_sub(start).min(bytes.len());
+        if text.len() < start {
+            text.resize(start, 0);
+        }
+        let (over, behind) = bytes.split_at(overwritten);
+        if let Some(place) = text.get_mut(start..start + overwritten) {
+            place.copy_from_slice(over);
+        }
+        text.extend_from_slice(behind);
+        (text.len(), true)
+    };
+    Ok(cx.store.change_or_make(key, write)?)
 }
 
-pub(super) fn append(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
+pub(super) fn append(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let [key, more] = words else {
         return Err(Refusal::Syntax);
     };
-    let mut value = store.get(key).unwrap_or_default().to_vec();
-    if value.len() + more.len() > LONGEST_ARGUMENT {
-        return Err(Refusal::TooLong);
+    let start = cx.store.read::<Text>(key)?.map_or(0, Text::len);
+    let length = write(cx, key, start, more)?;
+    cx.reply.count(length);
+    Ok(())
+}
+
+pub(super) fn set_range(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [key, start, bytes] = words else {
+        return Err(Refusal::Syntax);
+    };
+    let start =
+        usize::try_from(integer(start)?).map_err(|_| Refusal::Says("offset is out of range"))?;
+    let there = cx.store.read::<Text>(key)?.map_or(0, Text::len);
+    if bytes.is_empty() {
+        cx.reply.count(there);
+        return Ok(());
     }
-    value.extend(*more);
-    let length = value.len();
-    let expires = store.expires(key).flatten();
-    store.set(key, value, expires)?;
-    reply.count(length);
+    let length = write(cx, key, start, bytes)?;
+    cx.reply.count(length);
     Ok(())
 }
 
-pub(super) fn length(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key] = words else {
+pub(super) fn range(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [key, start, end] = words else {
         return Err(Refusal::Syntax);
     };
-    reply.count(store.get(key).map_or(0, <[u8]>::len));
+    let (start, end) = (integer(start)?, integer(end)?);
+    let text = cx.store.read::<Text>(key)?;
+    let text = text.map(Text::as_slice).unwrap_or_default();
+    // What is before the beginning is the beginning, of the end too, but not where both are before it.
+    let is_before = start < 0 && end < 0 && start > end;
+    let end = match end < 0 {
+        true => (end.saturating_add(text.len() as i64)).max(0),
+        false => end,
+    };
+    let (start, count) = places(start, end, text.len());
+    let found = text.get(start..start + count).filter(|_| !is_before);
+    cx.reply.bulk(found.unwrap_or_default());
     Ok(())
 }
 
-fn add(store: &mut Store, key: &[u8], number: i64, reply: &mut Reply<'_>) -> Done {
-    let before = store.get(key).map_or(Ok(0), integer)?;
-    let after = before.checked_add(number).ok_or(Refusal::Overflow)?;
-    let mut value = Vec::new();
-    let mut text = Reply(&mut value);
-    // Writing into memory does not fail.
-    let _ = core::fmt::Write::write_fmt(&mut text, format_args!("{after}"));
-    let expires = store.expires(key).flatten();
-    store.set(key, value, expires)?;
-    reply.integer(after);
+pub(super) fn length(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
+    let [key] = words else {
+        return Err(Refusal::Syntax);
+    };
+    let length = cx.store.read::<Text>(key)?.map_or(0, Text::len);
+    cx.reply.count(length);
     Ok(())
-}
-
-pub(super) fn increment(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key] = words else {
-        return Err(Refusal::Syntax);
-    };
-    add(store, key, 1, reply)
-}
-
-pub(super) fn decrement(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key] = words else {
-        return Err(Refusal::Syntax);
-    };
-    add(store, key, -1, reply)
-}
-
-pub(super) fn increment_by(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key, number] = words else {
-        return Err(Refusal::Syntax);
-    };
-    add(store, key, integer(number)?, reply)
-}
-
-pub(super) fn decrement_by(store: &mut Store, words: &[&[u8]], reply: &mut Reply<'_>) -> Done {
-    let [key, number] = words else {
-        return Err(Refusal::Syntax);
-    };
-    let number = integer(number)?.checked_neg().ok_or(Refusal::Overflow)?;
-    add(store, key, number, reply)
 }

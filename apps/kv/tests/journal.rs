@@ -1,0 +1,477 @@
+//! What is replayed is what was changed.
+
+mod support;
+
+use atoll_kv::journal::{CommandFault, Cutter, Fault, HEADER, Replay, ReplayError, snapshot};
+use atoll_kv::session::{Budget, Session};
+use atoll_kv::store::{Policy, Settings, Store};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use support::{BUDGET, content, request, send};
+
+const NOW: u64 = 1_000_000_000_000;
+
+fn settings(memory: usize) -> Settings {
+    Settings {
+        memory,
+        has_calendar: true,
+        keeps_changes: true,
+        ..Settings::default()
+    }
+}
+
+/// What happens to a store.
+#[derive(Clone, Debug)]
+enum Act {
+    Ask(Vec<&'static str>),
+    Together(Vec<Vec<&'static str>>),
+    Wait(u64),
+    Evict(Policy),
+}
+
+fn key() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["a", "b", "c", "d", "e", "f"])
+}
+
+fn member() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "1",
+        "2",
+        "x",
+        "y",
+        "z",
+        "",
+        "9",
+        "2.5",
+        "a long member, longer than what is kept in a list of few, which has sixty-four bytes",
+    ])
+}
+
+fn number() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "0", "1", "-1", "2", "-2", "5", "0.1", "1e9", "-3.75", "inf",
+    ])
+}
+
+fn time() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "1",
+        "50",
+        "100",
+        "-1",
+        "1000",
+        "1000000000100",
+        "1000000001",
+    ])
+}
+
+/// A command whose words are of these kinds: a key, a member, a number, a time, or themselves.
+fn command() -> impl Strategy<Value = Vec<&'static str>> {
+    const SHAPES: &[&str] = &[
+        "set K M",
+        "set K M nx",
+        "set K M xx get",
+        "set K M ex T",
+        "set K M px T",
+        "set K M pxat T",
+        "set K M exat T",
+        "set K M keepttl",
+        "set K N",
+        "setnx K M",
+        "setex K T M",
+        "psetex K T M",
+        "getset K M",
+        "getdel K",
+        "getex K px T",
+        "getex K pxat T",
+        "getex K persist",
+        "append K M",
+        "setrange K 3 M",
+        "incr K",
+        "decr K",
+        "incrby K N",
+        "incrbyfloat K N",
+        "mset K M K M",
+        "msetnx K M K M",
+        "del K K",
+        "unlink K",
+        "expire K T",
+        "pexpire K T",
+        "pexpire K T nx",
+        "pexpire K T gt",
+        "expireat K T",
+        "pexpireat K T lt",
+        "persist K",
+        "rename K K",
+        "renamenx K K",
+        "copy K K",
+        "copy K K replace",
+        "lpush K M M",
+        "rpush K M M M",
+        "lpushx K M",
+        "rpushx K M",
+        "lpop K",
+        "rpop K 2",
+        "lset K N M",
+        "ltrim K N N",
+        "lrem K N M",
+        "linsert K before M M",
+        "lmove K K left right",
+        "rpoplpush K K",
+        "hset K M M M M",
+        "hmset K M M",
+        "hsetnx K M M",
+        "hdel K M M",
+        "hincrby K M N",
+        "hincrbyfloat K M N",
+        "sadd K M M M",
+        "srem K M",
+        "spop K",
+        "spop K 2",
+        "smove K K M",
+        "sunionstore K K K",
+        "sinterstore K K K",
+        "sdiffstore K K K",
+        "zadd K N M N M",
+        "zadd K xx gt ch N M",
+        "zadd K incr N M",
+        "zincrby K N M",
+        "zrem K M",
+        "zpopmin K",
+        "zpopmax K 2",
+        "zremrangebyrank K N N",
+        "zremrangebyscore K N N",
+        "flushall",
+        "get K",
+        "exists K",
+        "srandmember K",
+        "randomkey",
+    ];
+    prop::sample::select(SHAPES).prop_flat_map(|shape| {
+        let words = shape.split(' ').map(|word| match word {
+            "K" => key().boxed(),
+            "M" => member().boxed(),
+            "N" => number().boxed(),
+            "T" => time().boxed(),
+            word => Just(word).boxed(),
+        });
+        words.collect::<Vec<_>>()
+    })
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let policy = prop::sample::select(vec![
+        Policy::NoEviction,
+        Policy::AllLru,
+        Policy::VolatileLru,
+        Policy::AllRandom,
+        Policy::VolatileRandom,
+        Policy::VolatileTtl,
+    ]);
+    prop_oneof![
+        30 => command().prop_map(Act::Ask),
+        3 => vec(command(), 0..4).prop_map(Act::Together),
+        4 => (0..200u64).prop_map(Act::Wait),
+        1 => policy.prop_map(Act::Evict),
+    ]
+}
+
+/// A store and a client of it.
+struct World {
+    store: Store,
+    session: Session,
+    budget: Budget,
+    now: u64,
+}
+
+impl World {
+    fn new(memory: usize) -> World {
+        let mut store = Store::with(settings(memory));
+        store.set_time(NOW);
+        World {
+            store,
+            session: Session::default(),
+            budget: Budget::new(BUDGET),
+            now: NOW,
+        }
+    }
+
+    fn ask(&mut self, words: &[&str]) -> Vec<u8> {
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let request = request(&words);
+        send(
+            &mut self.session,
+            &mut self.store,
+            &mut self.budget,
+            &request,
+        )
+        .0
+    }
+
+    /// What it leaves behind.
+    fn act(&mut self, act: &Act) -> Vec<u8> {
+        match act {
+            Act::Ask(words) => {
+                self.ask(words);
+            }
+            Act::Together(all) => {
+                self.ask(&["MULTI"]);
+                all.iter().for_each(|words| drop(self.ask(words)));
+                assert_eq!(self.store.changes_len(), 0, "nothing is done before EXEC");
+                self.ask(&["EXEC"]);
+            }
+            Act::Wait(time) => {
+                self.now += time;
+                self.store.set_time(self.now);
+            }
+            Act::Evict(policy) => self.store.set_policy(*policy),
+        }
+        self.store.take_changes()
+    }
+}
+
+/// A store from records, and how many units were torn.
+fn replay<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> Result<(Store, u64), ReplayError> {
+    let mut store = Store::with(settings(0));
+    let mut replay = Replay::new();
+    for record in records {
+        replay.record(&mut store, record)?;
+    }
+    assert_eq!(store.changes_len(), 0, "what is replayed is no change");
+    Ok((store, replay.end().torn))
+}
+
+/// What a store holds that was replayed, at a time.
+fn replayed<'a>(
+    records: impl Iterator<Item = &'a Vec<u8>>,
+) -> Vec<(Vec<u8>, Vec<support::Answer>)> {
+    let (mut store, _) = replay(records).unwrap();
+    content(&mut store)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn what_is_replayed_is_what_was_changed(
+        acts in vec(act(), 0..80),
+        memory in prop_oneof![Just(1 << 20), 1500..6000usize],
+        at in any::<prop::sample::Index>(),
+        longest in prop_oneof![17..60usize, Just(1 << 20)],
+    ) {
+        let mut world = World::new(memory);
+        let mut cutter = Cutter::new(longest).unwrap();
+        let mut records: Vec<Vec<u8>> = Vec::new();
+        // What the store held when so many records were there: at the end of each unit.
+        let mut states = vec![(0, content(&mut world.store))];
+        let middle = at.index(acts.len().max(1));
+        let mut snapshots = Vec::new();
+        let mut since = 0;
+        for (number, act) in acts.iter().enumerate() {
+            if number == middle {
+                let mut cutter = Cutter::new(1 << 20).unwrap();
+                for unit in snapshot(&world.store) {
+                    snapshots.extend(cutter.records(&unit).unwrap().map(|record| record.to_vec()));
+                }
+                since = records.len();
+            }
+            let unit = world.act(act);
+            let cut: Vec<Vec<u8>> = cutter.records(&unit).unwrap().map(|record| record.to_vec()).collect();
+            prop_assert!(cut.iter().all(|record| record.len() <= longest));
+            records.extend(cut);
+            states.push((records.len(), content(&mut world.store)));
+            prop_assert_eq!(world.store.changes_len(), 0, "reading changes nothing");
+            prop_assert!(world.store.used() <= world.store.most());
+        }
+        let last = &states.last().unwrap().1;
+        // All of it.
+        prop_assert_eq!(&replayed(records.iter()), last);
+        // A snapshot, and what came behind it.
+        prop_assert_eq!(&replayed(snapshots.iter().chain(&records[since..])), last);
+        // A snapshot of what was replayed.
+        let (store, _) = replay(records.iter()).unwrap();
+        let mut cutter = Cutter::new(1 << 20).unwrap();
+        let units: Vec<Vec<u8>> = snapshot(&store).collect();
+        let again = units.iter().flat_map(|unit| cutter.records(unit).unwrap().map(|record| record.to_vec()));
+        let again: Vec<Vec<u8>> = again.collect();
+        prop_assert_eq!(&replayed(again.iter()), last);
+        // Any prefix is what there was behind a whole unit, also where another life goes on behind it.
+        let cut = at.index(records.len() + 1);
+        let (_, before) = states.iter().rev().find(|(count, _)| *count <= cut).unwrap();
+        prop_assert_eq!(&replayed(records[..cut].iter()), before);
+        let more = request(&[b"SET", b"another life", b"1"]);
+        let more: Vec<Vec<u8>> = cutter.records(&more).unwrap().map(|record| record.to_vec()).collect();
+        let behind = replayed(records[..cut].iter().chain(&more));
+        prop_assert_eq!(behind.len(), before.len() + 1);
+        prop_assert!(before.iter().all(|entry| behind.contains(entry)));
+        // What has expired since is gone when the time is told.
+        let (mut store, _) = replay(records.iter()).unwrap();
+        store.set_time(world.now + 150);
+        world.store.set_time(world.now + 150);
+        prop_assert_eq!(content(&mut store), content(&mut world.store));
+    }
+
+    #[test]
+    fn any_records_are_refused_or_taken(
+        records in vec((0..4u8, 0..3u32, 0..3u32, 0..40u32, vec(any::<u8>(), 0..40)), 0..10),
+        shorter in any::<bool>(),
+    ) {
+        let mut store = Store::with(settings(0));
+        let mut replay = Replay::new();
+        for (flags, unit, piece, total, bytes) in records {
+            let mut record = vec![1, flags, 0, 0];
+            record.extend(unit.to_le_bytes());
+            record.extend(piece.to_le_bytes());
+            record.extend(total.to_le_bytes());
+            record.extend(&bytes);
+            record.truncate(if shorter { bytes.len() } else { record.len() });
+            if replay.record(&mut store, &record).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// The records of one unit of two commands, in pieces of so many bytes.
+fn records(piece: usize) -> Vec<Vec<u8>> {
+    let unit = [
+        request(&[b"SET", b"k", b"v"]),
+        request(&[b"RPUSH", b"l", b"1", b"2"]),
+    ];
+    let mut cutter = Cutter::new(HEADER + piece).unwrap();
+    let cut = unit.concat();
+    let records = cutter.records(&cut).unwrap();
+    records.map(|record| record.to_vec()).collect()
+}
+
+#[test]
+fn what_is_wrong_is_told() {
+    let fault = |records: &[Vec<u8>]| replay(records.iter()).map(|_| ()).unwrap_err();
+    let all = records(20);
+    assert!(all.len() > 2);
+    assert_eq!(replay(all.iter()).unwrap().0.len(), 2);
+    // A unit that has no end is nowhere.
+    let (store, torn) = replay(all[..2].iter()).unwrap();
+    assert_eq!((store.len(), torn), (0, 1));
+    // One without its beginning, or a piece in it.
+    let missing = fault(&all[1..]);
+    assert_eq!((missing.record, missing.fault), (0, Fault::NotBegun));
+    let mut without = all.clone();
+    without.remove(1);
+    let missing = fault(&without);
+    assert_eq!((missing.record, missing.fault), (1, Fault::NotNext));
+    let mut shorter = all.clone();
+    shorter.last_mut().unwrap().pop();
+    assert_eq!(fault(&shorter).fault, Fault::Length);
+    assert_eq!(fault(&[vec![1; 15]]).fault, Fault::Short);
+    assert_eq!(fault(&[vec![2; 16]]).fault, Fault::Version(2));
+    let mut cutter = Cutter::new(1 << 20).unwrap();
+    for (bytes, at, why) in [
+        (b"*1\r\n$3\r\nGE".to_vec(), 0, CommandFault::Malformed),
+        (b"*0\r\n".to_vec(), 0, CommandFault::Malformed),
+        (b"SET k v\r\n".to_vec(), 0, CommandFault::Malformed),
+        (request(&[b"GET", b"k"]), 0, CommandFault::Unknown),
+        (request(&[b"SET", b"k"]), 0, CommandFault::Unknown),
+        (
+            request(&[b"SET", b"k", b"v", b"EX"]),
+            0,
+            CommandFault::Refused,
+        ),
+        (
+            [
+                request(&[b"SET", b"k", b"v"]),
+                request(&[b"LPUSH", b"k", b"v"]),
+            ]
+            .concat(),
+            27,
+            CommandFault::Refused,
+        ),
+    ] {
+        let record = cutter.records(&bytes).unwrap().next().unwrap().to_vec();
+        let found = fault(&[record]);
+        assert_eq!(found.fault, Fault::Command { at, why }, "{found}");
+    }
+    assert!(Cutter::new(HEADER).is_none());
+}
+
+#[test]
+fn what_depends_on_time_or_chance_does_not_in_a_journal() {
+    let mut world = World::new(1 << 20);
+    let mut ask = |line: &str| {
+        world.ask(&line.split(' ').collect::<Vec<_>>());
+        let changes = String::from_utf8(world.store.take_changes()).unwrap();
+        let words = changes.split("\r\n");
+        let words = words.filter(|word| !word.starts_with(['*', '$']) && !word.is_empty());
+        words.collect::<Vec<_>>().join(" ")
+    };
+    for (line, expected) in [
+        ("set k 1 ex 10", "SET k 1 PXAT 1000000010000"),
+        ("set k 2 keepttl", "SET k 2 KEEPTTL"),
+        ("get k", ""),
+        ("set k 3 nx", ""),
+        ("incr k", "incr k"),
+        ("incrbyfloat k 0.5", "SET k 3.5 KEEPTTL"),
+        ("pexpire k 5", "PEXPIREAT k 1000000000005"),
+        ("pexpire k 4 gt", ""),
+        ("getex k ex 1", "PEXPIREAT k 1000000001000"),
+        ("getex k persist", "PERSIST k"),
+        ("getex k persist", ""),
+        ("expire k -1", "DEL k"),
+        ("expire k -1", ""),
+        ("setex k 1 v", "SET k v PXAT 1000000001000"),
+        ("getdel k", "DEL k"),
+        ("getdel k", ""),
+        ("sadd s x", "sadd s x"),
+        ("sadd s x", ""),
+        ("spop s", "SREM s x"),
+        ("hincrbyfloat h f 1.5", "HSET h f 1.5"),
+        ("lpush l 1", "lpush l 1"),
+        ("lpush l", ""),
+        ("lpush h 1", ""),
+        ("ltrim l 0 -1", ""),
+        ("zadd z nx 1 m", "zadd z nx 1 m"),
+        ("zadd z nx 2 m", ""),
+        ("zadd z 1 m", ""),
+        ("config set maxmemory 1000000", ""),
+    ] {
+        assert_eq!(ask(line), expected, "{line}");
+    }
+    world.ask(&["set", "gone", "1", "px", "10"]);
+    world.store.take_changes();
+    world.store.set_time(NOW + 10);
+    assert_eq!(world.store.take_changes(), request(&[b"DEL", b"gone"]));
+}
+
+#[test]
+fn nobody_pays_for_changes_that_nobody_wants() {
+    let mut client = support::Client::new();
+    client.ask("SET k v");
+    client.ask("SADD s 1 2 3");
+    client.ask("SPOP s 2");
+    assert_eq!(client.store.changes_len(), 0);
+    assert!(client.store.take_changes().is_empty());
+}
+
+#[test]
+fn a_snapshot_comes_in_pieces() {
+    let mut world = World::new(64 << 20);
+    for number in 0..3000 {
+        let text = format!("member {number} of many which make it longer than a unit is");
+        for command in ["RPUSH", "SADD"] {
+            world.ask(&[command, command, &text]);
+        }
+        world.ask(&["HSET", "hash", &text, &text]);
+        world.ask(&["ZADD", "sorted", &number.to_string(), &text]);
+    }
+    world.ask(&["PEXPIREAT", "hash", "2000000000000"]);
+    let units: Vec<Vec<u8>> = snapshot(&world.store).collect();
+    let longest = units.iter().map(Vec::len).max().unwrap();
+    assert!((1 << 16..1 << 17).contains(&longest), "{longest}");
+    assert!(units.len() > 5);
+    let mut cutter = Cutter::new(1 << 20).unwrap();
+    let records = units
+        .iter()
+        .map(|unit| cutter.records(unit).unwrap().next().unwrap().to_vec());
+    let records: Vec<Vec<u8>> = records.collect();
+    assert_eq!(replayed(records.iter()), content(&mut world.store));
+}
