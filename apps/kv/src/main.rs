@@ -1,4 +1,6 @@
 //! `kv`: a key-value store at port 6379, for `redis-cli`, `redis-benchmark` and other clients of Redis.
+//!
+//! Where the plan gives it a service `log`, what is stored lasts: see [`persistence`].
 
 #![no_std]
 #![no_main]
@@ -6,19 +8,25 @@
 
 extern crate alloc;
 
+mod persistence;
+
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use atoll_abi::process::ProcInfo;
 use atoll_kv::session::{Budget, Outcome, Session};
 use atoll_kv::store::{Settings, Store};
 use atoll_runtime::guest::{procinfo, timestamp};
 use atoll_runtime::{Network, Status, connect, exit, println, sleep};
 use atoll_serve::{Protocol, Server, Step};
 
+use persistence::Journal;
+
 atoll_runtime::entry!(main);
 
-/// Exit status where there is no network.
+/// Exit statuses.
 const NO_NETWORK: u64 = 1;
+const NO_JOURNAL: u64 = 2;
 
 /// The port of Redis.
 const PORT: u16 = 6379;
@@ -29,11 +37,101 @@ const BACKLOG: u32 = 128;
 /// Of the heap, keys and values may have one of so many parts, and requests that are not complete another one. The rest is for answers.
 const PARTS: u64 = 4;
 
+/// Between two looks for what is lost and may come back.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Tells the time in milliseconds: since 1970, where the machine knows that.
+#[derive(Clone, Copy)]
+struct Clock {
+    ticks_per_microsecond: u64,
+    epoch: u64,
+}
+
+impl Clock {
+    fn new(facts: &ProcInfo) -> Clock {
+        Clock {
+            ticks_per_microsecond: facts.ticks_per_microsecond.max(1),
+            epoch: facts.epoch,
+        }
+    }
+
+    fn has_calendar(self) -> bool {
+        self.epoch != 0
+    }
+
+    fn milliseconds(self) -> u64 {
+        (self.epoch + timestamp() / self.ticks_per_microsecond) / 1000
+    }
+}
+
 /// The store, and its clients.
 struct Kv {
     store: Store,
+    /// Where what is stored lasts.
+    journal: Option<Journal>,
+    /// The disk of the journal was lost: the store may have what is not there.
+    is_lost: bool,
     budget: Budget,
-    ticks_per_millisecond: u64,
+    clock: Clock,
+}
+
+impl Kv {
+    /// A store with what its journal has. Waits while the disk is away.
+    fn open() -> Kv {
+        let facts = procinfo();
+        let part = (facts.heap_size / PARTS) as usize;
+        let clock = Clock::new(&facts);
+        let keeps_changes = persistence::is_planned();
+        loop {
+            let mut store = Store::with(Settings {
+                memory: part,
+                seed: timestamp(),
+                has_calendar: clock.has_calendar(),
+                keeps_changes,
+                ..Settings::default()
+            });
+            let journal = match keeps_changes.then(|| Journal::open(&mut store)) {
+                None => None,
+                Some(Ok((journal, replayed))) => {
+                    println!(
+                        "{} keys after {} changes of the journal",
+                        store.len(),
+                        replayed.units
+                    );
+                    Some(journal)
+                }
+                Some(Err(why)) if why.may_come() => {
+                    let _ = sleep(PAUSE).wait();
+                    continue;
+                }
+                Some(Err(why)) => {
+                    println!("cannot open the journal: {why}");
+                    exit(NO_JOURNAL)
+                }
+            };
+            return Kv {
+                store,
+                journal,
+                is_lost: false,
+                budget: Budget::new(part),
+                clock,
+            };
+        }
+    }
+
+    /// What is stored lasts, and the program ends.
+    fn shut_down(&mut self) -> ! {
+        let kept = match &mut self.journal {
+            Some(journal) => journal.finish(&mut self.store),
+            None => Ok(()),
+        };
+        if let Err(refusal) = kept {
+            println!("the last changes are lost: {refusal:?}");
+            exit(NO_JOURNAL)
+        }
+        println!(r#"result {{"keys":{}}}"#, self.store.len());
+        exit(0)
+    }
 }
 
 impl Protocol for Kv {
@@ -48,8 +146,7 @@ impl Protocol for Kv {
     }
 
     fn received(&mut self, peer: &mut Session, bytes: &[u8]) {
-        self.store
-            .set_time(timestamp() / self.ticks_per_millisecond);
+        self.store.set_time(self.clock.milliseconds());
         peer.received(&mut self.budget, bytes);
     }
 
@@ -58,11 +155,19 @@ impl Protocol for Kv {
             Outcome::Answered => Step::More,
             Outcome::Needs => Step::Needs,
             Outcome::Ends => Step::Close,
-            Outcome::Stops => {
-                println!(r#"result {{"keys":{}}}"#, self.store.len());
-                exit(0)
-            }
+            Outcome::Stops => self.shut_down(),
         }
+    }
+
+    fn settle(&mut self) -> Result<(), Status> {
+        let Some(journal) = &mut self.journal else {
+            return Ok(());
+        };
+        journal.keep(&mut self.store).map_err(|refusal| {
+            println!("the journal is lost: {refusal:?}");
+            self.is_lost = true;
+            Status::DeviceError
+        })
     }
 }
 
@@ -74,26 +179,18 @@ fn main() {
             exit(NO_NETWORK)
         }
     };
-    let facts = procinfo();
-    let part = (facts.heap_size / PARTS) as usize;
-    let mut kv = Kv {
-        store: Store::with(Settings {
-            memory: part,
-            seed: timestamp(),
-            ..Settings::default()
-        }),
-        budget: Budget::new(part),
-        ticks_per_millisecond: facts.ticks_per_microsecond.max(1) * 1000,
-    };
     loop {
-        if let Err(status) = serve(network, &mut kv) {
-            println!("the network is lost: {status:?}; waiting for it");
-            let _ = sleep(Duration::from_millis(20)).wait();
+        let mut kv = Kv::open();
+        while !kv.is_lost {
+            if let Err(status) = serve(network, &mut kv) {
+                println!("serving has ended: {status:?}; it begins anew");
+                let _ = sleep(PAUSE).wait();
+            }
         }
     }
 }
 
-/// Serves until the network is lost. What is stored stays.
+/// Serves until the network or the journal is lost.
 fn serve(network: Network, kv: &mut Kv) -> Result<(), Status> {
     let address = network.address().wait()?;
     let [a, b, c, d] = address.address;

@@ -172,8 +172,11 @@ impl<'p, P: Protocol> Server<'p, P> {
     pub fn run(&mut self) -> Result<(), Status> {
         let ended = self.serve();
         for (_, connection) in core::mem::take(&mut self.connections) {
+            drop(connection.stream.close());
             self.protocol.end(connection.peer);
         }
+        // Where the network is lost, its sockets are gone already.
+        let _ = self.listener.close().wait();
         ended
     }
 
