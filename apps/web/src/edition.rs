@@ -3,17 +3,34 @@
 //! No clock of a machine of Atoll tells the time of day, so a file that was written has the time at which its volume was written last by a
 //! host. Its length and its time may then be the same before and after a change, and a tag of these alone would name two versions. So a
 //! tag has a third part, the *edition*: a number of the life of the server, and how often something was changed in this life whose path
-//! shares a slot with the file's.
+//! shares a slot with the file's. A file that is opened while such a change goes on has an edition of its own, which no other one has:
+//! nobody can tell whether it is what was there before.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
 const SLOTS: usize = 256;
 
+/// Changes of the files of a slot.
+#[derive(Debug, Default)]
+struct Slot {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
 /// How often files were changed by this life of the server.
 #[derive(Debug)]
 pub struct Editions {
     life: u64,
-    changes: [AtomicU64; SLOTS],
+    slots: [Slot; SLOTS],
+    /// Editions that were given to one file each.
+    single: AtomicU64,
+}
+
+/// What was known before a file was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    changes: u64,
+    is_calm: bool,
 }
 
 impl Editions {
@@ -21,27 +38,52 @@ impl Editions {
     pub const fn new(life: u64) -> Editions {
         Editions {
             life,
-            changes: [const { AtomicU64::new(0) }; SLOTS],
+            slots: [const {
+                Slot {
+                    begun: AtomicU64::new(0),
+                    ended: AtomicU64::new(0),
+                }
+            }; SLOTS],
+            single: AtomicU64::new(0),
         }
     }
 
-    /// What is at a path has been changed.
-    pub fn change(&self, path: &str) {
-        if let Some(changes) = self.changes.get(slot(path)) {
-            changes.fetch_add(1, Ordering::Relaxed);
+    /// Changes what is at a path.
+    pub fn change<R>(&self, path: &str, work: impl FnOnce() -> R) -> R {
+        let slot = self.slots.get(slot(path));
+        let add = |count: Option<&AtomicU64>| count.map(|it| it.fetch_add(1, Ordering::SeqCst));
+        add(slot.map(|slot| &slot.begun));
+        let result = work();
+        add(slot.map(|slot| &slot.ended));
+        result
+    }
+
+    /// To be asked before a file is opened.
+    pub fn before(&self, path: &str) -> Before {
+        let Some(slot) = self.slots.get(slot(path)) else {
+            return Before {
+                changes: 0,
+                is_calm: false,
+            };
+        };
+        // In this order: where they are equal, no change was under way when the second one was read.
+        let ended = slot.ended.load(Ordering::SeqCst);
+        let begun = slot.begun.load(Ordering::SeqCst);
+        Before {
+            changes: begun,
+            is_calm: begun == ended,
         }
     }
 
-    /// The edition of a file.
-    pub fn of(&self, path: &str) -> u64 {
-        let changes = self.changes(path);
-        hash(self.life ^ changes.rotate_left(u64::BITS / 2), &[])
-    }
-
-    /// How often this life has changed what is at a path; more often, where other paths share its slot.
-    pub fn changes(&self, path: &str) -> u64 {
-        let changes = self.changes.get(slot(path));
-        changes.map_or(0, |changes| changes.load(Ordering::Relaxed))
+    /// The edition of a file that has been opened, and whether it may have been changed in this life.
+    pub fn of(&self, path: &str, before: Before) -> (u64, bool) {
+        let is_known = before.is_calm && self.before(path) == before;
+        let (kind, number) = match is_known {
+            true => (0, before.changes),
+            false => (1, self.single.fetch_add(1, Ordering::Relaxed)),
+        };
+        let edition = hash(self.life ^ kind, &number.to_le_bytes());
+        (edition, !is_known || before.changes > 0)
     }
 }
 
@@ -51,11 +93,10 @@ fn slot(path: &str) -> usize {
 
 /// Mixes a number and bytes (FNV-1a, and a last step that spreads the bits).
 pub fn hash(seed: u64, bytes: &[u8]) -> u64 {
-    let mixed = bytes
-        .iter()
-        .fold(0xCBF2_9CE4_8422_2325 ^ seed, |mixed, byte| {
-            (mixed ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3)
-        });
+    let start = 0xCBF2_9CE4_8422_2325 ^ seed.rotate_left(u64::BITS / 2);
+    let mixed = bytes.iter().fold(start, |mixed, byte| {
+        (mixed ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3)
+    });
     let mixed = (mixed ^ mixed >> 33).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
     mixed ^ mixed >> 33
 }
@@ -66,14 +107,33 @@ mod tests {
 
     #[test]
     fn an_edition_changes_with_the_file_and_with_the_life() {
+        let open = |editions: &Editions, path| editions.of(path, editions.before(path));
         let editions = Editions::new(7);
-        let first = editions.of("/a");
-        assert_eq!(editions.of("/a"), first);
-        assert_ne!(Editions::new(8).of("/a"), first);
-        let other = editions.of("/b");
-        editions.change("/a");
-        assert_ne!(editions.of("/a"), first);
-        assert_eq!(editions.changes("/a"), 1);
-        assert_eq!(editions.of("/b"), other, "they share no slot");
+        let first = open(&editions, "/a");
+        assert!(!first.1);
+        assert_eq!(open(&editions, "/a"), first);
+        assert_ne!(open(&Editions::new(8), "/a"), first);
+        editions.change("/a", || ());
+        let second = open(&editions, "/a");
+        assert!(second.1 && second.0 != first.0);
+        assert_eq!(open(&editions, "/a"), second);
+        assert_eq!(open(&editions, "/b"), first, "they share no slot");
+    }
+
+    #[test]
+    fn what_is_opened_during_a_change_is_like_nothing_else() {
+        let editions = Editions::new(7);
+        let early = editions.before("/a");
+        let (one, other) = editions.change("/a", || {
+            let inside = editions.before("/a");
+            (editions.of("/a", inside), editions.of("/a", early))
+        });
+        let late = editions.of("/a", early);
+        let calm = editions.of("/a", editions.before("/a"));
+        let all = [one, other, late, calm];
+        for (place, edition) in all.iter().enumerate() {
+            assert!(edition.1, "it may have changed");
+            assert!(all[..place].iter().all(|it| it.0 != edition.0));
+        }
     }
 }

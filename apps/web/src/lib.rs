@@ -13,6 +13,7 @@
 //! | [`page`] | the node's live page, which is part of the program |
 //! | [`edition`] | what tells versions of a file apart where nobody knows the time |
 //! | [`connection`] | one connection: events in, actions out |
+//! | [`patience`] | how long a client may take |
 //!
 //! What a client sends is hostile until it was looked at. A request that two readers could understand in two ways is refused and its
 //! connection ends, so that nothing behind it is taken for another request.
@@ -43,6 +44,7 @@ pub mod mime;
 pub mod observed;
 pub mod page;
 pub mod path;
+pub mod patience;
 pub mod range;
 pub mod request;
 pub mod response;

@@ -1,0 +1,151 @@
+//! What all connections share.
+
+use alloc::string::String;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use alloc::format;
+use atoll_runtime::guest::{procinfo, timestamp};
+use atoll_runtime::{Monitor, Volume};
+use atoll_web::connection::Settings;
+use atoll_web::edition::{Editions, hash};
+use atoll_web::metrics::Traffic;
+
+/// Heap that a connection takes at most: the page of a long folder is the largest part of it.
+const HEAP: u64 = 512 * 1024;
+
+/// Blocks of the pool for each connection: one into which it receives, and one for what others do.
+const BLOCKS: u32 = 2;
+
+/// What all connections share.
+pub struct Shared {
+    /// The volume.
+    pub volume: Volume,
+    /// What holds for each connection.
+    pub settings: Settings,
+    /// What tells versions of files apart.
+    pub editions: Editions,
+    /// What was done.
+    pub counters: Counters,
+    /// Connections that there may be.
+    most: u64,
+    /// Connections that there are.
+    open: Monitor<u64>,
+    /// Uploads that have begun.
+    uploads: AtomicU64,
+    /// The number of this life.
+    life: u64,
+    started: u64,
+    ticks_per_millisecond: u64,
+    address: AtomicU64,
+}
+
+/// What was done, counted.
+#[derive(Default)]
+pub struct Counters {
+    answers: [AtomicU64; 5],
+    /// Bytes that were received.
+    pub received: AtomicU64,
+    /// Bytes that were sent.
+    pub sent: AtomicU64,
+    accepted: AtomicU64,
+}
+
+impl Counters {
+    /// These answers were made.
+    pub fn add_answers(&self, answers: [u64; 5]) {
+        for (count, more) in self.answers.iter().zip(answers) {
+            count.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shared {
+    /// Of a program that has just started, with as many connections as its plan gives it stacks, blocks and heap for.
+    pub fn new() -> Shared {
+        let facts = procinfo();
+        let most = facts.uthreads.min(facts.pool_blocks / BLOCKS);
+        let most = u64::from(most).min(facts.heap_size / HEAP).max(1);
+        let volume = Volume::first();
+        // Lives begin at different ticks; where instructions are counted they may not, and then the volume has other space left.
+        let [_, free] = volume.space().wait().unwrap_or_default();
+        let started = timestamp();
+        let life = hash(started ^ u64::from(facts.generation), &free.to_le_bytes());
+        Shared {
+            volume,
+            settings: Settings {
+                most_upload: 1 << 30,
+            },
+            editions: Editions::new(life),
+            counters: Counters::default(),
+            most,
+            open: Monitor::new(0),
+            uploads: AtomicU64::new(0),
+            life,
+            started,
+            ticks_per_millisecond: facts.ticks_per_microsecond.max(1) * 1000,
+            address: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits until there is room for one more connection. One uthread does: nobody takes it meanwhile.
+    pub fn wait_for_room(&self) {
+        let most = self.most;
+        self.open.wait_for(|open| (*open < most).then_some(()));
+    }
+
+    /// A connection was accepted.
+    pub fn enter(&self) {
+        self.open.with(|open| *open += 1);
+        self.counters.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection has ended.
+    pub fn leave(&self) {
+        self.open.with_notify_one(|open| *open -= 1);
+    }
+
+    /// Whether there is no room for more connections than there are: others wait.
+    pub fn is_full(&self) -> bool {
+        self.open.with(|open| *open >= self.most)
+    }
+
+    /// Milliseconds since the start.
+    pub fn milliseconds(&self) -> u64 {
+        timestamp().saturating_sub(self.started) / self.ticks_per_millisecond
+    }
+
+    /// A name that no other upload of this life has, nor one of a life before.
+    pub fn upload_name(&self) -> String {
+        let number = self.uploads.fetch_add(1, Ordering::Relaxed);
+        format!("{:x}-{number:x}", self.life)
+    }
+
+    /// The program has an address now.
+    pub fn set_address(&self, address: [u8; 4]) {
+        let number = u32::from_be_bytes(address);
+        self.address.store(u64::from(number), Ordering::Relaxed);
+    }
+
+    /// The address, as text.
+    pub fn address(&self) -> Option<String> {
+        let number = self.address.load(Ordering::Relaxed) as u32;
+        let [a, b, c, d] = number.to_be_bytes();
+        (number != 0).then(|| format!("{a}.{b}.{c}.{d}"))
+    }
+
+    /// What was done so far.
+    pub fn traffic(&self) -> Traffic {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let counters = &self.counters;
+        let answers = core::array::from_fn(|class| counters.answers.get(class).map_or(0, load));
+        Traffic {
+            requests: answers.iter().sum(),
+            answers,
+            bytes_received: load(&counters.received),
+            bytes_sent: load(&counters.sent),
+            connections_accepted: load(&counters.accepted),
+            connections_open: self.open.with(|open| *open),
+            connections_most: self.most,
+        }
+    }
+}
