@@ -136,6 +136,13 @@ pub(super) fn object(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
              at runtime LRU and LFU data will take some time to adjust.",
         ));
     }
+    if !["ENCODING", "REFCOUNT", "FREQ", "IDLETIME"]
+        .iter()
+        .any(|name| is(what, name))
+    {
+        super::unknown_subcommand("OBJECT", what, cx.reply);
+        return Ok(());
+    }
     if is(what, "IDLETIME") {
         // It knows no time of use, only an order.
         match cx.store.contains(key) {
@@ -150,10 +157,8 @@ pub(super) fn object(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     };
     if is(what, "ENCODING") {
         cx.reply.bulk(value.encoding().as_bytes());
-    } else if is(what, "REFCOUNT") {
-        cx.reply.integer(1);
     } else {
-        super::unknown_subcommand("OBJECT", what, cx.reply);
+        cx.reply.integer(1);
     }
     Ok(())
 }

@@ -1,0 +1,75 @@
+//! Sets.
+
+use super::dialogue;
+
+#[test]
+fn sets() {
+    dialogue(&[
+        ("SADD s 1 2 3", ":3"),
+        ("SADD s 3 4", ":1"),
+        ("SADD t 3 4 5", ":3"),
+        ("SCARD s", ":4"),
+        ("SCARD none", ":0"),
+        ("SISMEMBER s 1", ":1"),
+        ("SISMEMBER s 9", ":0"),
+        ("SMISMEMBER s 1 9 2", "*3\n:1\n:0\n:1"),
+        ("SMISMEMBER none 1", "*1\n:0"),
+        ("SREM s 1 9", ":1"),
+        ("SREM none 1", ":0"),
+        ("SMEMBERS s", "*3\n$1\n2\n$1\n3\n$1\n4"),
+        ("SINTER s t", "*2\n$1\n3\n$1\n4"),
+        ("SDIFF s t", "*1\n$1\n2"),
+        ("SINTER s none", "*0"),
+        ("SDIFF none s", "*0"),
+        ("SINTERSTORE i s t", ":2"),
+        ("SMEMBERS i", "*2\n$1\n3\n$1\n4"),
+        ("SDIFFSTORE d s t", ":1"),
+        ("SMEMBERS d", "*1\n$1\n2"),
+        ("SUNIONSTORE u s t", ":4"),
+        ("SCARD u", ":4"),
+        ("SINTERSTORE u s none", ":0"),
+        ("EXISTS u", ":0"),
+        ("SINTERCARD 2 s t", ":2"),
+        ("SINTERCARD 2 s t LIMIT 1", ":1"),
+        ("SINTERCARD 0 s", "-ERR numkeys should be greater than 0"),
+        (
+            "SINTERCARD 3 s t",
+            "-ERR Number of keys can't be greater than number of args",
+        ),
+        ("SINTERCARD 2 s t LIMIT -1", "-ERR LIMIT can't be negative"),
+        ("SMOVE s t 2", ":1"),
+        ("SMOVE s t 2", ":0"),
+        ("SMOVE none t 2", ":0"),
+        ("SPOP none", "$-1"),
+        ("SPOP none 2", "*0"),
+        ("SPOP s -1", "-ERR value is out of range, must be positive"),
+        ("SPOP d", "$1\n2"),
+        ("EXISTS d", ":0"),
+        ("SRANDMEMBER none", "$-1"),
+        ("SRANDMEMBER none 2", "*0"),
+        ("SSCAN i 0", "*2\n$1\n0\n*2\n$1\n3\n$1\n4"),
+        ("SSCAN none 0", "*2\n$1\n0\n*0"),
+        ("OBJECT ENCODING s", "$6\nintset"),
+        ("SADD s text", ":1"),
+        ("OBJECT ENCODING s", "$9\nhashtable"),
+        ("SET x 1", "+OK"),
+        (
+            "SADD x 1",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+        (
+            "SMEMBERS x",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+        (
+            "SINTER s x",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+        (
+            "SMOVE s x 3",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+        ("SUNIONSTORE x s none", ":3"),
+        ("TYPE x", "+set"),
+    ]);
+}
