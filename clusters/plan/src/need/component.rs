@@ -9,8 +9,9 @@ use super::amount::{Amount, RUN_RECORD, STRUCTURE_RECORD, THREAD_RECORD};
 
 /// Pages that a program may take, beside a heap in its image, where it is not among [`LARGE_PROGRAMS`].
 const IMAGE_PAGES: u64 = 128;
-/// Programs that may take more: a file system, or TCP, is in them.
-const LARGE_PROGRAMS: [(&str, u64); 2] = [("files", 256), ("sockets", 256)];
+/// Programs that may take more: a file system, TCP, all commands of Redis, or HTTP, is in them.
+const LARGE_PROGRAMS: [(&str, u64); 4] =
+    [("files", 256), ("sockets", 256), ("kv", 320), ("web", 320)];
 /// The program of every server.
 pub(super) const SERVER_PROGRAM: &str = "mcp-server";
 /// Programs that have a heap in their image.
