@@ -53,6 +53,9 @@ pub fn serve(shared: &Shared, stream: Stream) {
         if shared.is_full() {
             connection.end_soon();
         }
+        if let Some(now) = shared.seconds() {
+            connection.set_time(now);
+        }
         action = carrier.carry(&mut connection, action);
         shared.counters.add_answers(connection.take_answers());
     }

@@ -8,11 +8,14 @@ use atoll_abi::layout::RING_SLOTS;
 use atoll_abi::process::ProcInfo;
 use atoll_abi::syscall::Route;
 use atoll_runtime::Runtime;
-use atoll_runtime::guest::{operator, procinfo};
+use atoll_runtime::guest::observer::{plan, telemetry};
+use atoll_runtime::guest::procinfo;
 use atoll_web::metrics::{
     Calls, Channel, ChannelRoute, Cluster, Core, Direction, Holder, HolderKind, Memory, Node,
     Process, ProcessState,
 };
+
+use atoll_web::observed::observe;
 
 use super::shared::Shared;
 
@@ -20,13 +23,14 @@ use super::shared::Shared;
 pub fn node(shared: &Shared) -> Node {
     let facts = procinfo();
     let mut node = own_part(shared, &facts);
-    fill_node_wide(&mut node);
+    if let Some(plan) = plan() {
+        // An observer sees all of it.
+        observe(&mut node, plan, &facts, |connection, ring| {
+            direction(connection as u32, ring)
+        });
+    }
     node
 }
-
-/// The place for what is known of the node as a whole: its name, all clusters with all their cores, all processes and all channels. What
-/// this fills in replaces the program's own part of it, which is one cluster, one process and the channels of that.
-fn fill_node_wide(_node: &mut Node) {}
 
 /// What every process knows: itself.
 fn own_part(shared: &Shared, facts: &ProcInfo) -> Node {
@@ -94,7 +98,7 @@ fn own_part(shared: &Shared, facts: &ProcInfo) -> Node {
     }
 }
 
-/// The channels of this process: one of each vcore to each service. What goes on them only an operator can see.
+/// The channels of this process: one of each vcore to each service. What goes on them observers and operators alone can see.
 fn channels(facts: &ProcInfo, client: &str) -> Vec<Channel> {
     let ports = facts.ports.iter().take(facts.port_count as usize);
     let mut channels = Vec::new();
@@ -125,7 +129,7 @@ fn channels(facts: &ProcInfo, client: &str) -> Vec<Channel> {
 
 /// What went one way on a connection, where this process may look.
 fn direction(connection: u32, ring: usize) -> Option<Direction> {
-    let told = operator::telemetry(connection as usize, ring)?;
+    let told = telemetry(connection as usize, ring)?;
     Some(Direction {
         messages: told.sent,
         doorbells: told.doorbells,

@@ -36,6 +36,8 @@ pub struct Shared {
     life: u64,
     started: u64,
     ticks_per_millisecond: u64,
+    /// Microseconds since 1970 when the time stamp counter would have been 0; 0 where nobody knows.
+    epoch: u64,
     address: AtomicU64,
 }
 
@@ -83,6 +85,7 @@ impl Shared {
             life,
             started,
             ticks_per_millisecond: facts.ticks_per_microsecond.max(1) * 1000,
+            epoch: facts.epoch,
             address: AtomicU64::new(0),
         }
     }
@@ -112,6 +115,12 @@ impl Shared {
     /// Milliseconds since the start.
     pub fn milliseconds(&self) -> u64 {
         timestamp().saturating_sub(self.started) / self.ticks_per_millisecond
+    }
+
+    /// Seconds since 1970, where the machine knows them.
+    pub fn seconds(&self) -> Option<u64> {
+        let since = timestamp() / self.ticks_per_millisecond / 1000;
+        (self.epoch != 0).then(|| self.epoch / 1_000_000 + since)
     }
 
     /// A name that no other upload of this life has, nor one of a life before.
