@@ -232,7 +232,11 @@ impl World {
 
 /// A store from records, and how many units were torn.
 fn replay<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> Result<(Store, u64), ReplayError> {
-    let mut store = Store::with(settings(0));
+    // Chance says something else than it said to the store that was changed.
+    let mut store = Store::with(Settings {
+        seed: 99,
+        ..settings(0)
+    });
     let mut replay = Replay::new();
     for record in records {
         replay.record(&mut store, record)?;
