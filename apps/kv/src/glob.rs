@@ -1,7 +1,7 @@
 //! Patterns of names: `*`, `?`, `[a-z]`, `[^a]` and `\x`, as Redis understands them.
 
 /// Bytes of a pattern at most: matching takes as many steps as pattern and name have bytes, multiplied.
-pub(crate) const LONGEST_PATTERN: usize = 4096;
+pub(crate) const LONGEST_PATTERN: usize = 512;
 
 /// Whether a name is one of a pattern.
 pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {

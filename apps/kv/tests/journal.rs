@@ -141,6 +141,8 @@ fn command() -> impl Strategy<Value = Vec<&'static str>> {
         "zpopmax K 2",
         "zremrangebyrank K N N",
         "zremrangebyscore K N N",
+        "zunionstore K 2 K K",
+        "zinterstore K 2 K K weights N 2",
         "flushall",
         "get K",
         "exists K",
