@@ -90,7 +90,11 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    fn read(words: &'a [&'a [u8]], none: &'static str) -> Result<Request<'a>, Refusal> {
+    fn read(
+        store: &Store,
+        words: &'a [&'a [u8]],
+        none: &'static str,
+    ) -> Result<Request<'a>, Refusal> {
         let [key, count, rest @ ..] = words else {
             return Err(Refusal::Syntax);
         };
@@ -105,6 +109,8 @@ impl<'a> Request<'a> {
             weights: vec![1.0; count],
             aggregate: Aggregate::Sum,
         };
+        // Redis looks at the keys before it looks at the options.
+        request.sources(store)?;
         while let Some((word, rest)) = options.split_first() {
             if is(word, "WEIGHTS") {
                 let (weights, rest) = rest.split_at_checked(count).ok_or(Refusal::Syntax)?;
@@ -191,10 +197,10 @@ impl<'a> Request<'a> {
 
 pub(super) fn store_union(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let none = "at least 1 input key is needed for 'zunionstore' command";
-    Request::read(words, none)?.store(cx, true)
+    Request::read(cx.store, words, none)?.store(cx, true)
 }
 
 pub(super) fn store_intersection(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let none = "at least 1 input key is needed for 'zinterstore' command";
-    Request::read(words, none)?.store(cx, false)
+    Request::read(cx.store, words, none)?.store(cx, false)
 }
