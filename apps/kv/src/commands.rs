@@ -17,6 +17,7 @@ mod set_algebra;
 mod sets;
 mod sorted;
 mod sorted_add;
+mod sorted_algebra;
 mod sorted_range;
 mod strings;
 mod strings_many;

@@ -1,7 +1,7 @@
 //! Patterns of names: `*`, `?`, `[a-z]`, `[^a]` and `\x`, as Redis understands them.
 
 /// Bytes of a pattern at most: matching takes as many steps as pattern and name have bytes, multiplied.
-pub(crate) const LONGEST_PATTERN: usize = 4096;
+pub(crate) const LONGEST_PATTERN: usize = 512;
 
 /// Whether a name is one of a pattern.
 pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
@@ -73,4 +73,47 @@ fn class(pattern: &[u8], byte: u8) -> Option<&[u8]> {
         };
     }
     (found != is_not).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_take_what_they_say() {
+        for (pattern, name, takes) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abbd", false),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b*", "xxbxxaxx", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("[a-c]x", "bx", true),
+            ("[c-a]x", "bx", true),
+            ("[^a-c]x", "bx", false),
+            ("[^a-c]x", "dx", true),
+            ("[\\]]", "]", true),
+            ("[abc", "c", true),
+            ("[", "a", false),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
+            ("a\\", "a\\", true),
+            ("**a", "bba", true),
+        ] {
+            assert_eq!(
+                matches(pattern.as_bytes(), name.as_bytes()),
+                takes,
+                "{pattern} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn many_stars_take_no_longer_than_both_lengths_multiplied() {
+        let pattern = [b"*a".repeat(500).as_slice(), b"b"].concat();
+        assert!(!matches(&pattern, &b"a".repeat(20_000)));
+    }
 }

@@ -30,6 +30,10 @@ impl State {
 }
 
 impl Seed {
+    /// One whose hashes are few, so that tests have keys of one hash.
+    #[cfg(test)]
+    pub(crate) const WEAK: Seed = Seed(0, 0);
+
     /// A seed from a number.
     pub(crate) fn new(number: u64) -> Seed {
         let mut random = crate::random::Random::new(number);
@@ -59,6 +63,8 @@ impl Seed {
         state.round();
         state.round();
         let hash = state.0 ^ state.1 ^ state.2 ^ state.3;
+        #[cfg(test)]
+        let hash = if self == Seed::WEAK { hash % 8 } else { hash };
         (hash >> 1).max(1)
     }
 }

@@ -201,3 +201,89 @@ impl Write for Text {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    fn text(number: f64) -> Vec<u8> {
+        let mut text = Vec::new();
+        write_float(number, &mut text);
+        text
+    }
+
+    #[test]
+    fn integers_are_those_of_redis() {
+        for number in [0, 1, -1, 10, i64::MAX, i64::MIN, i64::MAX - 1, -99] {
+            assert_eq!(integer(&integer_text(number)), Some(number));
+            assert_eq!(integer_text(number), number.to_string().into_bytes());
+        }
+        for wrong in [
+            "",
+            "-",
+            "+1",
+            "01",
+            "-0",
+            "00",
+            " 1",
+            "1 ",
+            "1.0",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999",
+        ] {
+            assert_eq!(integer(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn floats_are_told_with_seventeen_digits() {
+        for (number, expected) in [
+            (0.0, "0"),
+            (-1.0, "-1"),
+            (0.1, "0.10000000000000001"),
+            (3.25, "3.25"),
+            (1e15, "1000000000000000"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (123_456_789_012_345_678.0, "1.2345678901234568e+17"),
+            (1e-4, "0.0001"),
+            (1e-5, "1.0000000000000001e-05"),
+            (-1.1e-300, "-1.1e-300"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(text(number), expected.as_bytes(), "{number}");
+        }
+        // Told and read again it is the same, which a journal needs.
+        let mut random = crate::random::Random::new(1);
+        for _ in 0..10_000 {
+            let number = f64::from_bits(random.next());
+            if number.is_finite() {
+                assert_eq!(float(&text(number)), Some(number));
+            }
+        }
+        for wrong in ["", "x", "nan", "1e400", "1.2.3", "1 "] {
+            assert_eq!(float(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sums_of_decimals_are_exact() {
+        for (one, other, expected) in [
+            ("10.5", "0.1", "10.6"),
+            ("0.1", "0.2", "0.3"),
+            ("5.0e3", "200", "5200"),
+            ("-1.5", "1.5", "0"),
+            ("-0.25", "0", "-0.25"),
+            ("3", "-3.125", "-0.125"),
+        ] {
+            let sum = float_sum(one.as_bytes(), other.as_bytes());
+            assert_eq!(sum.as_deref(), Some(expected.as_bytes()), "{one} + {other}");
+        }
+        assert_eq!(float_sum(b"inf", b"1"), None);
+        assert_eq!(float_sum(b"1e308", b"1e308"), None);
+    }
+}

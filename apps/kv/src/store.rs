@@ -9,6 +9,8 @@ mod ranked;
 mod settings;
 mod sorted;
 mod table;
+#[cfg(test)]
+mod tests;
 mod value;
 mod watched;
 mod write;

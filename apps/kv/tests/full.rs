@@ -91,6 +91,32 @@ fn keys_go_until_there_is_room() {
 }
 
 #[test]
+fn a_key_that_grows_takes_the_place_of_others() {
+    for policy in [
+        "allkeys-lru",
+        "allkeys-random",
+        "volatile-lru",
+        "volatile-random",
+        "volatile-ttl",
+    ] {
+        let mut client = client(policy);
+        // It expires before all others.
+        assert_eq!(client.ask("SET grows 0 PX 1000"), "+OK\r\n");
+        for number in 0..75 {
+            let key = format!("key {number}").into_bytes();
+            let set: [&[u8]; 5] = [b"SET", &key, &[b'x'; 1000], b"PX", b"10000"];
+            assert_eq!(client.ask_words(&set), b"+OK\r\n");
+        }
+        for length in (1000..70_000).step_by(1000) {
+            let append: [&[u8]; 3] = [b"APPEND", b"grows", &[b'y'; 1000]];
+            let expected = format!(":{}\r\n", length + 1);
+            assert_eq!(client.ask_words(&append), expected.into_bytes(), "{policy}");
+        }
+        assert!(client.store.len() < 40);
+    }
+}
+
+#[test]
 fn only_keys_that_expire_go() {
     for policy in ["volatile-lru", "volatile-random", "volatile-ttl"] {
         let mut client = client(policy);

@@ -134,6 +134,23 @@ fn a_transaction_is_one_unit() {
 }
 
 #[test]
+fn a_transaction_has_an_end() {
+    let mut clients = Clients::new(8 << 20);
+    clients.ask(0, "SADD s 1");
+    clients.ask(0, "MULTI");
+    // Each is refused with a text that is longer than the request.
+    let all = "GET s\r\n".repeat(1 << 14);
+    assert_eq!(
+        clients.ask(0, all.trim_end()),
+        "+QUEUED\r\n".repeat(1 << 14)
+    );
+    assert!(clients.ask(0, "GET s").starts_with("-ERR"));
+    let answer = clients.ask(0, "EXEC");
+    assert!(answer.starts_with("-EXECABORT"), "{}", answer.len());
+    clients.end();
+}
+
+#[test]
 fn what_is_queued_is_of_the_budget() {
     let mut clients = Clients::new(100_000);
     clients.ask(0, "MULTI");

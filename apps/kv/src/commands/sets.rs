@@ -150,20 +150,14 @@ pub(super) fn pop(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
         }
         return Ok(());
     };
-    let members: Vec<Box<[u8]>> = match count {
-        None => {
-            let member = set.random(&mut random);
-            member
-                .into_iter()
-                .map(|(member, ())| member.clone())
-                .collect()
-        }
-        Some(count) => {
-            let chosen = set.choose(count, &mut random).into_iter();
-            chosen.map(|(member, ())| member.clone()).collect()
-        }
+    let chosen = match count {
+        None => set.random(&mut random).into_iter().collect(),
+        Some(count) => set.choose(count, &mut random),
     };
-    cx.has_room(members.iter().map(|member| member.len() + 16).sum())?;
+    let bytes = chosen.iter().map(|(member, ())| member.len() + 16);
+    cx.has_room(bytes.sum())?;
+    let members = chosen.into_iter().map(|(member, ())| member.clone());
+    let members: Vec<Box<[u8]>> = members.collect();
     *cx.store.random() = random;
     cx.store.change(key, |set: &mut Set| {
         for member in &members {

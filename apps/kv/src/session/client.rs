@@ -30,6 +30,9 @@ struct Watch {
 /// Bytes that a watch takes beside its key, which is there twice, about.
 const WATCH: usize = 128;
 
+/// Commands of a transaction at most: each is answered, if only that it was refused.
+const MOST_COMMANDS: usize = 1 << 14;
+
 /// Commands that wait to be executed together.
 #[derive(Debug, Default)]
 pub(crate) struct Transaction {
@@ -95,6 +98,10 @@ impl Client {
 impl Transaction {
     /// Adds a command; whether there is room for it.
     pub(crate) fn push(&mut self, words: &[&[u8]], budget: &mut Budget) -> bool {
+        if self.count == MOST_COMMANDS {
+            self.is_spoilt = true;
+            return false;
+        }
         let lengths = words.iter().map(|word| 4 + word.len());
         let needed = self.bytes.len() + 4 + lengths.sum::<usize>();
         let capacity = self.bytes.capacity();

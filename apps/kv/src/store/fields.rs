@@ -21,11 +21,16 @@ pub(crate) const FIELD: usize = 96;
 
 /// What a field holds.
 pub(crate) trait Content {
+    /// Bytes that it takes beside those, about.
+    const BESIDE: usize = 0;
+
     /// Its bytes.
     fn length(&self) -> usize;
 }
 
 impl Content for Vec<u8> {
+    const BESIDE: usize = 48;
+
     fn length(&self) -> usize {
         self.len()
     }
@@ -89,7 +94,7 @@ impl<V: Content, K: Name> Fields<V, K> {
     }
 
     fn weight(name: &[u8], value: &V) -> usize {
-        name.len() + value.length() + FIELD
+        name.len() + value.length() + V::BESIDE + FIELD
     }
 
     pub(crate) fn get(&self, name: &[u8]) -> Option<&V> {

@@ -89,22 +89,24 @@ impl Store {
             .iter()
             .map(|[key, text]| key.len() + text.len() + OVERHEAD);
         let most: usize = sizes.sum();
-        if self.used + most > self.most {
-            let last: BTreeMap<&[u8], &[u8]> =
-                pairs.iter().map(|[key, text]| (*key, *text)).collect();
-            self.fit(None, |store| {
-                let sizes = last.iter().map(|(key, text)| {
-                    let before = store.size_of(key).unwrap_or(0);
-                    (before, key.len() + text.len() + OVERHEAD)
-                });
-                let (before, after) = sizes.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
-                after.saturating_sub(before)
-            })?;
+        if self.used + most > self.most && !self.fits_in_place(pairs) {
+            self.reserve(most)?;
         }
         for [key, text] in pairs {
             self.set_text_within(key, text, Expiry::At(None));
         }
         Ok(())
+    }
+
+    /// Whether some keys may be set where what they held goes.
+    fn fits_in_place(&self, pairs: &[[&[u8]; 2]]) -> bool {
+        let last: BTreeMap<&[u8], &[u8]> = pairs.iter().map(|[key, text]| (*key, *text)).collect();
+        let sizes = last.iter().map(|(key, text)| {
+            let before = self.size_of(key).unwrap_or(0);
+            (before, key.len() + text.len() + OVERHEAD)
+        });
+        let (before, after) = sizes.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        self.used + after <= self.most + before
     }
 
     /// Changes what a key holds. The function tells whether it has changed it. An empty collection goes with its key. `None` where there is no
