@@ -1,8 +1,12 @@
 //! Units of data: blocks, sectors, and the blocks of one call.
 
+mod transferred;
+
 use core::ops::Range;
 
 use crate::syscall::{NO_BLOCK, Status, Syscall};
+
+pub use transferred::Transferred;
 
 /// Bytes of one block, the unit in which data moves: one small page. A block of an order is so many of them.
 pub const BLOCK_SIZE: usize = 4096;

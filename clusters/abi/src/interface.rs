@@ -126,8 +126,8 @@ interfaces! {
             /// The file or folder.
             file: Handle = handle,
         }
-        /// Reads into [blocks](crate::block::BlockList). Result: bytes read, 0 at the end of the file. Into blocks of an order above 0
-        /// that may be whole pages and less than there is, where the file is in many pieces.
+        /// Reads into [blocks](crate::block::BlockList). Results: [`Transferred`](crate::block::Transferred), no bytes at the end of the
+        /// file. Into blocks of an order above 0 that may be whole pages and less than there is, where the file is in many pieces.
         Read = 3, block Written, {
             /// The file.
             file: Handle = handle,
@@ -141,7 +141,7 @@ interfaces! {
             /// The file or folder.
             file: Handle = handle,
         }
-        /// Writes from [blocks](crate::block::BlockList). Result: bytes written. They are on stable storage when a later
+        /// Writes from [blocks](crate::block::BlockList). Results: [`Transferred`](crate::block::Transferred). The bytes are on stable storage when a later
         /// [`Call::Sync`] has been answered.
         Write = 12, block Read, {
             /// The file.
@@ -331,8 +331,9 @@ interfaces! {
             port: u16 = count,
         }
         /// Receives what there is, or waits for it, into [blocks](crate::block::BlockList): of a connection so much of the stream
-        /// as there is and the blocks hold, of a socket for datagrams one datagram. Results: bytes, of a connection 0 at the end of
-        /// the stream; and the [`SocketAddress`] that a datagram is from.
+        /// as there is and the blocks hold, of a socket for datagrams one datagram. Results: of a connection
+        /// [`Transferred`](crate::block::Transferred), no bytes at the end of the stream; of a datagram its bytes, and the
+        /// [`SocketAddress`] that it is from.
         ReceiveBytes = 101, block Written, {
             /// The connection or socket for datagrams.
             socket: Handle = handle,
@@ -340,7 +341,8 @@ interfaces! {
             length: u32 = arguments[0],
         }
         /// Sends from [blocks](crate::block::BlockList), and is answered when the blocks are not needed any more: all of it is then on
-        /// its way or was acknowledged, in the order of the calls of a connection. Result: bytes sent.
+        /// its way or was acknowledged, in the order of the calls of a connection. Results: [`Transferred`](crate::block::Transferred); also where it
+        /// fails, of the bytes that were taken before.
         SendBytes = 102, block Read, {
             /// The connection or socket for datagrams.
             socket: Handle = handle,

@@ -230,11 +230,11 @@ impl Stream {
 
     /// As [`Stream::receive`], into blocks: at least one, at most [`MAX_CALL_BLOCKS`](atoll_abi::block::MAX_CALL_BLOCKS), of one order.
     pub fn receive_blocks(&self, into: Blocks) -> Transfer {
-        self.receive_most(usize::MAX, into)
+        self.receive_at_most(usize::MAX, into)
     }
 
-    /// As [`Stream::receive_blocks`], at most so many bytes.
-    pub(crate) fn receive_most(&self, most: usize, into: Blocks) -> Transfer {
+    /// As [`Stream::receive_blocks`], at most so many bytes, and at least one: what follows is for the next call.
+    pub fn receive_at_most(&self, most: usize, into: Blocks) -> Transfer {
         let length = size_of(&into).min(most);
         let receive = request::ReceiveBytes {
             socket: self.0.handle,

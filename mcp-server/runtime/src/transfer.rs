@@ -5,7 +5,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::{BLOCK_SIZE, Transferred};
 use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::Answer;
 
@@ -112,7 +112,7 @@ impl Transfer {
             Ok(()) => Status::Done,
             Err(status) => status,
         };
-        let [bytes, copied] = answer.result;
+        let Transferred { bytes, copied } = Transferred::from_raw(answer.result);
         let bytes = match (self.amount, status) {
             (Amount::Bytes(most), _) => most.min(usize::try_from(bytes).unwrap_or(most)),
             (Amount::Pages(pages), Status::Done) => pages * BLOCK_SIZE,

@@ -15,10 +15,15 @@ use common::streams::{Piece, Streams};
 #[test]
 fn a_copy_that_has_no_room_ends_and_the_splice_does_not() {
     let content = bytes(90_000);
-    for blocks in [1, 64] {
-        let (streams, store) = (Streams::sending(&content, 5000), Partition::new(12));
-        let (result, report) = splice_in(setup(blocks, Vec::new(), &store, &streams), |_| {
-            let sink = Sink::tee(Streams::connect(1), Store::partition(partition(), 2));
+    for (blocks, whole) in [(1, 12), (64, 12), (64, 40)] {
+        let (streams, store) = (Streams::sending(&content, 5000), Partition::new(whole));
+        let setup = setup(blocks, Vec::new(), &store, &streams);
+        let (result, report) = splice_in(setup, move |_| {
+            let copy = match whole {
+                12 => Store::partition(partition(), 2),
+                _ => Store::blocks(partition(), 2, 10),
+            };
+            let sink = Sink::tee(Streams::connect(1), copy);
             Splice::new(Source::stream(Streams::connect(0)), sink).run()
         });
         report.ended_well(blocks as usize);
@@ -29,6 +34,9 @@ fn a_copy_that_has_no_room_ends_and_the_splice_does_not() {
         };
         assert_eq!(result.unwrap().kept, Some(kept));
         assert!(on(&store, 2, 10 * 4096) == content[..10 * 4096]);
+        if whole > 12 {
+            assert_eq!(on(&store, 12, 1), [12]);
+        }
     }
 }
 

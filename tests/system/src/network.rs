@@ -1,11 +1,12 @@
 //! A machine on a network, as a client on the host meets it.
 
 mod kv;
+mod relay;
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -42,6 +43,11 @@ pub fn tests() -> Vec<Test> {
             kv::kv,
         ),
         Test::new(
+            "network-relay",
+            "connections are relayed to where their clients say, and copies of what they send are on a disk",
+            relay::relay,
+        ),
+        Test::new(
             "network-restart",
             "a connection outlives the driver, and a program the service of its network",
             restart,
@@ -66,7 +72,17 @@ fn free_port() -> Result<u16, Failure> {
 impl Machine {
     /// Boots, and waits until the program listens.
     fn boot(context: &Context, name: &str, plan: &str, port: u16) -> Result<Machine, Failure> {
-        let folder = context.folder(name)?;
+        Machine::boot_in(context, context.folder(name)?, plan, port, None)
+    }
+
+    /// As [`Machine::boot`], with a folder for its files, and a disk that is kept.
+    fn boot_in(
+        context: &Context,
+        folder: PathBuf,
+        plan: &str,
+        port: u16,
+        disk: Option<&Path>,
+    ) -> Result<Machine, Failure> {
         let (tcp, udp) = (free_port()?, free_port()?);
         let mut command = context.xtask();
         command
@@ -75,6 +91,9 @@ impl Machine {
             .args(["--forward-udp", &format!("{udp}:{port}")])
             .arg("--report")
             .arg(folder.join("report.json"));
+        if let Some(disk) = disk {
+            command.arg("--disk").arg(disk);
+        }
         let mut call = context.start(command, &folder)?;
         let log = folder.join("serial-compute.log");
         let listens = |_: &Call| {

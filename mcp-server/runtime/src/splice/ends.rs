@@ -75,7 +75,7 @@ impl From {
     /// Reads so many bytes, of those from a place on that begins a block or is the first; of a connection what comes next.
     pub(super) fn read(self, at: u64, length: usize, into: Blocks) -> Transfer {
         match self {
-            From::Stream(stream) => stream.receive_most(length, into),
+            From::Stream(stream) => stream.receive_at_most(length, into),
             From::File { file, offset } => match offset.checked_add(at) {
                 Some(from) => file.read_blocks(from - from % BLOCK, length, into),
                 None => Transfer::refused(Status::InvalidArgument),
@@ -113,6 +113,11 @@ impl Sink {
         Sink(To::Store(Store::file(file, offset)))
     }
 
+    /// What keeps the bytes.
+    pub fn store(store: Store) -> Sink {
+        Sink(To::Store(store))
+    }
+
     /// A partition from a block on, to its end: a splice of more breaks with [`Status::NoSpace`].
     pub fn partition(partition: Partition, first: u64) -> Sink {
         Sink(To::Store(Store::partition(partition, first)))
@@ -125,8 +130,15 @@ pub struct Store(pub(super) In);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum In {
-    File { file: File, offset: u64 },
-    Partition { partition: Partition, first: u64 },
+    File {
+        file: File,
+        offset: u64,
+    },
+    Partition {
+        partition: Partition,
+        first: u64,
+        blocks: u64,
+    },
 }
 
 impl Store {
@@ -137,7 +149,17 @@ impl Store {
 
     /// As [`Sink::partition`].
     pub fn partition(partition: Partition, first: u64) -> Store {
-        Store(In::Partition { partition, first })
+        Store::blocks(partition, first, u64::MAX)
+    }
+
+    /// So many blocks of a partition, from one on: it is full behind them.
+    pub fn blocks(partition: Partition, first: u64, count: u64) -> Store {
+        let blocks = partition.blocks().saturating_sub(first).min(count);
+        Store(In::Partition {
+            partition,
+            first,
+            blocks,
+        })
     }
 }
 
@@ -158,10 +180,7 @@ impl In {
     pub(super) fn room(self) -> u64 {
         match self {
             In::File { .. } => u64::MAX,
-            In::Partition { partition, first } => partition
-                .blocks()
-                .saturating_sub(first)
-                .saturating_mul(BLOCK),
+            In::Partition { blocks, .. } => blocks.saturating_mul(BLOCK),
         }
     }
 
@@ -172,7 +191,9 @@ impl In {
                 Some(to) => file.write(to, length, from),
                 None => Transfer::refused(Status::TooLong),
             },
-            In::Partition { partition, first } => {
+            In::Partition {
+                partition, first, ..
+            } => {
                 debug_assert_eq!(size_of(&from), length.next_multiple_of(BLOCK_SIZE));
                 partition.write(first + at / BLOCK, from)
             }

@@ -61,6 +61,37 @@ fn what_is_read_is_what_was_written_last() {
     assert!(bench.bytes(0, 2, BLOCK_SIZE) == [9; BLOCK_SIZE]);
 }
 
+/// The blocks from which the service copies count whole, and those from which the device transfers do not.
+#[test]
+fn a_write_tells_what_was_copied_for_it() {
+    let mut bench = Bench::ready();
+    let file = bench.created(0, "new");
+    bench.fill(0, 0, &[7; 16 * BLOCK_SIZE]);
+    let pages: Vec<u32> = (0..8).collect();
+    for (offset, length, copied) in [
+        // It makes the file longer, and ends it.
+        (0, 2 * BLOCK + 5, 0),
+        // It goes over data.
+        (0, 2 * BLOCK, 0),
+        // It begins, or ends, or both, in the midst of a block.
+        (10, 100, BLOCK),
+        (10, BLOCK, BLOCK),
+        (10, BLOCK + 1, 2 * BLOCK),
+        (0, 1, BLOCK),
+        (2 * BLOCK + 5, 6 * BLOCK, 6 * BLOCK),
+        (3 * BLOCK, 0, 0),
+    ] {
+        let count = length.div_ceil(BLOCK).max(1) as usize;
+        let (status, result) = bench.perform(0, write(file, offset, length, &pages[..count]));
+        assert_eq!(
+            (status, result),
+            (Status::Done, [length, copied]),
+            "{offset} {length}"
+        );
+    }
+    assert!(bench.is_at_rest());
+}
+
 /// Blocks that a truncation frees may be another file's at once: nothing is read from them for the file that they were of.
 #[test]
 fn a_truncation_waits_for_reads_that_are_under_way() {

@@ -19,7 +19,9 @@
 //!
 //! A byte that comes in is copied three times: out of the device's block for the stack, into the connection's buffer, and from there
 //! into the client's block. One that goes out is copied from the client's block into the connection's buffer, from there into the
-//! frame, and with that into a block for the device. smoltcp owns the buffers, and retransmits from them.
+//! frame, and with that into a block for the device. smoltcp owns the buffers, and retransmits from them. The answer to a call tells how
+//! many bytes were copied from or to the client's blocks for it ([`Transferred`](atoll_abi::block::Transferred)); the other copies go on
+//! beside the calls, and some of them again.
 //!
 //! Clients are hostile until checked, and so is the network. A client is a process: its vcores have rings of their own, and
 //! blocks of one pool, of which none is in two calls. A handle names a socket of the client that it was given to, and of nobody else.

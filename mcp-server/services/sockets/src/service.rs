@@ -77,11 +77,18 @@ enum Wait {
     /// That something can be received or accepted at any socket.
     Any,
     /// That all can be sent.
-    Send {
-        length: usize,
-        sent: usize,
-        to: SocketAddress,
-    },
+    Send(Sending),
+}
+
+/// Bytes of a client that are to be sent.
+#[derive(Clone, Copy, Debug)]
+struct Sending {
+    length: usize,
+    /// Those that the socket has taken.
+    sent: usize,
+    /// Those that were copied for it.
+    copied: u64,
+    to: SocketAddress,
 }
 
 /// The service of one network device.

@@ -225,11 +225,11 @@ fn a_connection_outlives_the_driver() {
     let sends = world
         .host
         .send_from(0, socket, 1, b"while it is gone", NONE);
-    assert_eq!(world.answer(0, sends), Ok([16, 0]));
+    assert_eq!(world.answer(0, sends), Ok([16; 2]));
     world.host.replace_driver();
     assert_eq!(world.host.posted(), 32, "it may receive");
     world.peer.send(stream, b"back");
-    assert_eq!(world.answer(0, receive), Ok([4, 0]));
+    assert_eq!(world.answer(0, receive), Ok([4; 2]));
     let mut received = Vec::new();
     world.until(|world| {
         received.extend(world.peer.take(stream));
@@ -249,7 +249,7 @@ fn blocks_come_back_from_a_driver_that_broke_the_protocol_when_it_is_dead() {
     }
     let receive = world.host.receive_into(0, socket, 0, 64);
     world.peer.send(stream, b"back");
-    assert_eq!(world.answer(0, receive), Ok([4, 0]));
+    assert_eq!(world.answer(0, receive), Ok([4; 2]));
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn nothing_is_asked_of_a_device_that_broke() {
     let sends = world
         .host
         .send_from(0, socket, 1, b"while it is broken", NONE);
-    assert_eq!(world.answer(0, sends), Ok([18, 0]));
+    assert_eq!(world.answer(0, sends), Ok([18; 2]));
     let asked = world.host.answered - before;
     assert!(asked <= 64, "{asked} calls to a device that broke");
     assert_eq!(world.host.service.due(), None, "and none later");
@@ -289,7 +289,7 @@ fn datagrams_come_and_go_whole() {
     let largest = vec![7; 1472];
     for bytes in [b"query".as_slice(), &largest, b""] {
         let sends = world.host.send_from(0, socket, 0, bytes, to);
-        assert_eq!(world.answer(0, sends), Ok([bytes.len() as u64, 0]));
+        assert_eq!(world.answer(0, sends), Ok([bytes.len() as u64; 2]));
         let (got, from) = world.until(|world| world.peer.datagram(peer));
         assert!(got == bytes && u64::from(from) == port);
     }
@@ -326,7 +326,7 @@ fn corrupt_frames_are_dropped() {
     assert_eq!(world.host.take(0, receive), None, "nothing of it is told");
     // A device that has checked it is believed.
     assert!(world.host.receive(&frame, Checksum::Checked));
-    assert_eq!(world.answer(0, receive), Ok([3, 0]));
+    assert_eq!(world.answer(0, receive), Ok([3; 2]));
     assert_eq!(&world.host.block(0, 0)[..3], b"abb");
 }
 

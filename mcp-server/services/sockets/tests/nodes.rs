@@ -142,7 +142,7 @@ impl Side {
             && let Some(answer) = host.take(0, tag)
         {
             let sent = (end - self.sent) as u64;
-            assert_eq!(common::result(&answer), Ok([sent, 0]));
+            assert_eq!(common::result(&answer), Ok([sent, sent]));
             (self.sent, self.sends) = (end, None);
             if end == self.data.len() {
                 let socket = self.socket;

@@ -157,6 +157,7 @@ impl Model {
                 assert!(
                     first <= call.arguments[1] && first <= (taken.blocks.len() * BLOCK_SIZE) as u64
                 );
+                assert_eq!(second, 0, "no processor copies what is read");
                 if let Expected::Bytes(file, expected) = &taken.expected
                     && self.contents.get(file).is_some()
                 {
@@ -171,7 +172,11 @@ impl Model {
                     }
                 }
             }
-            Some(Call::Write) => assert_eq!(first, call.arguments[1]),
+            Some(Call::Write) => {
+                assert_eq!(first, call.arguments[1]);
+                let most = (taken.blocks.len() * BLOCK_SIZE) as u64;
+                assert!(second <= most, "{call:?}: more was copied than there is");
+            }
             Some(Call::List) if reused => {}
             Some(Call::List) => {
                 let listing = bytes(first as usize);

@@ -131,6 +131,7 @@ impl FileService {
             stage: Stage::Job,
             is_mapped: false,
             done: 0,
+            copied: 0,
         }))
     }
 

@@ -217,7 +217,7 @@ impl FileService {
         {
             return Begun::Ended;
         }
-        match self.operation(&parked, actions) {
+        match self.operation(id, &parked, actions) {
             Ok(operation) => self.run(Some(id), parked.file, operation),
             Err(status) => {
                 self.end(id, status, [0; 2], true);

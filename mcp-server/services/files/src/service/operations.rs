@@ -8,7 +8,7 @@ use atoll_abi::block::{BLOCK_SIZE, MAX_CALL_BLOCKS};
 use atoll_abi::file::{OpenFlags, Path};
 use atoll_abi::interface::{FilesCall, request};
 use atoll_abi::syscall::Status;
-use atoll_call::Actions;
+use atoll_call::{Actions, CallId};
 use atoll_ext4::{Cursor, FileId, MOST_WRITE, Operation};
 
 use super::FileService;
@@ -25,6 +25,7 @@ impl FileService {
     /// any more.
     pub(super) fn operation(
         &mut self,
+        id: CallId,
         parked: &Parked,
         actions: &mut impl Actions,
     ) -> Result<Operation, Status> {
@@ -43,7 +44,7 @@ impl FileService {
                 offset: read.offset,
                 bytes: MAPPED,
             },
-            FilesCall::Write(write) => self.write(parked, write, actions)?,
+            FilesCall::Write(write) => self.write(id, parked, write, actions)?,
             FilesCall::List(list) => Operation::List {
                 folder: self.file_of(parked)?,
                 cursor: Cursor([list.place, list.kind]),
@@ -132,12 +133,13 @@ impl FileService {
     /// copied.
     fn write(
         &mut self,
+        id: CallId,
         parked: &Parked,
         write: request::Write,
         actions: &mut impl Actions,
     ) -> Result<Operation, Status> {
         let file = parked.file.and_then(|(key, _)| self.files.get(key));
-        let (id, size) = file
+        let (file, size) = file
             .map(|file| (file.id, file.length))
             .ok_or(Status::BadHandle)?;
         let end = write
@@ -150,15 +152,20 @@ impl FileService {
         let whole = |at: u64| at.is_multiple_of(BLOCK_SIZE as u64);
         if whole(write.offset) && (whole(stop) || stop >= size) {
             return Ok(Operation::Write {
-                file: id,
+                file,
                 offset,
                 bytes: (stop - offset) as u32,
             });
         }
         let range = parked.done as usize..(stop - write.offset) as usize;
+        let pages = range.len().div_ceil(BLOCK_SIZE);
         let bytes = self.bytes(parked, range, actions)?;
+        if let Some(parked) = self.calls.parked(id) {
+            // The blocks are read whole.
+            parked.copied += (pages * BLOCK_SIZE) as u32;
+        }
         Ok(Operation::WriteBytes {
-            file: id,
+            file,
             offset,
             bytes: bytes.into_boxed_slice(),
         })

@@ -1,6 +1,6 @@
 //! What a call is answered when the file system has done its job.
 
-use atoll_abi::block::BLOCK_SIZE;
+use atoll_abi::block::{BLOCK_SIZE, Transferred};
 use atoll_abi::file::ListHeader;
 use atoll_abi::interface::FilesCall;
 use atoll_abi::syscall::{Call, Status};
@@ -175,7 +175,11 @@ impl FileService {
                 if self.goes_on(id, &write) {
                     return;
                 }
-                [write.length, 0]
+                Transferred {
+                    bytes: write.length,
+                    copied: parked.map_or(0, |it| it.copied.into()),
+                }
+                .to_raw()
             }
             (_, Outcome::Listed(listing)) => self.put_listing(id, listing, actions),
             (_, Outcome::Space(space)) => [space.blocks, space.free_blocks],

@@ -20,6 +20,8 @@ pub(super) struct Parked {
     pub(super) is_mapped: bool,
     /// Bytes that the file system has written, of a write that takes it several operations.
     pub(super) done: u32,
+    /// Bytes that were copied from its blocks.
+    pub(super) copied: u32,
 }
 
 /// How far it is.

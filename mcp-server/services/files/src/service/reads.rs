@@ -69,6 +69,7 @@ impl FileService {
             stage: Stage::Job,
             is_mapped: false,
             done: 0,
+            copied: 0,
         };
         self.files.begin_call(key, Use::Keeps);
         let served = match plan {

@@ -84,6 +84,7 @@ impl FileService {
             stage,
             is_mapped: false,
             done: 0,
+            copied: 0,
         }))
     }
 

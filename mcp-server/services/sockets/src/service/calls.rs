@@ -9,7 +9,7 @@ use atoll_abi::syscall::{Status, Syscall};
 use atoll_call::{Actions, CallId};
 
 use super::waiting::Own;
-use super::{Parked, SocketService, Wait};
+use super::{Parked, Sending, SocketService, Wait};
 use crate::stack::Stack;
 
 /// A call, and who made it.
@@ -78,11 +78,12 @@ impl SocketService {
                 self.queue(caller, socket, Some(length), wait, receives, actions)
             }
             SocketsCall::SendBytes(request::SendBytes { socket, length, to }) => {
-                let wait = Wait::Send {
+                let wait = Wait::Send(Sending {
                     length: length as usize,
                     sent: 0,
+                    copied: 0,
                     to,
-                };
+                });
                 if self.own(socket, client)?.shuts_down {
                     return Err(Status::NotConnected);
                 }

@@ -20,28 +20,34 @@ impl ClientBlocks<'_> {
         Some(block + within)
     }
 
-    /// Writes bytes from a place on, all of which are in the blocks.
-    pub(super) fn write(&self, offset: usize, bytes: &[u8], actions: &mut impl Actions) {
+    /// Writes bytes from a place on, all of which are in the blocks. How many were copied.
+    pub(super) fn write(&self, offset: usize, bytes: &[u8], actions: &mut impl Actions) -> u64 {
+        let mut copied = 0;
         for part in parts(offset, bytes.len()) {
             if let Some(page) = self.page(offset + part.start)
                 && let Some(bytes) = bytes.get(part.clone())
             {
                 let within = (offset + part.start) % BLOCK_SIZE;
                 actions.write_bytes(self.pool, page, within, bytes);
+                copied += bytes.len() as u64;
             }
         }
+        copied
     }
 
-    /// Reads bytes from a place on, all of which are in the blocks.
-    pub(super) fn read(&self, offset: usize, bytes: &mut [u8], actions: &mut impl Actions) {
+    /// Reads bytes from a place on, all of which are in the blocks. How many were copied.
+    pub(super) fn read(&self, offset: usize, bytes: &mut [u8], actions: &mut impl Actions) -> u64 {
+        let mut copied = 0;
         for part in parts(offset, bytes.len()) {
             if let Some(page) = self.page(offset + part.start)
                 && let Some(bytes) = bytes.get_mut(part.clone())
             {
                 let within = (offset + part.start) % BLOCK_SIZE;
                 actions.read_bytes(self.pool, page, within, bytes);
+                copied += bytes.len() as u64;
             }
         }
+        copied
     }
 }
 

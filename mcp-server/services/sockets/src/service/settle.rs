@@ -1,5 +1,6 @@
 //! What becomes of calls that wait.
 
+use atoll_abi::block::Transferred;
 use atoll_abi::handle::Handle;
 use atoll_abi::socket::Ready;
 use atoll_abi::syscall::Status;
@@ -9,7 +10,7 @@ use zerocopy::IntoBytes as _;
 
 use super::copy::ClientBlocks;
 use super::waiting::Own;
-use super::{Life, SocketService, Wait};
+use super::{Life, Sending, SocketService, Wait};
 use crate::frames::Out;
 use crate::stack::{Made, Read, Stack};
 
@@ -192,13 +193,18 @@ impl SocketService {
         };
         let pool = pool_of(&mut self.clients, parked.client);
         let blocks = ClientBlocks { pool, blocks };
+        let mut copied = 0;
         let read = stack.read(handle, length, |offset, bytes| {
-            blocks.write(offset, bytes, actions);
+            copied += blocks.write(offset, bytes, actions);
         });
         match read {
             Ok(Read::Later) => return Look::Waits,
-            Ok(Read::Bytes(count, from)) => {
-                self.end(id, Status::Done, [count as u64, from.to_raw()]);
+            Ok(Read::Datagram(bytes, from)) => {
+                self.end(id, Status::Done, [bytes as u64, from.to_raw()]);
+            }
+            Ok(Read::Bytes(bytes)) => {
+                let bytes = bytes as u64;
+                self.end(id, Status::Done, Transferred { bytes, copied }.to_raw());
             }
             Ok(Read::End) => self.end(id, Status::Done, [0; 2]),
             Err(status) => self.end(id, status, [0; 2]),
@@ -217,13 +223,19 @@ impl SocketService {
         let (Some(stack), Some(parked)) = (&mut self.stack, self.calls.parked(id).copied()) else {
             return Look::Ended;
         };
-        let (Some(blocks), Wait::Send { length, sent, to }) = (&parked.blocks, parked.wait) else {
+        let (Some(blocks), Wait::Send(sending)) = (&parked.blocks, parked.wait) else {
             return Look::Ended;
         };
+        let Sending {
+            length,
+            sent,
+            mut copied,
+            to,
+        } = sending;
         let pool = pool_of(&mut self.clients, parked.client);
         let blocks = ClientBlocks { pool, blocks };
         let written = stack.write(handle, length - sent, to, |offset, bytes| {
-            blocks.read(sent + offset, bytes, actions);
+            copied += blocks.read(sent + offset, bytes, actions);
         });
         match written {
             Ok(count) => {
@@ -232,13 +244,21 @@ impl SocketService {
                 let sent = sent + count;
                 if sent < length {
                     if let Some(parked) = self.calls.parked(id) {
-                        parked.wait = Wait::Send { length, sent, to };
+                        parked.wait = Wait::Send(Sending {
+                            sent,
+                            copied,
+                            ..sending
+                        });
                     }
                     return Look::Waits;
                 }
-                self.end(id, Status::Done, [length as u64, 0]);
+                let bytes = length as u64;
+                self.end(id, Status::Done, Transferred { bytes, copied }.to_raw());
             }
-            Err(status) => self.end(id, status, [sent as u64, 0]),
+            Err(status) => {
+                let bytes = sent as u64;
+                self.end(id, status, Transferred { bytes, copied }.to_raw());
+            }
         }
         Look::Ended
     }

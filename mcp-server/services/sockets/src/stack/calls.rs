@@ -16,8 +16,10 @@ use super::{CONFIGURATION_PORT, FIRST_EPHEMERAL_PORT, Stack};
 /// What there is to be received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// So many bytes, of a datagram from there.
-    Bytes(usize, SocketAddress),
+    /// So many bytes of a stream.
+    Bytes(usize),
+    /// So many bytes of a datagram from there.
+    Datagram(usize, SocketAddress),
     /// The stream has ended.
     End,
     /// Nothing yet.
@@ -193,7 +195,7 @@ impl Stack {
                 };
                 let datagram = datagram.get(..most).unwrap_or(datagram);
                 take(0, datagram);
-                return Ok(Read::Bytes(datagram.len(), address_of(from.endpoint)));
+                return Ok(Read::Datagram(datagram.len(), address_of(from.endpoint)));
             }
             _ => return Err(Status::InvalidArgument),
         };
@@ -220,7 +222,7 @@ impl Stack {
         }
         match count {
             0 if most > 0 => Ok(Read::Later),
-            count => Ok(Read::Bytes(count, SocketAddress::NONE)),
+            count => Ok(Read::Bytes(count)),
         }
     }
 
