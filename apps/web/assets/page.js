@@ -95,7 +95,9 @@ function drawMachine(node) {
     kernels.get(key).push(cluster);
   }
   const cores = node.clusters.reduce((sum, it) => sum + it.cores.length, 0);
-  write("machine-note", cores ? `${cores} cores, ${kernels.size} kernel${kernels.size === 1 ? "" : "s"}, no shared kernel state` : "");
+  const many = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+  const apart = kernels.size > 1 ? ", no shared kernel state" : "";
+  write("machine-note", cores ? `${many(cores, "core")}, ${many(kernels.size, "kernel")}${apart}` : "");
   const drawn = [...kernels].map(([number, clusters]) => {
     const inside = make("div", "clusters", ...clusters.map(drawCluster));
     const frame = make("div", "kernel", make("div", "label", `seL4 instance ${number}`), inside);

@@ -53,7 +53,7 @@ pub fn asset(path: &str) -> Option<Asset> {
     ASSETS.into_iter().find(|asset| asset.path == path)
 }
 
-/// A page that says what is wrong, what that means, and where to go on.
+/// A page that says what is wrong, what that means, and where to go on. The explanation is a sentence that begins with a letter.
 pub fn problem(status: u16, reason: &str, explanation: &str) -> String {
     let mut out = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -65,7 +65,9 @@ pub fn problem(status: u16, reason: &str, explanation: &str) -> String {
          <link rel=\"stylesheet\" href=\"/_atoll/page.css\">\n<body class=\"plain\">\n<main>\n<h1>",
     );
     out.push_str(&format!("{status} {reason}</h1>\n<p>"));
-    escape::html(&mut out, explanation);
+    let mut letters = explanation.chars();
+    out.extend(letters.next().into_iter().flat_map(char::to_uppercase));
+    escape::html(&mut out, letters.as_str());
     out.push_str(
         ".</p>\n<p>This server has <a href=\"/\">the node's page</a>, <a href=\"/files/\">the files of its volume</a>, \
          <a href=\"/metrics.json\">figures as JSON</a> and <a href=\"/metrics\">for Prometheus</a>.</p>\n</main>\n",
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     fn a_problem_is_text() {
         let page = problem(404, "Not Found", "there is no <b> here");
-        assert!(page.contains("there is no &lt;b&gt; here."));
+        assert!(page.contains("There is no &lt;b&gt; here."));
         assert!(page.contains(&404.to_string()));
     }
 }

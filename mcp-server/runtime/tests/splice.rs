@@ -2,7 +2,9 @@
 
 mod common;
 
-use atoll_abi::block::BLOCK_SIZE;
+use std::sync::mpsc;
+
+use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::syscall::Call;
 use atoll_runtime::splice::{Broken, End, Kept, Side, Sink, Source, Store};
 use atoll_runtime::{Splice, Status};
@@ -236,5 +238,26 @@ fn a_file_in_many_pieces_is_read_whole() {
             0 => assert!(streams.peers()[0].taken == expected),
             _ => assert!(report.files[0][2_000_000..] == *expected),
         }
+    }
+}
+
+#[test]
+fn a_short_file_takes_few_blocks_and_calls() {
+    for (count, expected) in [(100, vec![1]), (8192, vec![2, 8]), (4097, vec![2])] {
+        let (nowhere, streams) = (Partition::new(1), Streams::new(1));
+        let mut setup = setup(64, bytes(count), &nowhere, &streams);
+        let (tells, told) = mpsc::channel();
+        setup.tamper = Some(Box::new(move |syscall, _| {
+            if syscall.call == Call::Read as u16 {
+                let pages = BlockList::from_call(syscall).map(|list| list.pages());
+                let _ = tells.send(pages.unwrap());
+            }
+        }));
+        let (result, report) = splice_in(setup, |_| {
+            Splice::new(Source::file(file(), 0), Sink::stream(Streams::connect(0))).run()
+        });
+        report.ended_well(64);
+        assert_eq!(result, whole(count, count, End::Source));
+        assert_eq!(told.iter().collect::<Vec<_>>(), expected);
     }
 }

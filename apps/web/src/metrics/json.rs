@@ -194,7 +194,8 @@ impl Writer {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::{Node, sample};
+    use super::super::Node;
+    use super::super::sample::sample;
 
     #[test]
     fn a_node_is_json() {

@@ -3,59 +3,8 @@
 use alloc::string::String;
 use core::fmt::Write as _;
 
+use super::text::{Kind, metric, single};
 use super::{Direction, HolderKind, Node};
-use crate::escape;
-
-/// A label and its value.
-type Label<'l> = (&'static str, &'l str);
-
-/// What a metric is.
-#[derive(Clone, Copy)]
-enum Kind {
-    /// It grows.
-    Counter,
-    /// It is what it is.
-    Gauge,
-}
-
-/// Writes the samples of one metric, and before the first one what the metric is.
-struct Metric<'o> {
-    out: &'o mut String,
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-    is_begun: bool,
-}
-
-impl Metric<'_> {
-    fn sample(&mut self, labels: &[Label<'_>], value: impl Into<u64>) {
-        self.write(labels, value.into());
-    }
-
-    fn write(&mut self, labels: &[Label<'_>], value: u64) {
-        let (name, out) = (self.name, &mut *self.out);
-        if !self.is_begun {
-            self.is_begun = true;
-            let kind = match self.kind {
-                Kind::Counter => "counter",
-                Kind::Gauge => "gauge",
-            };
-            // Nothing fails that writes to a string.
-            let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", self.help);
-        }
-        out.push_str(name);
-        for (place, (label, text)) in labels.iter().enumerate() {
-            out.push(if place == 0 { '{' } else { ',' });
-            let _ = write!(out, "{label}=\"");
-            escape::label(out, text);
-            out.push('"');
-        }
-        if !labels.is_empty() {
-            out.push('}');
-        }
-        let _ = writeln!(out, " {value}");
-    }
-}
 
 /// A number as the value of a label; nothing where there is none.
 fn digits(number: Option<u32>) -> String {
@@ -73,34 +22,6 @@ pub(super) fn write(node: &Node) -> String {
     about_channels(&mut out, node);
     about_traffic(&mut out, node);
     out
-}
-
-fn metric<'o>(
-    out: &'o mut String,
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-) -> Metric<'o> {
-    Metric {
-        out,
-        name,
-        kind,
-        help,
-        is_begun: false,
-    }
-}
-
-/// A metric with at most one sample, which has no labels.
-fn single(
-    out: &mut String,
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-    value: Option<u64>,
-) {
-    if let Some(value) = value {
-        metric(out, name, kind, help).sample(&[], value);
-    }
 }
 
 fn about_node(out: &mut String, node: &Node) {
@@ -310,7 +231,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::vec::Vec;
 
-    use super::super::{Node, sample};
+    use super::super::Node;
+    use super::super::sample::sample;
 
     /// Checks the text line by line as its format wants it; the names of its metrics.
     fn check(text: &str) -> Vec<&str> {

@@ -196,7 +196,8 @@ impl Carrier<'_> {
     fn end(mut self) {
         self.discard();
         self.tree.close();
-        if !self.peer_has_gone && self.stream.shut_down().wait().is_ok() {
+        let shuts = || with_timeout(SENDING, || self.stream.shut_down());
+        if !self.peer_has_gone && shuts().wait().is_ok() {
             let until = self.shared.milliseconds() + LINGER.as_millis() as u64;
             let mut dropped = 0;
             while dropped < MOST_LINGERED {

@@ -53,3 +53,45 @@ impl HeadScan {
         self.seen == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+        HeadScan::default().look(bytes)
+    }
+
+    #[test]
+    fn a_head_ends_with_an_empty_line() {
+        let head = b"GET / HTTP/1.1\r\nA: b\r\n\r\nmore\n";
+        let length = head.len() - 5;
+        assert_eq!(look(head), Ok(Some(length)));
+        let mut scan = HeadScan::default();
+        for end in 0..length {
+            assert_eq!(scan.look(&head[..end]), Ok(None));
+        }
+        assert_eq!(scan.look(head), Ok(Some(length)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_at_its_byte() {
+        for (bytes, refusal) in [
+            (&b"GET / HTTP/1.1\n"[..], Refusal::BareLineEnd),
+            (b"GET /\rX", Refusal::BareLineEnd),
+            (b"GET / HTTP/1.1\r\nA: b\r\r", Refusal::BareLineEnd),
+            (b"GET / HTTP/1.1\r\nA: b\n", Refusal::BareLineEnd),
+            (b"GET / HTTP/1.1\r\n ", Refusal::FoldedField),
+            (b"GET / HTTP/1.1\r\nA: b\r\n\t", Refusal::FoldedField),
+            (b"\r\n", Refusal::Malformed),
+        ] {
+            assert_eq!(look(bytes), Err(refusal), "{}", bytes.escape_ascii());
+            let before = &bytes[..bytes.len() - 1];
+            assert_eq!(look(before), Ok(None), "{}", bytes.escape_ascii());
+        }
+        assert_eq!(look(&[b'x'; HEAD_LIMIT]), Ok(None));
+        assert_eq!(look(&[b'x'; HEAD_LIMIT + 1]), Err(Refusal::TargetTooLong));
+        let long = [&b"x\r\n"[..], &[b'x'; HEAD_LIMIT]].concat();
+        assert_eq!(look(&long), Err(Refusal::HeadTooLong));
+    }
+}

@@ -264,8 +264,13 @@ impl<'p> Engine<'p> {
             }
             let left = usize::try_from(self.limit - self.at).unwrap_or(usize::MAX);
             let skip = if self.at == 0 { self.skip } else { 0 };
+            // A short file takes few blocks.
+            let likely = match self.source.known().checked_sub(self.at) {
+                None | Some(0) => left,
+                Some(known) => left.min(usize::try_from(known).unwrap_or(usize::MAX)),
+            };
             let pages = match skip {
-                0 => self.pages.min(left.div_ceil(BLOCK_SIZE)),
+                0 => self.pages.min(likely.div_ceil(BLOCK_SIZE)),
                 _ => 1,
             };
             let blocks = self.stock.take(pages);
