@@ -1,5 +1,6 @@
 //! Boots a build folder in QEMU and judges what comes over the serial lines.
 
+mod backlog;
 mod disks;
 mod folder;
 mod logs;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::cli::BootOptions;
+use crate::interruption;
 use crate::locate;
 use crate::monitor::Monitor;
 use crate::names;
@@ -30,13 +32,12 @@ use crate::tools::Tools;
 
 use folder::BuildFolder;
 use logs::Logs;
+use machine::Machine;
 use networks::Networks;
 use watch::{Limits, ServingNode, Watch};
 
 pub use disks::{NamedDisk, check as check_disks, make_disk, partitions_of};
-#[cfg(test)]
-pub use networks::Protocol;
-pub use networks::{Forward, Forwarded, check as check_networks};
+pub use networks::{Forward, Forwarded, Protocol, check as check_networks};
 pub use pace::Pace;
 pub use report_file::ReportFile;
 pub use volumes::Volumes;
@@ -149,7 +150,8 @@ pub fn simulate(
         images: disks,
         options: options.drive.clone(),
     };
-    let machine = machine::start(&qemu, &folder, scratch.path(), &drives, networks, pace)?;
+    let mut machine = machine::start(&qemu, &folder, scratch.path(), &drives, networks, pace)?;
+    make_room(&mut machine, &forwarded, &mut progress);
     let started = Instant::now();
     let mut monitor = Monitor::new(plan);
     let mut watch = Watch {
@@ -189,6 +191,19 @@ pub fn simulate(
     }
     explain(&report, &logs, &report_file);
     Ok(ExitCode::FAILURE)
+}
+
+/// Makes room for clients that come in at once.
+fn make_room(machine: &mut Machine, forwarded: &[Forwarded], progress: &mut Progress) {
+    let tcp = forwarded.iter().filter(|it| it.protocol == Protocol::Tcp);
+    let ports: Vec<u16> = tcp.map(|it| it.host).collect();
+    let id = machine.id();
+    let goes_on = || !interruption::interrupted() && matches!(machine.ended(), Ok(None));
+    if !ports.is_empty() && !backlog::widen(id, &ports, goes_on) {
+        progress.line(
+            "the host does not let many connections come in at once: open them one after another",
+        );
+    }
 }
 
 /// Says why a run failed, with the last lines of each log.

@@ -227,6 +227,11 @@ fn option(before: &str, path: &Path, after: &str) -> OsString {
 }
 
 impl Machine {
+    /// The process number of QEMU.
+    pub fn id(&self) -> u32 {
+        self.qemu.id()
+    }
+
     /// How QEMU ended, if it has.
     ///
     /// # Errors
