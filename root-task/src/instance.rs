@@ -51,9 +51,11 @@ pub fn announce(plan: &Plan, index: usize, boot_info: &sel4::BootInfo) {
 /// Tells the loader that this kernel needs nothing of the boot-time machinery any more. What time the loader told.
 pub fn say_ready(authority: &mut Authority, index: usize) -> Calendar {
     authority.with_device_page(READY_PAGE, |page| {
+        let read = |offset| page.read_u64(CALENDAR + offset);
         let calendar = Calendar {
-            seconds: page.read_u64(CALENDAR + offset_of!(Calendar, seconds)),
-            ticks: page.read_u64(CALENDAR + offset_of!(Calendar, ticks)),
+            seconds: read(offset_of!(Calendar, seconds)),
+            ticks: read(offset_of!(Calendar, ticks)),
+            ticks_per_microsecond: read(offset_of!(Calendar, ticks_per_microsecond)),
         };
         page.write_u32(4 * index, READY);
         calendar

@@ -60,17 +60,14 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
     instance::announce(plan, index, boot_info);
     let calendar = instance::say_ready(&mut authority, index);
 
-    let ticks_per_microsecond = boot_info
-        .tsc_mhz()
-        .expect("the kernel tells the rate of the time stamp counter");
     let context = Context {
         plan,
         instance: index as u32,
         archive: &ARCHIVE.0,
         endpoint: authority.endpoint(),
         time: Time {
-            ticks_per_microsecond,
-            epoch: calendar.epoch(ticks_per_microsecond),
+            ticks_per_microsecond: calendar.ticks_per_microsecond.max(1),
+            epoch: calendar.epoch(),
         },
     };
     let children = Children::build(&mut authority, &context);

@@ -13,30 +13,32 @@ pub const READY: u32 = 0x5944_4552;
 /// Where on that page the loader writes what time it is, behind the ready words: see [`Calendar`].
 pub const CALENDAR: usize = 0x800;
 
-/// What time it was by the calendar, as the machine's clock told the loader, at a reading of the time stamp counter. All zero where
-/// that clock made no sense.
-///
-/// It is precise to a second, which is what the clock counts in.
+/// What time it was by the calendar, as the machine's clock told the loader, at a reading of the time stamp counter. It is precise to a
+/// second, which is what the clock counts in.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 #[repr(C)]
 pub struct Calendar {
-    /// Seconds since 1970, in UTC.
+    /// Seconds since 1970, in UTC; 0 where the clock made no sense.
     pub seconds: u64,
     /// The counter.
     pub ticks: u64,
+    /// How often it ticks in a microsecond, as the loader measured it by the HPET.
+    ///
+    /// A kernel measures it too, by a timer whose end it may see late where the machine's processors share those of a host; then all its
+    /// times are wrong by as much.
+    pub ticks_per_microsecond: u64,
 }
 
 impl Calendar {
-    /// Microseconds since 1970 at the moment at which the counter would have been 0, where it ticks so often in a microsecond; 0 where that is
-    /// not known.
-    pub const fn epoch(self, ticks_per_microsecond: u64) -> u64 {
-        if self.seconds == 0 || ticks_per_microsecond == 0 {
+    /// Microseconds since 1970 at the moment at which the counter would have been 0; 0 where that is not known.
+    pub const fn epoch(self) -> u64 {
+        if self.seconds == 0 || self.ticks_per_microsecond == 0 {
             return 0;
         }
         let now = self.seconds.saturating_mul(1_000_000);
-        now.saturating_sub(self.ticks / ticks_per_microsecond)
+        now.saturating_sub(self.ticks / self.ticks_per_microsecond)
     }
 }
 
@@ -49,9 +51,15 @@ mod tests {
         let calendar = Calendar {
             seconds: 1_000,
             ticks: 6_000_000,
+            ticks_per_microsecond: 2,
         };
-        assert_eq!(calendar.epoch(2), 997_000_000);
-        assert_eq!(calendar.epoch(0), 0);
-        assert_eq!(Calendar::default().epoch(2), 0);
+        assert_eq!(calendar.epoch(), 997_000_000);
+        let with = |seconds, ticks_per_microsecond| Calendar {
+            seconds,
+            ticks_per_microsecond,
+            ..calendar
+        };
+        assert_eq!(with(1_000, 0).epoch(), 0);
+        assert_eq!(with(0, 2).epoch(), 0);
     }
 }

@@ -11,6 +11,10 @@ const ENABLE: u64 = 1;
 /// In a comparator's configuration: it can send message-signalled interrupts.
 const MESSAGE_CAPABLE: u64 = 1 << 15;
 
+/// Milliseconds for which another counter is measured, and readings at each end of that.
+const MEASURED_MILLISECONDS: u32 = 20;
+const READINGS: u32 = 16;
+
 /// The running main counter.
 pub struct Clock {
     ticks_per_millisecond: u32,
@@ -36,6 +40,26 @@ impl Clock {
         let capable =
             |index: &u64| read(FIRST_COMPARATOR + index * COMPARATOR_STRIDE) & MESSAGE_CAPABLE != 0;
         (0..count).take_while(capable).count() as u32
+    }
+
+    /// How often another counter ticks in a microsecond.
+    pub fn rate_of(&self, counter: impl Fn() -> u64) -> u64 {
+        let read = || {
+            // Of several, the readings between which the least time has passed: this processor may be stopped between any two.
+            let reading = |_| {
+                let (before, now, after) = (counter(), read(MAIN_COUNTER) as u32, counter());
+                (after.wrapping_sub(before), before, now)
+            };
+            (0..READINGS).map(reading).min().unwrap_or_default()
+        };
+        let (_, first, start) = read();
+        self.wait(MEASURED_MILLISECONDS, || false);
+        let (_, last, end) = read();
+        // The main counter may have only 32 bits.
+        let passed = u64::from(end.wrapping_sub(start)).max(1);
+        let ticks = u128::from(last.wrapping_sub(first));
+        let per_millisecond = ticks * u128::from(self.ticks_per_millisecond) / u128::from(passed);
+        ((per_millisecond + 500) / 1000) as u64
     }
 
     /// Spins until `done` says so or the time is over; whether it was done.

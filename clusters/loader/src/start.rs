@@ -61,10 +61,11 @@ impl Regions {
     }
 
     /// Tells the instances what time it is.
-    fn tell_time(&mut self) {
+    fn tell_time(&mut self, clock: &Clock) {
         let calendar = Calendar {
             seconds: rtc::read().unwrap_or(0),
             ticks: arch::timestamp(),
+            ticks_per_microsecond: clock.rate_of(arch::timestamp),
         };
         let place = READY_PAGE + CALENDAR as u64;
         written(self.ready_words.place(place, calendar.as_bytes()));
@@ -87,7 +88,7 @@ pub fn all(
     clock: &Clock,
 ) -> ! {
     regions.clear();
-    regions.tell_time();
+    regions.tell_time(clock);
     let boot_processor = apic::own_identifier();
     let mut last = None;
     for (index, instance) in plan.instances().iter().enumerate() {
