@@ -3,6 +3,7 @@
 mod calls;
 mod connections;
 mod demux;
+mod fin;
 mod host;
 mod socket;
 mod table;
@@ -238,9 +239,15 @@ impl Stack {
             Some(alone) => &mut alone.set,
             None => &mut self.nobody,
         };
-        let mut port = Port::new(self.abilities, Some(frame), wire);
         let now = instant(self.now);
-        self.interface.poll_ingress_single(now, &mut port, set);
+        let mut poll = |frame: &[u8]| {
+            let mut port = Port::new(self.abilities, Some(frame), wire);
+            self.interface.poll_ingress_single(now, &mut port, set);
+        };
+        match handle.and_then(|_| fin::split(frame)) {
+            Some(frames) => frames.iter().for_each(|frame| poll(frame)),
+            None => poll(frame),
+        }
         match handle {
             Some(handle) => self.act(handle, wire),
             None if recipient == Recipient::Neighbours => {

@@ -15,6 +15,7 @@ use common::{
     random,
 };
 use smoltcp::socket::tcp::State;
+use smoltcp::wire::{Ipv4Packet, TcpPacket};
 use zerocopy::FromBytes as _;
 
 const NONE: SocketAddress = SocketAddress::NONE;
@@ -421,4 +422,63 @@ fn connections_that_end_leave_nothing() {
         world.settle();
     }
     assert_eq!(world.host.service.sockets(), 1);
+}
+
+/// A question whether the peer is there, made an acknowledgment: some peers take the window of both.
+fn as_acknowledgment(mut frame: Vec<u8>) -> Vec<u8> {
+    let mut packet = Ipv4Packet::new_unchecked(&mut frame[14..]);
+    let (from, to) = (packet.src_addr().into(), packet.dst_addr().into());
+    let length = packet.total_len() - 1;
+    packet.set_total_len(length);
+    packet.fill_checksum();
+    let mut segment = TcpPacket::new_unchecked(packet.payload_mut());
+    assert!(segment.payload_mut().is_empty(), "it has one byte");
+    segment.set_seq_number(segment.seq_number() + 1);
+    segment.fill_checksum(&from, &to);
+    frame.truncate(14 + usize::from(length));
+    frame
+}
+
+/// The peer uses a window that it was told with a question whether it is there, and that the stack has not noted; with its last bytes it
+/// says that nothing follows. That is believed only when all bytes before have been taken.
+#[test]
+fn the_last_bytes_arrive_where_the_window_has_grown_unnoticed() {
+    for taken in [1, 100, 700] {
+        let mut world = World::new();
+        let (socket, stream) = world.connected(0, 80);
+        let bytes: Vec<u8> = (0..40_000u32).map(|at| (at / 3) as u8).collect();
+        assert_eq!(world.peer.send(stream, &bytes[..32_000]), 32_000);
+        world.settle();
+        while world.wait(50 * MILLISECOND) {}
+        // The stack tells no peer of so little room, but by such a question.
+        let receive = world.host.receive_into(0, socket, 0, taken);
+        assert_eq!(world.answer(0, receive), Ok([taken.into(); 2]));
+        let mut received = world.host.block(0, 0)[..taken as usize].to_vec();
+        let ask = request::SetSocketOption {
+            socket,
+            option: SocketOption::KeepAlive,
+            value: 1_000_000,
+        };
+        world.host.ask(0, ask.encode()).unwrap();
+        world.host.serve();
+        let question = world.host.sent.pop_front().expect("it asks at once");
+        world.peer.receive(&as_acknowledgment(question));
+        world.settle();
+        let end = (32 << 10) + taken as usize;
+        let last = end - 32_000;
+        assert_eq!(world.peer.send(stream, &bytes[32_000..end]), last);
+        world.peer.tcp(stream).close();
+        // In one segment, before anything else is taken.
+        world.settle();
+        loop {
+            let receive = world.host.receive_into(0, socket, 0, BLOCK_SIZE as u32);
+            let [count, _] = world.answer(0, receive).unwrap();
+            received.extend(&world.host.block(0, 0)[..count as usize]);
+            if count == 0 {
+                break;
+            }
+        }
+        assert_eq!(received.len(), end, "{taken}");
+        assert!(received == bytes[..end]);
+    }
 }
