@@ -37,7 +37,7 @@ pub use disks::{NamedDisk, check as check_disks, make_disk, partitions_of};
 #[cfg(test)]
 pub use networks::Protocol;
 pub use networks::{Forward, Forwarded, check as check_networks};
-pub use pace::Pace;
+pub use pace::{Pace, host_cores};
 pub use report_file::ReportFile;
 pub use volumes::Volumes;
 
