@@ -80,11 +80,11 @@ struct Case {
 fn cases(has_web: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     let shapes = [(1, 1, 2000), (50, 16, 40_000)];
-    for what in ["get", "set"] {
+    for [what, bytes] in [["get", "3"], ["set", "3"], ["get", "1024"], ["set", "1024"]] {
         for (connections, pipeline, requests) in shapes {
             cases.push(Case {
                 port: KV,
-                words: vec![what.to_owned(), "3".to_owned()],
+                words: [what, bytes].map(str::to_owned).into(),
                 connections,
                 pipeline,
                 requests,

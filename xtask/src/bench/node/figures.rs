@@ -189,12 +189,12 @@ pub mod tests {
     #[test]
     fn ratios_are_of_the_same_round() {
         let case = &Case::all(false)[4];
-        // As both medians tell it would be 1; each round tells another one.
-        let rounds = vec![round(100.0, 50.0), round(200.0, 100.0), round(300.0, 900.0)];
+        // As the two medians tell it would be 2.
+        let rounds = vec![round(100.0, 200.0), round(200.0, 50.0), round(300.0, 100.0)];
         let figure = Figure::new(case.clone(), rounds);
         assert_eq!((figure.atoll, figure.linux), (200.0, 100.0));
-        assert_eq!((figure.ratio, figure.spread), (2.0, [300.0 / 900.0, 2.0]));
-        assert_eq!(figure.cpu_ratio, 0.5);
+        assert_eq!((figure.ratio, figure.spread), (3.0, [0.5, 4.0]));
+        assert!((figure.cpu_ratio - 1.0 / 3.0).abs() < 1e-9);
         assert_eq!(figure.verdict, Some("met"));
         let rounds = vec![round(149.0, 100.0), round(150.0, 100.0)];
         let figure = Figure::new(case.clone(), rounds);

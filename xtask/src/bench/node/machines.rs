@@ -54,7 +54,7 @@ impl Machine {
     /// # Errors
     /// Where it cannot be started.
     pub fn atoll(build: &Path, files: &Path, logs: &Path, ports: &[u16]) -> Result<Machine> {
-        Machine::start_atoll(build, files, logs, ports, &[])
+        Machine::start_atoll(build, files, &logs.join("node-atoll"), ports, &[])
     }
 
     /// As [`Machine::atoll`], on a machine that counts instructions.
@@ -67,13 +67,15 @@ impl Machine {
         logs: &Path,
         ports: &[u16],
     ) -> Result<Machine> {
-        Machine::start_atoll(build, files, logs, ports, &["--count-instructions"])
+        let logs = logs.join("node-counted");
+        Machine::start_atoll(build, files, &logs, ports, &["--count-instructions"])
     }
 
+    /// `log` is the name of its files, without their extensions.
     fn start_atoll(
         build: &Path,
         files: &Path,
-        logs: &Path,
+        log: &Path,
         ports: &[u16],
         options: &[&str],
     ) -> Result<Machine> {
@@ -83,11 +85,11 @@ impl Machine {
         command.arg("simulate").arg("--build").arg(build);
         command.args(options);
         command.arg("--disk-from").arg(files);
-        command.arg("--report").arg(logs.join("node-atoll.json"));
+        command.arg("--report").arg(log.with_extension("json"));
         for (host, guest) in &ports {
             command.arg("--forward").arg(format!("{host}:{guest}"));
         }
-        let output = logs.join("node-atoll.log");
+        let output = log.with_extension("log");
         Machine::start("Atoll", command, OnDeath::Terminate, output, ports)
     }
 
