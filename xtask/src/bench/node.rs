@@ -79,6 +79,7 @@ struct Throughput {
 #[derive(Deserialize)]
 struct Counted {
     answers: u64,
+    bytes: u64,
     seconds: f64,
 }
 
@@ -242,14 +243,11 @@ fn measure(
         let counted: Counted =
             serde_json::from_str(&counted).context("what the load counted cannot be read")?;
         let after = (asked.cpu_seconds(), other.cpu_seconds());
-        anyhow::ensure!(
-            counted.answers > 0,
-            "nothing was answered to {}",
-            case.name()
-        );
+        let answers = case.answers(counted.answers, counted.bytes);
+        anyhow::ensure!(answers > 0.0, "nothing was answered to {}", case.name());
         Ok(Rate {
-            each_second: counted.answers as f64 / counted.seconds,
-            cpu_of_thousand: 1000.0 * (after.0 - before.0) / counted.answers as f64,
+            each_second: answers / counted.seconds,
+            cpu_of_thousand: 1000.0 * (after.0 - before.0) / answers,
             other: (after.1 - before.1) / counted.seconds,
         })
     };

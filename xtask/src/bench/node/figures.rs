@@ -16,6 +16,8 @@ pub struct Case {
     pub pipeline: usize,
     /// How much more Atoll is to answer than Linux does in the same time.
     pub target: Option<f64>,
+    /// Bytes of an answer that is so large that parts of one count: a time is over in the midst of some.
+    pub large: Option<u64>,
     /// The port of the machines.
     #[serde(skip)]
     pub port: u16,
@@ -25,6 +27,9 @@ pub struct Case {
 const CLIENTS: usize = 50;
 /// Connections of browsers.
 const BROWSERS: usize = 16;
+
+/// Bytes from which on an answer is a large one.
+const LARGE: u64 = 64 << 10;
 
 /// The target of what has one.
 const TARGET: f64 = 1.5;
@@ -41,6 +46,7 @@ impl Case {
                         connections: CLIENTS,
                         pipeline,
                         target: (pipeline == 16).then_some(TARGET),
+                        large: None,
                         port: KV,
                     });
                 }
@@ -56,10 +62,19 @@ impl Case {
                 connections: BROWSERS,
                 pipeline: 1,
                 target: (*name == "1m").then_some(TARGET),
+                large: (*bytes >= LARGE).then_some(*bytes),
                 port: WEB,
             });
         }
         cases
+    }
+
+    /// How many answers there were, where so many have come whole, and so many bytes in all.
+    pub fn answers(&self, whole: u64, bytes: u64) -> f64 {
+        match self.large {
+            Some(size) => bytes as f64 / size as f64,
+            None => whole as f64,
+        }
     }
 
     /// For the table.
@@ -184,6 +199,8 @@ pub mod tests {
         assert_eq!(targets[8], case("/files/1k", 1, false));
         assert_eq!(targets[9], case("/files/1m", 1, true));
         assert_eq!(Case::all(false).len(), 8);
+        assert_eq!(cases[8].answers(3, 1 << 20), 3.0);
+        assert_eq!(cases[9].answers(0, 3 << 19), 1.5);
     }
 
     #[test]
