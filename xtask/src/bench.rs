@@ -3,6 +3,7 @@
 mod blocks;
 mod boots;
 mod channel;
+mod node;
 mod program;
 mod syscall;
 
@@ -34,6 +35,11 @@ pub enum Bench {
     /// Boots a plan of `tests/bench/plans` on a machine that counts instructions, and sets reads and writes of a file and of a
     /// partition beside a loop of the same transfers in the driver of the same image.
     Blocks(blocks::Options),
+    /// Compare the node with a Linux guest in the same QEMU machine, with Redis and nginx, by requests that both answer.
+    ///
+    /// The guest is made of Debian's packages, which apt downloads once (about 45 MB); nothing is installed. The machines take
+    /// turns, and figures are ratios. Takes about seven minutes, and two cores that have little else to do.
+    Node(node::Options),
 }
 
 /// What every benchmark is told.
@@ -57,6 +63,7 @@ impl Bench {
             Bench::Channel(options) => channel::run(options),
             Bench::Syscall(options) => syscall::run(options),
             Bench::Blocks(options) => blocks::run(options),
+            Bench::Node(options) => node::run(options),
         }
     }
 }

@@ -38,7 +38,7 @@ use watch::{Limits, ServingNode, Watch};
 
 pub use disks::{NamedDisk, check as check_disks, make_disk, partitions_of};
 pub use networks::{Forward, Forwarded, Protocol, check as check_networks};
-pub use pace::Pace;
+pub use pace::{Pace, host_cores};
 pub use report_file::ReportFile;
 pub use volumes::Volumes;
 

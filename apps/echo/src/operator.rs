@@ -27,9 +27,9 @@ pub fn stop_named(name: &str) {
         println!("the plan is not to be read; is `observer = true` in it?");
         exit(NOT_STOPPED)
     };
-    let processes = plan.processes().iter();
+    let mut processes = plan.processes().iter();
     let process = processes.position(|it| it.name.as_str() == name);
-    let services = plan.services().iter();
+    let mut services = plan.services().iter();
     let service = services.position(|it| it.name.as_str() == name);
     let (component, enough) = match (process, service) {
         (Some(index), _) => (Component::Process(index), CALLS_BEFORE_PROCESS),

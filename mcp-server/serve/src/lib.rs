@@ -171,12 +171,17 @@ impl<'p, P: Protocol> Server<'p, P> {
     /// How it was lost; what [`Protocol::settle`] told.
     pub fn run(&mut self) -> Result<(), Status> {
         let ended = self.serve();
+        // Where the network is lost, its sockets are gone already.
+        let is_there = ended != Err(Status::PeerLost);
         for (_, connection) in core::mem::take(&mut self.connections) {
-            drop(connection.stream.close());
+            if is_there {
+                drop(connection.stream.close());
+            }
             self.protocol.end(connection.peer);
         }
-        // Where the network is lost, its sockets are gone already.
-        let _ = self.listener.close().wait();
+        if is_there {
+            let _ = self.listener.close().wait();
+        }
         ended
     }
 

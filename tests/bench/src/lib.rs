@@ -11,6 +11,7 @@ pub mod copies;
 pub mod doorbells;
 pub mod floor;
 pub mod instructions;
+pub mod load;
 pub mod pair;
 pub mod pin;
 pub mod report;
