@@ -100,10 +100,14 @@ impl Network {
     /// block then: see [`SocketId::all_in`]. A socket is told once, and again when there is something after the next answer to an
     /// [`accept`](Listener::accept) or [`receive`](Stream::receive) of it.
     pub fn ready(&self, block: Block) -> Reading {
-        let syscall = block.list().into_call(request::AwaitSockets {}.encode());
-        let lent = block.lend();
-        Reading::new(Lending::new(self.submit(syscall), Some(lent)), BLOCK_SIZE)
+        await_sockets(block, |syscall| self.submit(syscall))
     }
+}
+
+fn await_sockets(block: Block, submit: impl FnOnce(Syscall) -> Submission) -> Reading {
+    let syscall = block.list().into_call(request::AwaitSockets {}.encode());
+    let lent = block.lend();
+    Reading::new(Lending::new(submit(syscall), Some(lent)), BLOCK_SIZE)
 }
 
 impl SocketId {
@@ -185,6 +189,12 @@ impl Listener {
     /// Its name.
     pub fn id(&self) -> SocketId {
         self.0.id()
+    }
+
+    /// As [`Network::ready`], as long as the service lives that has this socket: a next life of it knows none of the process's sockets, and
+    /// would be waited for in vain. Then it ends with [`Status::BadHandle`].
+    pub fn ready(&self, block: Block) -> Reading {
+        await_sockets(block, |syscall| self.0.submit(syscall))
     }
 
     /// Waits for the next connection that comes in.

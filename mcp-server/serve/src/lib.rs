@@ -114,7 +114,6 @@ struct Connection<P> {
 
 /// A socket at which connections come in, and its connections.
 pub struct Server<'p, P: Protocol> {
-    network: Network,
     listener: Listener,
     protocol: &'p mut P,
     connections: BTreeMap<SocketId, Connection<P::Peer>>,
@@ -150,7 +149,6 @@ impl<'p, P: Protocol> Server<'p, P> {
         // Answers are sent whole, so none has to wait for the next one.
         listener.set(SocketOption::NoDelay, 1).wait()?;
         Ok(Server {
-            network,
             listener,
             protocol,
             connections: BTreeMap::new(),
@@ -191,7 +189,8 @@ impl<'p, P: Protocol> Server<'p, P> {
             let Some(call) = self.calls.remove(&event.token) else {
                 continue;
             };
-            if event.status == Status::PeerLost {
+            // Where the service has begun anew before a call was made, its sockets are gone as well.
+            if matches!(event.status, Status::PeerLost | Status::BadHandle) {
                 return Err(Status::PeerLost);
             }
             self.answer(call, event)?;
@@ -260,7 +259,7 @@ impl<'p, P: Protocol> Server<'p, P> {
 
     fn wait_for_ready(&mut self, block: Block) {
         let token = self.token(For::Ready);
-        self.queue.add(token, self.network.ready(block));
+        self.queue.add(token, self.listener.ready(block));
     }
 
     /// There is something at a socket.

@@ -257,7 +257,10 @@ fn figures(node: &Node, url: &str, calls: &Path, context: &Context) -> TestResul
             .unwrap_or(0)
     };
     let before = ask()?;
-    check!(names(&before, "clusters") == ["io", "compute"], "{before}");
+    check!(
+        names(&before, "clusters") == ["io", "store", "web"],
+        "{before}"
+    );
     check!(names(&before, "processes") == ["kv", "web"], "{before}");
     let mut client = Client::connect(node.redis)?;
     for _ in 0..10 {
@@ -296,7 +299,7 @@ fn page(context: &Context, url: &str, calls: &Path) -> TestResult {
             url,
         ];
         let shown = call(context, calls, "chromium", &words)?.stdout;
-        let wanted = ["compute", "kv", "web", "volume", "net0"];
+        let wanted = ["store", "kv", "web", "volume", "net0"];
         let missing: Vec<_> = wanted.iter().filter(|it| !shown.contains(**it)).collect();
         if missing.is_empty() {
             return Ok(());

@@ -56,6 +56,22 @@ fn free_port() -> Result<u16, Failure> {
     Ok(listener.local_addr()?.port())
 }
 
+/// The serial logs in a folder.
+fn logs(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .filter(|path| path.extension().is_some_and(|it| it == "log"))
+        .collect()
+}
+
+/// What came over all serial lines.
+fn printed(folder: &Path) -> String {
+    let logs = logs(folder).into_iter();
+    logs.filter_map(|log| fs::read_to_string(log).ok())
+        .collect()
+}
+
 impl Node {
     /// Boots the node as a user does, with a disk; waits until its programs listen.
     pub fn boot(context: &Context, folder: &Path, disk: &Path) -> Result<Node, Failure> {
@@ -81,14 +97,12 @@ impl Node {
             .arg(disk)
             .arg("--report")
             .arg(folder.join("report.json"));
-        let log = folder.join("serial-compute.log");
         // What an earlier boot printed must not count.
-        fs::write(&log, "")?;
+        for log in logs(folder) {
+            fs::write(log, "")?;
+        }
         let mut call = context.start(command, folder)?;
-        let listens = |_: &Call| {
-            let log = fs::read_to_string(&log).unwrap_or_default();
-            log.matches("] listening at").count() >= listeners
-        };
+        let listens = |_: &Call| printed(folder).matches("] listening at").count() >= listeners;
         let is_there = call.until(BOOT, listens)?;
         check!(is_there, "nobody listens: {}", call.stderr());
         Ok(Node {
@@ -110,7 +124,7 @@ impl Node {
 
     /// What the programs have printed.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("serial-compute.log")).unwrap_or_default()
+        printed(&self.folder)
     }
 
     /// Ends it as a user does, with Ctrl-C; the report.
