@@ -202,12 +202,12 @@ pub fn let_watch(authority: &mut Authority, plan: &Plan, children: &mut Children
                 match here {
                     Ok(index) => {
                         let page = parts[index].first_pages[ring];
-                        component.map_shared(authority, &[page], address, rights.clone());
+                        component.map_shared(authority, &[page], address, rights);
                     }
                     // Both sides are of other instances.
                     Err(_) => {
                         let physical = connection.window + (first_page * PAGE_SIZE) as u64;
-                        component.map_outside(authority, physical, address, 1, rights.clone());
+                        component.map_outside(authority, physical, address, 1, rights);
                     }
                 }
             }

@@ -4,8 +4,8 @@
 
 #![no_std]
 
-#[cfg(feature = "heap")]
 pub mod calendar;
+#[cfg(feature = "heap")]
 pub mod heap;
 pub mod meter;
 #[cfg(feature = "guest")]

@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use atoll_runtime::{
     BLOCK_SIZE, Block, Blocks, Event, EventQueue, Listener, MAX_CALL_BLOCKS, Network, SocketId,
-    SocketOption, Status, Stream, with_timeout,
+    SocketOption, Status, Stream, batch, with_timeout,
 };
 
 /// Connections that have a call at a time. Each has blocks, and the loop must not wait for one: those that are out come back by what it
@@ -33,7 +33,7 @@ const _: () = assert!(SEND_BLOCKS <= MAX_CALL_BLOCKS);
 /// Connections that may be known to have something before they are known.
 const MOST_EARLY: usize = 1024;
 
-/// Events after which answers are settled and sent that wait, whatever else has arrived.
+/// Events after which answers are settled and sent, whatever else has arrived.
 const MOST_EVENTS: usize = 4 * CALLS;
 
 /// How long a peer may take for a part of an answer. One that takes nothing for longer is ended: those that have calls are few.
@@ -126,8 +126,6 @@ pub struct Server<'p, P: Protocol> {
     busy: usize,
     /// Connections whose answers are sent when what they tell is settled.
     unsettled: Vec<SocketId>,
-    /// Events that were taken while there were such connections.
-    since_settled: usize,
     queue: EventQueue,
     /// By token.
     calls: BTreeMap<u64, For>,
@@ -156,7 +154,6 @@ impl<'p, P: Protocol> Server<'p, P> {
             early: BTreeSet::new(),
             busy: 0,
             unsettled: Vec::new(),
-            since_settled: 0,
             queue: EventQueue::new(),
             calls: BTreeMap::new(),
             next_token: 0,
@@ -183,37 +180,46 @@ impl<'p, P: Protocol> Server<'p, P> {
         ended
     }
 
+    /// What one look at the queue leads to is submitted together: one publication, and at most one doorbell.
     fn serve(&mut self) -> Result<(), Status> {
         self.wait_for_ready(Block::acquire());
-        while let Some(event) = self.next_event()? {
-            let Some(call) = self.calls.remove(&event.token) else {
-                continue;
-            };
-            // Where the service has begun anew before a call was made, its sockets are gone as well.
-            if matches!(event.status, Status::PeerLost | Status::BadHandle) {
-                return Err(Status::PeerLost);
-            }
-            self.answer(call, event)?;
+        while let Some(event) = self.queue.wait() {
+            batch(|| self.take(event))?;
+            self.settle()?;
         }
         Ok(())
     }
 
-    /// The next event. Where none has arrived, what was answered meanwhile is settled and sent first.
-    fn next_event(&mut self) -> Result<Option<Event>, Status> {
-        if self.since_settled < MOST_EVENTS
-            && let Some(event) = self.queue.poll()
-        {
-            self.since_settled += usize::from(!self.unsettled.is_empty());
-            return Ok(Some(event));
-        }
-        self.since_settled = 0;
-        if !self.unsettled.is_empty() {
-            self.protocol.settle()?;
-            for id in core::mem::take(&mut self.unsettled) {
-                self.send(id);
+    /// Takes an event, and those that have arrived beside it.
+    fn take(&mut self, first: Event) -> Result<(), Status> {
+        let mut next = Some(first);
+        let mut left = MOST_EVENTS;
+        while let Some(event) = next {
+            if let Some(call) = self.calls.remove(&event.token) {
+                // Where the service has begun anew before a call was made, its sockets are gone as well.
+                if matches!(event.status, Status::PeerLost | Status::BadHandle) {
+                    return Err(Status::PeerLost);
+                }
+                self.answer(call, event)?;
             }
+            left -= 1;
+            next = match left {
+                0 => None,
+                _ => self.queue.poll(),
+            };
         }
-        Ok(self.queue.wait())
+        Ok(())
+    }
+
+    /// Settles what was answered, and sends it.
+    fn settle(&mut self) -> Result<(), Status> {
+        if self.unsettled.is_empty() {
+            return Ok(());
+        }
+        self.protocol.settle()?;
+        let unsettled = core::mem::take(&mut self.unsettled);
+        batch(|| unsettled.into_iter().for_each(|id| self.send(id)));
+        Ok(())
     }
 
     fn answer(&mut self, call: For, event: Event) -> Result<(), Status> {
