@@ -91,8 +91,6 @@ impl Node {
             options.disks.push(disk);
             // Its content is on the disk already.
             options.disk_from = None;
-        } else if node.fresh {
-            bail!("--disk names the disk, so no new one is made; leave --fresh or --disk out");
         }
         Ok(Node { _lock: lock })
     }
@@ -109,8 +107,11 @@ const CONTENT: &str = "docs";
 /// Adds to the options what a node has: its ports, beside those that are named, and the content of a disk that has to be made.
 ///
 /// # Errors
-/// Where there are no such ports.
+/// Where there are no such ports, or a new disk is wanted and one is named.
 pub fn complete(node: &NodeOptions, options: &mut BootOptions) -> Result<()> {
+    if node.fresh && !options.disks.is_empty() {
+        bail!("--disk names the disk, so no new one is made; leave --fresh or --disk out");
+    }
     let is_made = options.disks.is_empty() && (node.fresh || !disk::is_kept(&folder()));
     if is_made && options.disk_from.is_none() {
         options.disk_from = Some(locate::root().join(CONTENT));

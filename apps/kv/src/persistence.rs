@@ -7,8 +7,10 @@ use core::time::Duration;
 use atoll_kv::journal::{Cutter, Replay, ReplayError, Replayed, snapshot};
 use atoll_kv::store::Store;
 use atoll_runtime::guest::{procinfo, timestamp};
-use atoll_runtime::log::{Error, Log, LogError, MAX_RECORD, Position, Refusal};
-use atoll_runtime::{BLOCK_SIZE, Monitor, Partition, Status, connect, println, sleep, spawn};
+use atoll_runtime::log::{Error, Log, LogError, MAX_RECORD, Refusal};
+use atoll_runtime::{
+    BLOCK_SIZE, JoinHandle, Monitor, Partition, Status, connect, println, sleep, spawn,
+};
 
 /// The service whose partition has the log.
 const SERVICE: &str = "log";
@@ -82,8 +84,6 @@ struct Shared {
 }
 
 struct State {
-    /// The last change, where it may not be on stable storage.
-    last: Option<Position>,
     sync: Sync,
     /// Nobody uses the log any more.
     is_over: bool,
@@ -92,9 +92,13 @@ struct State {
 /// The journal of a store.
 pub struct Journal {
     shared: Arc<Shared>,
+    /// The uthread that writes each second.
+    writer: Option<JoinHandle<()>>,
     cutter: Cutter,
     /// Bytes that were appended since everything was written.
     waiting: usize,
+    /// What the uthread was told.
+    sync: Sync,
 }
 
 /// Whether the plan gives the program a partition.
@@ -126,7 +130,6 @@ impl Journal {
             other => other?,
         };
         let state = State {
-            last: None,
             sync: Sync::EverySecond,
             is_over: false,
         };
@@ -134,12 +137,14 @@ impl Journal {
             log,
             state: Monitor::new(state),
         });
-        let writer = shared.clone();
-        drop(spawn(move || write_each_second(&writer)));
+        let written = shared.clone();
+        let writer = spawn(move || write_each_second(&written));
         let journal = Journal {
             shared,
+            writer: Some(writer),
             cutter: Cutter::new(MAX_RECORD).unwrap_or_else(|| unreachable!("a record has room")),
             waiting: 0,
+            sync: Sync::EverySecond,
         };
         Ok((journal, replayed))
     }
@@ -154,32 +159,29 @@ impl Journal {
             "no" => Sync::Never,
             _ => Sync::EverySecond,
         };
-        let unit = store.take_changes();
-        let appended = self.append(&unit);
-        let last = match appended {
-            // The snapshot has the changes.
-            Err(Refusal::Full) => {
-                self.rewrite(store)?;
-                None
-            }
-            other => other?,
-        };
-        self.shared.state.with(|state| {
-            state.sync = sync;
-            state.last = last.or(state.last);
-        });
-        self.waiting += unit.len();
-        match (last, sync) {
-            (Some(last), Sync::Always) => {
-                self.waiting = 0;
-                self.shared.log.sync(last)
-            }
-            _ if self.waiting > MOST_WAITING => {
-                self.waiting = 0;
-                self.shared.log.write_out()
-            }
-            _ => Ok(()),
+        if sync != self.sync {
+            self.sync = sync;
+            self.shared.state.with(|state| state.sync = sync);
         }
+        let unit = store.take_changes();
+        if unit.is_empty() {
+            return Ok(());
+        }
+        match self.append(&unit) {
+            // The snapshot has the changes, and is on stable storage.
+            Err(Refusal::Full) => return self.rewrite(store),
+            other => other?,
+        }
+        self.waiting += unit.len();
+        if sync == Sync::Always {
+            self.waiting = 0;
+            return self.shared.sync_all();
+        }
+        if self.waiting > MOST_WAITING {
+            self.waiting = 0;
+            return self.shared.log.write_out();
+        }
+        Ok(())
     }
 
     /// Waits until all of it is on stable storage.
@@ -188,17 +190,15 @@ impl Journal {
     /// As [`Journal::keep`].
     pub fn finish(&mut self, store: &mut Store) -> Result<(), Refusal> {
         self.keep(store)?;
-        self.shared.sync_last()
+        self.shared.sync_all()
     }
 
-    /// Appends a unit; where it ends, if it is not empty.
-    fn append(&mut self, unit: &[u8]) -> Result<Option<Position>, Refusal> {
-        let mut last = None;
-        // No unit is as long as a header can tell: the memory of clients is bounded.
+    fn append(&mut self, unit: &[u8]) -> Result<(), Refusal> {
+        // No unit is longer than a header can tell: the memory of clients is bounded.
         for record in self.cutter.records(unit).into_iter().flatten() {
-            last = Some(self.shared.log.append(&record.to_vec())?);
+            self.shared.log.append(&record.to_vec())?;
         }
-        Ok(last)
+        Ok(())
     }
 
     /// Writes the log anew, with what the store has. Clients wait meanwhile.
@@ -215,18 +215,21 @@ impl Journal {
     }
 }
 
+/// Who opens the log again must be the only one who writes on its partition: so the uthread is waited for, a second at most and what it has
+/// under way.
 impl Drop for Journal {
     fn drop(&mut self) {
         self.shared.state.with(|state| state.is_over = true);
+        if let Some(writer) = self.writer.take() {
+            writer.join();
+        }
     }
 }
 
 impl Shared {
-    fn sync_last(&self) -> Result<(), Refusal> {
-        match self.state.with(|state| state.last.take()) {
-            Some(last) => self.log.sync(last),
-            None => Ok(()),
-        }
+    /// Waits until everything is on stable storage that was appended, whoever has it written.
+    fn sync_all(&self) -> Result<(), Refusal> {
+        self.log.sync(self.log.appended())
     }
 }
 
@@ -252,7 +255,7 @@ fn write_each_second(shared: &Shared) {
         let written = match sync {
             _ if is_over => return,
             Sync::Never => shared.log.write_out(),
-            Sync::EverySecond | Sync::Always => shared.sync_last(),
+            Sync::EverySecond | Sync::Always => shared.sync_all(),
         };
         if let Err(refusal) = written {
             println!("the log is lost: {refusal:?}");

@@ -189,6 +189,11 @@ impl Log {
         })
     }
 
+    /// The position of the last record that was appended.
+    pub fn appended(&self) -> Position {
+        self.state.with(|state| state.writer.appended())
+    }
+
     /// Everything up to this position is on stable storage.
     pub fn durable(&self) -> Position {
         self.state.with(|state| state.writer.durable())

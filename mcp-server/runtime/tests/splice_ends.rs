@@ -8,7 +8,8 @@ use std::time::Duration;
 use atoll_abi::syscall::{Call, Syscall};
 use atoll_runtime::splice::{Broken, End, Kept, Moved, Progress, Side, Sink, Source, Store};
 use atoll_runtime::{
-    Pool, Runtime, Splice, Status, become_mcp, request_vcores, spawn, with_timeout, yield_now,
+    JoinHandle, Pool, Runtime, Splice, Status, become_mcp, request_vcores, spawn, with_timeout,
+    yield_now,
 };
 use common::partition::Partition;
 use common::spliced::{bytes, file, on, partition, setup, splice_in, whole};
@@ -67,23 +68,29 @@ fn a_peer_that_takes_nothing_for_too_long_ends_it() {
     assert_eq!(found, (Side::Sink, Status::TimedOut, 32_768));
 }
 
+/// A splice from one connection to another one and a partition, on a uthread of its own, which has moved so many bytes, and its progress.
+fn splice_of_streams(moved: u64) -> (JoinHandle<Result<Moved, Broken>>, Arc<Progress>) {
+    let progress = Arc::new(Progress::new());
+    let seen = progress.clone();
+    let splice = spawn(move || {
+        let sink = Sink::tee(Streams::connect(1), Store::partition(partition(), 0));
+        Splice::new(Source::stream(Streams::connect(0)), sink)
+            .progress(&seen)
+            .run()
+    });
+    while progress.moved() < moved {
+        yield_now();
+    }
+    (splice, progress)
+}
+
 #[test]
 fn it_stops_when_it_is_asked_to() {
     let content = bytes(10_000);
     let store = Partition::new(8);
     let (process, streams) = with_silence(&content, 16, &store);
     let (result, report) = splice_in(process, |_| {
-        let progress = Arc::new(Progress::new());
-        let seen = progress.clone();
-        let splice = spawn(move || {
-            let sink = Sink::tee(Streams::connect(1), Store::partition(partition(), 0));
-            Splice::new(Source::stream(Streams::connect(0)), sink)
-                .progress(&seen)
-                .run()
-        });
-        while progress.moved() < 10_000 {
-            yield_now();
-        }
+        let (splice, progress) = splice_of_streams(10_000);
         // By now it may wait; and it wakes from that.
         for _ in 0..100 {
             yield_now();
@@ -185,17 +192,7 @@ fn the_service_of_both_ends_may_die() {
     let store = Partition::new(8);
     let (process, streams) = with_silence(&content, 16, &store);
     let (result, report) = splice_in(process, |control| {
-        let progress = Arc::new(Progress::new());
-        let seen = progress.clone();
-        let splice = spawn(move || {
-            let sink = Sink::tee(Streams::connect(1), Store::partition(partition(), 0));
-            Splice::new(Source::stream(Streams::connect(0)), sink)
-                .progress(&seen)
-                .run()
-        });
-        while progress.moved() < 10_000 {
-            yield_now();
-        }
+        let (splice, _) = splice_of_streams(10_000);
         control.order(Command::Kill(2));
         splice.join()
     });
