@@ -1,5 +1,6 @@
 //! Connects clients and providers: the windows of connections and the notifications of both sides.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use atoll_abi::connection::{Client, Connection};
@@ -184,6 +185,8 @@ fn map(
 /// Lets observers and operators read what the connections tell that they may watch, and observers the plan.
 pub fn let_watch(authority: &mut Authority, plan: &Plan, children: &mut Children) {
     let rights = CapRights::read_only();
+    // The first pages of connections of which both sides are of other instances, made for the first observer that sees them.
+    let mut outside: BTreeMap<usize, Page> = BTreeMap::new();
     for process in &mut children.processes {
         let component = &mut process.component;
         if plan.processes()[process.index].observer != 0 {
@@ -204,10 +207,14 @@ pub fn let_watch(authority: &mut Authority, plan: &Plan, children: &mut Children
                         let page = parts[index].first_pages[ring];
                         component.map_shared(authority, &[page], address, rights);
                     }
-                    // Both sides are of other instances.
                     Err(_) => {
+                        if let Some(page) = outside.get(&address) {
+                            component.map_shared(authority, &[*page], address, rights);
+                            continue;
+                        }
                         let physical = connection.window + (first_page * PAGE_SIZE) as u64;
-                        component.map_outside(authority, physical, address, 1, rights);
+                        let made = component.map_outside(authority, physical, address, 1, rights);
+                        outside.extend(made.into_iter().map(|page| (address, page)));
                     }
                 }
             }

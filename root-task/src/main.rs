@@ -59,6 +59,10 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
     console::set(authority.io_ports(port, port + 7, ROOT_TASK), port);
     instance::announce(plan, index, boot_info);
     let calendar = instance::say_ready(&mut authority, index);
+    assert!(
+        calendar.ticks_per_microsecond > 0,
+        "the loader tells the rate of the time stamp counter"
+    );
 
     let context = Context {
         plan,
@@ -66,7 +70,7 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
         archive: &ARCHIVE.0,
         endpoint: authority.endpoint(),
         time: Time {
-            ticks_per_microsecond: calendar.ticks_per_microsecond.max(1),
+            ticks_per_microsecond: calendar.ticks_per_microsecond,
             epoch: calendar.epoch(),
         },
     };

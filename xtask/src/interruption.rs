@@ -5,7 +5,7 @@
 //! all the same, with everything that it started and all its temporary files.
 
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,11 @@ use anyhow::{Context, Result};
 
 use crate::{leftovers, scratch};
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// What is wished: nothing; to end; to end, which is being done.
+static WISHED: AtomicU8 = AtomicU8::new(NOTHING);
+const NOTHING: u8 = 0;
+const END: u8 = 1;
+const ENDING: u8 = 2;
 
 /// Time that the program gets to end by itself.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -28,9 +32,9 @@ pub const STATUS: u8 = 130;
 pub fn watch() -> Result<()> {
     // Runs in a thread of its own, whatever the others are doing.
     ctrlc::set_handler(|| {
-        INTERRUPTED.store(true, Ordering::Relaxed);
+        WISHED.store(END, Ordering::Relaxed);
         thread::sleep(PATIENCE);
-        if !interrupted() {
+        if !changes(END, ENDING) {
             // It was taken on. The next signal calls this again.
             return;
         }
@@ -42,12 +46,17 @@ pub fn watch() -> Result<()> {
 
 /// Whether the program was asked to end.
 pub fn interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+    WISHED.load(Ordering::Relaxed) != NOTHING
 }
 
 /// Takes the wish on, where there is one: the caller ends in its own way, and may take longer. A further signal is a further wish.
 pub fn take_on() -> bool {
-    INTERRUPTED.swap(false, Ordering::Relaxed)
+    changes(END, NOTHING)
+}
+
+fn changes(from: u8, to: u8) -> bool {
+    let changed = WISHED.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
+    changed.is_ok()
 }
 
 /// Ends what the program has started, and removes its temporary files.

@@ -59,23 +59,23 @@ const PORT_BASE: u16 = 10_000;
 const MOST_BASE: i64 = (u16::MAX - KV) as i64;
 
 /// The port of the key-value store.
-const KV: u16 = 6379;
+pub const KV: u16 = 6379;
 /// The port of the web server.
-const WEB: u16 = 80;
+pub const WEB: u16 = 80;
 
 /// The ports of the machine that lead out of it.
 const PORTS: [u16; 2] = [WEB, KV];
 
-/// A node that is about to run: nobody else uses its disk meanwhile.
+/// A node that is about to run: nobody else uses the disk that is kept meanwhile.
 pub struct Node {
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 impl Node {
-    /// Gives the options what a node has that they leave open: its ports, and the disk that is kept.
+    /// Gives the options the disk that is kept, where they name none. Waits while another node uses it.
     ///
     /// # Errors
-    /// Where the disk cannot be made, or is that of another plan, or in use.
+    /// Where the disk cannot be made, or is that of another plan, or the user asked to stop.
     pub fn prepare(
         plan: &Plan,
         node: &NodeOptions,
@@ -83,16 +83,17 @@ impl Node {
         volumes: &Volumes,
         tools: &Tools,
     ) -> Result<Node> {
+        if !options.disks.is_empty() {
+            return Ok(Node { _lock: None });
+        }
         let folder = folder();
         let lock = Lock::exclusive(&folder.join("lock"))?;
-        if options.disks.is_empty() {
-            let mut progress = Progress::new();
-            let disk = disk::keep(plan, node.fresh, &folder, volumes, tools, &mut progress)?;
-            options.disks.push(disk);
-            // Its content is on the disk already.
-            options.disk_from = None;
-        }
-        Ok(Node { _lock: lock })
+        let mut progress = Progress::new();
+        let disk = disk::keep(plan, node.fresh, &folder, volumes, tools, &mut progress)?;
+        options.disks.push(disk);
+        // Its content is on the disk already.
+        options.disk_from = None;
+        Ok(Node { _lock: Some(lock) })
     }
 }
 

@@ -198,8 +198,8 @@ fn make_room(machine: &mut Machine, forwarded: &[Forwarded], progress: &mut Prog
     let tcp = forwarded.iter().filter(|it| it.protocol == Protocol::Tcp);
     let ports: Vec<u16> = tcp.map(|it| it.host).collect();
     let id = machine.id();
-    let goes_on = || !interruption::interrupted() && matches!(machine.ended(), Ok(None));
-    if !ports.is_empty() && !backlog::widen(id, &ports, goes_on) {
+    let mut goes_on = || !interruption::interrupted() && matches!(machine.ended(), Ok(None));
+    if !ports.is_empty() && !backlog::widen(id, &ports, &mut goes_on) && goes_on() {
         progress.line(
             "the host does not let many connections come in at once: open them one after another",
         );

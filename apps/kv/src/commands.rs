@@ -80,6 +80,8 @@ pub(crate) fn execute(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> After {
                 transaction.is_spoilt = true;
             }
             match found {
+                // A browser was led here by another's page. What follows is not for this server, and nothing of it is done.
+                None if is_of_http(name) => return After::Ends,
                 Some(command) => refuse(Refusal::WrongNumber(command.name), cx.reply),
                 None => unknown(name, rest, cx.reply),
             }
@@ -89,6 +91,12 @@ pub(crate) fn execute(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> After {
     if let Some(transaction) = &mut cx.client.transaction
         && !command.has(table::ENDS_TRANSACTION)
     {
+        if command.has(table::ENDS) {
+            transaction.is_spoilt = true;
+            let text = "Command not allowed inside a transaction";
+            refuse(Refusal::Says(text), cx.reply);
+            return After::GoesOn;
+        }
         match transaction.push(words, cx.budget) {
             true => cx.reply.simple("QUEUED"),
             false => refuse(Refusal::LongTransaction, cx.reply),
@@ -104,6 +112,13 @@ pub(crate) fn execute(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> After {
         };
     }
     After::GoesOn
+}
+
+/// Whether a line is one of the head of a request of HTTP that has a body.
+fn is_of_http(name: &[u8]) -> bool {
+    [&b"POST"[..], b"Host:"]
+        .iter()
+        .any(|it| name.eq_ignore_ascii_case(it))
 }
 
 /// Runs a command, and notes what it changes.

@@ -76,8 +76,8 @@ struct Kv {
 }
 
 impl Kv {
-    /// A store with what its journal has. Waits while the disk is away.
-    fn open() -> Kv {
+    /// A store with what its journal has, and what clients have set of the one before. Waits while the disk is away.
+    fn open(before: Option<&Store>) -> Kv {
         let facts = procinfo();
         let part = (facts.heap_size / PARTS) as usize;
         let clock = Clock::new(&facts);
@@ -109,6 +109,9 @@ impl Kv {
                     exit(NO_JOURNAL)
                 }
             };
+            if let Some(before) = before {
+                store.take_parameters(before);
+            }
             return Kv {
                 store,
                 journal,
@@ -160,6 +163,8 @@ impl Protocol for Kv {
     }
 
     fn settle(&mut self) -> Result<(), Status> {
+        // Requests are also answered that came long before: time goes on for these too.
+        self.store.set_time(self.clock.milliseconds());
         let Some(journal) = &mut self.journal else {
             return Ok(());
         };
@@ -179,14 +184,18 @@ fn main() {
             exit(NO_NETWORK)
         }
     };
+    let mut before = None;
     loop {
-        let mut kv = Kv::open();
+        let mut kv = Kv::open(before.as_ref());
         while !kv.is_lost {
             if let Err(status) = serve(network, &mut kv) {
                 println!("serving has ended: {status:?}; it begins anew");
                 let _ = sleep(PAUSE).wait();
             }
         }
+        // Before the log is opened again.
+        kv.journal = None;
+        before = Some(kv.store);
     }
 }
 

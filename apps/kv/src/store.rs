@@ -180,6 +180,11 @@ impl Store {
         self.counts
     }
 
+    /// Takes on what clients have set of another store: its memory, what it does when it is full, and when changes are on stable storage.
+    pub fn take_parameters(&mut self, from: &Store) {
+        (self.most, self.policy, self.sync_word) = (from.most, from.policy, from.sync_word);
+    }
+
     /// When changes are to be on stable storage, in the word of a client: `always`, `everysec` or `no`. Who runs the store acts on it.
     pub fn sync_word(&self) -> &'static str {
         self.sync_word

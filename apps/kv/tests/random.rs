@@ -20,6 +20,7 @@ const WORDS: &[&str] = &[
     "decr",
     "del",
     "discard",
+    "shutdown",
     "echo",
     "exec",
     "exists",

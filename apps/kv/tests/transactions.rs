@@ -147,6 +147,29 @@ fn a_transaction_has_an_end() {
     assert!(clients.ask(0, "GET s").starts_with("-ERR"));
     let answer = clients.ask(0, "EXEC");
     assert!(answer.starts_with("-EXECABORT"), "{}", answer.len());
+    // The longest one is answered, within the longest answer.
+    clients.ask(0, "MULTI");
+    clients.ask(0, all.trim_end());
+    let answer = clients.ask(0, "EXEC");
+    assert!(
+        answer.starts_with("*16384\r\n-WRONGTYPE"),
+        "{}",
+        answer.len()
+    );
+    assert!(answer.len() <= clients.store.settings().longest_answer);
+    clients.end();
+}
+
+#[test]
+fn what_ends_the_program_is_not_queued() {
+    let mut clients = Clients::new(1 << 20);
+    clients.ask(0, "MULTI");
+    assert_eq!(
+        clients.ask(0, "SHUTDOWN"),
+        "-ERR Command not allowed inside a transaction\r\n"
+    );
+    let answer = clients.ask(0, "EXEC");
+    assert!(answer.starts_with("-EXECABORT"), "{answer}");
     clients.end();
 }
 

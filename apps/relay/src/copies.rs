@@ -15,8 +15,8 @@
 //! | 24 | 8 | bytes of the copy |
 //! | 32 | 8 | the first 8 bytes exclusive-or the words at 8, 16 and 24, and a constant: a header that was put together from others is none |
 //!
-//! It is written when the copy begins, and again when it has ended. A place whose header is none is free, and so are all behind it. A later
-//! life of the program goes on behind the places that an earlier one has used.
+//! It is written when the copy begins, and again when it has ended. A later life of the program goes on behind the last
+//! place that has one: a place before that without a header is of a copy of which nothing is known.
 
 use crate::line::Upstream;
 

@@ -22,16 +22,16 @@ impl Copies {
     /// The copies on a partition, behind those that an earlier life has made.
     pub fn open(partition: Partition) -> Result<Copies, Status> {
         let mut next = 0;
-        while next < places(partition.blocks()) {
-            let read = partition.read(header_of(next), Block::acquire().alone());
+        for number in 0..places(partition.blocks()) {
+            let read = partition.read(header_of(number), Block::acquire().alone());
             let blocks = read.wait()?;
             let header = blocks
                 .first()
                 .and_then(|block| Header::decode(block.bytes()));
-            if header.is_none() {
-                break;
+            if header.is_some() {
+                // Those before it that have none were begun at the same time, and not noted.
+                next = number + 1;
             }
-            next += 1;
         }
         Ok(Copies {
             partition,

@@ -1,8 +1,7 @@
-//! What tells versions of a file apart where nobody knows the time.
+//! What tells versions of a file apart that have one time.
 //!
-//! No clock of a machine of Atoll tells the time of day, so a file that was written has the time at which its volume was written last by a
-//! host. Its length and its time may then be the same before and after a change, and a tag of these alone would name two versions. So a
-//! tag has a third part, the *edition*: a number of the life of the server, and how often something was changed in this life whose path
+//! A file has a time of whole seconds, and on a machine that does not know the time of day always the same one. Its length and its time
+//! may then be the same before and after a change, and a tag of these alone would name two versions. So a tag has a third part, the *edition*: a number of the life of the server, and how often something was changed in this life whose path
 //! shares a slot with the file's. A file that is opened while such a change goes on has an edition of its own, which no other one has:
 //! nobody can tell whether it is what was there before.
 

@@ -11,7 +11,7 @@
 //! | [`metrics`] | what is known of the node, as JSON and for Prometheus |
 //! | [`observed`] | what an observer sees of the node |
 //! | [`page`] | the node's live page, which is part of the program |
-//! | [`edition`] | what tells versions of a file apart where nobody knows the time |
+//! | [`edition`] | what tells versions of a file apart that have one time |
 //! | [`connection`] | one connection: events in, actions out |
 //! | [`patience`] | how long a client may take |
 //!

@@ -14,16 +14,13 @@ use crate::metrics::{
     ProcessState,
 };
 
-/// What one ring tells: messages, and doorbells that were rung for them.
-pub type Ring = Direction;
-
 /// What the plan says of the node, and what its channels tell: `ring` gives it of a connection's ring, 0 that of the client, by their
 /// numbers. What is known of the own process is what `own` says, as it is now.
 pub fn observe(
     node: &mut Node,
     plan: &Plan,
     own: &ProcInfo,
-    ring: impl Fn(usize, usize) -> Option<Ring>,
+    ring: impl Fn(usize, usize) -> Option<Direction>,
 ) {
     node.name = Some(text(plan.machine().name));
     node.clusters = (0..plan.clusters().len())
@@ -128,7 +125,7 @@ fn process(plan: &Plan, index: usize, own: &ProcInfo) -> Process {
 fn channel(
     plan: &Plan,
     connection: &Connection,
-    ring: &impl Fn(usize, usize) -> Option<Ring>,
+    ring: &impl Fn(usize, usize) -> Option<Direction>,
 ) -> Channel {
     let service = |index: usize| plan.services().get(index).map(|it| text(it.name));
     let (client, vcore) = match connection.client {
@@ -209,7 +206,7 @@ mod tests {
         own.many_core = 1;
         let mut node = Node::default();
         observe(&mut node, &plan, &own, |connection, ring| {
-            (connection == 1).then_some(Ring {
+            (connection == 1).then_some(Direction {
                 messages: 10 + ring as u64,
                 doorbells: 5,
             })
@@ -263,7 +260,7 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(node.channels[0].to_provider, None);
         let counted = |messages| {
-            Some(Ring {
+            Some(Direction {
                 messages,
                 doorbells: 5,
             })

@@ -13,8 +13,8 @@ pub const READY: u32 = 0x5944_4552;
 /// Where on that page the loader writes what time it is, behind the ready words: see [`Calendar`].
 pub const CALENDAR: usize = 0x800;
 
-/// What time it was by the calendar, as the machine's clock told the loader, at a reading of the time stamp counter. It is precise to a
-/// second, which is what the clock counts in.
+/// What time it was by the calendar, as the machine's clock told the loader, at a reading of the time stamp counter. The reading is precise
+/// to a second, which is what the clock counts in; what is told from it later drifts as far as the counter's rate is no whole number of MHz.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]

@@ -278,13 +278,18 @@ impl Log {
                 }
                 Action::Flush { id } => (id, self.partition.flush().wait().map_err(Failed)),
             };
-            self.state.with_notify(|state| {
+            let has_failed = self.state.with_notify(|state| {
                 let result = result.map_err(|Failed(status)| {
                     state.disk.get_or_insert(status);
                     DeviceFailed
                 });
                 state.writer.completed(id, result);
+                state.writer.failed().is_some()
             });
+            if has_failed {
+                // Whoever is told may open the log again, and then nothing more may be written here.
+                break;
+            }
         }
         self.state.with_notify(|state| state.rounds += 1);
     }

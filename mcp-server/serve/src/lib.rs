@@ -176,6 +176,14 @@ impl<'p, P: Protocol> Server<'p, P> {
         }
         if is_there {
             let _ = self.listener.close().wait();
+            // Connections that were accepted and not taken.
+            while let Some(event) = self.queue.poll() {
+                if let Some(For::Accept) = self.calls.remove(&event.token)
+                    && let Ok(stream) = event.stream()
+                {
+                    drop(stream.close());
+                }
+            }
         }
         ended
     }

@@ -1,7 +1,7 @@
 //! Operations that seL4 versions express differently, in one form. This is the form of seL4 5.0.0.
 
 use crate::{
-    config_value, io_port_capdata, seL4_BootInfo, seL4_CNode, seL4_CNode_Mint, seL4_CNode_Mutate,
+    config_value, io_port_capdata, seL4_CNode, seL4_CNode_Mint, seL4_CNode_Mutate,
     seL4_CNode_Rotate, seL4_CPtr, seL4_CapData, seL4_CapIOPort, seL4_CapRights, seL4_Error,
     seL4_TCB, seL4_TCB_SetAffinity, seL4_TCB_SetIPCBuffer, seL4_TCB_SetMCPriority,
     seL4_TCB_SetPriority, seL4_TCB_SetSpace, seL4_Word,
@@ -225,10 +225,4 @@ pub unsafe fn io_port_issue(control: SlotPath, first: u16, last: u16, to: SlotPa
     let data = io_port_capdata::new(first.into(), last.into()).words[0];
     // SAFETY: as the caller says.
     unsafe { cnode_mint(to, control, rights, data) }
-}
-
-/// The rate of the time stamp counter in MHz, or `None` if the kernel does not say.
-pub fn tsc_mhz(boot_info: &seL4_BootInfo) -> Option<u64> {
-    let rate = boot_info.archInfo;
-    (rate != 0).then_some(rate)
 }

@@ -143,11 +143,6 @@ impl BootInfo {
         self.0.initThreadDomain
     }
 
-    /// The rate of the time stamp counter in MHz, or `None` if the kernel does not say.
-    pub fn tsc_mhz(&self) -> Option<u64> {
-        sys::compat::tsc_mhz(&self.0)
-    }
-
     /// Slots of the untypeds.
     pub fn untyped(&self) -> SlotRegion {
         region(self.0.untyped)

@@ -106,7 +106,8 @@ impl Connection {
     /// Sends what the socket takes.
     fn send(&mut self) -> Result<()> {
         while self.unsent > 0 {
-            let from = self.requests.len() - self.unsent;
+            let from = self.requests.len().checked_sub(self.unsent);
+            let from = from.context("an answer came before it was asked for")?;
             match (&self.stream).write(&self.requests[from..]) {
                 Ok(length) => self.unsent -= length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),

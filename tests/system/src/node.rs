@@ -3,7 +3,7 @@
 mod clients;
 mod kept;
 mod machine;
-mod redis;
+pub(crate) mod redis;
 
 use crate::{Test, Wanted};
 

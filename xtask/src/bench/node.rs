@@ -16,13 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::Common;
 use crate::bench::program::Program;
+use crate::node::{KV, WEB};
 use crate::progress::Progress;
 use crate::tools::{Purpose, Tools};
 use crate::{build, output, plan, scratch, setup};
 use counts::Counts;
 use figures::{Case, Figure, Rate, Round};
 use linux::Linux;
-use machines::{KV, Machine, WEB};
+use machines::Machine;
 use table::table;
 
 #[derive(Args)]

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
 use rustix::net::{getsockname, listen, sockopt};
 use rustix::process::{ForeignRawFd, Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
@@ -32,9 +33,12 @@ pub fn widen(program: u32, ports: &[u16], mut goes_on: impl FnMut() -> bool) -> 
     while !left.is_empty() && started.elapsed() < OPENS && goes_on() {
         for number in sockets(program) {
             let socket = pidfd_getfd(&handle, number, PidfdGetfdFlags::empty());
-            let Ok(socket) = socket else {
-                // It is closed meanwhile, or the host does not allow it: then no other one will do either.
-                continue;
+            let socket = match socket {
+                Ok(socket) => socket,
+                // It was closed meanwhile.
+                Err(Errno::BADF) => continue,
+                // The host does not allow it.
+                Err(_) => return false,
             };
             let port = port_of(&socket);
             if port.is_some_and(|port| left.contains(&port)) && listen(&socket, ROOM).is_ok() {

@@ -16,10 +16,6 @@ pub(super) fn exist(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     Ok(())
 }
 
-pub(super) fn touch(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
-    exist(cx, words)
-}
-
 pub(super) fn kind(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let [key] = words else {
         return Err(Refusal::Syntax);

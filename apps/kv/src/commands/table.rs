@@ -124,7 +124,7 @@ pub(super) static COMMANDS: &[Command] = &[
     of("rename", 3, W, TWO, Generic, keys::rename),
     of("renamenx", 3, W | FAST, TWO, Generic, keys::rename_new),
     of("scan", -2, R, NONE, Generic, scan::scan),
-    of("touch", -2, R | FAST, ALL, Generic, keys::touch),
+    of("touch", -2, R | FAST, ALL, Generic, keys::exist),
     of("ttl", 2, R | FAST, ONE, Generic, expiry::left),
     of("type", 2, R | FAST, ONE, Generic, keys::kind),
     of("unlink", -2, W | FAST, ALL, Generic, keys::delete),

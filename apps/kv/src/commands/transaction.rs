@@ -55,12 +55,10 @@ pub(super) fn exec(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
     } else {
         cx.reply.array(transaction.len());
         for words in transaction.commands() {
-            // None of them ends the connection: these are not queued, or told and not done.
+            // None of them ends the connection: such a one is not queued.
             let _: After = execute(cx, &words);
         }
     }
     transaction.end(cx.budget);
-    // What its commands have changed they have noted themselves.
-    cx.store.changes().say_nothing();
     Ok(())
 }

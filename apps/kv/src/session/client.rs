@@ -1,6 +1,7 @@
 //! What a client has said of itself, and its transaction.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Budget;
@@ -17,14 +18,8 @@ pub(crate) struct Client {
     pub(crate) is_third: bool,
     /// The transaction that it has begun.
     pub(crate) transaction: Option<Transaction>,
-    watches: Vec<Watch>,
-}
-
-/// A key that a client watches, and how often it was changed before.
-#[derive(Debug)]
-struct Watch {
-    key: Box<[u8]>,
-    changes: u64,
+    /// The keys that it watches, and how often each was changed before.
+    watches: BTreeMap<Box<[u8]>, u64>,
 }
 
 /// Bytes that a watch takes beside its key, which is there twice, about.
@@ -55,15 +50,14 @@ impl Client {
 
     /// Watches a key; whether there is room for that.
     pub(crate) fn watch(&mut self, key: &[u8], store: &mut Store, budget: &mut Budget) -> bool {
-        if self.watches.iter().any(|watch| *watch.key == *key) {
+        if self.watches.contains_key(key) {
             return true;
         }
         if !budget.take(2 * key.len() + WATCH) {
             return false;
         }
         let changes = store.watch(key);
-        let key = key.into();
-        self.watches.push(Watch { key, changes });
+        self.watches.insert(key.into(), changes);
         true
     }
 
@@ -75,14 +69,14 @@ impl Client {
     /// Whether a key that it watches was changed.
     pub(crate) fn is_disturbed(&self, store: &Store) -> bool {
         let mut watches = self.watches.iter();
-        watches.any(|watch| store.watched_changes(&watch.key) != Some(watch.changes))
+        watches.any(|(key, changes)| store.watched_changes(key) != Some(*changes))
     }
 
     /// Watches nothing any more.
     pub(crate) fn unwatch(&mut self, store: &mut Store, budget: &mut Budget) {
-        for watch in core::mem::take(&mut self.watches) {
-            store.unwatch(&watch.key);
-            budget.give(2 * watch.key.len() + WATCH);
+        for key in core::mem::take(&mut self.watches).into_keys() {
+            store.unwatch(&key);
+            budget.give(2 * key.len() + WATCH);
         }
     }
 

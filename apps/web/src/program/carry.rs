@@ -7,7 +7,7 @@ use atoll_runtime::splice::{Sink, Source};
 use atoll_runtime::{
     BLOCK_SIZE, Block, Blocks, MAX_CALL_BLOCKS, Splice, Status, Stream, with_timeout,
 };
-use atoll_web::connection::{Action, Connection, Event, Failure, Patience};
+use atoll_web::connection::{Action, Connection, Event, Failure, Found, Patience};
 use atoll_web::patience::Clock;
 
 use super::measure;
@@ -63,6 +63,11 @@ pub fn serve(shared: &Shared, stream: Stream) {
 }
 
 impl Carrier<'_> {
+    fn open(&mut self, path: &str) -> Result<Found, Failure> {
+        let shared = self.shared;
+        self.tree.open(&shared.editions, path, shared.seconds())
+    }
+
     /// Carries an action out; the next one.
     fn carry(&mut self, connection: &mut Connection, action: Action) -> Action {
         if !matches!(action, Action::Receive(_) | Action::Write(_)) {
@@ -75,11 +80,11 @@ impl Carrier<'_> {
             }
             Action::Send(bytes) => connection.handle(event(self.send(&bytes))),
             Action::Open(path) => {
-                let found = self.tree.open(&self.shared.editions, &path);
+                let found = self.open(&path);
                 connection.handle(found.map_or_else(Event::Failed, Event::Found))
             }
             Action::Look(path) => {
-                let found = self.tree.open(&self.shared.editions, &path);
+                let found = self.open(&path);
                 self.tree.close();
                 connection.handle(found.map_or_else(Event::Failed, Event::Found))
             }

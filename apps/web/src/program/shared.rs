@@ -119,8 +119,8 @@ impl Shared {
 
     /// Seconds since 1970, where the machine knows them.
     pub fn seconds(&self) -> Option<u64> {
-        let since = timestamp() / self.ticks_per_millisecond / 1000;
-        (self.epoch != 0).then(|| self.epoch / 1_000_000 + since)
+        let since = timestamp() / (self.ticks_per_millisecond / 1000);
+        (self.epoch != 0).then(|| (self.epoch + since) / 1_000_000)
     }
 
     /// A name that no other upload of this life has, nor one of a life before.

@@ -39,8 +39,13 @@ impl Tree {
         self.open
     }
 
-    /// Opens a file or folder.
-    pub fn open(&mut self, editions: &Editions, path: &str) -> Result<Found, Failure> {
+    /// Opens a file or folder. `now` is the time in seconds since 1970, where it is known.
+    pub fn open(
+        &mut self,
+        editions: &Editions,
+        path: &str,
+        now: Option<u64>,
+    ) -> Result<Found, Failure> {
         self.close();
         let before = editions.before(path);
         let (file, attributes) = patiently(|_| {
@@ -61,7 +66,7 @@ impl Tree {
                 Kind::Folder => FoundKind::Folder,
                 _ => FoundKind::Other,
             },
-            version: version(&attributes, edition, may_have_changed),
+            version: version(&attributes, edition, may_have_changed, now),
         })
     }
 
@@ -85,22 +90,53 @@ impl Tree {
 
     /// Removes what is at a path.
     pub fn remove(&self, editions: &Editions, path: &str) -> Result<(), Failure> {
-        let remove = |was_lost| match self.volume.remove(path).wait() {
-            // The service has done it before it was lost.
-            Err(Status::NotFound) if was_lost => Ok(()),
+        let remove = |may_be_done| match self.volume.remove(path).wait() {
+            Err(Status::NotFound) if may_be_done => Ok(()),
             other => other,
         };
-        editions.change(path, || patiently(remove))?;
-        patiently(|_| self.volume.sync().wait())
+        editions.change(path, || lastingly(self.volume, remove))
     }
 }
 
-/// What is known of a file. Where this program may have changed it, its time says nothing: no component knows the time of day.
-fn version(attributes: &Attributes, edition: u64, may_have_changed: bool) -> Version {
-    let is_known = attributes.modified > 0 && !may_have_changed;
+/// Changes something and has the change on stable storage, in one life of the file service: a next one may not know what was not, and would
+/// say all the same that everything is there. The change is told whether it may be done already.
+pub fn lastingly(
+    volume: Volume,
+    mut change: impl FnMut(bool) -> Result<(), Status>,
+) -> Result<(), Failure> {
+    let mut is_done = false;
+    patiently(|was_lost| {
+        // Good for as long as the service lives that has opened it.
+        let witness = volume.open("/").wait()?;
+        let mut try_once = || {
+            change(was_lost || is_done)?;
+            is_done = true;
+            volume.sync().wait()?;
+            witness.attributes().wait().map(drop)
+        };
+        let done = try_once();
+        drop(witness.close());
+        done.map_err(|status| match status {
+            Status::BadHandle => Status::PeerLost,
+            other => other,
+        })
+    })
+}
+
+/// What is known of a file. Its time is one of whole seconds: where this program may have changed it, another version may have the same time,
+/// unless that second is over.
+fn version(
+    attributes: &Attributes,
+    edition: u64,
+    may_have_changed: bool,
+    now: Option<u64>,
+) -> Version {
+    let modified = u64::from(attributes.modified);
+    let is_over = now.is_some_and(|now| now > modified + 1);
+    let is_known = modified > 0 && (!may_have_changed || is_over);
     Version {
         length: attributes.length,
-        modified: is_known.then_some(u64::from(attributes.modified)),
+        modified: is_known.then_some(modified),
         edition,
     }
 }

@@ -15,7 +15,7 @@ use atoll_web::edition::Editions;
 use atoll_web::path::UPLOADS;
 
 use super::carry::fill;
-use super::tree::{PATIENCE, failure, patiently};
+use super::tree::{PATIENCE, failure, lastingly, patiently};
 
 /// Bytes of one call that writes. They are gathered in the heap: a client that sends slowly keeps no block.
 const CALL_BYTES: usize = MAX_CALL_BLOCKS * BLOCK_SIZE;
@@ -77,11 +77,14 @@ impl Upload {
         Ok(())
     }
 
-    /// Puts all of it on stable storage and gives it a path, in place of what was there. Where that fails the file is gone.
+    /// Puts all of it on stable storage and gives it a path, in place of what was there. Where that fails it is under its own name no more,
+    /// and may be under the path.
     pub fn commit(mut self, editions: &Editions, path: &str) -> Result<(), Failure> {
         let committed = self.try_commit(editions, path);
         if committed.is_err() {
             self.discard();
+        } else {
+            drop(self.file.close());
         }
         committed
     }
@@ -92,17 +95,16 @@ impl Upload {
         }
         let (volume, name) = (self.volume, &self.name);
         // What the file has comes before its path: wherever the power is cut, all of it is there under that or nothing is.
-        with_timeout(PATIENCE, || volume.sync())
-            .wait()
-            .map_err(failure)?;
-        let rename = |was_lost| match volume.rename(name, path).wait() {
-            // The service has done it before it was lost: nobody else knows the name.
-            Err(Status::NotFound) if was_lost => Ok(()),
+        let synced = with_timeout(PATIENCE, || volume.sync()).wait();
+        // The service that has it on stable storage is the one that has taken it: the file is good for that one alone.
+        let synced = synced.and_then(|()| self.file.stat().wait());
+        synced.map_err(failure)?;
+        let rename = |may_be_done| match volume.rename(name, path).wait() {
+            // Nobody else knows the name.
+            Err(Status::NotFound) if may_be_done => Ok(()),
             other => other,
         };
-        editions.change(path, || patiently(rename))?;
-        drop(self.file.close());
-        patiently(|_| volume.sync().wait())
+        editions.change(path, || lastingly(volume, rename))
     }
 
     /// Has it gone.

@@ -25,6 +25,9 @@ pub(super) const STRUCTURE_RECORD: u64 = 2 * 24 + RUN_RECORD;
 /// Bytes of the record of a connection.
 pub(super) const CONNECTION_RECORD: u64 = 256;
 
+/// Bytes of the record of a page of other instances that observers see: two words in a tree of which each node may be half empty.
+pub(super) const SEEN_RECORD: u64 = 2 * 16;
+
 /// Bytes of the record of a component or a thread.
 pub(super) const THREAD_RECORD: u64 = 512;
 

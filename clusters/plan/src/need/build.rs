@@ -4,7 +4,7 @@ use atoll_abi::connection::{Client, Provider};
 use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::plan::{HPET_BASE, NONE, Plan};
 
-use super::amount::CONNECTION_RECORD;
+use super::amount::{CONNECTION_RECORD, SEEN_RECORD};
 use super::component::{Components, Holder, SERVER_PROGRAM};
 use super::device_memory::DeviceMemory;
 
@@ -285,6 +285,7 @@ impl Build<'_> {
                 for ring in [0, 1] {
                     let physical = connection.window + (ring * RING_WINDOW_SIZE / 2) as u64;
                     self.outside(process, physical, layout::telemetry(number, ring), 1);
+                    self.components.of(process).amount.records += SEEN_RECORD;
                 }
             }
         }

@@ -7,23 +7,13 @@ use anyhow::Context as _;
 
 use super::Machine;
 use crate::inputs::random;
+use crate::node::redis::request;
 use crate::{Context, Failure, TestResult, check};
 
 const PLAN: &str = "tests/system/plans/kv.toml";
 
 /// The port of Redis.
 const REDIS: u16 = 6379;
-
-/// A request as clients of Redis send it.
-fn request(words: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend(format!("${}\r\n", word.len()).bytes());
-        bytes.extend(*word);
-        bytes.extend(b"\r\n");
-    }
-    bytes
-}
 
 /// A value as it is answered.
 fn value(bytes: &[u8]) -> Vec<u8> {

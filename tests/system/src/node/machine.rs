@@ -1,7 +1,7 @@
 //! A node that runs.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::context::{Call, read_report};
 use crate::leftovers::processes_with;
+use crate::network::free_port;
 use crate::{Context, Failure, check};
 
 /// Time that a boot may take, with its build.
@@ -48,12 +49,6 @@ pub fn make_disk(context: &Context, folder: &Path, content: &Path) -> Result<Pat
     let made = context.call(make, folder)?;
     check!(made.status.success(), "no disk was made: {}", made.shown());
     Ok(disk)
-}
-
-/// A port of the host that nobody uses now.
-fn free_port() -> Result<u16, Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// The serial logs in a folder.

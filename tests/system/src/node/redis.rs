@@ -20,7 +20,7 @@ pub enum Answer {
 pub struct Client(BufReader<TcpStream>);
 
 /// A request as clients send it.
-fn request(words: &[&[u8]]) -> Vec<u8> {
+pub fn request(words: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
         bytes.extend(format!("${}\r\n", word.len()).bytes());

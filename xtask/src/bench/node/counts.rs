@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Setting;
 use super::content::FILES;
-use super::machines::{KV, Machine, WEB};
+use super::machines::Machine;
+use crate::node::{KV, WEB};
 use crate::progress::Progress;
 use crate::{build, locate, plan};
 

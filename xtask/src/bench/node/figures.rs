@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::content::FILES;
-use super::machines::{KV, WEB};
+use crate::node::{KV, WEB};
 
 /// What both machines are asked.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -12,14 +12,10 @@ use anyhow::{Context, Result, bail};
 
 use super::linux::{Hardware, Linux};
 use crate::child::{self, OnDeath, Running};
+use crate::node::{KV, WEB};
 use crate::simulate::{Pace, host_cores};
 use crate::tools::Tools;
 use crate::{interruption, locate};
-
-/// The port of the key-value store.
-pub const KV: u16 = 6379;
-/// The port of the web server.
-pub const WEB: u16 = 80;
 
 /// Time in which a machine boots.
 const BOOT: Duration = Duration::from_secs(240);
@@ -337,7 +333,10 @@ mod tests {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]);
         let running = Running::start(shell, "sh", OnDeath::Terminate).unwrap();
+        let started = Instant::now();
+        // Those of the shell that the first one has started: it takes none itself.
         while ticks_below(running.id()) == 0 {
+            assert!(started.elapsed() < Duration::from_secs(60));
             thread::sleep(child::POLL);
         }
     }
