@@ -178,6 +178,28 @@ pub fn emulator_has_crashed(stderr: &str) -> bool {
         .any(|signal| stderr.contains(&format!("QEMU ended (signal: {signal} ")))
 }
 
+/// Boots for one machine at most, where the emulator itself crashes.
+pub const MOST_BOOTS: u32 = 3;
+
+/// Boots a machine that serves, and again where the emulator itself crashes before it does: `boot` gives a call that goes on, and whether it
+/// serves.
+pub fn boot_to_serve(
+    mut boot: impl FnMut() -> Result<(Call, bool), Failure>,
+) -> Result<Call, Failure> {
+    for _ in 0..MOST_BOOTS {
+        let (call, serves) = boot()?;
+        if serves {
+            return Ok(call);
+        }
+        let stderr = call.stderr();
+        if !emulator_has_crashed(&stderr) {
+            return Err(anyhow::anyhow!("nobody listens: {stderr}").into());
+        }
+        println!("the emulator crashed, so it boots again");
+    }
+    Err(anyhow::anyhow!("the emulator crashed {MOST_BOOTS} times").into())
+}
+
 /// The report of a run, as JSON.
 pub fn read_report(path: &Path, ended: &Ended) -> Result<Value, Failure> {
     let bytes = fs::read(path).unwrap_or_default();

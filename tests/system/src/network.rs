@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::context::{Call, expect_pass, read_report};
+use crate::context::{Call, boot_to_serve, expect_pass, read_report};
 use crate::inputs::random;
 use crate::{Context, Failure, Test, TestResult, check};
 
@@ -84,24 +84,28 @@ impl Machine {
         disk: Option<&Path>,
     ) -> Result<Machine, Failure> {
         let (tcp, udp) = (free_port()?, free_port()?);
-        let mut command = context.xtask();
-        command
-            .args(["run", "--plan", plan])
-            .args(["--forward", &format!("{tcp}:{port}")])
-            .args(["--forward-udp", &format!("{udp}:{port}")])
-            .arg("--report")
-            .arg(folder.join("report.json"));
-        if let Some(disk) = disk {
-            command.arg("--disk").arg(disk);
-        }
-        let mut call = context.start(command, &folder)?;
-        let log = folder.join("serial-compute.log");
-        let listens = |_: &Call| {
-            let log = fs::read_to_string(&log).unwrap_or_default();
-            log.contains("] listening at")
-        };
-        let is_there = call.until(BOOT, listens)?;
-        check!(is_there, "nobody listens: {}", call.stderr());
+        let call = boot_to_serve(|| {
+            let mut command = context.xtask();
+            command
+                .args(["run", "--plan", plan])
+                .args(["--forward", &format!("{tcp}:{port}")])
+                .args(["--forward-udp", &format!("{udp}:{port}")])
+                .arg("--report")
+                .arg(folder.join("report.json"));
+            if let Some(disk) = disk {
+                command.arg("--disk").arg(disk);
+            }
+            let log = folder.join("serial-compute.log");
+            // What an earlier boot printed must not count.
+            fs::write(&log, "")?;
+            let mut call = context.start(command, &folder)?;
+            let listens = |_: &Call| {
+                let log = fs::read_to_string(&log).unwrap_or_default();
+                log.contains("] listening at")
+            };
+            let serves = call.until(BOOT, listens)?;
+            Ok((call, serves))
+        })?;
         Ok(Machine {
             call,
             folder,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::context::{Call, read_report};
+use crate::context::{Call, boot_to_serve, read_report};
 use crate::leftovers::processes_with;
 use crate::network::free_port;
 use crate::{Context, Failure, check};
@@ -82,24 +82,26 @@ impl Node {
         listeners: usize,
     ) -> Result<Node, Failure> {
         let (web, redis) = (free_port()?, free_port()?);
-        let mut command = context.xtask();
-        command
-            .arg("run")
-            .args(options)
-            .args(["--forward", &format!("{web}:{WEB}")])
-            .args(["--forward", &format!("{redis}:{REDIS}")])
-            .arg("--disk")
-            .arg(disk)
-            .arg("--report")
-            .arg(folder.join("report.json"));
-        // What an earlier boot printed must not count.
-        for log in logs(folder) {
-            fs::write(log, "")?;
-        }
-        let mut call = context.start(command, folder)?;
-        let listens = |_: &Call| printed(folder).matches("] listening at").count() >= listeners;
-        let is_there = call.until(BOOT, listens)?;
-        check!(is_there, "nobody listens: {}", call.stderr());
+        let call = boot_to_serve(|| {
+            let mut command = context.xtask();
+            command
+                .arg("run")
+                .args(options)
+                .args(["--forward", &format!("{web}:{WEB}")])
+                .args(["--forward", &format!("{redis}:{REDIS}")])
+                .arg("--disk")
+                .arg(disk)
+                .arg("--report")
+                .arg(folder.join("report.json"));
+            // What an earlier boot printed must not count.
+            for log in logs(folder) {
+                fs::write(log, "")?;
+            }
+            let mut call = context.start(command, folder)?;
+            let listens = |_: &Call| printed(folder).matches("] listening at").count() >= listeners;
+            let serves = call.until(BOOT, listens)?;
+            Ok((call, serves))
+        })?;
         Ok(Node {
             call,
             folder: folder.to_path_buf(),

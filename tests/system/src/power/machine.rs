@@ -6,15 +6,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::context::{Call, emulator_has_crashed};
+use crate::context::{Call, MOST_BOOTS, emulator_has_crashed};
 use crate::leftovers::processes_with;
 use crate::{Context, Failure, check};
 
 /// Time that one boot may take until it has acknowledged what is waited for.
 const BOOT: Duration = Duration::from_secs(5 * 60);
-
-/// Boots for one cut at most, where the emulator itself crashes.
-const MOST_BOOTS: u32 = 3;
 
 /// Time that the command line may take to end when QEMU is gone.
 const ENDS: Duration = Duration::from_secs(60);
