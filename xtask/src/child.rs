@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -89,6 +89,11 @@ impl Running {
     /// The child's process number.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What the child reads from its standard input, where that was asked for, and nobody has taken it.
+    pub fn input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// How the child ended, if it has.

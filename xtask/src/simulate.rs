@@ -8,6 +8,7 @@ mod machine;
 mod networks;
 mod pace;
 mod report_file;
+mod turns;
 mod versions;
 mod volumes;
 mod watch;

@@ -28,10 +28,10 @@ impl Seen {
     ///
     /// # Panics
     /// Where one of `all` was never seen.
-    pub fn require(&self, target: &str, all: &[&str]) {
+    pub fn require<Name: AsRef<str>>(&self, target: &str, all: &[Name]) {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         println!("{target}: {seen:?}");
-        for what in all {
+        for what in all.iter().map(AsRef::as_ref) {
             assert!(
                 seen.get(what).is_some_and(|&count| count > 0),
                 "{target} never saw: {what}"

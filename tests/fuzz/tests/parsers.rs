@@ -6,7 +6,9 @@ use atoll_abi::file::{
     SHORT_PATH, entries, pack_entry,
 };
 use atoll_abi::handle::Handle;
-use atoll_abi::interface::{BlocksCall, DiskCall, FilesCall, ProcessCall, Request};
+use atoll_abi::interface::{
+    BlocksCall, DiskCall, FilesCall, NetCall, ProcessCall, Request, SocketsCall,
+};
 use atoll_abi::message::Payload;
 use atoll_abi::name::{NAME_SIZE, Name};
 use atoll_abi::plan::ServiceKind;
@@ -252,7 +254,7 @@ fn call(bytes: &[u8], seen: &Seen) {
         syscall.arguments = name_of("input").to_words();
     }
     if script.once_in(4) {
-        syscall.arguments[0] = script.below(100) as u64;
+        syscall.arguments[0] = script.below(8) as u64;
     }
     if script.once_in(2) {
         syscall.arguments[1..].fill(7);
@@ -260,46 +262,17 @@ fn call(bytes: &[u8], seen: &Seen) {
     let known = decoded!(&syscall, seen, ProcessCall: Print Exit BecomeMcp RequestVcores YieldVcore SetAlarm Connect FindRecipient GiveFrame ReturnFrame AwaitFrames)
         + decoded!(&syscall, seen, FilesCall: Open Stat Read Close Write List Truncate Rename Remove MakeFolder Sync Space)
         + decoded!(&syscall, seen, DiskCall: ReadSectors WriteSectors FlushDisk ZeroSectors DiscardSectors DescribeDisk)
-        + decoded!(&syscall, seen, BlocksCall: DescribeBlocks ReadBlocks WriteBlocks FlushBlocks ZeroBlocks DiscardBlocks);
+        + decoded!(&syscall, seen, BlocksCall: DescribeBlocks ReadBlocks WriteBlocks FlushBlocks ZeroBlocks DiscardBlocks)
+        + decoded!(&syscall, seen, NetCall: DescribeNet ReceiveFrame TransmitFrame AwaitLink)
+        + decoded!(&syscall, seen, SocketsCall: DescribeHost Listen Accept ConnectSocket OpenDatagrams ReceiveBytes SendBytes ShutDown CloseSocket SetSocketOption AwaitSockets);
     assert!(known <= 1, "a call belongs to one interface");
 }
 
-target!(
-    calls,
-    RUNS,
-    100,
-    call,
-    [
-        "refused",
-        "Print",
-        "Connect",
-        "Open",
-        "Read",
-        "Close",
-        "Write",
-        "List",
-        "Truncate",
-        "Rename",
-        "Remove",
-        "MakeFolder",
-        "Sync",
-        "Space",
-        "ReadSectors",
-        "WriteSectors",
-        "FlushDisk",
-        "ZeroSectors",
-        "DiscardSectors",
-        "DescribeDisk",
-        "DescribeBlocks",
-        "ReadBlocks",
-        "WriteBlocks",
-        "FlushBlocks",
-        "ZeroBlocks",
-        "DiscardBlocks",
-        "SetAlarm",
-        "FindRecipient",
-        "GiveFrame",
-        "ReturnFrame",
-        "AwaitFrames"
-    ]
-);
+/// Every call, and one that is refused.
+fn every_call() -> Vec<String> {
+    let calls = Call::ALL.iter().map(|call| format!("{call:?}"));
+    calls.chain(["refused".to_owned()]).collect()
+}
+
+// Many, for each of the calls with several fields is to be seen.
+target!(calls, 8 * RUNS, 200, call, every_call());

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use atoll_abi::plan::{Device, DeviceKind, Plan, kernel_port};
@@ -16,6 +17,7 @@ use crate::locate;
 use crate::simulate::folder::BuildFolder;
 use crate::simulate::networks::Networks;
 use crate::simulate::pace::Pace;
+use crate::simulate::turns::{self, Turns};
 use crate::tail::Tail;
 
 /// Serial ports of a PC.
@@ -27,6 +29,8 @@ const MIN_TIMERS: u32 = 3;
 /// A running machine; dropping it ends it.
 pub struct Machine {
     qemu: Running,
+    /// Where QEMU itself does not let every core have its turn.
+    turns: Option<Turns>,
     /// What comes over each instance's serial port.
     pub serial: Vec<Tail>,
     /// What each instance's kernel prints.
@@ -73,10 +77,19 @@ pub fn start(
         .current_dir(&folder.images)
         .stdout(stderr.try_clone().context("cannot share a file")?)
         .stderr(stderr);
+    if pace == Pace::Counted {
+        // What QEMU answers to commands is no complaint.
+        command
+            .args(turns::ARGUMENTS)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null());
+    }
     // QEMU takes the ports now.
     drop(networks);
+    let mut qemu = Running::start(command, "QEMU", OnDeath::Kill)?;
     Ok(Machine {
-        qemu: Running::start(command, "QEMU", OnDeath::Kill)?,
+        turns: qemu.input().map(Turns::new),
+        qemu,
         serial: serial.into_iter().map(Tail::new).collect(),
         kernels: kernels.into_iter().map(Tail::new).collect(),
         errors,
@@ -230,6 +243,13 @@ impl Machine {
     /// The process number of QEMU.
     pub fn id(&self) -> u32 {
         self.qemu.id()
+    }
+
+    /// Lets every core have its turn, while the kernels start them.
+    pub fn pass_turns_on(&mut self) {
+        if let Some(turns) = &mut self.turns {
+            turns.pass_on();
+        }
     }
 
     /// How QEMU ended, if it has.

@@ -131,6 +131,9 @@ impl Watch<'_, '_> {
             if self.monitor.failure.is_some() {
                 break;
             }
+            if !self.monitor.is_up() {
+                self.machine.pass_turns_on();
+            }
             if self.serves() && interruption::take_on() {
                 self.close()?;
                 break;
