@@ -82,6 +82,7 @@ impl Kv {
         let part = (facts.heap_size / PARTS) as usize;
         let clock = Clock::new(&facts);
         let keeps_changes = persistence::is_planned();
+        let mut is_told = false;
         loop {
             let mut store = Store::with(Settings {
                 memory: part,
@@ -101,6 +102,9 @@ impl Kv {
                     Some(journal)
                 }
                 Some(Err(why)) if why.may_come() => {
+                    if !core::mem::replace(&mut is_told, true) {
+                        println!("waiting for the journal: {why}");
+                    }
                     let _ = sleep(PAUSE).wait();
                     continue;
                 }

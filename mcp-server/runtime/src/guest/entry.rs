@@ -9,6 +9,7 @@ use core::arch::global_asm;
 
 use atoll_abi::layout;
 use atoll_abi::plan::{MAX_CLUSTER_FRAMES, MAX_SERVICES, ServiceKind};
+use atoll_abi::process::ProcInfo;
 use atoll_abi::syscall::Route;
 use atoll_channel::{Endpoint, Side};
 
@@ -77,23 +78,7 @@ fn start() -> &'static Runtime {
         })
         .collect();
     KERNEL.connect(&procinfo);
-    let count = (procinfo.port_count as usize).min(MAX_SERVICES);
-    let ports = procinfo.ports.iter().take(count).enumerate();
-    let ports = ports.map(|(number, port)| PortParts {
-        service: port.service,
-        kind: ServiceKind::from_raw(port.kind),
-        route: match Route::from_raw(port.route) {
-            Some(Route::Remote) => Route::Remote,
-            _ => Route::Local,
-        },
-        endpoints: (0..vcores)
-            .map(|vcore| {
-                let window = layout::port_window(number, vcore) as *mut u8;
-                // SAFETY: as above; the root task mapped a window there for each vcore and each port.
-                unsafe { Endpoint::attach_next(window, Side::First) }
-            })
-            .collect(),
-    });
+    let ports = attach_ports(&procinfo, vcores);
     // SAFETY: the root task mapped the pool there. A service and its device write a block only for a read that the process
     // sent with it, until the completion; where a service has died, the root task announces that after the device has
     // stopped. A service begins the channel with the next life of the process when its device writes nothing of the life before.
@@ -102,17 +87,12 @@ fn start() -> &'static Runtime {
     // before it is another one's.
     let frames = unsafe { FrameMemory::new(layout::FRAMES as *mut u8, MAX_CLUSTER_FRAMES as u32) };
     if procinfo.generation > 1 {
-        // Those at the other sides learn that another life has begun, whether or not they sleep.
-        KERNEL.ring_server();
-        for (port, vcore) in (0..count).flat_map(|port| (0..vcores).map(move |vcore| (port, vcore)))
-        {
-            KERNEL.ring_port(port, vcore);
-        }
+        tell_of_new_life(&ports);
     }
     let parts = Parts {
         world: &KERNEL,
         endpoints,
-        ports: ports.collect(),
+        ports,
         pool,
         frames,
         generation: procinfo.generation,
@@ -123,4 +103,38 @@ fn start() -> &'static Runtime {
         exit(0)
     });
     runtime
+}
+
+/// The process's sides of its connections to services.
+fn attach_ports(procinfo: &ProcInfo, vcores: usize) -> Vec<PortParts> {
+    let count = (procinfo.port_count as usize).min(MAX_SERVICES);
+    let ports = procinfo.ports.iter().take(count).enumerate();
+    let attached = ports.map(|(number, port)| PortParts {
+        service: port.service,
+        kind: ServiceKind::from_raw(port.kind),
+        route: match Route::from_raw(port.route) {
+            Some(Route::Remote) => Route::Remote,
+            _ => Route::Local,
+        },
+        endpoints: (0..vcores)
+            .map(|vcore| {
+                let window = layout::port_window(number, vcore) as *mut u8;
+                // SAFETY: the root task mapped a window there for each vcore and each port, zeroed before the process's first
+                // life; this is the process's side, attached here only, once in each life.
+                unsafe { Endpoint::attach_next(window, Side::First) }
+            })
+            .collect(),
+    });
+    attached.collect()
+}
+
+/// Wakes those at the other sides, whether or not they sleep, who see then that another life has begun: after it has attached its
+/// own sides, because one that looks before that sleeps again, and nobody wakes it once more.
+fn tell_of_new_life(attached: &[PortParts]) {
+    KERNEL.ring_server();
+    for (port, own) in attached.iter().enumerate() {
+        for vcore in 0..own.endpoints.len() {
+            KERNEL.ring_port(port, vcore);
+        }
+    }
 }
