@@ -34,6 +34,14 @@ struct Model {
     writes: u64,
 }
 
+/// What is there of a client's.
+struct Found {
+    /// Of its keys, in their order.
+    values: Vec<Value>,
+    /// Of its list.
+    elements: Vec<Answer>,
+}
+
 impl Model {
     fn list(number: u64) -> String {
         format!("list:{number}")
@@ -78,13 +86,25 @@ impl Model {
         }
     }
 
-    /// Compares the keys with what is there, and takes that on.
-    fn check(&mut self, number: u64, client: &mut Client) -> TestResult {
-        for (key, values) in &mut self.keys {
-            let answer = client.ask(&[b"GET", key.as_bytes()])?;
-            let Answer::Bytes(found) = answer else {
-                return Err(anyhow::anyhow!("{key} is {answer:?}").into());
-            };
+    /// What is there of the client's keys and of its list.
+    fn find(&self, number: u64, client: &mut Client) -> io::Result<Found> {
+        let mut values = Vec::new();
+        for key in self.keys.keys() {
+            match client.ask(&[b"GET", key.as_bytes()])? {
+                Answer::Bytes(value) => values.push(value),
+                other => return Err(io::Error::other(format!("{key} is {other:?}"))),
+            }
+        }
+        let list = Model::list(number);
+        match client.ask(&[b"LRANGE", list.as_bytes(), b"0", b"-1"])? {
+            Answer::Array(elements) => Ok(Found { values, elements }),
+            other => Err(io::Error::other(format!("{list} is {other:?}"))),
+        }
+    }
+
+    /// Compares the keys with what was found, and takes that on.
+    fn compare(&mut self, found: Found) -> TestResult {
+        for ((key, values), found) in self.keys.iter_mut().zip(found.values) {
             let shown = |value: &Value| value.as_ref().map(|it| it.len());
             check!(
                 values.contains(&found),
@@ -94,21 +114,16 @@ impl Model {
             );
             *values = vec![found];
         }
-        let list = Model::list(number);
-        let Answer::Array(elements) = client.ask(&[b"LRANGE", list.as_bytes(), b"0", b"-1"])?
-        else {
-            return Err(anyhow::anyhow!("{list} is no list").into());
-        };
-        let count = elements.len() as u64;
+        let count = found.elements.len() as u64;
         check!(
             (self.pushed..=self.pushed + self.maybe).contains(&count),
-            "{list} has {count} elements, of which {} were acknowledged, and {} more were sent",
+            "a list has {count} elements, of which {} were acknowledged, and {} more were sent",
             self.pushed,
             self.maybe
         );
-        for (place, element) in elements.iter().enumerate() {
+        for (place, element) in found.elements.iter().enumerate() {
             let expected = Answer::Bytes(Some(place.to_string().into_bytes()));
-            check!(*element == expected, "{list} has {element:?} at {place}");
+            check!(*element == expected, "a list has {element:?} at {place}");
         }
         (self.pushed, self.maybe) = (count, 0);
         Ok(())
@@ -173,7 +188,8 @@ pub fn killed(context: &Context, kills: u32) -> TestResult {
 fn check_all(models: &mut [Model], port: u16) -> TestResult {
     let mut client = connect(port)?;
     for (number, model) in (0..).zip(models) {
-        model.check(number, &mut client)?;
+        let found = model.find(number, &mut client)?;
+        model.compare(found)?;
     }
     Ok(())
 }
@@ -183,6 +199,9 @@ const PLAN: &str = "tests/system/plans/node-restart.toml";
 
 /// Time in which everything has to have been stopped and come back.
 const ALL: Duration = Duration::from_secs(180);
+
+/// How long a client waits for an answer before it takes its connection for lost.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often each client is interrupted at least: once by each stop.
 const INTERRUPTIONS: u64 = 2;
@@ -208,7 +227,13 @@ pub fn restarted(context: &Context) -> TestResult {
                 thread::sleep(Duration::from_millis(20));
                 continue;
             };
-            model.check(number, &mut client)?;
+            // A life of the sockets service that knows no connection says so to the one who sends, not to the one who waits.
+            client = client.with_patience(PATIENCE)?;
+            match model.find(number, &mut client) {
+                Ok(found) => model.compare(found)?,
+                Err(error) if error.kind() == io::ErrorKind::Other => return Err(error.into()),
+                Err(_) => continue,
+            }
             let before = model.writes;
             if let Err(error) = model.write(number, &mut client, &count)
                 && error.kind() == io::ErrorKind::Other

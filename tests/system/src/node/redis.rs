@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use super::machine::Node;
 
@@ -38,6 +39,12 @@ impl Client {
     /// Connects to a port of the host.
     pub fn connect(port: u16) -> io::Result<Client> {
         Ok(Client(BufReader::new(Node::connect(port)?)))
+    }
+
+    /// The client, which waits no longer for an answer.
+    pub fn with_patience(self, patience: Duration) -> io::Result<Client> {
+        self.0.get_ref().set_read_timeout(Some(patience))?;
+        Ok(self)
     }
 
     /// Asks, and waits for the answer.
