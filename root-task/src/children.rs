@@ -4,8 +4,9 @@
 use alloc::vec::Vec;
 
 use atoll_abi::archive;
+use atoll_abi::boot::DeviceMemory;
 use atoll_abi::connection::{Client, Provider};
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::{MAX_DEVICES, Plan};
 use atoll_root_task::lifecycle::Child;
 use atoll_root_task::procinfo::Time;
 use sel4::cap;
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub endpoint: cap::Endpoint,
     /// What the machine's clocks tell.
     pub time: Time,
+    /// Where each device of the plan answers in memory.
+    pub devices: [DeviceMemory; MAX_DEVICES],
 }
 
 impl Context<'_> {

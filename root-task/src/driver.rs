@@ -2,9 +2,11 @@
 
 use alloc::format;
 
-use atoll_abi::layout::{self, DMA_PAGES, PAGE_SIZE, badge, entry, service_badge, slot};
+use atoll_abi::boot::{BARS, DeviceMemory};
+use atoll_abi::layout::{
+    self, DEVICE_BAR_MAPPED, DMA_PAGES, PAGE_SIZE, badge, entry, service_badge, slot,
+};
 use atoll_abi::plan::{DEVICE_VECTOR, DeviceKind, ECAM_BASE};
-use atoll_pci::{ConfigurationSpace, Function};
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
 
@@ -12,20 +14,7 @@ use crate::authority::Authority;
 use crate::children::Context;
 use crate::component::{Component, ThreadPlan, priority};
 use crate::interrupts;
-use crate::mapped_page::MappedPage;
 use crate::pools::Pools;
-
-struct Configuration<'a>(&'a MappedPage);
-
-impl ConfigurationSpace for Configuration<'_> {
-    fn read32(&self, offset: u16) -> u32 {
-        self.0.read_u32(usize::from(offset))
-    }
-
-    fn write32(&mut self, offset: u16, value: u32) {
-        self.0.write_u32(usize::from(offset), value);
-    }
-}
 
 /// A built driver.
 pub struct Driver {
@@ -124,17 +113,6 @@ fn map_registers(
     let device = &context.plan.devices()[index];
     let configuration = ECAM_BASE + (u64::from(device.pci_address) << 12);
     let page = authority.device_page(configuration, &component.holder);
-    let bars = authority.with_page(page, VmAttributes::UNCACHEABLE, |mapped| {
-        let mut function = Function::new(Configuration(mapped)).unwrap_or_else(|error| {
-            panic!(
-                "device {}: {error:?} (QEMU: -device ...,addr=...)",
-                device.name
-            )
-        });
-        function
-            .bars()
-            .unwrap_or_else(|error| panic!("device {}: {error:?}", device.name))
-    });
     component.map(
         authority,
         page,
@@ -142,13 +120,15 @@ fn map_registers(
         CapRights::read_write(),
         VmAttributes::UNCACHEABLE,
     );
-    for (number, bar) in bars.iter().enumerate() {
-        let Some(bar) = bar.as_ref().filter(|bar| bar.is_memory()) else {
-            continue;
-        };
-        let size = (bar.size as usize).min(16 * PAGE_SIZE);
-        for offset in (0..size).step_by(PAGE_SIZE) {
-            let page = authority.device_page(bar.address + offset as u64, &component.holder);
+    let memory = &context.devices[index];
+    for (number, (address, size)) in memory
+        .addresses
+        .iter()
+        .zip(mapped_sizes(memory))
+        .enumerate()
+    {
+        for offset in (0..size as usize).step_by(PAGE_SIZE) {
+            let page = authority.device_page(address + offset as u64, &component.holder);
             let address = layout::DEVICE_BARS + number * layout::DEVICE_BAR_STRIDE + offset;
             component.map(
                 authority,
@@ -159,4 +139,9 @@ fn map_registers(
             );
         }
     }
+}
+
+/// Bytes that are mapped of each region of a device's memory.
+pub fn mapped_sizes(memory: &DeviceMemory) -> [u64; BARS] {
+    memory.sizes.map(|size| size.min(DEVICE_BAR_MAPPED as u64))
 }

@@ -1,10 +1,11 @@
 //! Which instance this is, and telling the outside so.
 
-use core::mem::offset_of;
+use core::array;
+use core::mem::{offset_of, size_of};
 
-use atoll_abi::boot::{CALENDAR, Calendar, READY, READY_PAGE};
+use atoll_abi::boot::{CALENDAR, Calendar, DEVICES, DeviceMemory, READY, READY_PAGE};
 use atoll_abi::event::Event;
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::{MAX_DEVICES, Plan};
 use sel4_root_task::console::emit;
 
 use crate::authority::Authority;
@@ -48,8 +49,16 @@ pub fn announce(plan: &Plan, index: usize, boot_info: &sel4::BootInfo) {
     }
 }
 
-/// Tells the loader that this kernel needs nothing of the boot-time machinery any more. What time the loader told.
-pub fn say_ready(authority: &mut Authority, index: usize) -> Calendar {
+/// What the loader tells.
+pub struct Told {
+    /// What time it is.
+    pub calendar: Calendar,
+    /// Where each device of the plan answers in memory.
+    pub devices: [DeviceMemory; MAX_DEVICES],
+}
+
+/// Tells the loader that this kernel needs nothing of the boot-time machinery any more. What the loader told.
+pub fn say_ready(authority: &mut Authority, index: usize) -> Told {
     authority.with_device_page(READY_PAGE, |page| {
         let read = |offset| page.read_u64(CALENDAR + offset);
         let calendar = Calendar {
@@ -57,7 +66,15 @@ pub fn say_ready(authority: &mut Authority, index: usize) -> Calendar {
             ticks: read(offset_of!(Calendar, ticks)),
             ticks_per_microsecond: read(offset_of!(Calendar, ticks_per_microsecond)),
         };
+        let devices = array::from_fn(|device| {
+            let own = DEVICES + device * size_of::<DeviceMemory>();
+            let words = |field: usize| array::from_fn(|bar| page.read_u64(own + field + 8 * bar));
+            DeviceMemory {
+                addresses: words(offset_of!(DeviceMemory, addresses)),
+                sizes: words(offset_of!(DeviceMemory, sizes)),
+            }
+        });
         page.write_u32(4 * index, READY);
-        calendar
+        Told { calendar, devices }
     })
 }

@@ -35,6 +35,7 @@ use sel4_root_task::{console, root_task};
 use crate::alarm::Alarm;
 use crate::authority::{Authority, ROOT_TASK};
 use crate::children::{Children, Context};
+use crate::instance::Told;
 
 root_task!(main);
 
@@ -58,7 +59,7 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
     let port = plan.instances()[index].serial_port as u16;
     console::set(authority.io_ports(port, port + 7, ROOT_TASK), port);
     instance::announce(plan, index, boot_info);
-    let calendar = instance::say_ready(&mut authority, index);
+    let Told { calendar, devices } = instance::say_ready(&mut authority, index);
     assert!(
         calendar.ticks_per_microsecond > 0,
         "the loader tells the rate of the time stamp counter"
@@ -73,6 +74,7 @@ fn main(boot_info: &'static sel4::BootInfo) -> ! {
             ticks_per_microsecond: calendar.ticks_per_microsecond,
             epoch: calendar.epoch(),
         },
+        devices,
     };
     let children = Children::build(&mut authority, &context);
     let alarm = Alarm::build(&mut authority, &context);

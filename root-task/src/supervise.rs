@@ -5,9 +5,10 @@ mod start;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use atoll_abi::boot::{BARS, DeviceMemory};
 use atoll_abi::event::Event;
 use atoll_abi::layout::{self, badge, component, request};
-use atoll_abi::plan::Plan;
+use atoll_abi::plan::{MAX_DEVICES, Plan};
 use atoll_abi::process::{FAULTED, is_failure};
 use atoll_root_task::lifecycle::Child;
 use atoll_root_task::procinfo::Time;
@@ -19,6 +20,7 @@ use sel4_root_task::println;
 use crate::alarm::Alarm;
 use crate::authority::Authority;
 use crate::children::{Children, Context};
+use crate::driver;
 use crate::supervision::Supervision;
 
 /// Labels of answers.
@@ -36,6 +38,8 @@ enum Words {
     None,
     /// What a component learns that has started.
     Time(Time),
+    /// What a driver learns that starts.
+    DeviceMemory([u64; BARS]),
 }
 
 impl Answer {
@@ -52,6 +56,7 @@ struct Supervisor<'a> {
     plan: &'a Plan,
     instance: usize,
     time: Time,
+    devices: [DeviceMemory; MAX_DEVICES],
     supervision: Supervision<'a>,
     readiness: Readiness,
     /// Devices of which the driver has not said yet whether they can be used.
@@ -69,6 +74,7 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
         plan: context.plan,
         instance: context.instance as usize,
         time: context.time,
+        devices: context.devices,
         readiness: Readiness::new(drivers.chain(servers).chain(services)),
         starting: children.drivers.iter().map(|it| it.device).collect(),
         running: children.processes.iter().map(|it| it.index).collect(),
@@ -90,6 +96,12 @@ pub fn run(context: &Context<'_>, children: Children, alarm: Alarm, authority: A
                         sel4::set_mr(0, time.ticks_per_microsecond);
                         sel4::set_mr(1, time.epoch);
                         2
+                    }
+                    Words::DeviceMemory(sizes) => {
+                        for (register, size) in sizes.into_iter().enumerate() {
+                            sel4::set_mr(register, size);
+                        }
+                        BARS
                     }
                 };
                 endpoint.reply_recv(MessageInfo::new(label, 0, 0, length))
@@ -164,6 +176,10 @@ impl Supervisor<'_> {
                     "the service did not start; see its log",
                 );
                 self.supervision.lost(Child::Service(index));
+            }
+            (badge::DRIVER, request::DEVICE_MEMORY) => {
+                let sizes = driver::mapped_sizes(&self.devices[index]);
+                answer.words = Words::DeviceMemory(sizes);
             }
             (badge::DRIVER, request::STOPPED) => self.supervision.device_quiet(index),
             (badge::DRIVER, request::WATCH) => {

@@ -1,5 +1,9 @@
 //! What the loader and the root tasks tell each other, in one page of low memory.
 
+use core::mem::size_of;
+
+use crate::layout::PAGE_SIZE;
+use crate::plan::MAX_DEVICES;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Physical address of the page of ready words: one `u32` for each kernel instance. It lies between the kernels' own
@@ -12,6 +16,31 @@ pub const READY: u32 = 0x5944_4552;
 
 /// Where on that page the loader writes what time it is, behind the ready words: see [`Calendar`].
 pub const CALENDAR: usize = 0x800;
+
+/// Where on that page the loader writes the [`DeviceMemory`] of each device of the plan, in the plan's order, behind the calendar.
+pub const DEVICES: usize = 0x900;
+
+/// Base address registers of a device.
+pub const BARS: usize = 6;
+
+/// Where a device answers in memory, by the number of its base address register.
+///
+/// To learn a size is to make the device answer nowhere for a moment, which changes the memory of the whole machine: the loader does it
+/// while nothing else runs. Beyond that, in QEMU up to version 8.0 a processor that reads a register of any device at that moment may
+/// crash the emulator.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct DeviceMemory {
+    /// The first byte of each region.
+    pub addresses: [u64; BARS],
+    /// Its bytes; 0 where the register is not one of memory.
+    pub sizes: [u64; BARS],
+}
+
+const _: () = assert!(DEVICES >= CALENDAR + size_of::<Calendar>());
+const _: () = assert!(DEVICES + MAX_DEVICES * size_of::<DeviceMemory>() <= PAGE_SIZE);
 
 /// What time it was by the calendar, as the machine's clock told the loader, at a reading of the time stamp counter. The reading is precise
 /// to a second, which is what the clock counts in; what is told from it later drifts as far as the counter's rate is no whole number of MHz.

@@ -107,6 +107,8 @@ pub const DEVICE_BARS: usize = AREA_BASE + 0x4100_0000;
 
 /// Bytes between two BARs.
 pub const DEVICE_BAR_STRIDE: usize = 0x100_0000;
+/// Bytes that are mapped of each of them at most.
+pub const DEVICE_BAR_MAPPED: usize = 0x1_0000;
 
 /// In a driver: memory for DMA, physically contiguous, [`DMA_PAGES`] pages.
 pub const DMA: usize = AREA_BASE + 0x5000_0000;

@@ -13,6 +13,7 @@ use atoll_freestanding as _;
 
 mod apic;
 mod arch;
+mod devices;
 mod ecam;
 mod hpet;
 mod memory;
@@ -84,10 +85,11 @@ fn boot(mut memory: PhysicalMemory) -> Result<Infallible, Refusal> {
         return Err(Refusal::NoConfigurationSpace { base: ECAM_BASE });
     }
     machine::check(plan, &mut madt, hpet.message_comparators())?;
+    let devices = devices::take_stock(plan)?;
     let regions = Regions::claim(plan, &mut memory)?;
     let instances = plan.instances().len();
     stage(format_args!("machine checked for {instances} instances"));
-    start::all(plan, &memory, regions, &mut madt, &hpet)
+    start::all(plan, &memory, regions, &devices, &mut madt, &hpet)
 }
 
 /// Says why the machine is not booted, and halts.

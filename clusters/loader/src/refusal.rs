@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+use atoll_abi::name::Name;
+use atoll_pci::PciError;
+
 use crate::claims::MAX_CLAIMS;
 use crate::extent::Extent;
 use crate::memory_map::MAX_ENTRIES;
@@ -134,6 +137,13 @@ pub enum Refusal {
         /// Where it should be.
         base: u64,
     },
+    /// A device of the plan is not where the plan says, or makes no sense.
+    Device {
+        /// The device.
+        name: Name,
+        /// What was found.
+        error: PciError,
+    },
     /// The processor lacks something that the kernel was built for.
     NoFeature(&'static str),
 }
@@ -230,6 +240,10 @@ impl fmt::Display for Refusal {
             Refusal::NoConfigurationSpace { base } => write!(
                 formatter,
                 "this machine has no PCI configuration space at {base:#x} (ECAM), where the drivers of the plan look for their devices (QEMU: -machine q35)"
+            ),
+            Refusal::Device { name, error } => write!(
+                formatter,
+                "device {name}: {error} (QEMU: -device ...,addr=...)"
             ),
             Refusal::NoFeature(feature) => write!(
                 formatter,

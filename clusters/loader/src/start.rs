@@ -2,7 +2,7 @@
 
 use core::array;
 
-use atoll_abi::boot::{CALENDAR, Calendar, READY, READY_PAGE};
+use atoll_abi::boot::{CALENDAR, Calendar, DEVICES, DeviceMemory, READY, READY_PAGE};
 use atoll_abi::plan::{Instance, MAX_CLUSTERS, Plan};
 use atoll_loader::acpi::Madt;
 use atoll_loader::extent::OutOfExtent;
@@ -60,6 +60,12 @@ impl Regions {
         }
     }
 
+    /// Tells the instances where the devices of the plan answer.
+    fn tell_devices(&mut self, devices: &[DeviceMemory]) {
+        let place = READY_PAGE + DEVICES as u64;
+        written(self.ready_words.place(place, devices.as_bytes()));
+    }
+
     /// Tells the instances what time it is.
     fn tell_time(&mut self, clock: &Clock) {
         let calendar = Calendar {
@@ -84,10 +90,12 @@ pub fn all(
     plan: &Plan,
     memory: &PhysicalMemory,
     mut regions: Regions,
+    devices: &[DeviceMemory],
     madt: &mut Madt<'_>,
     clock: &Clock,
 ) -> ! {
     regions.clear();
+    regions.tell_devices(devices);
     regions.tell_time(clock);
     let boot_processor = apic::own_identifier();
     let mut last = None;

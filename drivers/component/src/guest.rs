@@ -9,6 +9,7 @@
 mod serve;
 
 use alloc::vec::Vec;
+use core::array;
 use core::fmt;
 
 use atoll_abi::connection::Provider;
@@ -40,11 +41,11 @@ pub struct Life {
 }
 
 /// What the root task has mapped for the driver.
-pub struct Edge<F> {
+pub struct Edge {
     /// The configuration page of the device.
     pub configuration: MappedConfiguration,
-    /// Makes the BARs, once it is known how long they are.
-    pub bars: F,
+    /// Its memory.
+    pub bars: MappedBars,
     /// Memory for DMA.
     pub dma: Dma,
 }
@@ -53,10 +54,7 @@ pub struct Edge<F> {
 ///
 /// # Panics
 /// Where it was begun before.
-pub fn begin(
-    number: u64,
-    dma_physical: u64,
-) -> (Life, Edge<impl FnOnce([u32; BARS]) -> MappedBars>) {
+pub fn begin(number: u64, dma_physical: u64) -> (Life, Edge) {
     // This can be done once, and so can all that follows.
     atoll_component::heap::claim_arena();
     let life = Life {
@@ -73,16 +71,24 @@ pub fn begin(
             Dma::new(dma, DMA_PAGES * PAGE_SIZE, dma_physical),
         )
     };
-    // SAFETY: the root task mapped the memory BARs of the function, up to 64 KiB of each, which is what the
-    // transport gives as their lengths.
-    let bars =
-        |lengths| unsafe { MappedBars::new(DEVICE_BARS as *mut u8, DEVICE_BAR_STRIDE, lengths) };
+    let lengths = device_memory();
+    // SAFETY: the root task mapped so much of the memory BARs of the function, as it says itself.
+    let bars = unsafe { MappedBars::new(DEVICE_BARS as *mut u8, DEVICE_BAR_STRIDE, lengths) };
     let edge = Edge {
         configuration,
         bars,
         dma,
     };
     (life, edge)
+}
+
+/// Bytes of each BAR that are mapped.
+fn device_memory() -> [u32; BARS] {
+    let first = atoll_component::report(request::DEVICE_MEMORY, &[]);
+    array::from_fn(|register| match register {
+        0 => first as u32,
+        _ => sel4::get_mr(register) as u32,
+    })
 }
 
 impl Life {

@@ -11,8 +11,7 @@ mod measured;
 use atoll_abi::plan::Plan;
 use atoll_driver::guest::{self, Edge, Transport};
 use atoll_driver::interrupt_message;
-use atoll_pci::BARS;
-use atoll_virtio::{MappedBars, VirtioError};
+use atoll_virtio::VirtioError;
 use atoll_virtio_blk::{Disk, DiskService, DriverError, partitions, start};
 
 atoll_component::entry!(enter);
@@ -35,10 +34,7 @@ fn enter(number: u64, dma_physical: u64) -> ! {
 }
 
 /// Resets the device and sets it up.
-fn set_up(
-    device: usize,
-    edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>,
-) -> Result<(&'static Plan, Disk<Transport>), DriverError> {
+fn set_up(device: usize, edge: Edge) -> Result<(&'static Plan, Disk<Transport>), DriverError> {
     let lost = DriverError::NotInPlan { device };
     let plan = atoll_component::plan().ok_or(lost)?;
     let message = interrupt_message(plan, device).ok_or(lost)??;

@@ -1,6 +1,6 @@
 //! Finding and starting the device.
 
-use atoll_pci::{BARS, ConfigurationSpace};
+use atoll_pci::ConfigurationSpace;
 use atoll_virtio::{DeviceKind, Dma, InterruptMessage, Registers, Transport};
 
 use crate::configuration::{Features, LEAST, abilities};
@@ -23,7 +23,7 @@ const ENTRY: u16 = 0;
 /// The device cannot be used. It has been reset where that was possible, and cannot write memory.
 pub fn start<C: ConfigurationSpace, R: Registers>(
     space: C,
-    registers: impl FnOnce([u32; BARS]) -> R,
+    registers: R,
     dma: Dma,
     message: InterruptMessage,
 ) -> Result<Disk<Transport<C, R>>, DriverError> {

@@ -43,11 +43,7 @@ type Started = Disk<Transport<Function, Function>>;
 
 fn bring_up(function: &Function, memory: &Memory) -> Result<Started, DriverError> {
     let message = InterruptMessage::to_core(3, 0x50)?;
-    let registers = |reach| {
-        function.0.borrow_mut().reach = reach;
-        function.clone()
-    };
-    start(function.clone(), registers, memory.dma(), message)
+    start(function.clone(), function.clone(), memory.dma(), message)
 }
 
 #[test]
@@ -89,8 +85,7 @@ fn a_good_device_comes_up() {
             "memory, master, no pin interrupt; I/O as it was"
         );
         assert_eq!(s.words[0x98 / 4] >> 30, 2, "MSI-X on, not masked");
-        assert_eq!(s.words[4 + 4], 0xFE00_000C, "BARs are put back");
-        assert_eq!(s.reach, [0, 0x1000, 0, 0, 0x4000, 0]);
+        assert_eq!(s.words[4 + 4], 0xFE00_000C, "BARs are as they were");
         let high = (DMA_PHYSICAL >> 32) as u32;
         assert_eq!(queue.addresses, [0, high, 0x1000, high, 0x2000, high]);
     }
@@ -213,12 +208,28 @@ fn structures_out_of_reach_are_refused() {
 }
 
 #[test]
+fn structures_beyond_what_is_mapped_are_refused() {
+    let out = VirtioError::StructureOutOfReach;
+    for (bar, length, expected) in [
+        (1, 0x0FF0, VirtioError::NoMessageTable),
+        (4, 0, out(VirtioKind::Common)),
+        (4, 0x2000, out(VirtioKind::Device)),
+        (4, 0x3000, out(VirtioKind::Notify)),
+    ] {
+        let (function, memory) = (function(Fault::None), Memory::new(DMA_SIZE, DMA_PHYSICAL));
+        function.0.borrow_mut().lengths[bar] = length;
+        let error = bring_up(&function, &memory).map(|_| ()).unwrap_err();
+        assert_eq!(error, expected.into(), "{length:#x} of BAR {bar}");
+    }
+}
+
+#[test]
 fn a_device_that_does_not_reset_is_cut_off() {
     let (function, memory) = (
         function(Fault::NoReset(1)),
         Memory::new(DMA_SIZE, DMA_PHYSICAL),
     );
-    let mut transport = Transport::find(function.clone(), &BLOCK, |_| function.clone()).unwrap();
+    let mut transport = Transport::find(function.clone(), &BLOCK, function.clone()).unwrap();
     assert_eq!(transport.stop(), Ok(()));
     assert_eq!(
         transport.stop(),

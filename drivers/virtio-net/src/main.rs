@@ -11,7 +11,6 @@ mod headers;
 use atoll_abi::plan::Plan;
 use atoll_driver::guest::{self, Edge};
 use atoll_driver::interrupt_message;
-use atoll_pci::BARS;
 use atoll_virtio::{MappedBars, MappedConfiguration, VirtioError};
 use atoll_virtio_net::{DriverError, NetService, Network, Started, Vectors, start};
 
@@ -36,10 +35,7 @@ fn enter(number: u64, dma_physical: u64) -> ! {
 }
 
 /// Resets the device and sets it up.
-fn set_up(
-    device: usize,
-    edge: Edge<impl FnOnce([u32; BARS]) -> MappedBars>,
-) -> Result<(&'static Plan, Device), DriverError> {
+fn set_up(device: usize, edge: Edge) -> Result<(&'static Plan, Device), DriverError> {
     let lost = DriverError::NotInPlan { device };
     let plan = atoll_component::plan().ok_or(lost)?;
     let message = interrupt_message(plan, device).ok_or(lost)??;

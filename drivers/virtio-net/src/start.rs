@@ -1,6 +1,6 @@
 //! Bringing a device up (section 5.1.5).
 
-use atoll_pci::{BARS, ConfigurationSpace};
+use atoll_pci::ConfigurationSpace;
 use atoll_virtio::{
     DeviceKind, Dma, InterruptMessage, Registers, SplitQueue, Transport, VirtioError,
 };
@@ -39,7 +39,7 @@ pub struct Vectors {
 /// The device cannot be used. It has been reset where that was possible, and cannot write memory.
 pub fn start<C: ConfigurationSpace, R: Registers, H: Headers>(
     space: C,
-    registers: impl FnOnce([u32; BARS]) -> R,
+    registers: R,
     dma: Dma,
     vectors: Vectors,
     headers: H,

@@ -27,17 +27,19 @@ type Driver = Network<Started<Function, Function>, Pool>;
 
 fn bring_up(function: &Function, linked: bool) -> Result<(Driver, Memory), DriverError> {
     let memory = Memory::new(8 * 4096, DMA_PHYSICAL);
-    let registers = |reach| {
-        function.0.borrow_mut().reach = reach;
-        function.clone()
-    };
     let message = |vector| InterruptMessage::to_core(3, vector).unwrap();
     let vectors = Vectors {
         queues: message(0x50),
         configuration: linked.then(|| message(0x51)),
     };
     let pool = Pool::new(1, 0x1000_0000);
-    let network = start(function.clone(), registers, memory.dma(), vectors, pool)?;
+    let network = start(
+        function.clone(),
+        function.clone(),
+        memory.dma(),
+        vectors,
+        pool,
+    )?;
     Ok((network, memory))
 }
 

@@ -127,8 +127,7 @@ impl fmt::Display for VirtioError {
             ),
             VirtioError::StructureOutOfReach(kind) => write!(
                 f,
-                "the {kind:?} structure is not within what is mapped of its BAR; map more than {} bytes",
-                crate::MAPPED_SIZE
+                "the {kind:?} structure is not within what is mapped of its BAR; the root task has to map more (DEVICE_BAR_MAPPED)"
             ),
             VirtioError::NoMessageTable => write!(
                 f,

@@ -28,4 +28,4 @@ pub use dma::Dma;
 pub use error::VirtioError;
 pub use mapped::{MappedBars, MappedConfiguration};
 pub use queue::{MOST_DESCRIPTORS, QueueAddresses, Segment, SplitQueue, Staging, UsedChain};
-pub use transport::{DeviceKind, MAPPED_SIZE, MOST_QUEUES, Registers, Transport, reachable, start};
+pub use transport::{DeviceKind, MOST_QUEUES, Registers, Transport, start};

@@ -102,6 +102,10 @@ macro_rules! accessors {
 }
 
 impl Registers for MappedBars {
+    fn lengths(&self) -> [u32; BARS] {
+        self.lengths
+    }
+
     accessors! {
         read8 write8 u8;
         read16 write16 u16;

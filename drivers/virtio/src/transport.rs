@@ -3,15 +3,13 @@
 mod find;
 mod registers;
 
-use atoll_pci::{
-    BARS, Command, ConfigurationSpace, Function, MessageTable, VirtioKind, VirtioStructure,
-};
+use atoll_pci::{Command, ConfigurationSpace, Function, MessageTable, VirtioKind, VirtioStructure};
 
 use crate::{Device, InterruptMessage, QueueAddresses, VirtioError};
 use registers::{common, status};
 
 pub use find::DeviceKind;
-pub use registers::{MAPPED_SIZE, Registers, reachable};
+pub use registers::Registers;
 
 /// Most queues of a device that a driver uses.
 pub const MOST_QUEUES: usize = 4;
@@ -47,7 +45,7 @@ pub struct Transport<C, R> {
 pub fn start<C: ConfigurationSpace, R: Registers, T, E: From<VirtioError>>(
     space: C,
     kind: &DeviceKind,
-    registers: impl FnOnce([u32; BARS]) -> R,
+    registers: R,
     set_up: impl FnOnce(&mut Transport<C, R>) -> Result<T, E>,
 ) -> Result<(Transport<C, R>, T), E> {
     let mut transport = Transport::find(space, kind, registers)?;

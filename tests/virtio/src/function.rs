@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use atoll_pci::ConfigurationSpace;
+use atoll_pci::{BARS, ConfigurationSpace};
 use atoll_virtio::Registers;
 
 /// How the function departs from a good one.
@@ -91,7 +91,7 @@ pub struct State {
     /// Whether the device was ever enabled or its MSI-X entry changed in a wrong order.
     pub complaints: Vec<&'static str>,
     /// How much of each BAR the driver maps.
-    pub reach: [u32; 6],
+    pub lengths: [u32; BARS],
 }
 
 /// One view of the function; as configuration space and as registers.
@@ -147,7 +147,7 @@ impl Function {
             table: [0, 0, 0, 1, 0, 0, 0, 1],
             notified: Vec::new(),
             complaints: Vec::new(),
-            reach: [0; 6],
+            lengths: [0, 0x1000, 0, 0, 0x4000, 0],
         })))
     }
 
@@ -270,9 +270,7 @@ impl ConfigurationSpace for Function {
         let word = usize::from(offset) / 4;
         let (old, writable) = match offset {
             0x04 => (s.words[1], 0x0000_FFFF),
-            0x14 => (s.words[word], 0xFFFF_F000),
-            0x20 => (s.words[word], 0xFFFF_C000),
-            0x24 => (s.words[word], 0xFFFF_FFFF),
+            0x10..0x28 => panic!("a driver moves the memory of its device"),
             0x98 => (s.words[word], 0xC000_0000),
             _ => (s.words[word], 0),
         };
@@ -281,6 +279,10 @@ impl ConfigurationSpace for Function {
 }
 
 impl Registers for Function {
+    fn lengths(&self) -> [u32; BARS] {
+        self.0.borrow().lengths
+    }
+
     fn read8(&self, bar: u8, offset: u32) -> u8 {
         self.get(bar, offset) as u8
     }

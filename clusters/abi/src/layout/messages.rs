@@ -67,6 +67,9 @@ pub mod request {
     /// milliseconds from now. It takes the place of a wish that the sender had before, and ends with this life of the sender.
     /// Answered with an empty message.
     pub const WATCH: u64 = 0x100A;
+    /// The sender, a driver, wants to know how much of its device's memory is mapped for it. Answered with a register for each base
+    /// address register: bytes, 0 where it is not one of memory.
+    pub const DEVICE_MEMORY: u64 = 0x100B;
     /// Bytes of text that one [`LOG`] message carries.
     pub const LOG_SIZE: usize = 512;
 }

@@ -1,9 +1,9 @@
 //! Which device is wanted, and where its structures are.
 
-use atoll_pci::{BARS, Command, ConfigurationSpace, Function, VirtioKind};
+use atoll_pci::{Command, ConfigurationSpace, Function, VirtioKind};
 
 use super::registers::{common, fits};
-use super::{MOST_QUEUES, Registers, Transport, reachable};
+use super::{MOST_QUEUES, Registers, Transport};
 use crate::VirtioError;
 
 /// Vendor identifier of virtio (section 4.1.2).
@@ -21,16 +21,11 @@ pub struct DeviceKind {
 }
 
 impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
-    /// Finds the structures of the function, and makes it answer at its memory BARs but not write memory. `registers`
-    /// gets the bytes of each BAR that can be reached.
+    /// Finds the structures of the function, which answers at its memory BARs, and keeps it from writing memory.
     ///
     /// # Errors
     /// The function is no such device, or does not say where its structures are, within what is mapped.
-    pub fn find(
-        space: C,
-        kind: &DeviceKind,
-        registers: impl FnOnce([u32; BARS]) -> R,
-    ) -> Result<Self, VirtioError> {
+    pub fn find(space: C, kind: &DeviceKind, registers: R) -> Result<Self, VirtioError> {
         let mut function = Function::new(space)?;
         let (vendor, device) = function.identity();
         if vendor != VENDOR || !kind.identifiers.contains(&device) {
@@ -42,7 +37,7 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
         }
         let command = function.command() - Command::BUS_MASTER;
         function.set_command(command | Command::MEMORY | Command::NO_PIN_INTERRUPT);
-        let reach = reachable(&function.bars()?);
+        let reach = registers.lengths();
         let structure = |kind, needed| {
             let found = function
                 .virtio_structure(kind)
@@ -62,7 +57,7 @@ impl<C: ConfigurationSpace, R: Registers> Transport<C, R> {
             .ok_or(VirtioError::NoMessageTable)?;
         Ok(Transport {
             function,
-            registers: registers(reach),
+            registers,
             common,
             notify,
             device,

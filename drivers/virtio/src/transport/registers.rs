@@ -1,11 +1,8 @@
 //! The registers of the function: where they are, and how they are reached.
 
-use atoll_pci::{BARS, Bar, ConfigurationSpace, VirtioStructure};
+use atoll_pci::{BARS, ConfigurationSpace, VirtioStructure};
 
 use super::Transport;
-
-/// Bytes of each memory BAR that are mapped, at most.
-pub const MAPPED_SIZE: u32 = 0x1_0000;
 
 /// Common configuration, section 4.1.4.3.
 pub(super) mod common {
@@ -40,6 +37,8 @@ pub(super) mod status {
 
 /// The memory BARs of a function.
 pub trait Registers {
+    /// Bytes of each that can be reached: none where it is not memory, or is not mapped.
+    fn lengths(&self) -> [u32; BARS];
     /// Reads a byte.
     fn read8(&self, bar: u8, offset: u32) -> u8;
     /// Reads two bytes.
@@ -52,14 +51,6 @@ pub trait Registers {
     fn write16(&mut self, bar: u8, offset: u32, value: u16);
     /// Writes four bytes.
     fn write32(&mut self, bar: u8, offset: u32, value: u32);
-}
-
-/// How many bytes of each BAR can be reached: none where it is not memory.
-pub fn reachable(bars: &[Option<Bar>; BARS]) -> [u32; BARS] {
-    bars.map(|bar| match bar {
-        Some(bar) if bar.is_memory() => bar.size.min(MAPPED_SIZE.into()) as u32,
-        _ => 0,
-    })
 }
 
 /// Whether `length` bytes from `offset` lie in what can be reached of a BAR.
