@@ -43,21 +43,20 @@ pub fn keep(
         false => None,
     };
     let shown = locate::shown(&image);
-    match kept {
-        Some(text) if !fresh && text != partitions => bail!(
-            "the disk that is kept, {shown}, has other partitions than plan {}; --fresh makes a new one, and what this one holds is lost",
-            plan.machine().name
-        ),
-        Some(_) if !fresh && volumes.folder.is_some() => bail!(
-            "the disk that is kept, {shown}, has its content already; --fresh makes a new one from the folder, or leave --disk-from out"
-        ),
-        Some(_) if !fresh => progress.line(&format!("the disk of the last run goes on: {shown}")),
-        _ => {
+    let wanted = Wanted {
+        fresh,
+        partitions: &partitions,
+        has_content: volumes.folder.is_some(),
+    };
+    let choice = wanted.choose(kept.as_deref());
+    match choice.with_context(|| format!("{shown}, the disk that is kept, cannot go on"))? {
+        Choice::GoesOn => progress.line(&format!("the disk of the last run goes on: {shown}")),
+        Choice::IsMade => {
             // Without it a disk that is half made is not taken for whole.
             let _ = fs::remove_file(&layout);
             progress.line(&format!("making a disk that is kept: {shown}"));
             make_disk(&image, plan, volumes, tools, progress)?;
-            let written = fs::write(&layout, partitions);
+            let written = fs::write(&layout, &partitions);
             written.with_context(|| format!("cannot write {}", locate::shown(&layout)))?;
         }
     }
@@ -65,4 +64,78 @@ pub fn keep(
         device: None,
         image,
     })
+}
+
+/// The disk that a run wants.
+struct Wanted<'a> {
+    /// A new one, whatever there is.
+    fresh: bool,
+    partitions: &'a str,
+    /// With the content of a folder.
+    has_content: bool,
+}
+
+/// Which disk a run gets.
+#[derive(Debug, PartialEq, Eq)]
+enum Choice {
+    /// The one that is kept.
+    GoesOn,
+    /// A new one.
+    IsMade,
+}
+
+impl Wanted<'_> {
+    /// `kept` are the partitions of the disk of an earlier run, where there is one. It is given up only where the user says so.
+    fn choose(&self, kept: Option<&str>) -> Result<Choice> {
+        let Some(partitions) = kept.filter(|_| !self.fresh) else {
+            return Ok(Choice::IsMade);
+        };
+        if partitions != self.partitions {
+            bail!(
+                "it has other partitions than the plan; --fresh makes a new one, and what this one holds is lost"
+            );
+        }
+        if self.has_content {
+            bail!(
+                "it has its content already; --fresh makes a new one from the folder, or leave --disk-from out"
+            );
+        }
+        Ok(Choice::GoesOn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(fresh: bool, has_content: bool, kept: Option<&str>) -> Result<Choice, String> {
+        let wanted = Wanted {
+            fresh,
+            partitions: "volume log",
+            has_content,
+        };
+        wanted.choose(kept).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_disk_is_given_up_only_where_the_user_says_so() {
+        for has_content in [false, true] {
+            assert_eq!(choose(false, has_content, None), Ok(Choice::IsMade));
+            for kept in ["volume log", "volume"] {
+                assert_eq!(choose(true, has_content, Some(kept)), Ok(Choice::IsMade));
+            }
+        }
+        assert_eq!(choose(false, false, Some("volume log")), Ok(Choice::GoesOn));
+        for (has_content, kept, why) in [
+            (false, "volume", "other partitions"),
+            (true, "volume", "other partitions"),
+            (true, "volume log", "its content already"),
+        ] {
+            let refused = choose(false, has_content, Some(kept)).unwrap_err();
+            assert!(
+                refused.contains(why) && refused.contains("--fresh"),
+                "{refused}"
+            );
+        }
+    }
 }
