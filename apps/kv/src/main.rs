@@ -32,7 +32,7 @@ const NO_JOURNAL: u64 = 2;
 const PORT: u16 = 6379;
 
 /// Connections that may wait to be accepted.
-const BACKLOG: u32 = 128;
+const BACKLOG: u32 = 1024;
 
 /// Of the heap, keys and values may have one of so many parts, and requests that are not complete another one. The rest is for answers.
 const PARTS: u64 = 4;

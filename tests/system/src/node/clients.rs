@@ -131,6 +131,7 @@ pub fn redis(context: &Context) -> TestResult {
     ];
     call(context, &calls, "redis-benchmark", &words)?;
     values(&node)?;
+    many(&node)?;
     node.end()?;
     Ok(())
 }
@@ -145,6 +146,47 @@ fn values(node: &Node) -> TestResult {
         check!(
             found == Answer::Bytes(Some(value)),
             "a value of {length} bytes comes back as another one"
+        );
+    }
+    Ok(())
+}
+
+/// Clients that are connected at a time.
+const MANY: usize = 1000;
+
+/// Many clients at a time, each of which is answered, and none for another one.
+fn many(node: &Node) -> TestResult {
+    let key = |number: usize| format!("client:{number}");
+    let mut clients = Vec::new();
+    for number in 0..MANY {
+        let client = Client::connect(node.redis)
+            .map_err(|error| anyhow::anyhow!("connection {number} of {MANY}: {error}"))?;
+        clients.push(client);
+    }
+    // All ask before one of them reads its answer.
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(&[
+            b"SET",
+            key(number).as_bytes(),
+            number.to_string().as_bytes(),
+        ])?;
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        let answer = client.answer()?;
+        check!(
+            answer == Answer::Line("+OK".to_owned()),
+            "client {number} of {MANY} is answered {answer:?}"
+        );
+    }
+    let other = |number: usize| (number + MANY / 2) % MANY;
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(&[b"GET", key(other(number)).as_bytes()])?;
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        let answer = client.answer()?;
+        check!(
+            answer == Answer::Bytes(Some(other(number).to_string().into_bytes())),
+            "client {number} of {MANY} is answered {answer:?}"
         );
     }
     Ok(())

@@ -49,11 +49,17 @@ impl Client {
 
     /// Asks, and waits for the answer.
     pub fn ask(&mut self, words: &[&[u8]]) -> io::Result<Answer> {
-        self.0.get_mut().write_all(&request(words))?;
+        self.send(words)?;
         self.answer()
     }
 
-    fn answer(&mut self) -> io::Result<Answer> {
+    /// Asks; the [answer](Client::answer) comes later.
+    pub fn send(&mut self, words: &[&[u8]]) -> io::Result<()> {
+        self.0.get_mut().write_all(&request(words))
+    }
+
+    /// Waits for the next answer.
+    pub fn answer(&mut self) -> io::Result<Answer> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;
         let text = line.strip_suffix("\r\n");
