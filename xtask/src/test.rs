@@ -32,7 +32,7 @@ pub struct Options {
     /// Run only the tests in QEMU.
     #[arg(long)]
     system_only: bool,
-    /// Run the tests too that take long: a hundred generated plans, and the least memory of each shipped one.
+    /// Run the tests too that take long: a hundred generated plans, the least memory of each shipped one, ten kills of the node and a file of 256 MiB.
     #[arg(long)]
     long: bool,
     /// How often `power-cuts` cuts the power [default: 20].

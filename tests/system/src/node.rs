@@ -3,6 +3,7 @@
 mod clients;
 mod kept;
 mod machine;
+mod ranges;
 pub(crate) mod redis;
 
 use crate::{Test, Wanted};
@@ -11,8 +12,13 @@ use crate::{Test, Wanted};
 const KILLS: u32 = 3;
 const MOST_KILLS: u32 = 10;
 
+/// MiB of the file that is got in parts, in the ordinary run and where the tests may take long.
+const FILE: usize = 64;
+const LARGE_FILE: usize = 256;
+
 /// The tests.
 pub fn tests(wanted: Wanted) -> Vec<Test> {
+    let file = if wanted.long { LARGE_FILE } else { FILE };
     let kills = if wanted.long { MOST_KILLS } else { KILLS };
     vec![
         Test::new(
@@ -24,6 +30,13 @@ pub fn tests(wanted: Wanted) -> Vec<Test> {
             "node-web",
             "curl gets, puts and finds files, and a browser shows the node's page",
             clients::web,
+        ),
+        Test::new(
+            "node-ranges",
+            format!(
+                "the parts of a file of {file} MiB, which clients get at a time, make up the file"
+            ),
+            move |context| ranges::ranges(context, file),
         ),
         Test::new(
             "node-killed",

@@ -40,7 +40,12 @@ const PARTS: [&str; 19] = [
 ];
 
 /// Calls a program of the host, with words.
-fn call(context: &Context, folder: &Path, program: &str, words: &[&str]) -> Result<Ended, Failure> {
+pub(super) fn call(
+    context: &Context,
+    folder: &Path,
+    program: &str,
+    words: &[&str],
+) -> Result<Ended, Failure> {
     let mut command: Command = context.program(Path::new(program));
     command.args(words);
     let ended = context.call(command, folder)?;
@@ -54,7 +59,7 @@ fn call(context: &Context, folder: &Path, program: &str, words: &[&str]) -> Resu
 }
 
 /// A node with a volume that holds this.
-fn boot(
+pub(super) fn boot(
     context: &Context,
     name: &str,
     fill: impl FnOnce(&Path) -> TestResult,
