@@ -26,8 +26,7 @@ pub const BARS: usize = 6;
 /// Where a device answers in memory, by the number of its base address register.
 ///
 /// To learn a size is to make the device answer nowhere for a moment, which changes the memory of the whole machine: the loader does it
-/// while nothing else runs. Beyond that, in QEMU up to version 8.0 a processor that reads a register of any device at that moment may
-/// crash the emulator.
+/// while nothing else runs. Beyond that, QEMU 7.2 was seen to crash where another processor used a register of a device at that moment.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]

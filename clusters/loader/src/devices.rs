@@ -8,6 +8,9 @@ use atoll_loader::refusal::Refusal;
 use atoll_pci::{Command, ConfigurationSpace, Function, PciError};
 use heapless::Vec;
 
+// What is told has a place for each register that is found.
+const _: () = assert!(atoll_abi::boot::BARS == atoll_pci::BARS);
+
 /// The configuration page of a function.
 struct Configuration(*mut u32);
 

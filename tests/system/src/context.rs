@@ -173,7 +173,7 @@ impl Context {
 }
 
 /// Whether what `run` printed says that QEMU was ended by a signal that comes of an error of its own, a violated access (11) or an
-/// assertion (6): up to version 8.0 that happens once in some boots, where a driver makes its device a master of the bus while another processor uses one. What a guest does
+/// assertion (6): with QEMU 7.2 that was seen once in some tens of boots, where several drivers set up their devices at a time. What a guest does
 /// wrong ends QEMU without a signal, or again the next time.
 pub fn emulator_has_crashed(stderr: &str) -> bool {
     [6, 11]

@@ -1,6 +1,6 @@
 //! Turns for the cores of a machine whose clock advances with the instructions.
 //!
-//! Up to version 8.0, QEMU under `-icount` gives the cores turns that are not fair: of those that run in one round, the first that does not
+//! QEMU 7.2 under `-icount` gives the cores turns that are not fair: of those that run in one round, the first that does not
 //! pause uses all instructions up to the next timer, the cores behind it get none, and the next round begins with the first core again. A
 //! kernel's first core spins without a pause until the core that it starts is there, so some machines never start. Where the machine is
 //! stopped and continued, the round goes on with the core behind the one that had the turn.
