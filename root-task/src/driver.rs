@@ -7,6 +7,7 @@ use atoll_abi::layout::{
     self, DEVICE_BAR_MAPPED, DMA_PAGES, PAGE_SIZE, badge, entry, service_badge, slot,
 };
 use atoll_abi::plan::{DEVICE_VECTOR, DeviceKind, ECAM_BASE};
+use atoll_abi::timeline::Writer;
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
 
@@ -15,6 +16,7 @@ use crate::children::Context;
 use crate::component::{Component, ThreadPlan, priority};
 use crate::interrupts;
 use crate::pools::Pools;
+use crate::timeline;
 
 /// A built driver.
 pub struct Driver {
@@ -71,6 +73,7 @@ impl Driver {
                 CapRights::read_only(),
             );
         }
+        timeline::map(authority, plan, Writer::Driver(index), &mut component);
         let notification = authority.notification();
         let interrupted = authority.badged(notification, service_badge::DEVICE);
         let handler = interrupts::handler(

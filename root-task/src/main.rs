@@ -25,6 +25,7 @@ mod server;
 mod service;
 mod supervise;
 mod supervision;
+mod timeline;
 mod wake;
 
 use atoll_abi::archive;

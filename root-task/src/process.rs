@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE, badge, server_badge, slot};
+use atoll_abi::timeline::Writer;
 use atoll_root_task::procinfo::procinfo;
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
@@ -14,6 +15,7 @@ use crate::component::{Component, Page, ThreadPlan, priority};
 use crate::death_notice::{DeathNotice, Doorbell, RINGS};
 use crate::pools::Pools;
 use crate::server::Server;
+use crate::timeline;
 use crate::wake;
 
 /// A built process.
@@ -196,6 +198,11 @@ impl Process {
         let process = &context.plan.processes()[index];
         let number = process.vcore_number(vcore);
         let component = &mut self.component;
+        let writer = Writer::Vcore {
+            process: index,
+            vcore,
+        };
+        timeline::map(authority, context.plan, writer, component);
         let window = component.map_new(
             authority,
             layout::vcore_window(vcore),

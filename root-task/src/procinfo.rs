@@ -61,6 +61,8 @@ pub fn procinfo(plan: &Plan, index: usize, time: Time) -> ProcInfo {
         first_frame: process.first_frame,
         frames: process.frames,
         observer: process.observer,
+        timeline_size: plan.timeline_window_size() as u32,
+        first_vcore: process.first_vcore,
         padding: 0,
     }
 }

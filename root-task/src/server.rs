@@ -4,6 +4,7 @@ use alloc::format;
 
 use atoll_abi::layout::{self, badge, entry, server_badge, slot};
 use atoll_abi::plan::{DOORBELL_VECTOR, NONE};
+use atoll_abi::timeline::Writer;
 use sel4::{CapRights, VmAttributes, cap};
 use zerocopy::IntoBytes;
 
@@ -11,6 +12,7 @@ use crate::authority::Authority;
 use crate::children::Context;
 use crate::component::{Component, Page, ThreadPlan, priority};
 use crate::interrupts::{self, Comparator};
+use crate::timeline;
 
 /// A built server.
 pub struct Server {
@@ -39,6 +41,7 @@ impl Server {
         );
         component.map_bytes(authority, layout::PLAN, plan.as_bytes());
         let information = component.map_new(authority, layout::SERVER_INFO, 1)[0];
+        timeline::map(authority, plan, Writer::Server(cluster), &mut component);
         let notification = authority.notification();
         let sender = badge::SERVER + cluster as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);

@@ -4,6 +4,7 @@ use alloc::format;
 
 use atoll_abi::layout::{self, PAGE_SIZE, badge, entry, service_badge, slot};
 use atoll_abi::plan::ServiceKind;
+use atoll_abi::timeline::Writer;
 use sel4::{CapRights, cap};
 use zerocopy::IntoBytes;
 
@@ -11,6 +12,7 @@ use crate::authority::Authority;
 use crate::children::Context;
 use crate::component::{Component, ThreadPlan, priority};
 use crate::pools::Pools;
+use crate::timeline;
 
 /// A built service.
 pub struct Service {
@@ -58,6 +60,7 @@ impl Service {
                 CapRights::read_write(),
             );
         }
+        timeline::map(authority, plan, Writer::Service(index), &mut component);
         let notification = authority.notification();
         let sender = badge::SERVICE + index as u64;
         component.give_endpoint(slot::ROOT_TASK, context.endpoint, sender);

@@ -144,7 +144,10 @@ impl RunOptions {
         }
         let files = simulate::Files::open(&self.boot)?;
         let plan = self.plan.as_deref().unwrap_or(self.app.plan());
-        let plan = plan::load(plan)?;
+        let plan = match self.boot.trace {
+            Some(_) => plan::load_with_timeline(plan)?,
+            None => plan::load(plan)?,
+        };
         let encoded = plan.plan.encode();
         simulate::check_disks(&encoded, &self.boot)?;
         simulate::check_networks(&encoded, &self.boot)?;
@@ -200,6 +203,10 @@ pub struct BootOptions {
     /// Where to write the report; serial logs go beside it [default: target/atoll/report.json].
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Where to write a timeline of what cores, channels and calls did, the newest of it, in the trace format of Chrome, which
+    /// <https://ui.perfetto.dev> opens. The components are built once more for it, and take some instructions for what they note.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Seconds that the machine may take in all [default: 120, and 2 for each MiB of input; without end where ports lead into it].
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<u64>,
@@ -230,6 +237,7 @@ impl Default for BootOptions {
             forward_udp: Vec::new(),
             drive: String::new(),
             report: None,
+            trace: None,
             time_limit: None,
             silence_limit: SILENCE_LIMIT,
             idle: None,

@@ -31,6 +31,7 @@ mod step;
 mod summary;
 mod tail;
 mod test;
+mod timeline;
 mod tools;
 
 use std::process::ExitCode;

@@ -88,6 +88,8 @@ pub mod tests {
             memory: 512 << 20,
             shared_base: 0x1800_0000,
             shared_size: 0x10_0000,
+            timeline_base: 0,
+            timeline_size: 0,
             mode: KernelMode::PerCluster as u32,
             cores: 4,
         };

@@ -11,6 +11,7 @@ use zerocopy::IntoBytes;
 
 use crate::locate;
 use crate::output;
+use crate::timeline::WINDOW;
 
 /// Folder of the shipped plans.
 const SHIPPED: &str = "clusters/plans";
@@ -32,6 +33,39 @@ pub fn load(named: &str) -> Result<LoadedPlan> {
         let named = shown(named);
         anyhow!("{named} is not a plan that can be built; mend it and try again")
     })
+}
+
+/// As [`load`], of a plan in which each component notes what it does: by itself, or because it is given a timeline.
+///
+/// # Errors
+/// Also where the plan's text has no place for that.
+pub fn load_with_timeline(named: &str) -> Result<LoadedPlan> {
+    let loaded = load(named)?;
+    if loaded.plan.has_timeline() {
+        return Ok(loaded);
+    }
+    let text = add_timeline(&loaded.text).with_context(|| {
+        format!(
+            "{} has no line `[machine]`; write `timeline = \"{WINDOW}\"` into what it says of its machine",
+            shown(named)
+        )
+    })?;
+    let label = format!("{} with a timeline", find(named)?.display());
+    let images = atoll_plan::images(&locate::root());
+    let plan = Plan::of_project(&label, &text, &images).map_err(|errors| anyhow!("{errors}"))?;
+    Ok(LoadedPlan { text, plan })
+}
+
+/// The text of a plan with a timeline.
+fn add_timeline(text: &str) -> Option<String> {
+    let is_machine = |line: &&str| {
+        line.split('#')
+            .next()
+            .is_some_and(|it| it.trim() == "[machine]")
+    };
+    let line = text.lines().find(is_machine)?;
+    let (before, after) = text.split_once(line)?;
+    Some(format!("{before}{line}\ntimeline = \"{WINDOW}\"{after}"))
 }
 
 /// The file of a plan: a path as it is, a bare name as a shipped plan.

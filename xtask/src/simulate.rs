@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use atoll_abi::plan::Plan;
 
 use crate::cli::BootOptions;
 use crate::interruption;
@@ -29,6 +30,7 @@ use crate::progress::Progress;
 use crate::report::{Circumstances, Host, Report, Verdict};
 use crate::scratch;
 use crate::summary;
+use crate::timeline::{Amount, Memory, Timeline};
 use crate::tools::Tools;
 
 use folder::BuildFolder;
@@ -57,6 +59,8 @@ pub struct Files {
     /// What is on the disks that are made.
     pub volumes: Volumes,
     report: ReportFile,
+    /// Where the timeline is written, if anywhere.
+    trace: Option<ReportFile>,
 }
 
 /// How a machine comes to its end.
@@ -85,9 +89,21 @@ impl Files {
                 locate::shown(report.path())
             );
         }
+        let trace = options.trace.as_deref().map(ReportFile::of_timeline);
+        let trace = trace.transpose()?;
+        if let Some(trace) = trace.as_ref().filter(|it| it.is(&volumes.input.file)) {
+            bail!(
+                "the timeline would overwrite the input, {}; name another file with --trace",
+                locate::shown(trace.path())
+            );
+        }
         let remedy = "name a report in another folder with --report";
         volumes.check_apart("report and the serial logs", &report.folder(), remedy)?;
-        Ok(Files { volumes, report })
+        Ok(Files {
+            volumes,
+            report,
+            trace,
+        })
     }
 }
 
@@ -105,10 +121,16 @@ pub fn simulate(
     let Files {
         volumes,
         report: mut report_file,
+        trace,
     } = files;
     let scratch = scratch::subfolder()?;
     let folder = BuildFolder::copy(build, scratch.path().join("images"))?;
     let plan = &folder.plan;
+    if trace.is_some() && plan.timeline_window_size() == 0 {
+        bail!(
+            "components of this build note nothing; name a plan to `cargo xtask run --trace`, or give its machine a `timeline`"
+        );
+    }
     let names = names::instances(plan);
     let input = &volumes.input;
     let mut logs = Logs::create(&report_file.folder(), &names, &input.file)?;
@@ -151,7 +173,16 @@ pub fn simulate(
         images: disks,
         options: options.drive.clone(),
     };
-    let mut machine = machine::start(&qemu, &folder, scratch.path(), &drives, networks, pace)?;
+    let memory = trace.is_some().then(|| Memory::in_folder(scratch.path()));
+    let mut machine = machine::start(
+        &qemu,
+        &folder,
+        scratch.path(),
+        &drives,
+        networks,
+        pace,
+        memory.as_ref(),
+    )?;
     make_room(&mut machine, &forwarded, &mut progress);
     let started = Instant::now();
     let mut monitor = Monitor::new(plan);
@@ -167,6 +198,9 @@ pub fn simulate(
     let idle = watch.follow(&limits)?;
     watch.machine.end();
     drop(watch);
+    if let (Some(file), Some(memory)) = (trace, &memory) {
+        write_timeline(plan, memory, file, &mut progress)?;
+    }
     drop(progress);
 
     let report = Report::new(
@@ -192,6 +226,27 @@ pub fn simulate(
     }
     explain(&report, &logs, &report_file);
     Ok(ExitCode::FAILURE)
+}
+
+/// Writes what the components have noted.
+fn write_timeline(
+    plan: &Plan,
+    memory: &Memory,
+    mut file: ReportFile,
+    progress: &mut Progress,
+) -> Result<()> {
+    let timeline = Timeline::read(plan, memory)?;
+    file.write_text(&timeline.text(plan)?)?;
+    let Amount {
+        kept,
+        dropped,
+        senseless,
+    } = timeline.amount();
+    progress.line(&format!(
+        "the timeline is {}: {kept} records, {dropped} older ones were dropped, {senseless} made no sense; open it in https://ui.perfetto.dev",
+        locate::shown(file.path())
+    ));
+    Ok(())
 }
 
 /// Makes room for clients that come in at once.

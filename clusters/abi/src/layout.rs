@@ -13,6 +13,7 @@ use crate::plan::{
     MAX_CHANNELS, MAX_CLUSTER_FRAMES, MAX_CLUSTER_VCORES, MAX_CONNECTIONS, MAX_PROCESSES,
     MAX_SERVICE_CLIENTS, MAX_SERVICE_CONNECTIONS, MAX_SERVICES, ServiceKind,
 };
+use crate::timeline::MAX_WINDOW;
 
 pub use badges::{badge, server_badge, service_badge};
 pub use messages::{component, entry, request};
@@ -120,6 +121,9 @@ pub const DMA_PAGES: usize = 8;
 /// ring: see [`crate::plan::Plan::watched_by`].
 pub const TELEMETRY: usize = AREA_BASE + 0x6000_0000;
 
+/// In a server, service or driver: the window of its timeline; in a process those of its vcores: see [`timeline`].
+pub const TIMELINE: usize = AREA_BASE + 0x6800_0000;
+
 /// In a process: the stacks of its uthreads, with an unmapped page below each: see [`uthread_stack`].
 pub const UTHREAD_STACKS: usize = AREA_BASE + 0x7000_0000;
 
@@ -204,7 +208,8 @@ const _: () = {
     assert!(ServiceKind::Sockets.own_blocks() <= MAX_SERVICE_BLOCKS);
     assert!(SERVICE_POOL + MAX_SERVICE_BLOCKS * BLOCK_SIZE <= HPET);
     assert!(DMA + DMA_PAGES * PAGE_SIZE <= TELEMETRY);
-    assert!(telemetry(MAX_CONNECTIONS, 0) <= UTHREAD_STACKS);
+    assert!(telemetry(MAX_CONNECTIONS, 0) <= TIMELINE);
+    assert!(timeline(MAX_VCORES) <= UTHREAD_STACKS);
     assert!(uthread_stack(MAX_UTHREADS).end <= BLOCKS);
     assert!(block(MAX_POOL_BLOCKS) <= FRAMES);
     assert!(FRAMES.is_multiple_of(LARGE_PAGE_SIZE));
@@ -285,6 +290,11 @@ pub const fn telemetry(connection: usize, ring: usize) -> usize {
     TELEMETRY + (2 * connection + ring) * PAGE_SIZE
 }
 
+/// The address of the window of a vcore's timeline in its process; that of any other component is the first one.
+pub const fn timeline(vcore: usize) -> usize {
+    TIMELINE + vcore * MAX_WINDOW as usize
+}
+
 /// The address of a block of a process's pool.
 pub const fn block(index: usize) -> usize {
     BLOCKS + index * BLOCK_SIZE
@@ -333,7 +343,7 @@ mod tests {
 
     #[test]
     fn below_each_stack_of_a_uthread_lies_a_page_that_is_no_stack() {
-        let mut below = telemetry(crate::plan::MAX_CONNECTIONS, 0);
+        let mut below = timeline(MAX_VCORES);
         for index in 0..=MAX_UTHREADS {
             let stack = uthread_stack(index);
             assert!(stack.start >= below + PAGE_SIZE && stack.start.is_multiple_of(PAGE_SIZE));

@@ -31,6 +31,7 @@ pub mod process;
 pub mod socket;
 pub mod syscall;
 pub mod time;
+pub mod timeline;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 13;
+pub const ABI_VERSION: u32 = 14;

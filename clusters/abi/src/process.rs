@@ -96,6 +96,10 @@ pub struct ProcInfo {
     pub frames: u32,
     /// 1 where the process is an observer: the plan is mapped in it.
     pub observer: u32,
+    /// Bytes of the window of each vcore's timeline: see [`crate::timeline`]. 0 where there is none.
+    pub timeline_size: u32,
+    /// The number of vcore 0 among the vcores of its cluster's processes.
+    pub first_vcore: u32,
     /// Zero.
     pub padding: u32,
 }

@@ -1,5 +1,7 @@
 //! One side of a channel.
 
+use atoll_timeline::Tap;
+
 use crate::generation::{self, Generation};
 use crate::memory::{Header, Shared};
 use crate::receiver::Receiver;
@@ -112,6 +114,12 @@ impl Endpoint {
             Endpoint::new(rings.clone(), Side::First),
             Endpoint::new(rings, Side::Second),
         )
+    }
+
+    /// Has what is sent and taken from now on noted for a timeline, and doorbells.
+    pub fn note_with(&mut self, tap: Tap) {
+        self.sender.tap = tap;
+        self.receiver.tap = tap;
     }
 
     /// The channel's generation: it grows whenever one of its sides dies or comes back.

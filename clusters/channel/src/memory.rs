@@ -79,6 +79,11 @@ impl Ring {
         &self.slots[(index & crate::MASK) as usize]
     }
 
+    /// The first two words of each of so many messages from number `index` on.
+    pub(crate) fn beginnings(&self, index: u64, count: u64) -> impl Iterator<Item = [u64; 2]> + '_ {
+        (index..index + count).map(|index| self.slot(index).payload.load_first())
+    }
+
     /// The slots of so many messages from number `index` on, at most all: those up to the end of the page, and those that
     /// follow at its beginning.
     #[inline(always)]

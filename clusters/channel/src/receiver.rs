@@ -4,6 +4,8 @@ mod batch;
 mod sleep;
 
 use atoll_abi::message::Message;
+use atoll_abi::timeline::Kind;
+use atoll_timeline::Tap;
 
 use crate::generation::{self, Generation};
 use crate::memory::{Ring, Shared};
@@ -34,6 +36,8 @@ pub struct Receiver {
     earlier: u64,
     /// The last stamp of another generation that was seen where the next message is expected.
     last_stale: u64,
+    /// Notes what is taken.
+    pub(crate) tap: Tap,
 }
 
 /// What the last look for a message found.
@@ -60,6 +64,7 @@ impl Receiver {
             counts: Received::default(),
             earlier: 0,
             last_stale: 0,
+            tap: Tap::default(),
         }
     }
 
@@ -160,6 +165,11 @@ impl Receiver {
     /// Frees the slots of the messages below this number; the last one's stamp was this.
     #[inline(always)]
     fn consume(&mut self, ring: &Ring, next: u64, stamp: u64) {
+        if self.tap.is_on() {
+            let taken = next - self.consumed;
+            self.tap
+                .messages(Kind::Received, ring.beginnings(self.consumed, taken));
+        }
         self.consumed = next;
         if cfg!(debug_assertions) {
             self.peeked = false;

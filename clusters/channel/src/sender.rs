@@ -5,6 +5,8 @@ mod staged;
 use core::fmt;
 
 use atoll_abi::message::Message;
+use atoll_abi::timeline::Kind;
+use atoll_timeline::Tap;
 
 use crate::generation::Generation;
 use crate::memory::{Ring, Shared};
@@ -76,6 +78,8 @@ pub struct Sender {
     earlier: u64,
     counts: Sent,
     fault: Option<PeerFault>,
+    /// Notes what is sent.
+    pub(crate) tap: Tap,
 }
 
 impl Sender {
@@ -91,6 +95,7 @@ impl Sender {
             earlier: 0,
             counts: Sent::default(),
             fault: None,
+            tap: Tap::default(),
         }
     }
 
@@ -166,6 +171,11 @@ impl Sender {
             // Release: the consumer that sees this stamp sees the payload, and the rest of the batch.
             Ordering::Release
         };
+        if self.tap.is_on() {
+            // Before the consumer sees them and notes that it took them.
+            self.tap
+                .messages(Kind::Sent, ring.beginnings(first, count as u64));
+        }
         let stamp = self.stamps.wrapping_add(first);
         ring.slot(first).stamp.store(stamp, order);
         self.produced = first + count as u64;
@@ -236,6 +246,7 @@ impl Sender {
 
     /// Counts a doorbell that was rung for this ring, and tells the peer.
     pub fn note_doorbell(&mut self) {
+        self.tap.rang();
         self.counts.doorbells += 1;
         let told = &self.ring.header.sent.0.doorbells;
         told.store(self.counts.doorbells, Ordering::Relaxed);

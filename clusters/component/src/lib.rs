@@ -14,8 +14,10 @@ mod text;
 
 use core::fmt::{self, Write};
 
-use atoll_abi::layout::{PAGE_SIZE, PLAN, request, slot};
+use atoll_abi::layout::{PAGE_SIZE, PLAN, TIMELINE, request, slot};
 use atoll_abi::plan::Plan;
+use atoll_abi::timeline::Kind;
+use atoll_timeline::Recorder;
 use sel4::{MessageInfo, cap};
 
 use crate::text::Line;
@@ -99,7 +101,33 @@ pub fn log(text: fmt::Arguments<'_>) {
 /// Waits until the component is woken; the badges of all who woke it.
 pub fn wait() -> u64 {
     meter::entry();
-    OWN.wait()
+    let recorder = recorder();
+    recorder.sleeps();
+    let badges = OWN.wait();
+    recorder.wakes(badges);
+    badges
+}
+
+/// Where the component notes what it does. It has one thread.
+#[inline(always)]
+pub fn recorder() -> Recorder {
+    if cfg!(feature = "timeline") {
+        own_recorder()
+    } else {
+        Recorder::NONE
+    }
+}
+
+fn own_recorder() -> Recorder {
+    let bytes = plan().map_or(0, Plan::timeline_window_size);
+    // SAFETY: the root task maps a window of this size there for each server, service and driver, and leaves it. The component has one
+    // thread, and uses the window by recorders only.
+    unsafe { Recorder::attach(TIMELINE as *mut u8, bytes) }
+}
+
+/// Notes that a life of the component begins.
+pub fn note_begin() {
+    recorder().note(Kind::Begins, 0);
 }
 
 /// The processor's time stamp counter.

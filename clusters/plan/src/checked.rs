@@ -128,6 +128,11 @@ impl CheckedPlan {
         self.measured
     }
 
+    /// Whether components are built to note what they do, which costs instructions.
+    pub fn has_timeline(&self) -> bool {
+        self.encoded.timeline_window_size() > 0
+    }
+
     /// The configurations of the kernel and what runs on it, `unicore` and `smp`, each once, in instance order.
     pub fn variants(&self) -> Vec<&'static str> {
         distinct(self.encoded.instances().iter().map(variant))

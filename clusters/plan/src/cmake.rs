@@ -16,6 +16,9 @@ pub(crate) fn settings(plan: &CheckedPlan) -> String {
     if plan.is_measured() {
         set("ATOLL_MEASURED", "ON");
     }
+    if plan.has_timeline() {
+        set("ATOLL_TIMELINE", "ON");
+    }
     set("ATOLL_VARIANTS", &plan.variants().join(";"));
     for (index, (name, instance)) in plan.instances().enumerate() {
         let prefix = format!("ATOLL_INSTANCE_{name}");

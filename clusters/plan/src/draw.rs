@@ -167,6 +167,12 @@ fn memory(checked: &CheckedPlan, out: &mut String) -> fmt::Result {
         let what = format!("pool {index}: {} blocks of {owner}", pool.blocks);
         regions.push((pool.base, u64::from(pool.blocks) * BLOCK_SIZE as u64, what));
     }
+    if checked.has_timeline() {
+        let windows = plan.timeline_writers().count();
+        let bytes = windows as u64 * plan.timeline_window_size();
+        let what = format!("timeline: {windows} windows");
+        regions.push((machine.timeline_base, bytes, what));
+    }
     let end = regions
         .last()
         .map_or(0, |(base, bytes, _)| base + bytes)

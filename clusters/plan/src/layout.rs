@@ -2,7 +2,7 @@
 //!
 //! Physical memory from 0 up: [`RESERVED_LOW`]; the instances in order; the memory shared between components, first a window
 //! for each connection, then a wake page for each channel between instances, then a pool for each process, then a pool for
-//! each service; [`RESERVED_HIGH`] at the end of the machine's memory. Instances and shared memory begin on large pages.
+//! each service, then the windows of the timeline; [`RESERVED_HIGH`] at the end of the machine's memory. Instances and shared memory begin on large pages.
 
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::layout::{CLIENT_POOLS, HEAP, LARGE_PAGE_SIZE, PAGE_SIZE, RING_WINDOW_SIZE};
@@ -60,7 +60,15 @@ pub(crate) fn shared_size(plan: &Plan) -> u64 {
         .map(|process| u64::from(process.blocks))
         .chain(plan.services.iter().map(own_blocks))
         .sum();
-    (windows * WINDOW + wake_pages * PAGE + blocks * BLOCK).next_multiple_of(LARGE_PAGE)
+    let bytes = windows * WINDOW + wake_pages * PAGE + blocks * BLOCK + timeline(plan);
+    bytes.next_multiple_of(LARGE_PAGE)
+}
+
+/// Bytes of the windows of the timeline.
+fn timeline(plan: &Plan) -> u64 {
+    let vcores = plan.processes.iter().map(|it| it.vcores.value as usize);
+    let others = plan.clusters.len() + plan.services.len() + plan.devices.len();
+    (others + vcores.sum::<usize>()) as u64 * plan.timeline
 }
 
 /// Blocks of a service's own pool.
@@ -87,6 +95,8 @@ pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
         memory: plan.memory.value,
         shared_base: end,
         shared_size: shared_size(plan),
+        timeline_base: 0,
+        timeline_size: plan.timeline,
         mode: plan.mode as u32,
         cores: plan.cores.value,
     };
@@ -96,8 +106,11 @@ pub(crate) fn lay_out(plan: &Plan) -> CheckedPlan {
     let windows_end = end + tables.encode().connections().count() as u64 * WINDOW;
     let wake_pages_end = channels(plan, windows_end, &mut tables);
     let pools_end = pools(plan, wake_pages_end, &mut tables);
+    tables.machine.timeline_base = pools_end;
+    let windows = tables.encode().timeline_writers().count() as u64;
+    let timeline_end = pools_end + windows * plan.timeline;
     debug_assert_eq!(
-        pools_end.next_multiple_of(LARGE_PAGE),
+        timeline_end.next_multiple_of(LARGE_PAGE),
         end + tables.machine.shared_size
     );
     comparators(&mut tables);

@@ -21,6 +21,7 @@
 //! memory = "512 MiB"               # at most 2 GiB
 //! kernel-mode = "per-cluster"      # or "shared": one kernel, so clusters agree in ticks, quanta and options
 //! measured = false                 # optional: false; true: for benchmarks, services and drivers count what they do
+//! timeline = "256 KiB"             # optional: none; in so much memory each component notes what it does, the newest: see docs/timeline.md
 //!
 //! [[cluster]]
 //! name = "io"

@@ -24,6 +24,8 @@ pub struct Plan {
     pub(crate) mode: KernelMode,
     /// Whether services and drivers are built to count what they do.
     pub(crate) measured: bool,
+    /// Bytes in which each component notes what it does; 0: none does.
+    pub(crate) timeline: u64,
     pub(crate) clusters: Vec<Cluster>,
     pub(crate) devices: Vec<Device>,
     pub(crate) services: Vec<Service>,

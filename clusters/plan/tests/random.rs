@@ -18,6 +18,7 @@ struct Sketch {
     shared: bool,
     clusters: Vec<ClusterSketch>,
     skipped_cores: Vec<bool>,
+    has_timeline: bool,
 }
 
 /// A cluster with one process.
@@ -68,12 +69,14 @@ fn sketch() -> impl Strategy<Value = Sketch> {
                 Just(shared),
                 clusters,
                 prop::collection::vec(any::<bool>(), 16),
+                any::<bool>(),
             )
         })
-        .prop_map(|(shared, clusters, skipped_cores)| Sketch {
+        .prop_map(|(shared, clusters, skipped_cores, has_timeline)| Sketch {
             shared,
             clusters,
             skipped_cores,
+            has_timeline,
         })
 }
 
@@ -85,6 +88,9 @@ fn text_of(sketch: &Sketch) -> String {
         "per-cluster"
     };
     let mut text = format!("[machine]\ncores = 80\nmemory = \"2 GiB\"\nkernel-mode = \"{mode}\"\n");
+    if sketch.has_timeline {
+        text.push_str("timeline = \"8 KiB\"\n");
+    }
     let mut core = 0;
     // The cores of each cluster.
     let mut cores: Vec<Vec<usize>> = Vec::new();

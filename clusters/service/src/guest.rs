@@ -8,9 +8,10 @@ mod work;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use atoll_abi::connection::{Connection, Provider};
+use atoll_abi::connection::{Client, Connection, Provider};
 use atoll_abi::layout::{self, entry, request, service_badge, slot};
 use atoll_abi::plan::{Plan, Rank};
+use atoll_abi::timeline::Channel;
 use atoll_call::Service;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side, WakeWords, budget};
 use atoll_component::{like_blocking, meter, report, report_ready, ticks, wait};
@@ -58,6 +59,11 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
         // what the two callers below name, and leaves it. Each is attached once: this function runs once.
         unsafe { Endpoint::attach_next(window as *mut u8, side) }
     };
+    let noted = |mut endpoint: Endpoint, connection: &Connection| {
+        let channel = Channel::Connection(connection.number);
+        endpoint.note_with(atoll_component::recorder().tap(channel));
+        endpoint
+    };
     let doorbell = |connection: &Connection| {
         if !plan.crosses_kernels(connection) {
             let slot = slot::client_notification(connection.slot);
@@ -73,10 +79,16 @@ fn links(plan: &Plan, service: usize) -> (Vec<Link>, Link) {
     let mut clients = Vec::with_capacity(connections().count());
     clients.extend(connections().map(|connection| {
         let window = layout::client_window(connection.slot);
-        Link::begin(attach(window, Side::Second), doorbell(&connection))
+        let endpoint = noted(attach(window, Side::Second), &connection);
+        Link::begin(endpoint, doorbell(&connection))
     }));
-    let driver = PeerDoorbell::Notification(cap::Notification::from_bits(slot::PEER_NOTIFICATION));
-    let driver = Link::begin(attach(layout::DRIVER_WINDOW, Side::First), driver);
+    let bell = PeerDoorbell::Notification(cap::Notification::from_bits(slot::PEER_NOTIFICATION));
+    let mut driver = attach(layout::DRIVER_WINDOW, Side::First);
+    let mut all = plan.connections();
+    if let Some(own) = all.find(|it| it.client == Client::Service(service)) {
+        driver = noted(driver, &own);
+    }
+    let driver = Link::begin(driver, bell);
     (clients, driver)
 }
 
@@ -104,6 +116,7 @@ fn wait_until<S: Service>(host: &Host<S, Link, Pools>, clock: Clock, alarm: &mut
 pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -> S) -> ! {
     // Before anything is allocated.
     atoll_component::heap::claim_mapped(heap as usize);
+    atoll_component::note_begin();
     let index = entry::index(number);
     let plan = atoll_component::plan().expect("the root task maps a plan of this version");
     let (clients, driver) = links(plan, index);

@@ -18,6 +18,7 @@ use atoll_abi::layout::{
     entry, request, slot,
 };
 use atoll_abi::plan::Plan;
+use atoll_abi::timeline::Channel;
 use atoll_channel::{Doorbell, Endpoint, EndpointLink, Side};
 use atoll_component::meter;
 use atoll_pci::BARS;
@@ -55,6 +56,7 @@ pub struct Edge {
 /// # Panics
 /// Where it was begun before.
 pub fn begin(number: u64, dma_physical: u64) -> (Life, Edge) {
+    atoll_component::note_begin();
     // This can be done once, and so can all that follows.
     atoll_component::heap::claim_arena();
     let life = Life {
@@ -134,7 +136,10 @@ impl Life {
             .map(|connection| {
                 let notification = slot::client_notification(connection.slot);
                 let client = Client(cap::Notification::from_bits(notification));
-                Link::begin(attach(connection.slot), client)
+                let mut endpoint = attach(connection.slot);
+                let channel = Channel::Connection(connection.number);
+                endpoint.note_with(atoll_component::recorder().tap(channel));
+                Link::begin(endpoint, client)
             })
             .collect()
     }

@@ -7,6 +7,7 @@ use atoll_abi::frame::FrameState;
 use atoll_abi::layout::{self, request, slot};
 use atoll_abi::plan::{MAX_CLUSTER_FRAMES, Plan};
 use atoll_abi::process::ProcessId;
+use atoll_abi::timeline::Channel;
 use atoll_channel::Doorbell;
 use atoll_component::{log, report};
 use atoll_core::vcore::VcoreSets;
@@ -67,6 +68,8 @@ fn signal_vcore(number: usize) {
 /// Wakes the component of this cluster that has a side of a connection to another kernel instance.
 pub fn signal_connection(connection: usize) {
     enters();
+    let channel = Channel::Connection(connection);
+    atoll_component::recorder().tap(channel).rang();
     cap::Notification::from_bits(slot::crossing_notification(connection)).signal();
 }
 

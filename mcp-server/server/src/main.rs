@@ -25,6 +25,7 @@ use crate::kernel::SeL4;
 atoll_component::entry!(enter);
 
 fn enter(number: u64, _: u64) -> ! {
+    atoll_component::note_begin();
     atoll_component::heap::claim_arena();
     run(entry::index(number), entry::restarts(number) as u32)
 }

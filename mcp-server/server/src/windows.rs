@@ -11,6 +11,7 @@ use atoll_abi::frame::{FrameState, Holding};
 use atoll_abi::layout;
 use atoll_abi::plan::{MAX_CLUSTER_FRAMES, Plan};
 use atoll_abi::process::{ProcInfo, ServerInfo};
+use atoll_abi::timeline::Channel;
 use atoll_channel::{Endpoint, EndpointLink, Side, WakeWords};
 use atoll_core::vcore::VcoreSets;
 use atoll_hpet::Hpet;
@@ -58,7 +59,8 @@ pub fn take(plan: &Plan, cluster: usize) -> Windows {
                 let window = layout::server_vcore_window(number) as *mut u8;
                 // SAFETY: the root task mapped a zeroed window there for each vcore of each process of this cluster, and
                 // leaves it. It is attached here only, and this runs once.
-                let endpoint = unsafe { Endpoint::attach_next(window, Side::Second) };
+                let mut endpoint = unsafe { Endpoint::attach_next(window, Side::Second) };
+                endpoint.note_with(atoll_component::recorder().tap(Channel::Vcore(number)));
                 Link::new(endpoint, VcoreBell::new(number))
             })
             .collect()

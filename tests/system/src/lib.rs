@@ -27,6 +27,7 @@ mod refusal;
 mod report;
 mod restart;
 mod signals;
+mod timeline;
 mod volumes;
 mod workflow;
 
@@ -162,6 +163,7 @@ pub fn all(wanted: Wanted) -> Vec<Test> {
     tests.extend(workflow::tests());
     tests.extend(concurrent::tests());
     tests.extend(signals::tests());
+    tests.extend(timeline::tests());
     tests
 }
 

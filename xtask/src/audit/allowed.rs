@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use atoll_abi::connection::{Client, Connection, Provider};
+use atoll_abi::timeline::Writer;
 
 use super::InstanceAudit;
 use super::places::{
-    configuration, device_memory, first_pages, hpet, memory, pool, wake_page, window,
+    configuration, device_memory, first_pages, hpet, memory, pool, timeline, wake_page, window,
 };
 
 impl InstanceAudit<'_> {
@@ -34,6 +35,7 @@ impl InstanceAudit<'_> {
                 let channels = plan.channels().iter();
                 let own = channels.filter(|channel| channel.end_of(cluster).is_some());
                 allowed.extend(own.filter_map(wake_page));
+                allowed.extend(timeline(plan, Writer::Server(cluster as usize)));
                 if plan.uses_hpet(cluster) {
                     allowed.push(hpet());
                 }
@@ -43,6 +45,13 @@ impl InstanceAudit<'_> {
                 let index =
                     processes.position(|p| p.name.as_str() == name && self.runs(p.cluster))?;
                 let process = &plan.processes()[index];
+                for vcore in 0..process.vcores as usize {
+                    let writer = Writer::Vcore {
+                        process: index,
+                        vcore,
+                    };
+                    allowed.extend(timeline(plan, writer));
+                }
                 allowed.extend(plan.pools().get(process.pool as usize).map(pool));
                 for connection in plan.connections() {
                     if matches!(connection.client, Client::Vcore { process, .. } if process == index)
@@ -59,6 +68,7 @@ impl InstanceAudit<'_> {
                 let mut services = plan.services().iter();
                 let index =
                     services.position(|s| s.name.as_str() == name && self.runs(s.cluster))?;
+                allowed.extend(timeline(plan, Writer::Service(index)));
                 let reached = plan.reached_pools(index);
                 let pools = reached.filter_map(|it| plan.pools().get(it.pool as usize));
                 allowed.extend(pools.map(pool));
@@ -71,6 +81,7 @@ impl InstanceAudit<'_> {
                 let mut devices = plan.devices().iter();
                 let index =
                     devices.position(|d| d.name.as_str() == name && self.runs(d.cluster))?;
+                allowed.extend(timeline(plan, Writer::Driver(index)));
                 allowed.push(configuration(plan.devices()[index].pci_address));
                 allowed.extend(device_memory(plan.machine().memory));
                 let reached = plan.driver_pool(index);

@@ -5,7 +5,8 @@ use std::ops::Range;
 use atoll_abi::block::BLOCK_SIZE;
 use atoll_abi::connection::Connection;
 use atoll_abi::layout::{PAGE_SIZE, RING_WINDOW_SIZE};
-use atoll_abi::plan::{Channel, ECAM_BASE, HPET_BASE, Instance, Pool};
+use atoll_abi::plan::{Channel, ECAM_BASE, HPET_BASE, Instance, Plan, Pool};
+use atoll_abi::timeline::Writer;
 
 /// The part of the address space below 4 GiB that belongs to the platform: I/O APIC, HPET, local APICs, firmware. A
 /// write to the local APICs' page forges an interrupt.
@@ -41,6 +42,12 @@ pub(super) fn hpet() -> Range<u64> {
 
 fn page(first: u64) -> Range<u64> {
     first..first + PAGE_SIZE as u64
+}
+
+/// The window of a timeline.
+pub(super) fn timeline(plan: &Plan, writer: Writer) -> Option<Range<u64>> {
+    let base = plan.timeline_window(writer)?;
+    Some(base..base + plan.timeline_window_size())
 }
 
 /// The blocks of a pool.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::locate;
-use crate::simulate::report_file::{claim, same};
+use crate::simulate::report_file::{REPORT, claim_file, same};
 
 /// The serial logs of all instances.
 pub struct Logs {
@@ -30,7 +30,7 @@ impl Logs {
             .iter()
             .map(|name| {
                 let path = folder.join(format!("serial-{name}.log"));
-                let file = claim(&path)?;
+                let file = claim_file(&path, REPORT)?;
                 if same(&file, input) {
                     bail!(
                         "the input is {}, where a serial log is to be written; name a report in another folder with --report",

@@ -19,6 +19,7 @@ use crate::simulate::networks::Networks;
 use crate::simulate::pace::Pace;
 use crate::simulate::turns::{self, Turns};
 use crate::tail::Tail;
+use crate::timeline::Memory;
 
 /// Serial ports of a PC.
 const SERIAL_PORTS: usize = 4;
@@ -47,7 +48,7 @@ pub struct Drives {
 }
 
 /// Starts the machine. `scratch` holds its serial files; `networks` are the ports that lead into it; `pace` is how its cores share
-/// the host's.
+/// the host's; `memory` is where its memory is to be, if anywhere.
 ///
 /// # Errors
 /// Where the plan needs what the machine cannot have, or QEMU cannot be started.
@@ -58,6 +59,7 @@ pub fn start(
     drives: &Drives,
     networks: Networks,
     pace: Pace,
+    memory: Option<&Memory>,
 ) -> Result<Machine> {
     let serial: Vec<PathBuf> = (0..folder.plan.instances().len())
         .map(|index| scratch.join(format!("serial{index}")))
@@ -74,6 +76,11 @@ pub fn start(
         .args(arguments(
             folder, &serial, &kernels, drives, &networks, pace,
         )?)
+        .args(
+            memory
+                .iter()
+                .flat_map(|memory| in_file(&folder.plan, memory)),
+        )
         .current_dir(&folder.images)
         .stdout(stderr.try_clone().context("cannot share a file")?)
         .stderr(stderr);
@@ -171,6 +178,18 @@ fn arguments(
         });
     }
     Ok(arguments)
+}
+
+/// Has the machine's memory be a file, beside what [`arguments`] says of the machine.
+fn in_file(plan: &Plan, memory: &Memory) -> [OsString; 4] {
+    let size = plan.machine().memory >> 20;
+    let before = format!("memory-backend-file,id=memory,size={size}M,share=on,mem-path=");
+    [
+        "-object".into(),
+        option(&before, memory.path(), ""),
+        "-machine".into(),
+        "memory-backend=memory".into(),
+    ]
 }
 
 /// Where a device is, as QEMU is told.

@@ -37,7 +37,7 @@ impl ReportFile {
     ///
     /// # Errors
     /// Where it cannot be written, or another run holds it.
-    fn claim(path: &Path) -> Result<ReportFile> {
+    fn claim(path: &Path, option: &str) -> Result<ReportFile> {
         let shown = locate::shown(path);
         // Asked before the file is opened: to open a pipe that nobody reads would never end.
         if let Ok(metadata) = fs::metadata(path) {
@@ -54,7 +54,7 @@ impl ReportFile {
         let folder = locate::folder_of(path);
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", locate::shown(folder)))?;
-        let file = claim(path)?;
+        let file = claim_file(path, option)?;
         Ok(ReportFile {
             path: path.to_path_buf(),
             file,
@@ -68,13 +68,26 @@ impl ReportFile {
     /// Also where the file that the user names holds something else than a report.
     pub fn named(path: Option<&Path>, default: &str) -> Result<ReportFile> {
         let Some(path) = path else {
-            return ReportFile::claim(&locate::output().join(default));
+            return ReportFile::claim(&locate::output().join(default), REPORT);
         };
+        ReportFile::of_user(path, REPORT)
+    }
+
+    /// As [`ReportFile::named`], of the file that a user names for a timeline.
+    ///
+    /// # Errors
+    /// As for [`ReportFile::named`].
+    pub fn of_timeline(path: &Path) -> Result<ReportFile> {
+        ReportFile::of_user(path, TIMELINE)
+    }
+
+    /// The file that a user names with an option.
+    fn of_user(path: &Path, option: &str) -> Result<ReportFile> {
         let path = locate::absolute(path)?;
-        let report = ReportFile::claim(&path)?;
+        let report = ReportFile::claim(&path, option)?;
         if !may_be_overwritten(&path) {
             bail!(
-                "{} is no report, and would be overwritten; remove it, or name another file with --report",
+                "{} is no report, and would be overwritten; remove it, or name another file with {option}",
                 locate::shown(&path)
             );
         }
@@ -147,6 +160,10 @@ const EARLIER_MARK: &str = "{\n  \"verdict\": \"";
 
 const _: () = assert!(EARLIER_MARK.len() <= MARK.len());
 
+/// The options that name such files.
+pub const REPORT: &str = "--report";
+const TIMELINE: &str = "--trace";
+
 /// Version of the reports.
 const VERSION: u32 = 1;
 
@@ -154,7 +171,7 @@ const VERSION: u32 = 1;
 ///
 /// # Errors
 /// Where it cannot be written, or another run holds it.
-pub fn claim(path: &Path) -> Result<File> {
+pub fn claim_file(path: &Path, option: &str) -> Result<File> {
     let shown = locate::shown(path);
     let file = OpenOptions::new()
         .write(true)
@@ -162,11 +179,11 @@ pub fn claim(path: &Path) -> Result<File> {
         .truncate(false)
         .open(path)
         .with_context(|| {
-            format!("cannot write {shown}; name another file with --report, in a folder that you may write to")
+            format!("cannot write {shown}; name another file with {option}, in a folder that you may write to")
         })?;
     if !lock::take(&file, path)? {
         bail!(
-            "{shown} is in use by another run; wait for it, or name another file with --report, in another folder"
+            "{shown} is in use by another run; wait for it, or name another file with {option}, in another folder"
         );
     }
     Ok(file)
@@ -195,7 +212,7 @@ mod tests {
     fn a_report_in_use_or_out_of_reach_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/report.json");
-        let _first = ReportFile::claim(&path).unwrap();
+        let _first = ReportFile::claim(&path, REPORT).unwrap();
         assert!(refusal(&path).contains("is in use by another run"));
         assert!(refusal(Path::new("/proc/none/report.json")).contains("cannot make the folder"));
         assert!(refusal(Path::new("/proc/report.json")).contains("cannot write /proc/report.json"));

@@ -15,7 +15,7 @@ use crate::locate;
 use crate::plan;
 use crate::step::Log;
 use crate::test::host::{LIMIT, cargo};
-use crate::test::packages::{MEASURED_FEATURE, Program};
+use crate::test::packages::Program;
 use crate::tools::Tools;
 
 /// A shipped plan that has a kernel of each configuration: the sources are the same for both, and the bindings differ.
@@ -47,11 +47,13 @@ pub fn lint(
     fs::write(&archive, []).with_context(|| format!("cannot write {}", locate::shown(&archive)))?;
     let (mut runs, mut failures) = (0, Vec::new());
     for (variant, settings) in settings(tools)? {
-        // Each as a machine boots it, and those that are counted in images for benchmarks once more so.
+        // Each as a machine boots it, and once more with each feature that a plan may give it.
         let plain = programs.iter().map(|program| (program, None));
-        let counted = programs.iter().filter(|program| program.is_measured);
-        let counted = counted.map(|program| (program, Some(MEASURED_FEATURE)));
-        for (program, feature) in plain.chain(counted) {
+        let further = programs.iter().flat_map(|program| {
+            let features = program.plan_features.iter();
+            features.map(move |feature| (program, Some(*feature)))
+        });
+        for (program, feature) in plain.chain(further) {
             let mut command = cargo();
             command
                 .env_remove("CARGO_BUILD_TARGET")

@@ -26,8 +26,9 @@ use crate::test::planted::Planted;
 /// The feature with which a program is built for the kernels.
 const GUEST_FEATURE: &str = "guest";
 
-/// The feature with which services and drivers count what they do, in images for benchmarks.
-pub const MEASURED_FEATURE: &str = "measured";
+/// Features that a plan gives programs: with the first one services and drivers count what they do, in images for benchmarks, with the
+/// second one components note it, for a timeline.
+const PLAN_FEATURES: [&str; 2] = ["measured", "timeline"];
 
 #[derive(Deserialize)]
 struct Workspace {
@@ -84,8 +85,8 @@ pub struct Program {
     pub package: String,
     /// Its binary.
     pub binary: String,
-    /// Whether it is also built with [`MEASURED_FEATURE`].
-    pub is_measured: bool,
+    /// Features of its package that a plan may give it.
+    pub plan_features: Vec<&'static str>,
 }
 
 fn yes() -> bool {
@@ -141,7 +142,10 @@ impl Package {
             .map(|target| Program {
                 package: self.id(),
                 binary: target.name.clone(),
-                is_measured: self.features.contains_key(MEASURED_FEATURE),
+                plan_features: PLAN_FEATURES
+                    .into_iter()
+                    .filter(|feature| self.features.contains_key(*feature))
+                    .collect(),
             })
     }
 }
@@ -168,7 +172,7 @@ pub mod tests {
         let expected = Program {
             package: "atoll-x@0.1.0".to_owned(),
             binary: "x".to_owned(),
-            is_measured: true,
+            plan_features: vec!["measured"],
         };
         assert_eq!(programs, [expected]);
     }

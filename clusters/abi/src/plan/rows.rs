@@ -25,6 +25,10 @@ pub struct Machine {
     pub shared_base: u64,
     /// Bytes of it.
     pub shared_size: u64,
+    /// First byte of the windows of the timeline, which lie behind the pools: see [`crate::timeline`].
+    pub timeline_base: u64,
+    /// Bytes of each of them; 0 where there is no timeline.
+    pub timeline_size: u64,
     /// A [`KernelMode`](super::KernelMode).
     pub mode: u32,
     /// Cores that it must have.

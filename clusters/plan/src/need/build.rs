@@ -3,6 +3,7 @@
 use atoll_abi::connection::{Client, Provider};
 use atoll_abi::layout::{self, PAGE_SIZE, RING_WINDOW_SIZE};
 use atoll_abi::plan::{HPET_BASE, NONE, Plan};
+use atoll_abi::timeline::Writer;
 
 use super::amount::{CONNECTION_RECORD, SEEN_RECORD};
 use super::component::{Components, Holder, SERVER_PROGRAM};
@@ -34,6 +35,7 @@ impl Build<'_> {
         build.connections();
         build.wake_requests();
         build.watchers();
+        build.timeline();
         build.components
     }
 
@@ -252,6 +254,26 @@ impl Build<'_> {
                 });
                 let server = Holder::Server(cluster as usize);
                 self.share_with_server(holder, server, place, 1);
+            }
+        }
+    }
+
+    /// The windows in which components note what they do.
+    fn timeline(&mut self) {
+        let plan = self.plan;
+        let pages = plan.timeline_window_size() / PAGE_SIZE as u64;
+        for writer in plan.timeline_writers() {
+            let Some(physical) = plan.timeline_window(writer) else {
+                continue;
+            };
+            let (holder, vcore) = match writer {
+                Writer::Server(cluster) => (Holder::Server(cluster), 0),
+                Writer::Service(service) => (Holder::Service(service), 0),
+                Writer::Driver(device) => (Holder::Driver(device), 0),
+                Writer::Vcore { process, vcore } => (Holder::Process(process), vcore),
+            };
+            if self.runs(plan.timeline_cluster(writer)) {
+                self.outside(holder, physical, layout::timeline(vcore), pages);
             }
         }
     }

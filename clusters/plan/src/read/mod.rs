@@ -2,6 +2,7 @@
 
 mod cluster;
 mod device;
+mod machine;
 mod network;
 mod process;
 mod restart;
@@ -17,6 +18,7 @@ use toml::de::{DeTable, DeValue};
 
 use self::cluster::cluster;
 use self::device::{channel, device, unread_channel};
+use self::machine::machine;
 use self::process::process;
 use self::service::{service, unread_service};
 
@@ -26,7 +28,7 @@ use crate::diagnostics::Diagnostics;
 use crate::error::ErrorKind;
 use crate::layout::{MAX_INSTANCES, MAX_MACHINE_MEMORY};
 use crate::size;
-use crate::table::{Located, Table, array, boolean, bytes, choice, integer, text, wrong_type};
+use crate::table::{Located, Table, array, bytes, integer, text, wrong_type};
 use crate::written::{Plan, Text, UNNAMED};
 
 /// Most cores of a machine: one for each APIC identifier that a message-signalled interrupt can name, of which 255 means all.
@@ -68,6 +70,7 @@ pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>)
         memory: Located::new(MAX_MACHINE_MEMORY, 0),
         mode: KernelMode::PerCluster,
         measured: false,
+        timeline: 0,
         clusters: Vec::new(),
         devices: Vec::new(),
         services: Vec::new(),
@@ -115,32 +118,6 @@ pub(crate) fn plan(label: &str, source: &str, diagnostics: &mut Diagnostics<'_>)
         plan.processes.push(process);
     }
     Some(plan)
-}
-
-fn machine(table: &Table<'_>, plan: &mut Plan, diagnostics: &mut Diagnostics<'_>) {
-    table.only(&["cores", "memory", "kernel-mode", "measured"], diagnostics);
-    let what = "`cores` of the machine";
-    let range = (1, MAX_MACHINE_CORES);
-    plan.cores = table
-        .required("cores", diagnostics)
-        .and_then(|value| integer("cores", what, range, value, diagnostics))
-        .unwrap_or(Located::new(MAX_MACHINE_CORES, table.at));
-    plan.memory = table
-        .required("memory", diagnostics)
-        .and_then(|value| bytes("memory", value, diagnostics))
-        .unwrap_or(Located::new(MAX_MACHINE_MEMORY, table.at));
-    let modes = [
-        ("per-cluster", KernelMode::PerCluster),
-        ("shared", KernelMode::Shared),
-    ];
-    plan.mode = table
-        .required("kernel-mode", diagnostics)
-        .and_then(|value| choice("kernel-mode", &modes, value, diagnostics))
-        .unwrap_or(KernelMode::PerCluster);
-    plan.measured = table
-        .optional("measured")
-        .and_then(|value| boolean("measured", value, diagnostics))
-        .unwrap_or(false);
 }
 
 /// The `name` of a table of `[[kind]]`, which also becomes part of the table's title; [`UNNAMED`] where it is missing.

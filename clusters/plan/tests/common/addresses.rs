@@ -36,6 +36,14 @@ impl Space {
         self.regions.push(start..start + size);
     }
 
+    /// The windows of the timeline of so many threads.
+    fn timeline(&mut self, plan: &Plan, threads: usize) {
+        let size = plan.timeline_window_size() as usize;
+        for thread in (0..threads).filter(|_| size > 0) {
+            self.add(layout::timeline(thread), size);
+        }
+    }
+
     fn window(&mut self, start: usize) {
         self.add(start, RING_WINDOW_SIZE);
     }
@@ -82,6 +90,7 @@ fn server(plan: &Plan, cluster: u32) {
     space.add(layout::PLAN, plan.pages() * PAGE_SIZE);
     space.page(layout::SERVER_INFO);
     space.page(layout::HPET);
+    space.timeline(plan, 1);
     let mut numbers = BTreeSet::new();
     for (index, process) in plan.processes_of(cluster) {
         space.page(layout::server_procinfo(index));
@@ -120,6 +129,7 @@ fn service(plan: &Plan, index: usize) {
     }
     space.page(layout::WAKE_REQUESTS);
     space.window(layout::DRIVER_WINDOW);
+    space.timeline(plan, 1);
     for connection in plan.clients_of(Provider::Service(index)) {
         space.window(layout::client_window(connection.slot));
         space.slot(slot::client_notification(connection.slot));
@@ -133,6 +143,7 @@ fn driver(plan: &Plan, device: usize) {
     space.page(layout::DEVICE_CONFIGURATION);
     space.add(layout::DEVICE_BARS, 6 * layout::DEVICE_BAR_STRIDE);
     space.add(layout::DMA, layout::DMA_PAGES * PAGE_SIZE);
+    space.timeline(plan, 1);
     if let Some(reached) = plan.driver_pool(device) {
         let blocks = plan.pools()[reached.pool as usize].blocks as usize;
         space.add(reached.address, blocks * PAGE_SIZE);
@@ -156,6 +167,7 @@ fn process(plan: &Plan, index: usize, row: &Process) {
     let blocks = plan.pools()[row.pool as usize].blocks as usize;
     space.add(layout::BLOCKS, blocks * PAGE_SIZE);
     space.add(layout::HEAP, row.heap_size as usize);
+    space.timeline(plan, row.vcores as usize);
     for vcore in 0..row.vcores as usize {
         space.window(layout::vcore_window(vcore));
         space.slot(slot::VCORE_NOTIFICATIONS + vcore as u64);

@@ -60,7 +60,11 @@ fn assert_memory(plan: &Encoded) {
     for pool in plan.pools() {
         shared.push((pool.base, u64::from(pool.blocks) * BLOCK_SIZE as u64));
     }
-    // In the order of the layout and without gaps: windows, wake pages, pools.
+    for writer in plan.timeline_writers() {
+        let window = plan.timeline_window(writer);
+        shared.extend(window.map(|base| (base, plan.timeline_window_size())));
+    }
+    // In the order of the layout and without gaps: windows, wake pages, pools, windows of the timeline.
     let mut next = plan.machine().shared_base;
     for &(base, bytes) in &shared {
         assert_eq!(base, next);

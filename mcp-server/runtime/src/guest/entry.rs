@@ -11,9 +11,11 @@ use atoll_abi::layout;
 use atoll_abi::plan::{MAX_CLUSTER_FRAMES, MAX_SERVICES, ServiceKind};
 use atoll_abi::process::ProcInfo;
 use atoll_abi::syscall::Route;
+use atoll_abi::timeline::{Channel, Kind};
 use atoll_channel::{Endpoint, Side};
 
 use super::kernel::{KERNEL, procinfo};
+use super::timeline::recorder;
 use super::{heap, stacks};
 use crate::runtime::Runtime;
 use crate::scheduler::Fifo;
@@ -46,6 +48,7 @@ unsafe extern "Rust" {
 /// A vcore's first instructions in Rust, in vcore context.
 extern "sysv64" fn entered(vcore: u64, _reason: u64) -> ! {
     let vcore = vcore as usize;
+    recorder(vcore).note(Kind::Begins, 0);
     assert!(
         tls::is_fresh(),
         "vcore {vcore} has no thread-local storage, or is entered again"
@@ -74,7 +77,10 @@ fn start() -> &'static Runtime {
             let window = layout::vcore_window(vcore) as *mut u8;
             // SAFETY: the root task mapped a window there for each vcore, zeroed before the process's first life; this is
             // the process's side, attached here only, once in each life.
-            unsafe { Endpoint::attach_next(window, Side::First) }
+            let mut endpoint = unsafe { Endpoint::attach_next(window, Side::First) };
+            let number = procinfo.first_vcore as usize + vcore;
+            endpoint.note_with(recorder(vcore).tap(Channel::Vcore(number)));
+            endpoint
         })
         .collect();
     KERNEL.connect(&procinfo);
@@ -121,7 +127,10 @@ fn attach_ports(procinfo: &ProcInfo, vcores: usize) -> Vec<PortParts> {
                 let window = layout::port_window(number, vcore) as *mut u8;
                 // SAFETY: the root task mapped a window there for each vcore and each port, zeroed before the process's first
                 // life; this is the process's side, attached here only, once in each life.
-                unsafe { Endpoint::attach_next(window, Side::First) }
+                let mut endpoint = unsafe { Endpoint::attach_next(window, Side::First) };
+                let connection = port.first_connection as usize + vcore;
+                endpoint.note_with(recorder(vcore).tap(Channel::Connection(connection)));
+                endpoint
             })
             .collect(),
     });

@@ -12,6 +12,7 @@ use atoll_channel::WakeWords;
 use sel4::{MessageInfo, cap};
 
 use super::time::timestamp;
+use super::timeline::recorder;
 use crate::runtime::Runtime;
 use crate::world::World;
 
@@ -79,7 +80,10 @@ impl World for Kernel {
     }
 
     fn wait(&self, vcore: usize) {
-        notification(slot::VCORE_NOTIFICATIONS + vcore as u64).wait();
+        let recorder = recorder(vcore);
+        recorder.sleeps();
+        let badges = notification(slot::VCORE_NOTIFICATIONS + vcore as u64).wait();
+        recorder.wakes(badges);
     }
 
     fn ticks(&self) -> u64 {

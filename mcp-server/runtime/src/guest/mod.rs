@@ -8,6 +8,7 @@ pub mod operator;
 mod panic;
 pub(crate) mod stacks;
 mod time;
+mod timeline;
 
 pub use kernel::{procinfo, server_info, started};
 pub use time::timestamp;
