@@ -94,7 +94,9 @@ fn each_message_is_noted_once_by_each_side_however_it_is_sent_and_taken() {
     }
     let expected = |kind| -> Vec<_> {
         let raw = channel.to_raw();
-        (0..next).map(|number| (kind, raw, beginning(number))).collect()
+        (0..next)
+            .map(|number| (kind, raw, beginning(number)))
+            .collect()
     };
     assert_eq!(sent.all(), expected(Kind::Sent));
     assert_eq!(received.all(), expected(Kind::Received));
