@@ -14,6 +14,7 @@
 //! | [`edition`] | what tells versions of a file apart that have one time |
 //! | [`connection`] | one connection: events in, actions out |
 //! | [`patience`] | how long a client may take |
+//! | [`lobby`] | connections that wait for their clients, or for their turn |
 //!
 //! What a client sends is hostile until it was looked at. A request that two readers could understand in two ways is refused and its
 //! connection ends, so that nothing behind it is taken for another request.
@@ -39,6 +40,7 @@ pub mod date;
 pub mod edition;
 pub mod escape;
 pub mod listing;
+pub mod lobby;
 pub mod metrics;
 pub mod mime;
 pub mod observed;

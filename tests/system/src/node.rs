@@ -4,6 +4,7 @@ mod clients;
 mod kept;
 mod machine;
 mod ranges;
+mod readers;
 pub(crate) mod redis;
 
 use crate::{Test, Wanted};
@@ -28,7 +29,7 @@ pub fn tests(wanted: Wanted) -> Vec<Test> {
         ),
         Test::new(
             "node-web",
-            "curl gets, puts and finds files, and a browser shows the node's page",
+            "curl gets, puts and finds files, a thousand clients at a time get theirs, and a browser shows the node's page",
             clients::web,
         ),
         Test::new(

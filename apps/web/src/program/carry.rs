@@ -1,13 +1,13 @@
-//! A connection's uthread: it carries out one action after the other.
+//! What a connection wants done, done.
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use atoll_runtime::splice::{Sink, Source};
-use atoll_runtime::{
-    BLOCK_SIZE, Block, Blocks, MAX_CALL_BLOCKS, Splice, Status, Stream, with_timeout,
-};
-use atoll_web::connection::{Action, Connection, Event, Failure, Found, Patience};
+use atoll_runtime::{BLOCK_SIZE, Block, Blocks, MAX_CALL_BLOCKS, Splice, Stream, with_timeout};
+use atoll_web::connection::{Action, Connection, Event, Failure, Found};
 use atoll_web::patience::Clock;
 
 use super::measure;
@@ -16,68 +16,63 @@ use super::tree::Tree;
 use super::upload::Upload;
 
 /// How long a peer may take to have room for what one call sends.
-const SENDING: Duration = Duration::from_secs(10);
+pub const SENDING: Duration = Duration::from_secs(10);
 
-/// How long, and how much, is received and dropped of a peer whose connection ends, so that it gets what was sent before it learns that
-/// nobody listens.
-const LINGER: Duration = Duration::from_millis(500);
-const MOST_LINGERED: usize = 256 * 1024;
+/// How long the service may take to give what it said that there is.
+const RECEIVING: Duration = Duration::from_secs(10);
 
 /// Blocks that sending a file has at a time. Beyond the first one it has only what is free.
 const WINDOW: usize = 16;
 
-/// A connection, and what it has.
-struct Carrier<'s> {
-    shared: &'s Shared,
-    stream: Stream,
-    clock: Clock,
+/// What carries out what a connection wants done.
+pub struct Carrier {
+    /// What all connections share.
+    pub shared: Arc<Shared>,
+    /// The connection's stream.
+    pub stream: Stream,
+    /// How much time the peer has left.
+    pub clock: Clock,
     tree: Tree,
     upload: Option<Upload>,
     /// The peer has said that it sends nothing more, has reset the connection, or is waited for no longer.
-    peer_has_gone: bool,
+    pub peer_has_gone: bool,
 }
 
-/// Serves a connection until it ends.
-pub fn serve(shared: &Shared, stream: Stream) {
-    let mut connection = Connection::new(shared.settings);
-    let mut carrier = Carrier {
-        shared,
-        stream,
-        clock: Clock::default(),
-        tree: Tree::new(shared.volume),
-        upload: None,
-        peer_has_gone: false,
-    };
-    let mut action = connection.start();
-    while action != Action::End {
-        if shared.is_full() {
-            connection.end_soon();
+/// What came of receiving.
+#[derive(Clone, Copy)]
+pub enum Received {
+    /// Bytes.
+    Bytes,
+    /// The peer sends nothing more.
+    End,
+    /// Nothing, in the time that the peer had.
+    Late,
+}
+
+impl Carrier {
+    /// That of a connection of which nothing was received.
+    pub fn new(shared: &Arc<Shared>, stream: Stream) -> Carrier {
+        Carrier {
+            shared: shared.clone(),
+            stream,
+            clock: Clock::default(),
+            tree: Tree::new(shared.volume),
+            upload: None,
+            peer_has_gone: false,
         }
-        if let Some(now) = shared.seconds() {
-            connection.set_time(now);
-        }
-        action = carrier.carry(&mut connection, action);
-        shared.counters.add_answers(connection.take_answers());
     }
-    carrier.end();
-}
 
-impl Carrier<'_> {
     fn open(&mut self, path: &str) -> Result<Found, Failure> {
-        let shared = self.shared;
+        let shared = &self.shared;
         self.tree.open(&shared.editions, path, shared.seconds())
     }
 
     /// Carries an action out; the next one.
-    fn carry(&mut self, connection: &mut Connection, action: Action) -> Action {
-        if !matches!(action, Action::Receive(_) | Action::Write(_)) {
+    pub fn carry(&mut self, connection: &mut Connection, action: Action) -> Action {
+        if !matches!(action, Action::Write(_)) {
             self.clock.restart();
         }
         match action {
-            Action::Receive(patience) => {
-                self.tree.close();
-                self.receive(connection, patience)
-            }
             Action::Send(bytes) => connection.handle(event(self.send(&bytes))),
             Action::Open(path) => {
                 let found = self.open(&path);
@@ -96,7 +91,7 @@ impl Carrier<'_> {
                 Ok(entries) => connection.handle(Event::Listed(&entries)),
                 Err(failure) => connection.handle(Event::Failed(failure)),
             },
-            Action::Measure => connection.handle(Event::Measured(&measure::node(self.shared))),
+            Action::Measure => connection.handle(Event::Measured(&measure::node(&self.shared))),
             Action::Create => {
                 let begun = Upload::begin(self.shared.volume, &self.shared.upload_name());
                 let begun = begun.map(|upload| self.upload = Some(upload));
@@ -124,35 +119,39 @@ impl Carrier<'_> {
                 let removed = self.tree.remove(&self.shared.editions, &path);
                 connection.handle(event(removed))
             }
-            Action::End => Action::End,
+            // Not carried out here.
+            Action::Receive(_) | Action::End => Action::End,
         }
     }
 
-    /// Receives for as long as the client has left. No other block is held meanwhile, so that connections never wait for each other's.
-    fn receive(&mut self, connection: &mut Connection, patience: Patience) -> Action {
-        let left = self.clock.left(patience, self.shared.milliseconds());
-        if left == 0 {
-            self.peer_has_gone = true;
-            return connection.handle(Event::Late);
+    /// Receives what has come, as far as there are blocks free: pieces, the last one first. None of the blocks is kept, so that connections
+    /// never wait for each other's.
+    pub fn receive(&mut self, pieces: &mut Vec<Vec<u8>>) -> Received {
+        let first = Block::acquire();
+        let mut blocks = Blocks::new();
+        // No more than a call may have.
+        let _ = blocks.push(first);
+        while blocks.len() < MAX_CALL_BLOCKS
+            && let Some(block) = Block::try_acquire()
+        {
+            let _ = blocks.push(block);
         }
-        let block = Block::acquire();
-        let receives = with_timeout(Duration::from_millis(left), || self.stream.receive(block));
-        match receives.wait() {
-            Ok(block) if !block.bytes().is_empty() => {
-                let bytes = block.bytes();
-                self.clock.received(bytes.len());
-                let count = &self.shared.counters.received;
-                count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                connection.handle(Event::Received(bytes))
-            }
-            Err(error) if error.status == Status::TimedOut => {
-                self.peer_has_gone = true;
-                connection.handle(Event::Late)
-            }
-            _ => {
-                self.peer_has_gone = true;
-                connection.handle(Event::Ended)
-            }
+        // Something is there: it is not waited for, unless the service says so and has nothing.
+        let receives = with_timeout(RECEIVING, || self.stream.receive_blocks(blocks));
+        let Ok(blocks) = receives.wait() else {
+            return Received::End;
+        };
+        let filled = blocks.iter().map(Block::bytes);
+        let filled = filled.filter(|bytes| !bytes.is_empty());
+        pieces.extend(filled.map(<[u8]>::to_vec));
+        pieces.reverse();
+        let bytes = pieces.iter().map(Vec::len).sum::<usize>();
+        self.clock.received(bytes);
+        let count = &self.shared.counters.received;
+        count.fetch_add(bytes as u64, Ordering::Relaxed);
+        match bytes {
+            0 => Received::End,
+            _ => Received::Bytes,
         }
     }
 
@@ -190,35 +189,21 @@ impl Carrier<'_> {
         count.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The connection waits for its peer: nothing is open meanwhile.
+    pub fn rest(&mut self) {
+        self.tree.close();
+    }
+
+    /// The connection ends: what was uploaded is gone.
+    pub fn finish(&mut self) {
+        self.discard();
+        self.tree.close();
+    }
+
     fn discard(&mut self) {
         if let Some(upload) = self.upload.take() {
             upload.discard();
         }
-    }
-
-    /// Closes the connection. What its peer still sends is dropped for a while: closed at once, the connection would be reset, and the
-    /// peer might lose the answer.
-    fn end(mut self) {
-        self.discard();
-        self.tree.close();
-        let shuts = || with_timeout(SENDING, || self.stream.shut_down());
-        if !self.peer_has_gone && shuts().wait().is_ok() {
-            let until = self.shared.milliseconds() + LINGER.as_millis() as u64;
-            let mut dropped = 0;
-            while dropped < MOST_LINGERED {
-                let left = until.saturating_sub(self.shared.milliseconds());
-                if left == 0 {
-                    break;
-                }
-                let block = Block::acquire();
-                let left = Duration::from_millis(left);
-                match with_timeout(left, || self.stream.receive(block)).wait() {
-                    Ok(block) if !block.bytes().is_empty() => dropped += block.bytes().len(),
-                    _ => break,
-                }
-            }
-        }
-        let _ = with_timeout(SENDING, || self.stream.close()).wait();
     }
 }
 

@@ -8,13 +8,28 @@ use atoll_runtime::guest::{procinfo, timestamp};
 use atoll_runtime::{Monitor, Volume};
 use atoll_web::connection::Settings;
 use atoll_web::edition::{Editions, hash};
+use atoll_web::lobby::Lobby;
 use atoll_web::metrics::Traffic;
 
-/// Heap that a connection takes at most: the page of a long folder is the largest part of it.
-const HEAP: u64 = 512 * 1024;
+use super::client::Client;
 
-/// Blocks of the pool for each connection: one into which it receives, and one for what others do.
+/// Heap that a connection takes at most while a uthread works on it: the page of a long folder is the largest part of it.
+const WORK_HEAP: u64 = 512 * 1024;
+
+/// Heap that a connection takes at most while it waits for its client: the head of a request that has begun is the largest part of it.
+const WAIT_HEAP: u64 = 16 * 1024;
+
+/// Of the heap, connections that wait have one of so many parts, those that are worked on another one.
+const PARTS: u64 = 2;
+
+/// Blocks of the pool for each uthread that works: one into which it receives, and one for what others do.
 const BLOCKS: u32 = 2;
+
+/// Uthreads that do something else.
+const OTHERS: u32 = 2;
+
+/// The connections.
+pub type Clients = Lobby<Client>;
 
 /// What all connections share.
 pub struct Shared {
@@ -28,8 +43,10 @@ pub struct Shared {
     pub counters: Counters,
     /// Connections that there may be.
     most: u64,
-    /// Connections that there are.
-    open: Monitor<u64>,
+    /// The connections that there are.
+    pub lobby: Monitor<Clients>,
+    /// Uthreads that work on them.
+    pub workers: u64,
     /// Uploads that have begun.
     uploads: AtomicU64,
     /// The number of this life.
@@ -53,6 +70,11 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// A connection was accepted.
+    pub fn add_accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// These answers were made.
     pub fn add_answers(&self, answers: [u64; 5]) {
         for (count, more) in self.answers.iter().zip(answers) {
@@ -65,8 +87,9 @@ impl Shared {
     /// Of a program that has just started, with as many connections as its plan gives it stacks, blocks and heap for.
     pub fn new() -> Shared {
         let facts = procinfo();
-        let most = facts.uthreads.min(facts.pool_blocks / BLOCKS);
-        let most = u64::from(most).min(facts.heap_size / HEAP).max(1);
+        let part = facts.heap_size / PARTS;
+        let workers = facts.uthreads.saturating_sub(OTHERS);
+        let workers = u64::from(workers.min(facts.pool_blocks / BLOCKS));
         let volume = Volume::first();
         // Lives begin at different ticks; where instructions are counted they may not, and then the volume has other space left.
         let [_, free] = volume.space().wait().unwrap_or_default();
@@ -79,8 +102,9 @@ impl Shared {
             },
             editions: Editions::new(life),
             counters: Counters::default(),
-            most,
-            open: Monitor::new(0),
+            most: (part / WAIT_HEAP).max(1),
+            lobby: Monitor::new(Lobby::default()),
+            workers: workers.min(part / WORK_HEAP).max(1),
             uploads: AtomicU64::new(0),
             life,
             started,
@@ -90,26 +114,14 @@ impl Shared {
         }
     }
 
-    /// Waits until there is room for one more connection. One uthread does: nobody takes it meanwhile.
-    pub fn wait_for_room(&self) {
-        let most = self.most;
-        self.open.wait_for(|open| (*open < most).then_some(()));
-    }
-
-    /// A connection was accepted.
-    pub fn enter(&self) {
-        self.open.with(|open| *open += 1);
-        self.counters.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A connection has ended.
-    pub fn leave(&self) {
-        self.open.with_notify_one(|open| *open -= 1);
+    /// A connection has its turn.
+    pub fn wake_worker(&self) {
+        self.lobby.with_notify_one(|_| ());
     }
 
     /// Whether there is no room for more connections than there are: others wait.
     pub fn is_full(&self) -> bool {
-        self.open.with(|open| *open >= self.most)
+        self.lobby.with(|lobby| lobby.len() as u64 >= self.most)
     }
 
     /// Milliseconds since the start.
@@ -153,7 +165,7 @@ impl Shared {
             bytes_received: load(&counters.received),
             bytes_sent: load(&counters.sent),
             connections_accepted: load(&counters.accepted),
-            connections_open: self.open.with(|open| *open),
+            connections_open: self.lobby.with(|lobby| lobby.len() as u64),
             connections_most: self.most,
         }
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::machine::{Node, make_disk};
+use super::readers;
 use super::redis::{Answer, Client};
 use crate::context::Ended;
 use crate::inputs::random;
@@ -274,6 +275,7 @@ pub fn web(context: &Context) -> TestResult {
         &["-T", &put, "-H", "If-None-Match: *", &url("/files/new")],
         "412",
     )?;
+    readers::many(&node, &format!("/files/{}", FILES[1].0), FILES[1].1)?;
     figures(&node, &url("/metrics.json"), &calls, context)?;
     expect(&[&url("/metrics")], "200")?;
     check!(
