@@ -190,6 +190,55 @@ fn a_service_may_die_at_each_step() {
     }
 }
 
+#[test]
+fn the_service_of_a_file_and_its_copy_may_break_its_ring_while_it_stores() {
+    let content = bytes(600_000);
+    let mut seen = 0;
+    for calls in 1..12 {
+        let (store, streams) = (Partition::new(1), Streams::new(1));
+        let mut process = setup(300, content.clone(), &store, &streams);
+        let (tells, dying) = std::sync::mpsc::channel();
+        let mut left = calls;
+        process.tamper = Some(Box::new(move |syscall: &Syscall, served: &mut _| {
+            let served: &mut (Status, [u64; 2]) = served;
+            // The file is in many pieces, so that a large block takes several reads.
+            if syscall.call == Call::Read as u16 && syscall.count >> 8 > 0 {
+                served.1[0] = served.1[0].min(4096);
+            }
+            if syscall.call == Call::Write as u16 {
+                left -= i32::from(left > 0);
+                if left == 0 {
+                    let _ = tells.send(());
+                }
+            }
+        }));
+        let (result, report) = splice_in(process, move |control| {
+            let sink = Sink::tee(Streams::connect(0), Store::file(file(), 1_000_000));
+            let from = Source::file(file(), 0);
+            let splice = spawn(move || Splice::new(from, sink).length(600_000).window(64).run());
+            while dying.try_recv().is_err() {
+                yield_now();
+            }
+            control.order(Command::Corrupt(0));
+            splice.join()
+        });
+        // Blocks that the service had stay in flight: it may write them still.
+        assert_eq!(
+            report.free_blocks + report.blocks_in_flight,
+            300,
+            "{report:?}"
+        );
+        if let Err(broken) = result {
+            let found = (broken.side, broken.status);
+            assert_eq!(found, (Side::Source, Status::PeerLost), "{broken:?}");
+            let moved = broken.moved as usize;
+            assert!(streams.peers()[0].taken[..moved] == content[..moved]);
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "no death was seen");
+}
+
 /// Runs a splice to a connection whose service dies while both ends have a call.
 #[test]
 fn the_service_of_both_ends_may_die() {

@@ -15,6 +15,22 @@ pub(super) struct Wanted {
     pub(super) length: usize,
 }
 
+impl Wanted {
+    /// The first so many of them, and the others, if there are any.
+    pub(super) fn split(self, length: usize) -> (Wanted, Option<Wanted>) {
+        let length = length.min(self.length);
+        let now = Wanted {
+            at: self.at,
+            length,
+        };
+        let later = Wanted {
+            at: self.at + length as u64,
+            length: self.length - length,
+        };
+        (now, (later.length > 0).then_some(later))
+    }
+}
+
 /// How far a chunk is.
 pub(super) enum Stage {
     /// Its bytes are read.

@@ -236,10 +236,15 @@ impl<'p> Engine<'p> {
             if matches!(chunk.stage, Stage::Done)
                 && let Some(wanted) = chunk.rest.take()
             {
+                if chunk.blocks.is_empty() {
+                    // Who stored the copy has died, and has them still.
+                    chunk.blocks = self.stock.replace(wanted.length.div_ceil(BLOCK_SIZE));
+                }
+                let (now, later) = wanted.split(size_of(&chunk.blocks));
+                chunk.rest = later;
                 let source = self.source;
-                chunk.begin(Stage::Reading(wanted), |blocks| {
-                    let length = wanted.length.min(size_of(&blocks));
-                    source.read(wanted.at, length, blocks)
+                chunk.begin(Stage::Reading(now), |blocks| {
+                    source.read(now.at, now.length, blocks)
                 });
             }
             is_turn &= matches!(chunk.stage, Stage::Sent | Stage::Storing(_) | Stage::Done)

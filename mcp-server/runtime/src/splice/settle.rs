@@ -59,15 +59,24 @@ impl Engine<'_> {
                 (chunk.stage, chunk.length) = (Stage::Full, length);
             }
             if is_there && goes_on {
-                chunk.rest = Some(Wanted {
-                    at: wanted.at + length as u64,
-                    length: wanted.length - length,
+                // Up to where the chunk ends, which may be behind what was asked for.
+                let behind = chunk.rest.map_or(0, |rest| rest.length);
+                let (_, rest) = wanted.split(length);
+                chunk.rest = rest.map(|rest| Wanted {
+                    length: rest.length + behind,
+                    ..rest
                 });
             }
         }
         if ended.status != Status::Done {
+            if let Some(chunk) = self.chunk(index) {
+                chunk.rest = None;
+            }
             self.end_behind(index + 1, Last::Failed(ended.status));
         } else if !is_there || !is_stream && length < wanted.length && !goes_on {
+            if let Some(chunk) = self.chunk(index) {
+                chunk.rest = None;
+            }
             self.end_behind(index + 1, Last::Reached(End::Source));
         } else if is_stream {
             self.took(length, room);

@@ -68,6 +68,16 @@ impl Stock {
         }
     }
 
+    /// As [`Stock::take`], in place of blocks that do not come back: it waits for one where there are none.
+    pub(super) fn replace(&mut self, pages: usize) -> Blocks {
+        let blocks = self.take(pages);
+        if !blocks.is_empty() {
+            return blocks;
+        }
+        self.budget = self.budget.saturating_sub(1);
+        self.pool.acquire().alone()
+    }
+
     /// The one block, for what is written last, where no call has it; or another one, for which it waits where it may.
     pub(super) fn last(&mut self, waits: bool) -> Option<Block> {
         let free = self.own.take().or_else(|| self.pool.try_acquire());

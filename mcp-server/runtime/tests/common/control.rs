@@ -14,6 +14,8 @@ pub enum Command {
     ReleaseAll,
     /// The service of a port dies.
     Kill(usize),
+    /// The service of a port breaks its ring to vcore 0.
+    Corrupt(usize),
     /// It comes back.
     Revive(usize),
     /// The service of a port notices that the process is in another life.

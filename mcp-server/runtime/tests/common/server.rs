@@ -170,6 +170,7 @@ impl Server {
                 }
                 Command::ReleaseAll => self.release(|_| true),
                 Command::Kill(port) => self.die(port + 1),
+                Command::Corrupt(port) => self.corrupt(port + 1, 0),
                 Command::Revive(port) => self.revive(port + 1),
                 Command::Meet(port) => self.meet(port + 1),
                 Command::RingAlarms => self.ring_alarms(u64::MAX),
