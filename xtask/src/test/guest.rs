@@ -15,7 +15,7 @@ use crate::locate;
 use crate::plan;
 use crate::step::Log;
 use crate::test::host::{LIMIT, cargo};
-use crate::test::packages::Program;
+use crate::test::packages::{PLAN_FEATURES, Program};
 use crate::tools::Tools;
 
 /// A shipped plan that has a kernel of each configuration: the sources are the same for both, and the bindings differ.
@@ -47,27 +47,29 @@ pub fn lint(
     fs::write(&archive, []).with_context(|| format!("cannot write {}", locate::shown(&archive)))?;
     let (mut runs, mut failures) = (0, Vec::new());
     for (variant, settings) in settings(tools)? {
-        // Each as a machine boots it, and once more with each feature that a plan may give it.
-        let plain = programs.iter().map(|program| (program, None));
-        let further = programs.iter().flat_map(|program| {
-            let features = program.plan_features.iter();
-            features.map(move |feature| (program, Some(*feature)))
-        });
-        for (program, feature) in plain.chain(further) {
+        // All as a machine boots them, and once more with each feature that a plan may give them.
+        let features = PLAN_FEATURES.map(Some);
+        for feature in [None].into_iter().chain(features) {
+            let has = |program: &&Program| {
+                feature.is_none_or(|feature| program.plan_features.contains(&feature))
+            };
             let mut command = cargo();
             command
                 .env_remove("CARGO_BUILD_TARGET")
                 .env_remove("CARGO_ENCODED_RUSTFLAGS")
                 .envs(&settings.environment)
                 .env("ATOLL_ARCHIVE", &archive)
-                .arg("clippy")
+                // One run for all of them: what they share is looked at once, with all features that any of them gives it.
+                .args(["clippy", "--keep-going"])
                 .args(&settings.arguments)
-                .args(["--package", &program.package, "--bin", &program.binary])
-                .args(feature.iter().flat_map(|feature| ["--features", feature]))
-                .args(["--", "-D", "warnings"]);
+                .args(feature.iter().flat_map(|feature| ["--features", feature]));
+            for program in programs.iter().filter(has) {
+                command.args(["--package", &program.package, "--bin", &program.binary]);
+            }
+            command.args(["--", "-D", "warnings"]);
             let doing = match feature {
-                Some(feature) => format!("{}, {feature}, for {variant} kernels", program.binary),
-                None => format!("{} for {variant} kernels", program.binary),
+                Some(feature) => format!("programs with {feature}, for {variant} kernels"),
+                None => format!("programs for {variant} kernels"),
             };
             runs += 1;
             if let Err(error) = log.run_within(LIMIT, command, "cargo", &doing) {

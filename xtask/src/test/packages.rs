@@ -28,7 +28,7 @@ const GUEST_FEATURE: &str = "guest";
 
 /// Features that a plan gives programs: with the first one services and drivers count what they do, in images for benchmarks, with the
 /// second one components note it, for a timeline.
-const PLAN_FEATURES: [&str; 2] = ["measured", "timeline"];
+pub const PLAN_FEATURES: [&str; 2] = ["measured", "timeline"];
 
 #[derive(Deserialize)]
 struct Workspace {
