@@ -7,6 +7,8 @@ mod planted;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
@@ -88,11 +90,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let tools = setup::complete(Purpose::Test)?;
     let folder = locate::output().join("test");
-    let mut lines = Vec::new();
-    for test in &host {
-        let line = timed(&test.name, || test.run(&folder.join("host"), &tools))?;
-        lines.push(line);
-    }
+    let mut lines = at_a_time(HOST_TESTS, &host, |test| {
+        timed(&test.name, || test.run(&folder.join("host"), &tools))
+    })?;
     if !system.is_empty() {
         let context = context(&tools, folder)?;
         for test in &system {
@@ -103,6 +103,41 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     }
     summarize(&lines)
+}
+
+/// Tests on the host that run at a time: while the programs of one run, Cargo builds those of the next one. Cargo itself lets one build go on
+/// in a folder.
+const HOST_TESTS: usize = 2;
+
+/// Does something for each of some things, for so many at a time, in order; what came of them, in order too.
+fn at_a_time<T: Sync, R: Send>(
+    count: usize,
+    things: &[T],
+    act: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let one_after_the_other = || {
+        let mut results = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(thing) = things.get(place) else {
+                return results;
+            };
+            results.push((place, act(thing)));
+        }
+    };
+    let mut results: Vec<(usize, Result<R>)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..count)
+            .map(|_| scope.spawn(one_after_the_other))
+            .collect();
+        let joined = threads.into_iter().map(|thread| {
+            let panicked = |cause| std::panic::resume_unwind(cause);
+            thread.join().unwrap_or_else(panicked)
+        });
+        joined.flatten().collect()
+    });
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 fn system_name(name: &str) -> String {
@@ -177,4 +212,27 @@ fn summarize(lines: &[Line]) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_at_a_time_comes_in_order() {
+        let barrier = std::sync::Barrier::new(2);
+        let things: Vec<u32> = (0..10).collect();
+        let results = at_a_time(2, &things, |thing| {
+            // Comes to an end only where two are under way.
+            barrier.wait();
+            Ok(thing * 2)
+        });
+        let expected: Vec<u32> = things.iter().map(|thing| thing * 2).collect();
+        assert_eq!(results.unwrap(), expected);
+        let failed = at_a_time(2, &things, |thing| match thing {
+            7 => bail!("seven"),
+            thing => Ok(*thing),
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "seven");
+    }
 }
