@@ -1,6 +1,7 @@
 //! Frames on their way: the service's own blocks, and the calls to the driver that have them.
 
 use alloc::collections::VecDeque;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use atoll_abi::block::{BLOCK_SIZE, BlockList};
@@ -19,6 +20,9 @@ const RECEIVING: usize = RING_SLOTS / 2;
 /// Frames that the driver may have to transmit. With those that receive, and two calls that are about the device as a whole, they fill its
 /// ring.
 const TRANSMITTING: usize = RING_SLOTS - RECEIVING - 2;
+
+/// Bytes of the headers of a frame at most: of Ethernet, of IPv4 and of TCP with all options that there may be.
+const HEADERS: usize = 14 + 60 + 60;
 
 /// Bytes of the largest frame that is put together of several blocks.
 const LONGEST_FRAME: usize = 1 << 14;
@@ -45,9 +49,9 @@ pub(crate) struct Frames {
     transmitting: usize,
     /// Frames that have come in, and parts of them, in order.
     received: VecDeque<(u32, Received)>,
-    /// The frame that is being read.
+    /// The frame that is being read, at the beginning of as many bytes as the longest one had.
     incoming: Vec<u8>,
-    /// The frame that is being written.
+    /// The frame that is being written, likewise.
     outgoing: Vec<u8>,
     /// The device was stopped because it broke: nothing is asked of it until the driver's next life.
     has_failed: bool,
@@ -64,8 +68,8 @@ impl Frames {
             receiving: 0,
             transmitting: 0,
             received: VecDeque::new(),
-            incoming: Vec::with_capacity(BLOCK_SIZE),
-            outgoing: Vec::with_capacity(BLOCK_SIZE),
+            incoming: vec![0; BLOCK_SIZE],
+            outgoing: vec![0; BLOCK_SIZE],
             has_failed: false,
             too_long: 0,
         }
@@ -153,7 +157,7 @@ impl Frames {
             return false;
         };
         let mut frame = core::mem::take(&mut self.incoming);
-        frame.clear();
+        let mut length = 0;
         let mut checked = Checked::No;
         for number in 0..=last {
             let Some((block, part)) = self.received.pop_front() else {
@@ -162,16 +166,21 @@ impl Frames {
             if number == 0 && part.checksum != Checksum::Unknown {
                 checked = Checked::Transport;
             }
-            let start = frame.len();
-            frame.resize(start + usize::from(part.length), 0);
-            if let Some(bytes) = frame.get_mut(start..) {
+            let start = length;
+            length += usize::from(part.length);
+            if frame.len() < length {
+                frame.resize(length, 0);
+            }
+            if let Some(bytes) = frame.get_mut(start..length) {
                 actions.read_bytes(self.pool, block, part.offset.into(), bytes);
             }
             self.free.push(block);
         }
-        match frame.len() > LONGEST_FRAME {
-            true => self.too_long += 1,
-            false => read(&frame, checked, &mut Out::new(self, driver, actions)),
+        match frame.get(..length.min(LONGEST_FRAME)) {
+            Some(bytes) if bytes.len() == length => {
+                read(bytes, checked, &mut Out::new(self, driver, actions));
+            }
+            _ => self.too_long += 1,
         }
         self.incoming = frame;
         true
@@ -216,12 +225,17 @@ impl<A: Actions> Wire for Out<'_, A> {
         write: impl FnOnce(&mut [u8]) -> (R, Option<ChecksumPlace>),
     ) -> R {
         let mut frame = core::mem::take(&mut self.frames.outgoing);
-        frame.clear();
-        frame.resize(length, 0);
-        let (written, checksum) = write(&mut frame);
+        if frame.len() < length {
+            frame.resize(length, 0);
+        }
+        let bytes = frame.get_mut(..length).unwrap_or_default();
+        // Nothing of an earlier frame goes out with this one, whatever of its headers is not written. What is behind them is written whole.
+        let headers = bytes.get_mut(..length.min(HEADERS));
+        headers.unwrap_or_default().fill(0);
+        let (written, checksum) = write(bytes);
         if let Some(block) = self.frames.free.pop() {
             let pool = self.frames.pool;
-            self.actions.write_bytes(pool, block, 0, &frame);
+            self.actions.write_bytes(pool, block, 0, bytes);
             self.frames.transmitting += 1;
             let call = request::TransmitFrame {
                 pool,

@@ -1,10 +1,12 @@
 //! The sockets and their peers: smoltcp, one socket at a time.
 
 mod calls;
+mod checksum;
 mod connections;
 mod demux;
 mod fin;
 mod host;
+mod incoming;
 mod socket;
 mod table;
 mod wire;
@@ -23,7 +25,7 @@ use smoltcp::socket::{dhcpv4, udp};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress};
 
-use demux::{Peer, Recipient};
+use demux::Peer;
 use socket::{Alone, Role, Socket};
 use table::Table;
 use wire::{Abilities, Nowhere, Port};
@@ -83,6 +85,8 @@ pub(crate) struct Stack {
     unresolved: Vec<Handle>,
     /// Sockets that have something to send, for which there was no room.
     starved: VecDeque<Handle>,
+    /// Sockets for which frames have come in, and that have not acted since.
+    fed: Vec<Handle>,
     /// Connections that nobody has any more, the oldest first.
     lingering: VecDeque<Handle>,
     /// Sockets that may have changed since they were taken from this list.
@@ -128,6 +132,7 @@ impl Stack {
             times: BTreeSet::new(),
             unresolved: Vec::new(),
             starved: VecDeque::new(),
+            fed: Vec::new(),
             lingering: VecDeque::new(),
             touched: Vec::new(),
             next_port: FIRST_EPHEMERAL_PORT | identity.seed as u16,
@@ -195,75 +200,10 @@ impl Stack {
         }
     }
 
-    /// A frame came in. Only where the wire has room, because it may be answered.
-    pub(crate) fn frame(&mut self, frame: &[u8], checked: Checked, wire: &mut impl Wire) {
-        let Some(recipient) = demux::recipient(frame, checked) else {
-            self.corrupt += 1;
-            return;
-        };
-        let handle = match recipient {
-            Recipient::Connection {
-                peer,
-                begins,
-                acknowledges,
-            } => match self.peers.get(&peer).copied() {
-                Some(handle) => {
-                    if let (Some(connection), Some(number)) =
-                        (self.connection(handle), acknowledges)
-                        && connection.is_vain(number)
-                    {
-                        return;
-                    }
-                    Some(handle)
-                }
-                None if begins && self.listeners.contains_key(&peer.local_port) => {
-                    let Some(handle) = self.begin(peer) else {
-                        // The backlog is full: the peer tries again.
-                        return;
-                    };
-                    Some(handle)
-                }
-                None => None,
-            },
-            Recipient::Datagrams(CONFIGURATION_PORT) if self.configuration.is_some() => {
-                if !demux::has_source(frame) {
-                    // smoltcp would answer to where it comes from.
-                    return;
-                }
-                self.configuration
-            }
-            Recipient::Datagrams(port) => self.datagrams.get(&port).copied(),
-            Recipient::Neighbours | Recipient::Host => None,
-        };
-        let set = match handle.and_then(|handle| self.sockets.get_mut(handle)?.alone()) {
-            Some(alone) => &mut alone.set,
-            None => &mut self.nobody,
-        };
-        let now = instant(self.now);
-        let mut poll = |frame: &[u8]| {
-            let mut port = Port::new(self.abilities, Some(frame), wire);
-            self.interface.poll_ingress_single(now, &mut port, set);
-        };
-        match handle.and_then(|_| fin::split(frame)) {
-            Some(frames) => frames.iter().for_each(|frame| poll(frame)),
-            None => poll(frame),
-        }
-        match handle {
-            Some(handle) => self.act(handle, wire),
-            None if recipient == Recipient::Neighbours => {
-                for handle in core::mem::take(&mut self.unresolved) {
-                    if let Some(socket) = self.sockets.get_mut(handle) {
-                        socket.waits_for_neighbour = false;
-                        self.act(handle, wire);
-                    }
-                }
-            }
-            None => {}
-        }
-    }
-
-    /// Has the sockets act whose time has come, and those that waited for room, as long as there is room.
+    /// Has the sockets act for which frames have come in, those whose time has come, and those that waited for room, as long as there is
+    /// room.
     pub(crate) fn act_all(&mut self, wire: &mut impl Wire) {
+        self.act_on_frames(wire);
         while let Some(&(due, index, generation)) = self.times.first()
             && due <= self.now
             && wire.has_room()

@@ -1,9 +1,10 @@
 //! For which socket a frame is.
 
 use smoltcp::wire::{
-    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Address, Ipv4Packet, TcpPacket,
-    UdpPacket,
+    EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Address, Ipv4Packet, TcpPacket, UdpPacket,
 };
+
+use super::checksum::{RIGHT, Sum};
 
 /// The peer of a connection, and the port at which it has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,14 +70,13 @@ pub(super) fn recipient(frame: &[u8], checked: Checked) -> Option<Recipient> {
         // Only the first fragment has ports; no fragments are put together here.
         return Some(Recipient::Host);
     }
-    let (source, destination) = (packet.src_addr(), packet.dst_addr());
-    let addresses = (IpAddress::Ipv4(source), IpAddress::Ipv4(destination));
+    let source = packet.src_addr();
     match packet.next_header() {
         IpProtocol::Tcp => {
             let Ok(tcp) = TcpPacket::new_checked(packet.payload()) else {
                 return Some(Recipient::Host);
             };
-            if checked == Checked::No && !tcp.verify_checksum(&addresses.0, &addresses.1) {
+            if checked == Checked::No && !is_right(&packet, packet.payload()) {
                 return None;
             }
             let others = tcp.syn() || tcp.fin() || tcp.rst();
@@ -97,11 +97,21 @@ pub(super) fn recipient(frame: &[u8], checked: Checked) -> Option<Recipient> {
             };
             // One without a checksum has a zero there.
             let has = udp.checksum() != 0;
-            if has && checked == Checked::No && !udp.verify_checksum(&addresses.0, &addresses.1) {
+            let datagram = packet.payload().get(..usize::from(udp.len()));
+            let is_right = || datagram.is_some_and(|datagram| is_right(&packet, datagram));
+            if has && checked == Checked::No && !is_right() {
                 return None;
             }
             Some(Recipient::Datagrams(udp.dst_port()))
         }
         _ => Some(Recipient::Host),
     }
+}
+
+/// Whether the checksum of a segment of TCP or UDP is right.
+fn is_right(packet: &Ipv4Packet<&[u8]>, segment: &[u8]) -> bool {
+    let (source, destination) = (packet.src_addr().octets(), packet.dst_addr().octets());
+    let protocol = packet.next_header().into();
+    let sum = Sum::default().add_pseudo_header(source, destination, protocol, segment.len());
+    sum.add(segment).folded() == RIGHT
 }

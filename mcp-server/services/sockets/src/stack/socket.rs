@@ -42,6 +42,8 @@ pub(super) struct Socket {
     pub(super) due: Option<u64>,
     /// It is in the list of those that have changed.
     pub(super) is_touched: bool,
+    /// It is in the list of those for which frames have come in.
+    pub(super) is_fed: bool,
     /// It is in the list of those that wait for room.
     pub(super) waits_for_room: bool,
     /// It is in the list of those that wait for the address of a neighbour.
@@ -136,6 +138,7 @@ impl Socket {
             role,
             due: None,
             is_touched: false,
+            is_fed: false,
             waits_for_room: false,
             waits_for_neighbour: false,
             vain_tries: 0,

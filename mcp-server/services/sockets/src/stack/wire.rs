@@ -7,6 +7,8 @@ use smoltcp::phy::{
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet};
 
+use super::checksum::Sum;
+
 /// Where frames go.
 pub(crate) trait Wire {
     /// Whether another frame can be taken now.
@@ -102,11 +104,15 @@ impl<W: Wire> TxToken for Outgoing<'_, W> {
             let written = write(frame);
             let is_packet = is_ipv4(frame);
             *self.packets += usize::from(is_packet);
-            let checksum = match self.makes_checksums && is_packet {
+            let place = match is_packet {
                 true => begin_checksum(frame),
                 false => None,
             };
-            (written, checksum)
+            let Some(place) = place.filter(|_| !self.makes_checksums) else {
+                return (written, place);
+            };
+            end_checksum(frame, place);
+            (written, None)
         })
     }
 }
@@ -142,12 +148,8 @@ impl<W: Wire> Device for Port<'_, W> {
 
     fn capabilities(&self) -> DeviceCapabilities {
         let mut checksum = ChecksumCapabilities::default();
-        // Those of received frames are checked before; see `demux`.
-        let transport = match self.abilities.makes_checksums {
-            true => Checksum::None,
-            false => Checksum::Tx,
-        };
-        (checksum.tcp, checksum.udp) = (transport, transport);
+        // Those of received frames are checked before, see `demux`; those of others are made in the frame that is written.
+        (checksum.tcp, checksum.udp) = (Checksum::None, Checksum::None);
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;
         capabilities.max_transmission_unit = self.abilities.largest_frame;
@@ -164,27 +166,40 @@ fn is_ipv4(frame: &[u8]) -> bool {
 /// Bytes before the packet of IP.
 pub(super) const ETHERNET: usize = 14;
 
-/// Puts the sum of the pseudo header in the place of the checksum of TCP or UDP; where the device makes the rest of it.
+/// Puts the sum of the pseudo header in the place of the checksum of TCP or UDP; where the rest of it is to be made.
 fn begin_checksum(frame: &mut [u8]) -> Option<ChecksumPlace> {
     let packet = Ipv4Packet::new_checked(frame.get(ETHERNET..)?).ok()?;
-    let (protocol, offset) = match packet.next_header() {
-        IpProtocol::Tcp => (6, 16),
-        IpProtocol::Udp => (17, 6),
+    let protocol = packet.next_header();
+    let offset = match protocol {
+        IpProtocol::Tcp => 16,
+        IpProtocol::Udp => 6,
         _ => return None,
     };
     let start = ETHERNET + usize::from(packet.header_len());
     let length = packet.payload().len();
-    let addresses = [packet.src_addr().octets(), packet.dst_addr().octets()];
-    let words = addresses.iter().flat_map(|it| it.as_chunks::<2>().0);
-    let mut sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(*word))).sum();
-    sum += protocol + length as u32;
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    let place = frame.get_mut(start + offset..start + offset + 2)?;
-    place.copy_from_slice(&(sum as u16).to_be_bytes());
+    let (source, destination) = (packet.src_addr().octets(), packet.dst_addr().octets());
+    let sum = Sum::default().add_pseudo_header(source, destination, protocol.into(), length);
+    put_checksum(frame, start + offset, sum.folded())?;
     Some(ChecksumPlace {
         start: start as u16,
         offset: offset as u16,
     })
+}
+
+/// Makes a checksum that was begun, as a device does it.
+fn end_checksum(frame: &mut [u8], place: ChecksumPlace) {
+    let start = usize::from(place.start);
+    let segment = frame.get(start..).unwrap_or_default();
+    let checksum = match !Sum::default().add(segment).folded() {
+        // Of UDP it would say that there is none; to TCP it is the same.
+        0 => 0xffff,
+        checksum => checksum,
+    };
+    put_checksum(frame, start + usize::from(place.offset), checksum);
+}
+
+fn put_checksum(frame: &mut [u8], at: usize, checksum: u16) -> Option<()> {
+    let place = frame.get_mut(at..at + 2)?;
+    place.copy_from_slice(&checksum.to_be_bytes());
+    Some(())
 }

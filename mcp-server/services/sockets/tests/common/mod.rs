@@ -176,9 +176,25 @@ impl Host {
 
     /// A frame comes in; `false` where the driver has no block for it, so that it is lost.
     pub fn receive(&mut self, frame: &[u8], checksum: Checksum) -> bool {
-        let Some(call) = self.posted.pop_front() else {
+        let Some(completion) = self.received(frame, checksum) else {
             return false;
         };
+        self.event(Event::Completions(&[completion]));
+        self.serve();
+        true
+    }
+
+    /// Frames come in of which the driver tells at once.
+    pub fn receive_all(&mut self, frames: &[Vec<u8>]) {
+        let received = |frame: &Vec<u8>| self.received(frame, Checksum::Unknown);
+        let completions: Option<Vec<Completion>> = frames.iter().map(received).collect();
+        self.event(Event::Completions(&completions.expect("there are blocks")));
+        self.serve();
+    }
+
+    /// The driver's answer to a call that receives a frame; `None` where it has none.
+    fn received(&mut self, frame: &[u8], checksum: Checksum) -> Option<Completion> {
+        let call = self.posted.pop_front()?;
         let mut block = [0xEE; BLOCK_SIZE];
         block[OFFSET..OFFSET + frame.len()].copy_from_slice(frame);
         self.actions.blocks.insert((OWN_POOL, call.block), block);
@@ -188,9 +204,7 @@ impl Host {
             more: false,
             checksum,
         };
-        self.answer(&call, received.to_raw());
-        self.serve();
-        true
+        Some(Completion::of(&call, Status::Done, received.to_raw()))
     }
 
     /// The device breaks: the driver answers all that it has, and all that comes.

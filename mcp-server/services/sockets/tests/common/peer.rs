@@ -115,8 +115,13 @@ impl Peer {
     }
 
     pub fn connect(&mut self, to: [u8; 4], port: u16) -> Stream {
-        let mut socket = Peer::socket();
         self.next_port += 1;
+        self.connect_again(to, port)
+    }
+
+    /// Connects from the port of the connection before.
+    pub fn connect_again(&mut self, to: [u8; 4], port: u16) -> Stream {
+        let mut socket = Peer::socket();
         let to = (IpAddress::Ipv4(to.into()), port);
         let context = self.interface.context();
         socket.connect(context, to, self.next_port).unwrap();
