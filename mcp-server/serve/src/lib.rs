@@ -14,8 +14,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use atoll_runtime::{
-    BLOCK_SIZE, Block, Blocks, Event, EventQueue, Listener, MAX_CALL_BLOCKS, Network, SocketId,
-    SocketOption, Status, Stream, batch, with_timeout,
+    BLOCK_SIZE, Block, Blocks, Event, EventQueue, Listener, MAX_CALL_BLOCKS, Network, Pool,
+    SocketId, SocketOption, Status, Stream, batch, with_timeout,
 };
 
 /// Connections that have a call at a time. Each has blocks, and the loop must not wait for one: those that are out come back by what it
@@ -29,6 +29,16 @@ pub const BLOCKS: usize = 1 + CALLS * SEND_BLOCKS;
 const SEND_BLOCKS: usize = 4;
 
 const _: () = assert!(SEND_BLOCKS <= MAX_CALL_BLOCKS);
+
+/// Blocks beyond [`BLOCKS`] that are worth having: from a peer that sends much at once the loop receives into a large one, so that it is asked
+/// and answered once for all of it. Where the process has fewer, it receives a block after the other.
+pub const MORE_BLOCKS: usize = LARGE << LARGE_ORDER;
+
+/// Large blocks at once: each connection that has a call may have one.
+const LARGE: usize = CALLS;
+
+/// The order of a large block: as much as a connection of the service holds.
+const LARGE_ORDER: u32 = 3;
 
 /// Connections that may be known to have something before they are known.
 const MOST_EARLY: usize = 1024;
@@ -110,6 +120,8 @@ struct Connection<P> {
     is_ready: bool,
     /// It ends when the answer has been sent.
     ends: bool,
+    /// Its peer has sent as much at once as fills a block.
+    sends_much: bool,
 }
 
 /// A socket at which connections come in, and its connections.
@@ -127,6 +139,8 @@ pub struct Server<'p, P: Protocol> {
     /// Connections whose answers are sent when what they tell is settled.
     unsettled: Vec<SocketId>,
     queue: EventQueue,
+    /// Where large blocks come from, if the process has as many.
+    large: Option<Pool>,
     /// By token.
     calls: BTreeMap<u64, For>,
     next_token: u64,
@@ -155,6 +169,7 @@ impl<'p, P: Protocol> Server<'p, P> {
             busy: 0,
             unsettled: Vec::new(),
             queue: EventQueue::new(),
+            large: large_blocks(),
             calls: BTreeMap::new(),
             next_token: 0,
         })
@@ -252,6 +267,7 @@ impl<'p, P: Protocol> Server<'p, P> {
                     is_busy: false,
                     is_ready: false,
                     ends: false,
+                    sends_much: false,
                 };
                 self.connections.insert(stream.id(), connection);
                 if self.early.remove(&stream.id()) {
@@ -309,9 +325,12 @@ impl<'p, P: Protocol> Server<'p, P> {
                 continue;
             };
             let stream = connection.stream;
+            let pool = self.large.as_ref().filter(|_| connection.sends_much);
+            let large = pool.and_then(|pool| pool.try_acquire_large(LARGE_ORDER));
             self.busy += 1;
             let token = self.token(For::Receive(id));
-            self.queue.add(token, stream.receive(Block::acquire()));
+            let into = large.unwrap_or_else(Block::acquire);
+            self.queue.add(token, stream.receive(into));
         }
     }
 
@@ -321,6 +340,7 @@ impl<'p, P: Protocol> Server<'p, P> {
         };
         match event.block {
             Some(block) if event.status == Status::Done && !block.bytes().is_empty() => {
+                connection.sends_much = block.bytes().len() >= BLOCK_SIZE;
                 self.protocol.received(&mut connection.peer, block.bytes());
                 drop(block);
                 self.go_on(id);
@@ -415,4 +435,11 @@ impl<'p, P: Protocol> Server<'p, P> {
             self.begin_calls();
         }
     }
+}
+
+/// Blocks for those who send much, where the process has as many beside those that the loop must have.
+fn large_blocks() -> Option<Pool> {
+    // Looked for first, and given back.
+    let _needed = Pool::new(BLOCKS).ok()?;
+    Pool::new(MORE_BLOCKS).ok()
 }
