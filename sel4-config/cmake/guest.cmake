@@ -32,9 +32,14 @@ function(atoll_bindings_config result variant options)
 endfunction()
 
 # atoll_cargo_settings(environment arguments target_dir config): what Cargo is given for every program.
+#
+# The compiler uses vector registers for no copies and no loops of its own. The kernel switches their owner lazily: of two components
+# on a core that both use them, each traps after nearly every switch between them, and has 16 registers and more saved and restored.
+# Programs that name floating-point numbers use them all the same.
 function(atoll_cargo_settings environment arguments target_dir config)
     set(${environment}
-        RUSTFLAGS=-Crelocation-model=static ATOLL_SEL4_TREE=${ATOLL_KERNEL_TREE} ATOLL_SEL4_CONFIG=${config}
+        "RUSTFLAGS=-Crelocation-model=static -Cllvm-args=-force-attribute=noimplicitfloat"
+        ATOLL_SEL4_TREE=${ATOLL_KERNEL_TREE} ATOLL_SEL4_CONFIG=${config}
         PARENT_SCOPE)
     set(${arguments}
         --locked --profile guest --target ${ATOLL_TRIPLE} --target-dir ${target_dir} --features guest

@@ -14,7 +14,8 @@
 //! [`store`] and [`load`] are the only code of a ring that differs between builds:
 //!
 //! - The plain form, [`words`], is a loop of relaxed atomic accesses. Loom runs it, the simulator does, and processors other
-//!   than x86-64 do.
+//!   than x86-64 do; so do components of seL4 that share a core with others (the feature `words`), because the kernel switches
+//!   the owner of vector registers by a trap.
 //! - On x86-64 the same accesses are written in assembly, [`pairs`], two words at a time. The compiler never merges atomic
 //!   accesses, so the plain form takes 28 instructions for a message there and back where this one takes 16, of which
 //!   `cargo xtask bench channel` counts what is beyond a plain copy. To the compiler, an `asm!` block is any code that
@@ -36,6 +37,7 @@ use crate::sync::{AtomicU64, WORDS};
     not(loom),
     not(miri),
     not(feature = "simulated"),
+    not(feature = "words"),
     target_arch = "x86_64"
 ))]
 use pairs as form;
@@ -43,6 +45,7 @@ use pairs as form;
     not(loom),
     not(miri),
     not(feature = "simulated"),
+    not(feature = "words"),
     target_arch = "x86_64"
 )))]
 use words as form;
@@ -78,12 +81,26 @@ impl Payload {
 
 /// Word by word.
 mod words {
-    #[cfg(any(test, loom, miri, feature = "simulated", not(target_arch = "x86_64")))]
+    #[cfg(any(
+        test,
+        loom,
+        miri,
+        feature = "simulated",
+        feature = "words",
+        not(target_arch = "x86_64")
+    ))]
     use atoll_abi::message::Message;
 
     use crate::sync::{AtomicU64, Ordering, WORDS};
 
-    #[cfg(any(test, loom, miri, feature = "simulated", not(target_arch = "x86_64")))]
+    #[cfg(any(
+        test,
+        loom,
+        miri,
+        feature = "simulated",
+        feature = "words",
+        not(target_arch = "x86_64")
+    ))]
     #[inline(always)]
     pub(super) fn store(payload: &[AtomicU64; WORDS], message: &Message) {
         for (word, value) in payload.iter().zip(message) {
@@ -106,6 +123,7 @@ mod words {
     not(loom),
     not(miri),
     not(feature = "simulated"),
+    not(feature = "words"),
     target_arch = "x86_64"
 ))]
 mod pairs {
