@@ -9,7 +9,7 @@
 
 #![no_std]
 
-use core::sync::atomic::{Ordering, fence};
+use core::sync::atomic::{AtomicU32, Ordering, fence};
 
 use bitflags::bitflags;
 
@@ -59,12 +59,17 @@ bitflags! {
 /// Where a write becomes an interrupt of the core whose APIC identifier is in bits 12 to 19.
 const MESSAGE_BASE: u32 = 0xFEE0_0000;
 
-/// Ticks ahead of the counter at which [`Hpet::ring`] first aims.
+/// Ticks ahead of the counter at which [`Hpet::ring`] aims at least.
 pub const FIRST_DISTANCE: u32 = 32;
+
+/// Ticks ahead of the counter at which it begins to aim at most, where its accesses took long the last time: about 10 us at 100 MHz.
+const FARTHEST_BEGIN: u32 = FIRST_DISTANCE << 5;
 
 /// How often [`Hpet::ring`] aims before it gives up. The last distance is `FIRST_DISTANCE << (ATTEMPTS - 1)`: about
 /// 10 ms at 100 MHz, 70 ms at 14.3 MHz.
 pub const ATTEMPTS: u32 = 16;
+
+const LAST_DISTANCE: u32 = FIRST_DISTANCE << (ATTEMPTS - 1);
 
 /// Why the HPET cannot be used as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +139,8 @@ impl core::error::Error for HpetError {}
 pub struct Hpet<R: Registers = Mapped> {
     registers: R,
     comparators: u32,
+    /// Ticks ahead of the counter at which the next ring begins to aim.
+    aim: AtomicU32,
 }
 
 impl Hpet<Mapped> {
@@ -156,6 +163,7 @@ impl<R: Registers> Hpet<R> {
         Hpet {
             registers,
             comparators,
+            aim: AtomicU32::new(FIRST_DISTANCE),
         }
     }
 
@@ -220,7 +228,8 @@ impl<R: Registers> Hpet<R> {
     ///
     /// A real HPET interrupts only when its counter *equals* the comparator, so a value that the counter has already
     /// passed when it arrives is a doorbell that does not ring until the counter comes round. Therefore the counter is
-    /// read again after the write, and a value that it has reached is replaced by one further away.
+    /// read again after the write, and a value that it has reached is replaced by one further away. Where accesses are slow, as those
+    /// of an emulator are, the next ring begins as far away as this one has found to be needed, and needs no second attempt.
     ///
     /// Two senders may ring one comparator at the same time, and the later write undoes the earlier one. One interrupt
     /// is enough: the receiver looks at all its rings when woken. And that one comes: the last of all writes is
@@ -235,16 +244,19 @@ impl<R: Registers> Hpet<R> {
         let base = self.comparator(comparator)?;
         // The registers are uncached, so the processor orders them after earlier stores; this binds the compiler.
         fence(Ordering::SeqCst);
-        let mut distance = FIRST_DISTANCE;
+        let mut distance = self.aim.load(Ordering::Relaxed);
         for _ in 0..ATTEMPTS {
             let target = self.registers.read(COUNTER).wrapping_add(distance);
             self.registers.write(base + 0x08, target);
             // Reading from the device also pushes the write to it.
             let ahead = target.wrapping_sub(self.registers.read(COUNTER));
             if ahead.wrapping_sub(1) < distance {
+                let needed = 2 * (distance - ahead);
+                let aim = needed.clamp(FIRST_DISTANCE, FARTHEST_BEGIN);
+                self.aim.store(aim, Ordering::Relaxed);
                 return Ok(());
             }
-            distance *= 2;
+            distance = (2 * distance).min(LAST_DISTANCE);
             core::hint::spin_loop();
         }
         Err(HpetError::Overtaken)

@@ -77,6 +77,33 @@ fn a_ring_is_never_missed() {
     assert!(retried > 100, "only {retried} rings had to aim again");
 }
 
+/// A device whose accesses take long is aimed at as far away as it needs, and no farther when they are fast again.
+#[test]
+fn a_slow_device_is_aimed_at_once() {
+    let fake = Fake::new(0, &[200]);
+    let hpet = Hpet::with_registers(fake.clone());
+    hpet.enable();
+    hpet.listen(0, 1, 0x40).unwrap();
+    let ring = || {
+        let before = fake.with(|state| state.accesses);
+        hpet.ring(0).unwrap();
+        let distance = fake.with(|state| state.comparator[0].wrapping_sub(state.counter));
+        (fake.with(|state| state.accesses) - before, distance)
+    };
+    assert!(ring().0 > 3, "the first one looks for the distance");
+    for _ in 0..10 {
+        assert_eq!(ring().0, 3, "a look, a write and a look");
+    }
+    fake.with(|state| state.steps = vec![1]);
+    ring();
+    assert!(ring().1 <= FIRST_DISTANCE, "it is near again");
+    // However long one took, the next one does not wait for as long.
+    fake.with(|state| state.steps = vec![100_000]);
+    ring();
+    fake.with(|state| state.steps = vec![1]);
+    assert!(ring().1 <= FIRST_DISTANCE << 5);
+}
+
 #[test]
 fn gives_up_on_a_counter_that_cannot_be_caught() {
     let fake = Fake::new(0, &[FIRST_DISTANCE << ATTEMPTS]);
