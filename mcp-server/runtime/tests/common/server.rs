@@ -298,6 +298,11 @@ impl Server {
             answer.block = NO_BLOCK;
         }
         self.answers.push((channel, vcore, answer));
+        if let Some(streams) = self.streams.clone() {
+            // What it led to may be news of a socket.
+            let awaits = |held: &Syscall| Call::from_raw(held.call) == Some(Call::AwaitSockets);
+            self.release(|held| awaits(held) && !streams.waits(held));
+        }
     }
 
     /// Answers a process call.

@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use atoll_abi::block::BlockList;
+use atoll_abi::handle::Handle;
+use atoll_abi::socket::Ready;
 use atoll_abi::syscall::{Call, Status, Syscall};
 use atoll_runtime::{Network, SocketAddress, Stream};
+use zerocopy::IntoBytes;
 
 use super::Memory;
 
@@ -29,6 +32,10 @@ pub struct Peer {
     /// It takes no more than these, in all: then calls that send wait, or fail so.
     pub most: Option<(usize, Option<Status>)>,
     pub closed: bool,
+    /// It has connected to the process, and was accepted.
+    pub accepted: bool,
+    /// The process was told of what it sends, and has not received since.
+    told: bool,
 }
 
 /// Connections, by the port of the peer.
@@ -36,6 +43,9 @@ pub struct Peer {
 pub struct Streams(Arc<Mutex<Vec<Peer>>>);
 
 const FIRST: u32 = 1 << 16;
+
+/// The handle of the socket at which peers connect, one after the other.
+const LISTENER: u32 = 2 << 16;
 
 impl Streams {
     /// So many peers, who have nothing to say.
@@ -66,7 +76,28 @@ impl Streams {
     }
 
     pub fn has_blocks(call: Call) -> bool {
-        matches!(call, Call::ReceiveBytes | Call::SendBytes)
+        matches!(
+            call,
+            Call::ReceiveBytes | Call::SendBytes | Call::AwaitSockets
+        )
+    }
+
+    /// The sockets at which there is something of which the process was not told; with `told`, it is told now.
+    fn ready(peers: &mut [Peer], told: bool) -> Vec<Ready> {
+        let mut ready = Vec::new();
+        for (place, peer) in (FIRST..).zip(peers) {
+            let is_new = !peer.accepted;
+            if !peer.told && (is_new || !peer.sends.is_empty() && !peer.closed) {
+                peer.told = told;
+                ready.push(if is_new { LISTENER } else { place });
+            }
+            if is_new {
+                // The next one is told when this one was accepted.
+                break;
+            }
+        }
+        let handles = ready.into_iter().filter_map(Handle::from_raw);
+        handles.map(Ready::new).collect()
     }
 
     fn peer_of<'p>(peers: &'p mut [Peer], syscall: &Syscall) -> &'p mut Peer {
@@ -83,6 +114,7 @@ impl Streams {
                 let length = syscall.arguments[0] as usize;
                 matches!(peer.most, Some((most, None)) if peer.taken.len() + length > most)
             }
+            Some(Call::AwaitSockets) => Streams::ready(&mut peers, false).is_empty(),
             _ => false,
         }
     }
@@ -94,10 +126,31 @@ impl Streams {
             let peer = (syscall.arguments[0] >> 32) as u32 - 1;
             return (Status::Done, [u64::from(FIRST + peer), 0]);
         }
+        match call {
+            Call::Listen => return (Status::Done, [LISTENER.into(), 0]),
+            Call::SetSocketOption => return (Status::Done, [0; 2]),
+            Call::CloseSocket if syscall.handle == LISTENER => return (Status::Done, [0; 2]),
+            Call::Accept => {
+                let next = peers.iter_mut().position(|peer| !peer.accepted);
+                let Some(next) = next else {
+                    return (Status::Cancelled, [0; 2]);
+                };
+                (peers[next].accepted, peers[next].told) = (true, false);
+                return (Status::Done, [u64::from(FIRST) + next as u64, 0]);
+            }
+            Call::AwaitSockets => {
+                let ready = Streams::ready(&mut peers, true);
+                let bytes = ready.as_bytes();
+                pool.write(&BlockList::from_call(syscall).unwrap(), bytes);
+                return (Status::Done, [bytes.len() as u64, 0]);
+            }
+            _ => {}
+        }
         let peer = Streams::peer_of(&mut peers, syscall);
         let length = syscall.arguments[0] as usize;
         match call {
             Call::ReceiveBytes => {
+                peer.told = false;
                 let list = BlockList::from_call(syscall).unwrap();
                 assert!(length <= list.bytes() && length > 0);
                 match peer.sends.pop_front() {
