@@ -81,16 +81,6 @@ impl Payload {
 
 /// Word by word.
 mod words {
-    #[cfg(any(
-        test,
-        loom,
-        miri,
-        feature = "simulated",
-        feature = "words",
-        not(target_arch = "x86_64")
-    ))]
-    use atoll_abi::message::Message;
-
     use crate::sync::{AtomicU64, Ordering, WORDS};
 
     #[cfg(any(
@@ -102,7 +92,7 @@ mod words {
         not(target_arch = "x86_64")
     ))]
     #[inline(always)]
-    pub(super) fn store(payload: &[AtomicU64; WORDS], message: &Message) {
+    pub(super) fn store(payload: &[AtomicU64; WORDS], message: &atoll_abi::message::Message) {
         for (word, value) in payload.iter().zip(message) {
             word.store(*value, Ordering::Relaxed);
         }
