@@ -123,14 +123,13 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
     let service = make(plan, index);
     let own = &plan.services()[index];
     let instance = plan.instance_of(own.cluster);
-    let polls = !plan.vcore_runs_on(instance, own.core);
     let alone = plan.hinders_nobody(Rank::Service, instance, own.core);
     // They grow with each life of this service, so that handles of an earlier one are not valid.
     let generations: Vec<u32> = clients.iter().map(|it| it.endpoint.generation()).collect();
     let mut host = Host::new(service, clients, Some(driver), Pools::new(plan, index));
     host.start(generations);
-    let budget = match polls {
-        // Turns without work before it arms its rings and blocks.
+    let budget = match alone {
+        // Turns without work before it arms its rings and blocks. Where it is not alone, others do something meanwhile.
         true => budget::calibrate(ticks, like_blocking, || !host.turn()),
         false => 0,
     };
@@ -138,7 +137,7 @@ pub fn run<S: Service>(number: u64, heap: u64, make: impl FnOnce(&Plan, usize) -
     // Until here the time was 0, as far as the service knew.
     let clock = Clock::new(ticks(), rate);
     let mut alarm = Alarm::default();
-    let mut patience = Patience::new(budget, alone);
+    let mut patience = Patience::new(budget);
     let mut meter = Meter::default();
     loop {
         let worked = meter.count(&mut host, |host| {

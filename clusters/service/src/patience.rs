@@ -15,13 +15,12 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// Of a component for which so many looks cost what sleeping costs ([`atoll_channel::budget`]), and that is `alone`: while it polls,
-    /// it keeps nobody from running.
-    pub fn new(budget: u32, alone: bool) -> Patience {
-        let times = if alone { WHILE_BUSY } else { 1 };
+    /// Of a component for which so many looks cost what sleeping costs ([`atoll_channel::budget`]), and that keeps nobody from running
+    /// while it polls. One that would has no looks, and sleeps.
+    pub fn new(budget: u32) -> Patience {
         Patience {
             budget,
-            busy: budget.saturating_mul(times),
+            busy: budget.saturating_mul(WHILE_BUSY),
             idle: 0,
         }
     }
@@ -49,24 +48,22 @@ mod tests {
     }
 
     #[test]
-    fn who_is_alone_waits_longer_for_what_is_under_way() {
-        let mut alone = Patience::new(100, true);
+    fn what_is_under_way_is_waited_for_longer() {
+        let mut alone = Patience::new(100);
         assert_eq!(looks(&mut alone, false), 100);
         assert_eq!(looks(&mut alone, true), 100 * WHILE_BUSY);
-        let mut beside_others = Patience::new(100, false);
-        assert_eq!(looks(&mut beside_others, true), 100);
     }
 
     #[test]
     fn who_may_not_poll_sleeps_after_one_look() {
-        let mut patience = Patience::new(0, false);
+        let mut patience = Patience::new(0);
         assert_eq!(looks(&mut patience, true), 1);
         assert_eq!(looks(&mut patience, false), 1);
     }
 
     #[test]
     fn calls_that_end_leave_the_rest_of_the_budget_at_most() {
-        let mut patience = Patience::new(10, true);
+        let mut patience = Patience::new(10);
         (0..20).for_each(|_| assert!(patience.looks_again(true)));
         assert!(!patience.looks_again(false));
     }

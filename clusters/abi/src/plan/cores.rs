@@ -40,12 +40,6 @@ impl Plan {
         servers.chain(services).chain(drivers).chain(vcores)
     }
 
-    /// Whether the plan has a vcore on a core of a kernel instance: while a component polls there, the vcore does not run.
-    pub fn vcore_runs_on(&self, instance: u32, core: u32) -> bool {
-        self.ranks_on(instance, core)
-            .any(|rank| rank == Rank::Vcore)
-    }
-
     /// Whether a component of a rank that polls on a core of a kernel instance keeps nobody from running: it is there the only one of
     /// its rank and of those below.
     pub fn hinders_nobody(&self, rank: Rank, instance: u32, core: u32) -> bool {

@@ -32,7 +32,7 @@ impl Life {
             timeout_ms: own.timeout_ms,
             count: None,
         };
-        serve(driver, Patience::new(budget, alone), watch)
+        serve(driver, Patience::new(budget), watch)
     }
 }
 
