@@ -110,7 +110,7 @@ fn submit_run<T>(
 ) -> Result<SubmittedGroup, Refused> {
     let calls = run.iter().map(|request| &request.syscall);
     // None of the requests that there are is one that the runtime itself has to watch.
-    let waiter = |_| Waiter::Caller(None);
+    let waiter = |_, _| Waiter::Caller(None);
     runtime.submit_group(vcore, run[0].target, calls, waiter, timeout)
 }
 

@@ -135,8 +135,8 @@ impl Calls {
     /// Stages calls, for which there is room, that are waited for together.
     pub(crate) fn stage_group(
         &mut self,
-        calls: impl Iterator<Item: Borrow<Syscall>>,
-        waiter: impl FnMut(u16) -> Waiter,
+        calls: impl ExactSizeIterator<Item: Borrow<Syscall>>,
+        waiter: impl FnMut(u16, bool) -> Waiter,
         deadline: u64,
         now: u64,
     ) -> Group {

@@ -281,6 +281,24 @@ fn prints_that_wait_go_together() {
 }
 
 #[test]
+fn a_line_of_several_pieces_that_is_printed_in_a_batch_comes_back() {
+    let line = "0123456789".repeat(20);
+    let printed = line.clone();
+    let report = run(1, 1, Vec::new(), Manners::Honest, move || {
+        batch(|| println!("{printed}"));
+        // Also behind other calls that were kept back.
+        let file = batch(|| {
+            let file = open("input");
+            println!("{printed}");
+            file
+        });
+        file.wait().unwrap().close().wait().unwrap();
+    });
+    report.ended_well(1);
+    assert_eq!(report.lines, [line.clone(), line]);
+}
+
+#[test]
 fn an_idle_vcore_polls_for_as_long_as_blocking_costs() {
     let report = run(1, 1, Vec::new(), Manners::Honest, || {
         println!("budget {}", Runtime::current().poll_budget());

@@ -61,13 +61,15 @@ pub struct Writing<'e, T, I, W> {
     free: u64,
     /// How many calls the group has.
     count: usize,
+    /// The next call that is made is the group's last one.
+    is_last: bool,
 }
 
 impl<T, I, W> Writing<'_, T, I, W>
 where
     T: Waiter,
     I: DoubleEndedIterator<Item: Borrow<Syscall>>,
-    W: FnMut(u16) -> T,
+    W: FnMut(u16, bool) -> T,
 {
     /// Makes the last call that is left. Gives its message, which means nothing where none is left.
     #[inline(always)]
@@ -82,7 +84,9 @@ where
         self.free &= !(1 << index);
         self.serial = self.serial.wrapping_sub(1);
         let tag = tag_of(self.serial, index);
-        end.begin(index, tag, syscall, (self.waiter)(syscall.call), self.now);
+        let is_last = core::mem::replace(&mut self.is_last, false);
+        let waiter = (self.waiter)(syscall.call, is_last);
+        end.begin(index, tag, syscall, waiter, self.now);
         if self.deadline != NEVER {
             end.deadlines.set(index, self.deadline);
         }
@@ -115,7 +119,8 @@ impl<T, I, W> Writing<'_, T, I, W> {
 
 impl<T: Waiter> ClientEnd<T> {
     /// Makes calls that are waited for together, for which there must be [room](ClientEnd::room), and nothing must be
-    /// [staged](ClientEnd::staged), and which are written with the client's generation. They are made, and take credits, as their messages are asked for, which has to be to the
+    /// [staged](ClientEnd::staged), and which are written with the client's generation. `waiter` makes what waits for each, of its number in
+    /// [`Call`](atoll_abi::syscall::Call) and whether it is the last one. They are made, and take credits, as their messages are asked for, which has to be to the
     /// end, or not at all; then [`Writing::sent`] gives the group.
     #[inline(always)]
     pub fn write_group<I: ExactSizeIterator, W>(
@@ -131,6 +136,7 @@ impl<T: Waiter> ClientEnd<T> {
             end: self,
             serial: serial.wrapping_add(count as u64).wrapping_add(1),
             count,
+            is_last: true,
             calls,
             waiter,
             deadline,
@@ -143,20 +149,22 @@ impl<T: Waiter> ClientEnd<T> {
     pub fn stage_group<I>(
         &mut self,
         calls: I,
-        mut waiter: impl FnMut(u16) -> T,
+        mut waiter: impl FnMut(u16, bool) -> T,
         deadline: u64,
         now: u64,
     ) -> Group
     where
-        I: Iterator<Item: Borrow<Syscall>>,
+        I: ExactSizeIterator<Item: Borrow<Syscall>>,
     {
+        let count = calls.len();
         let mut group = Group {
             credits: 0,
             serial: self.serial.wrapping_add(1),
         };
-        for syscall in calls {
+        for (place, syscall) in (1..).zip(calls) {
             let syscall = *syscall.borrow();
-            let tag = self.stage(syscall, waiter(syscall.call), deadline, now);
+            let waiter = waiter(syscall.call, place == count);
+            let tag = self.stage(syscall, waiter, deadline, now);
             group.credits |= 1 << index_of(tag);
         }
         group

@@ -41,7 +41,7 @@ impl Channel {
     }
 
     /// Submits calls, for which there is room, with one publication; where `hold` is set, they are staged instead. `waiter`
-    /// makes what waits for each, the last one first. Tells whether the peer has to be woken.
+    /// makes what waits for each: see [`ClientEnd::write_group`](atoll_call::ClientEnd::write_group). Tells whether the peer has to be woken.
     ///
     /// # Errors
     /// As for [`Channel::publish`].
@@ -50,7 +50,7 @@ impl Channel {
         &self,
         calls: &mut Calls,
         syscalls: I,
-        waiter: impl FnMut(u16) -> Waiter,
+        waiter: impl FnMut(u16, bool) -> Waiter,
         [deadline, now]: [u64; 2],
         hold: bool,
     ) -> Result<(Group, Wake), Loss>

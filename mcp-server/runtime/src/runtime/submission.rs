@@ -69,9 +69,8 @@ impl Runtime {
     where
         I: DoubleEndedIterator<Item = Syscall> + ExactSizeIterator,
     {
-        // The last call is made first, and alone is waited for.
-        let mut last = true;
-        let waiter = |call| match core::mem::take(&mut last) {
+        // The last call alone is waited for.
+        let waiter = |call, is_last| match is_last {
             true => Waiter::caller(call),
             false => Waiter::Abandoned(None),
         };
@@ -123,8 +122,8 @@ impl Runtime {
         self.calls(0, channel).with(|calls| calls.most())
     }
 
-    /// Submits calls, at least one, that are waited for together, by the calling vcore. `waiter` makes what waits for each, the
-    /// last one first.
+    /// Submits calls, at least one, that are waited for together, by the calling vcore. `waiter` makes what waits for each: see
+    /// [`ClientEnd::write_group`](atoll_call::ClientEnd::write_group).
     ///
     /// # Errors
     /// Why nothing was submitted.
@@ -134,7 +133,7 @@ impl Runtime {
         vcore: usize,
         target: Target,
         calls: I,
-        waiter: impl FnMut(u16) -> Waiter,
+        waiter: impl FnMut(u16, bool) -> Waiter,
         timeout: u64,
     ) -> Result<SubmittedGroup, Refused>
     where

@@ -9,7 +9,7 @@ fn reads<const N: usize>(blocks: [u32; N]) -> [Syscall; N] {
 
 /// Writes a group into a ring, which here is the messages in the order of the calls.
 fn write(end: &mut ClientEnd<Keeps>, calls: &[Syscall], deadline: u64) -> (Group, Vec<Syscall>) {
-    let mut writing = end.write_group(calls.iter(), |_| Keeps(true), deadline, 3);
+    let mut writing = end.write_group(calls.iter(), |_, _| Keeps(true), deadline, 3);
     let mut messages: Vec<Message> = calls.iter().map(|_| writing.next_back()).collect();
     messages.reverse();
     let calls = messages.iter().map(Syscall::from_message).collect();
@@ -51,7 +51,7 @@ fn a_group_that_is_staged_is_like_one_that_is_written() {
     let calls = reads([1, 2, 3]);
     let (mut written, mut staged) = (end(), end());
     let (group, sent) = write(&mut written, &calls, 10);
-    let other = staged.stage_group(calls.iter(), |_| Keeps(true), 10, 3);
+    let other = staged.stage_group(calls.iter(), |_, _| Keeps(true), 10, 3);
     let messages: Vec<Syscall> = staged.staged().iter().map(Syscall::from_message).collect();
     let blocks = |calls: &[Syscall]| calls.iter().map(|call| call.block).collect::<Vec<_>>();
     assert_eq!(blocks(&messages), blocks(&sent));
@@ -69,6 +69,25 @@ fn a_group_that_is_staged_is_like_one_that_is_written() {
 fn a_group_that_is_not_asked_for_takes_nothing() {
     let mut end = end();
     let calls = reads([1, 2]);
-    let _ = end.write_group(calls.iter(), |_: u16| Keeps(true), NEVER, 0);
+    let _ = end.write_group(calls.iter(), |_: u16, _: bool| Keeps(true), NEVER, 0);
     assert_eq!((end.credits(), end.in_flight()), (RING_SLOTS, 0));
+}
+
+#[test]
+fn the_last_call_is_known_however_a_group_is_made() {
+    let calls = reads([1, 2, 3]);
+    let waits = |_: u16, is_last: bool| Keeps(is_last);
+    let (mut written, mut staged) = (end(), end());
+    let mut writing = written.write_group(calls.iter(), waits, NEVER, 0);
+    let _: Vec<Message> = calls.iter().map(|_| writing.next_back()).collect();
+    let written_group = writing.sent();
+    let staged_group = staged.stage_group(calls.iter(), waits, NEVER, 0);
+    for (mut end, group) in [(written, written_group), (staged, staged_group)] {
+        let (mut rest, last) = (group, group.last().unwrap());
+        while let Some(tag) = rest.first() {
+            let keeps = end.waiter(tag).unwrap().keeps_answer();
+            assert_eq!(keeps, tag == last);
+            rest.advance();
+        }
+    }
 }
