@@ -1,7 +1,10 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use super::table::Table;
 use super::*;
+use crate::hash::Seed;
+use crate::random::Random;
 
 /// Hashes of the weak seed are eight, so that most keys share theirs with others.
 #[test]
