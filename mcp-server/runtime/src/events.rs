@@ -1,6 +1,8 @@
 //! Events: the way to use syscalls in which completions come to one place, in the order in which they are taken in.
 #![deny(unsafe_code)]
 
+mod bell;
+
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
@@ -15,6 +17,7 @@ use crate::sockets::Stream;
 use crate::transfer::Transfer;
 
 pub use crate::expected::Event;
+pub use bell::Bell;
 
 impl Event {
     /// The file that the call opened.

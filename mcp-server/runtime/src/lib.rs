@@ -113,7 +113,7 @@ pub use atoll_abi::socket::{HostAddress, SocketAddress, SocketOption};
 pub use atoll_abi::syscall::Status;
 pub use batch::{Replies, Request, submit_all};
 pub use block::{Block, Blocks, MAX_POOLS, Pool, PoolError};
-pub use events::{Event, EventQueue};
+pub use events::{Bell, Event, EventQueue};
 pub use facts::{
     current_core, current_vcore, kernel_entries, max_vcores, process_name, vcores_granted,
 };

@@ -3,11 +3,16 @@
 //! A connection has a call of its own only while there is something on it. What a peer sends goes to the [`Protocol`], a piece at a time;
 //! what that answers is sent before more is taken from the same peer. So a peer that does not take its answers stops itself, and what the
 //! program keeps for one is bounded by the protocol.
+//!
+//! Several loops may serve the connections of one port, each its own ones: see [`Acceptor`].
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod acceptor;
+mod inbox;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -17,6 +22,9 @@ use atoll_runtime::{
     BLOCK_SIZE, Block, Blocks, Event, EventQueue, Listener, MAX_CALL_BLOCKS, Network, Pool,
     SocketId, SocketOption, Status, Stream, batch, with_timeout,
 };
+
+pub use acceptor::Acceptor;
+pub use inbox::Inbox;
 
 /// Connections that have a call at a time. Each has blocks, and the loop must not wait for one: those that are out come back by what it
 /// does. So a process that serves has at least [`BLOCKS`] blocks in its common pool.
@@ -124,9 +132,19 @@ struct Connection<P> {
     sends_much: bool,
 }
 
-/// A socket at which connections come in, and its connections.
+/// Where connections come from, and who says at which of them there is something.
+enum Door {
+    /// A socket at which they come in; the service says it of all sockets.
+    Own(Listener),
+    /// One who accepts them, and is told by the service, for several loops.
+    Shared(Inbox),
+}
+
+/// Connections, and where they come from.
 pub struct Server<'p, P: Protocol> {
-    listener: Listener,
+    door: Door,
+    /// Connections that have a call at a time.
+    most_calls: usize,
     protocol: &'p mut P,
     connections: BTreeMap<SocketId, Connection<P::Peer>>,
     /// Connections that wait for their turn.
@@ -160,8 +178,23 @@ impl<'p, P: Protocol> Server<'p, P> {
         let listener = network.listen(port, backlog).wait()?;
         // Answers are sent whole, so none has to wait for the next one.
         listener.set(SocketOption::NoDelay, 1).wait()?;
-        Ok(Server {
-            listener,
+        Ok(Server::through(Door::Own(listener), CALLS, protocol))
+    }
+
+    /// A loop for the connections that an [`Acceptor`] gives it.
+    pub fn beside(inbox: Inbox, protocol: &'p mut P) -> Server<'p, P> {
+        let most_calls = inbox.most_calls();
+        let server = Server::through(Door::Shared(inbox), most_calls, protocol);
+        if let Door::Shared(inbox) = &server.door {
+            inbox.open(&server.queue);
+        }
+        server
+    }
+
+    fn through(door: Door, most_calls: usize, protocol: &'p mut P) -> Server<'p, P> {
+        Server {
+            door,
+            most_calls,
             protocol,
             connections: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -171,8 +204,8 @@ impl<'p, P: Protocol> Server<'p, P> {
             queue: EventQueue::new(),
             large: large_blocks(),
             calls: BTreeMap::new(),
-            next_token: 0,
-        })
+            next_token: inbox::TOKEN,
+        }
     }
 
     /// Serves until the network is lost, or answers cannot be settled.
@@ -190,7 +223,10 @@ impl<'p, P: Protocol> Server<'p, P> {
             self.protocol.end(connection.peer);
         }
         if is_there {
-            let _ = self.listener.close().wait();
+            match &self.door {
+                Door::Own(listener) => drop(listener.close().wait()),
+                Door::Shared(inbox) => inbox.close(),
+            }
             // Connections that were accepted and not taken.
             while let Some(event) = self.queue.poll() {
                 if let Some(For::Accept) = self.calls.remove(&event.token)
@@ -205,7 +241,9 @@ impl<'p, P: Protocol> Server<'p, P> {
 
     /// What one look at the queue leads to is submitted together: one publication, and at most one doorbell.
     fn serve(&mut self) -> Result<(), Status> {
-        self.wait_for_ready(Block::acquire());
+        if let Door::Own(_) = self.door {
+            self.wait_for_ready(Block::acquire());
+        }
         while let Some(event) = self.queue.wait() {
             batch(|| self.take(event))?;
             self.settle()?;
@@ -218,7 +256,9 @@ impl<'p, P: Protocol> Server<'p, P> {
         let mut next = Some(first);
         let mut left = MOST_EVENTS;
         while let Some(event) = next {
-            if let Some(call) = self.calls.remove(&event.token) {
+            if event.token == inbox::TOKEN {
+                self.take_mail()?;
+            } else if let Some(call) = self.calls.remove(&event.token) {
                 // Where the service has begun anew before a call was made, its sockets are gone as well.
                 if matches!(event.status, Status::PeerLost | Status::BadHandle) {
                     return Err(Status::PeerLost);
@@ -259,26 +299,31 @@ impl<'p, P: Protocol> Server<'p, P> {
                 let Ok(stream) = event.stream() else {
                     return Ok(());
                 };
-                let connection = Connection {
-                    stream,
-                    peer: self.protocol.begin(),
-                    answer: Vec::new(),
-                    sent: 0,
-                    is_busy: false,
-                    is_ready: false,
-                    ends: false,
-                    sends_much: false,
-                };
-                self.connections.insert(stream.id(), connection);
-                if self.early.remove(&stream.id()) {
-                    self.is_ready(stream.id());
-                }
+                self.begin(stream);
             }
             For::Receive(id) => self.received(id, event),
             For::Send(id) => self.sent(id, &event),
             For::Close => {}
         }
         Ok(())
+    }
+
+    /// There is a connection.
+    fn begin(&mut self, stream: Stream) {
+        let connection = Connection {
+            stream,
+            peer: self.protocol.begin(),
+            answer: Vec::new(),
+            sent: 0,
+            is_busy: false,
+            is_ready: false,
+            ends: false,
+            sends_much: false,
+        };
+        self.connections.insert(stream.id(), connection);
+        if self.early.remove(&stream.id()) {
+            self.is_ready(stream.id());
+        }
     }
 
     fn token(&mut self, call: For) -> u64 {
@@ -288,15 +333,19 @@ impl<'p, P: Protocol> Server<'p, P> {
     }
 
     fn wait_for_ready(&mut self, block: Block) {
-        let token = self.token(For::Ready);
-        self.queue.add(token, self.listener.ready(block));
+        if let Door::Own(listener) = self.door {
+            let token = self.token(For::Ready);
+            self.queue.add(token, listener.ready(block));
+        }
     }
 
     /// There is something at a socket.
     fn is_ready(&mut self, id: SocketId) {
-        if id == self.listener.id() {
+        if let Door::Own(listener) = self.door
+            && id == listener.id()
+        {
             let token = self.token(For::Accept);
-            self.queue.add(token, self.listener.accept());
+            self.queue.add(token, listener.accept());
             return;
         }
         let Some(connection) = self.connections.get_mut(&id) else {
@@ -318,7 +367,7 @@ impl<'p, P: Protocol> Server<'p, P> {
 
     /// Begins calls for the connections that wait, as many as may have one.
     fn begin_calls(&mut self) {
-        while self.busy < CALLS
+        while self.busy < self.most_calls
             && let Some(id) = self.waiting.pop_front()
         {
             let Some(connection) = self.connections.get(&id) else {
@@ -429,6 +478,9 @@ impl<'p, P: Protocol> Server<'p, P> {
     fn close(&mut self, id: SocketId) {
         if let Some(connection) = self.connections.remove(&id) {
             self.busy -= 1;
+            if let Door::Shared(inbox) = &self.door {
+                inbox.forget(id);
+            }
             let token = self.token(For::Close);
             self.queue.add(token, connection.stream.close());
             self.protocol.end(connection.peer);
