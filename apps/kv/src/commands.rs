@@ -9,6 +9,7 @@ mod info;
 mod keys;
 mod lists;
 mod lists_inside;
+mod needs;
 mod options;
 mod refusal;
 mod scan;
@@ -28,7 +29,7 @@ use alloc::vec::Vec;
 
 use crate::reply::Reply;
 use crate::session::{Budget, Client};
-use crate::store::Store;
+use crate::store::{Held, ShardSet};
 pub(crate) use refusal::Refusal;
 use table::Command;
 
@@ -41,13 +42,15 @@ pub(crate) enum After {
     Ends,
     /// The client has ended the program.
     Stops,
+    /// Nothing was done, because the store is frozen.
+    Waits,
 }
 
 /// With what a command works.
 pub(crate) struct Context<'a, 'r> {
-    pub(crate) store: &'a mut Store,
+    pub(crate) store: Held<'a>,
     pub(crate) client: &'a mut Client,
-    pub(crate) budget: &'a mut Budget,
+    pub(crate) budget: &'a Budget,
     pub(crate) reply: &'a mut Reply<'r>,
 }
 
@@ -103,7 +106,9 @@ pub(crate) fn execute(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> After {
         }
         return After::GoesOn;
     }
-    run(cx, command, words);
+    if begin(cx, command, words).is_none() {
+        return After::Waits;
+    }
     if command.has(table::ENDS) {
         return match command.name {
             "quit" => After::Ends,
@@ -112,6 +117,36 @@ pub(crate) fn execute(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> After {
         };
     }
     After::GoesOn
+}
+
+/// Runs a command on the shards that it needs, which are let go when it is over; `None` where the store is frozen.
+#[inline]
+fn begin(cx: &mut Context<'_, '_>, command: &Command, words: &[&[u8]]) -> Option<()> {
+    let before = cx.reply.position();
+    hold(cx, needs::shards(cx, command, words))?;
+    run(cx, command, words);
+    if cx.store.lacks_shards() {
+        // It has changed nothing: no command begins that finds no room.
+        cx.reply.back_to(before);
+        cx.store.release();
+        hold(cx, cx.store.store().all_shards())?;
+        run(cx, command, words);
+    }
+    cx.store.release();
+    Some(())
+}
+
+#[inline]
+fn hold(cx: &mut Context<'_, '_>, shards: ShardSet) -> Option<()> {
+    cx.store.hold(shards).ok()
+}
+
+/// Runs a command of a transaction, for which its shards are held.
+fn run_queued(cx: &mut Context<'_, '_>, words: &[&[u8]]) {
+    // What is no command, or not whole, is not queued.
+    if let Some(command) = words.first().and_then(|name| table::find(name)) {
+        run(cx, command, words);
+    }
 }
 
 /// Whether a line is one of the head of a request of HTTP that has a body.

@@ -1,5 +1,9 @@
 //! `kv`: a key-value store at port 6379, for `redis-cli`, `redis-benchmark` and other clients of Redis.
 //!
+//! It has a shard and a loop that serves for each vcore that the plan gives it. A connection belongs to one loop; which commands it sends is
+//! its own affair, and any loop takes any shard. Loops are uthreads, which any vcore runs: there are as many as vcores, so that none
+//! of these waits while two loops have something to do.
+//!
 //! Where the plan gives it a service `log`, what is stored lasts: see [`persistence`].
 
 #![no_std]
@@ -8,19 +12,24 @@
 
 extern crate alloc;
 
+mod clock;
 mod persistence;
+mod serving;
+mod shared;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use atoll_abi::process::ProcInfo;
-use atoll_kv::session::{Budget, Outcome, Session};
-use atoll_kv::store::{Settings, Store};
-use atoll_runtime::guest::{procinfo, timestamp};
-use atoll_runtime::{Network, Status, connect, exit, println, sleep};
-use atoll_serve::{Protocol, Server, Step};
+use atoll_kv::store::MOST_SHARDS;
+use atoll_runtime::guest::procinfo;
+use atoll_runtime::{
+    Network, Status, become_mcp, connect, exit, max_vcores, println, request_vcores, sleep, spawn,
+};
+use atoll_serve::{Acceptor, Server};
 
-use persistence::Journal;
+use serving::Serving;
+use shared::Shared;
 
 atoll_runtime::entry!(main);
 
@@ -34,151 +43,8 @@ const PORT: u16 = 6379;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Of the heap, keys and values may have one of so many parts, and requests that are not complete another one. The rest is for answers.
-const PARTS: u64 = 4;
-
 /// Between two looks for what is lost and may come back.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// Tells the time in milliseconds: since 1970, where the machine knows that.
-#[derive(Clone, Copy)]
-struct Clock {
-    ticks_per_microsecond: u64,
-    epoch: u64,
-}
-
-impl Clock {
-    fn new(facts: &ProcInfo) -> Clock {
-        Clock {
-            ticks_per_microsecond: facts.ticks_per_microsecond.max(1),
-            epoch: facts.epoch,
-        }
-    }
-
-    fn has_calendar(self) -> bool {
-        self.epoch != 0
-    }
-
-    fn milliseconds(self) -> u64 {
-        (self.epoch + timestamp() / self.ticks_per_microsecond) / 1000
-    }
-}
-
-/// The store, and its clients.
-struct Kv {
-    store: Store,
-    /// Where what is stored lasts.
-    journal: Option<Journal>,
-    /// The disk of the journal was lost: the store may have what is not there.
-    is_lost: bool,
-    budget: Budget,
-    clock: Clock,
-}
-
-impl Kv {
-    /// A store with what its journal has, and what clients have set of the one before. Waits while the disk is away.
-    fn open(before: Option<&Store>) -> Kv {
-        let facts = procinfo();
-        let part = (facts.heap_size / PARTS) as usize;
-        let clock = Clock::new(&facts);
-        let keeps_changes = persistence::is_planned();
-        let mut is_told = false;
-        loop {
-            let mut store = Store::with(Settings {
-                memory: part,
-                seed: timestamp(),
-                has_calendar: clock.has_calendar(),
-                keeps_changes,
-                ..Settings::default()
-            });
-            let journal = match keeps_changes.then(|| Journal::open(&mut store)) {
-                None => None,
-                Some(Ok((journal, replayed))) => {
-                    println!(
-                        "{} keys after {} changes of the journal",
-                        store.len(),
-                        replayed.units
-                    );
-                    Some(journal)
-                }
-                Some(Err(why)) if why.may_come() => {
-                    if !core::mem::replace(&mut is_told, true) {
-                        println!("waiting for the journal: {why}");
-                    }
-                    let _ = sleep(PAUSE).wait();
-                    continue;
-                }
-                Some(Err(why)) => {
-                    println!("cannot open the journal: {why}");
-                    exit(NO_JOURNAL)
-                }
-            };
-            if let Some(before) = before {
-                store.take_parameters(before);
-            }
-            return Kv {
-                store,
-                journal,
-                is_lost: false,
-                budget: Budget::new(part),
-                clock,
-            };
-        }
-    }
-
-    /// What is stored lasts, and the program ends.
-    fn shut_down(&mut self) -> ! {
-        let kept = match &mut self.journal {
-            Some(journal) => journal.finish(&mut self.store),
-            None => Ok(()),
-        };
-        if let Err(refusal) = kept {
-            println!("the last changes are lost: {refusal:?}");
-            exit(NO_JOURNAL)
-        }
-        println!(r#"result {{"keys":{}}}"#, self.store.len());
-        exit(0)
-    }
-}
-
-impl Protocol for Kv {
-    type Peer = Session;
-
-    fn begin(&mut self) -> Session {
-        Session::default()
-    }
-
-    fn end(&mut self, peer: Session) {
-        peer.end(&mut self.store, &mut self.budget);
-    }
-
-    fn received(&mut self, peer: &mut Session, bytes: &[u8]) {
-        self.store.set_time(self.clock.milliseconds());
-        peer.received(&mut self.budget, bytes);
-    }
-
-    fn step(&mut self, peer: &mut Session, answer: &mut Vec<u8>) -> Step {
-        match peer.step(&mut self.store, &mut self.budget, answer) {
-            Outcome::Answered => Step::More,
-            Outcome::Needs => Step::Needs,
-            Outcome::Ends => Step::Close,
-            Outcome::Stops => self.shut_down(),
-        }
-    }
-
-    fn settle(&mut self) -> Result<(), Status> {
-        // Requests are also answered that came long before: time goes on for these too.
-        self.store.set_time(self.clock.milliseconds());
-        let Some(journal) = &mut self.journal else {
-            return Ok(());
-        };
-        journal.keep(&mut self.store).map_err(|refusal| {
-            println!("the journal is lost: {refusal:?}");
-            self.is_lost = true;
-            Status::DeviceError
-        })
-    }
-}
 
 fn main() {
     let network = match connect("net").wait() {
@@ -188,29 +54,57 @@ fn main() {
             exit(NO_NETWORK)
         }
     };
+    let loops = max_vcores().min(MOST_SHARDS);
+    if loops > 1 {
+        let granted = become_mcp()
+            .wait()
+            .and_then(|()| request_vcores(loops).wait());
+        if let Err(status) = granted {
+            println!("no more vcores ({status:?}); going on with one");
+        }
+    }
     let mut before = None;
     loop {
-        let mut kv = Kv::open(before.as_ref());
-        while !kv.is_lost {
-            if let Err(status) = serve(network, &mut kv) {
+        let shared = Arc::new(Shared::open(loops, before.as_ref()));
+        while !shared.is_lost() {
+            if let Err(status) = serve(network, &shared) {
                 println!("serving has ended: {status:?}; it begins anew");
                 let _ = sleep(PAUSE).wait();
             }
         }
-        // Before the log is opened again.
-        kv.journal = None;
-        before = Some(kv.store);
+        // The loops have ended, and the journal ends before the log is opened again.
+        before = Arc::into_inner(shared).map(Shared::into_store);
     }
 }
 
 /// Serves until the network or the journal is lost.
-fn serve(network: Network, kv: &mut Kv) -> Result<(), Status> {
+fn serve(network: Network, shared: &Arc<Shared>) -> Result<(), Status> {
     let address = network.address().wait()?;
     let [a, b, c, d] = address.address;
-    let mut server = Server::new(network, PORT, BACKLOG, kv)?;
-    println!(
-        "listening at {a}.{b}.{c}.{d}/{} port {PORT}",
-        address.prefix
-    );
-    server.run()
+    let listening = || {
+        println!(
+            "listening at {a}.{b}.{c}.{d}/{} port {PORT}",
+            address.prefix
+        );
+    };
+    let loops = shared.loops();
+    if loops == 1 {
+        let mut serving = Serving::new(shared.clone(), 0);
+        let mut server = Server::new(network, PORT, BACKLOG, &mut serving)?;
+        listening();
+        return server.run();
+    }
+    let blocks = procinfo().pool_blocks as usize;
+    let (acceptor, inboxes) = Acceptor::new(network, PORT, BACKLOG, loops, blocks)?;
+    let serve_one = |(number, inbox)| {
+        let mut serving = Serving::new(shared.clone(), number);
+        spawn(move || Server::beside(inbox, &mut serving).run())
+    };
+    let running: Vec<_> = inboxes.into_iter().enumerate().map(serve_one).collect();
+    listening();
+    let ended = acceptor.run();
+    let all = running.into_iter().map(|it| it.join());
+    // What a loop has lost says more than that a loop has ended.
+    let why = all.filter(|it| *it != Err(Status::Cancelled));
+    why.fold(ended, |ended, it| if it.is_err() { it } else { ended })
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 
 use atoll_kv::journal::{Cutter, Replay, ReplayError, Replayed, snapshot};
-use atoll_kv::store::Store;
+use atoll_kv::store::{Frozen, Store};
 use atoll_runtime::guest::{procinfo, timestamp};
 use atoll_runtime::log::{Error, Log, LogError, MAX_RECORD, Refusal};
 use atoll_runtime::{
@@ -77,7 +77,7 @@ impl fmt::Display for NoJournal {
     }
 }
 
-/// What the server and the one who writes each second share.
+/// What the loops and the one who writes each second share.
 struct Shared {
     log: Log,
     state: Monitor<State>,
@@ -85,20 +85,35 @@ struct Shared {
 
 struct State {
     sync: Sync,
+    cutter: Cutter,
+    /// Bytes that were appended since everything was written.
+    waiting: usize,
+    /// Somebody has the log for himself, and the store frozen.
+    is_taken: bool,
+    /// Something that was taken of the store is not in the log.
+    lost: Option<Refusal>,
     /// Nobody uses the log any more.
     is_over: bool,
 }
 
-/// The journal of a store.
+/// What is to be done behind an append.
+enum Next {
+    Nothing,
+    /// To write what waits.
+    WriteOut,
+    /// To write the log anew, with what was not appended.
+    Rewrite,
+}
+
+/// The journal of a store, which all loops use.
+///
+/// Changes are taken of the store and appended in one step, so that records are in the order of the changes. A loop that finds nothing to
+/// take goes on only when that step is over in which another one took it. Where the log is full, nothing is appended until it is new: a
+/// unit of which a part was appended must not be followed by another one.
 pub struct Journal {
     shared: Arc<Shared>,
     /// The uthread that writes each second.
     writer: Option<JoinHandle<()>>,
-    cutter: Cutter,
-    /// Bytes that were appended since everything was written.
-    waiting: usize,
-    /// What the uthread was told.
-    sync: Sync,
 }
 
 /// Whether the plan gives the program a partition.
@@ -113,7 +128,7 @@ impl Journal {
     ///
     /// # Errors
     /// Why there is none; the store has what was replayed until then.
-    pub fn open(store: &mut Store) -> Result<(Journal, Replayed), NoJournal> {
+    pub fn open(store: &Store) -> Result<(Journal, Replayed), NoJournal> {
         let service = connect(SERVICE).wait().map_err(NoJournal::Service)?;
         let partition = service.partition().wait().map_err(NoJournal::Service)?;
         let bytes = partition.blocks() * BLOCK_SIZE as u64;
@@ -129,8 +144,13 @@ impl Journal {
             }
             other => other?,
         };
+        let cutter = Cutter::new(MAX_RECORD).unwrap_or_else(|| unreachable!("a record has room"));
         let state = State {
             sync: Sync::EverySecond,
+            cutter,
+            waiting: 0,
+            is_taken: false,
+            lost: None,
             is_over: false,
         };
         let shared = Arc::new(Shared {
@@ -139,79 +159,134 @@ impl Journal {
         });
         let written = shared.clone();
         let writer = spawn(move || write_each_second(&written));
-        let journal = Journal {
-            shared,
-            writer: Some(writer),
-            cutter: Cutter::new(MAX_RECORD).unwrap_or_else(|| unreachable!("a record has room")),
-            waiting: 0,
-            sync: Sync::EverySecond,
-        };
-        Ok((journal, replayed))
+        let writer = Some(writer);
+        Ok((Journal { shared, writer }, replayed))
     }
 
-    /// Appends what was changed in the store, and waits until it lasts where clients want that.
+    /// Appends what was changed in the store, and waits until it lasts where clients want that: all that was changed before this was called,
+    /// whoever has changed it, because a client may have been told of it. Loops that wait at a time share a flush.
     ///
     /// # Errors
     /// The disk is lost: what was not on stable storage may be lost.
-    pub fn keep(&mut self, store: &mut Store) -> Result<(), Refusal> {
-        let sync = match store.sync_word() {
-            "always" => Sync::Always,
-            "no" => Sync::Never,
-            _ => Sync::EverySecond,
-        };
-        if sync != self.sync {
-            self.sync = sync;
-            self.shared.state.with(|state| state.sync = sync);
-        }
-        let unit = store.take_changes();
-        if unit.is_empty() {
-            return Ok(());
-        }
-        match self.append(&unit) {
+    pub fn keep(&self, store: &Store) -> Result<(), Refusal> {
+        let shared = &*self.shared;
+        let sync = Sync::of(store);
+        let next = shared.state.wait_for(|state| {
+            if state.is_taken {
+                return None;
+            }
+            state.sync = sync;
+            Some(state.append(&shared.log, &store.take_changes()))
+        });
+        match next? {
             // The snapshot has the changes, and is on stable storage.
-            Err(Refusal::Full) => return self.rewrite(store),
-            other => other?,
+            Next::Rewrite => self.rewrite(store)?,
+            Next::WriteOut if sync != Sync::Always => shared.log.write_out()?,
+            Next::WriteOut | Next::Nothing => {}
         }
-        self.waiting += unit.len();
-        if sync == Sync::Always {
-            self.waiting = 0;
-            return self.shared.sync_all();
+        match sync {
+            Sync::Always => shared.sync_all(),
+            Sync::EverySecond | Sync::Never => Ok(()),
         }
-        if self.waiting > MOST_WAITING {
-            self.waiting = 0;
-            return self.shared.log.write_out();
-        }
-        Ok(())
     }
 
-    /// Waits until all of it is on stable storage.
+    /// Waits while the log is written anew.
+    pub fn wait_for_shards(&self) {
+        let state = &self.shared.state;
+        state.wait_for(|state| (!state.is_taken).then_some(()));
+    }
+
+    /// Waits until all of it is on stable storage. The store is frozen then, so that nothing comes behind it.
     ///
     /// # Errors
     /// As [`Journal::keep`].
-    pub fn finish(&mut self, store: &mut Store) -> Result<(), Refusal> {
-        self.keep(store)?;
-        self.shared.sync_all()
-    }
-
-    fn append(&mut self, unit: &[u8]) -> Result<(), Refusal> {
-        // No unit is longer than a header can tell: the memory of clients is bounded.
-        for record in self.cutter.records(unit).into_iter().flatten() {
-            self.shared.log.append(&record.to_vec())?;
+    pub fn finish<'s>(&self, store: &'s Store) -> Result<Frozen<'s>, Refusal> {
+        let shared = &*self.shared;
+        shared.state.wait_for(|state| {
+            let is_free = !core::mem::replace(&mut state.is_taken, true);
+            is_free.then_some(())
+        });
+        let frozen = store.freeze();
+        let unit = store.take_changes();
+        match shared
+            .state
+            .with(|state| state.append(&shared.log, &unit))?
+        {
+            Next::Rewrite => self.write_anew(&frozen)?,
+            Next::WriteOut | Next::Nothing => {}
         }
-        Ok(())
+        shared.sync_all()?;
+        Ok(frozen)
     }
 
-    /// Writes the log anew, with what the store has. Clients wait meanwhile.
-    fn rewrite(&mut self, store: &Store) -> Result<(), Refusal> {
-        let mut compaction = self.shared.log.compact()?;
-        for unit in snapshot(store) {
-            for record in self.cutter.records(&unit).into_iter().flatten() {
+    /// Writes the log anew, which the caller has for himself. Clients wait meanwhile.
+    fn rewrite(&self, store: &Store) -> Result<(), Refusal> {
+        let frozen = store.freeze();
+        // The snapshot has it.
+        drop(store.take_changes());
+        let written = self.write_anew(&frozen);
+        drop(frozen);
+        self.shared.state.with_notify(|state| {
+            state.is_taken = false;
+            state.lost = state.lost.or(written.err());
+        });
+        written
+    }
+
+    fn write_anew(&self, frozen: &Frozen<'_>) -> Result<(), Refusal> {
+        let shared = &*self.shared;
+        let mut cutter = shared.state.with(|state| state.cutter.clone());
+        let mut compaction = shared.log.compact()?;
+        for unit in snapshot(frozen) {
+            for record in cutter.records(&unit).into_iter().flatten() {
                 compaction.append(&record.to_vec())?;
             }
         }
         compaction.commit()?;
-        self.waiting = 0;
+        shared.state.with(|state| {
+            state.cutter = cutter;
+            state.waiting = 0;
+        });
         Ok(())
+    }
+}
+
+impl Sync {
+    fn of(store: &Store) -> Sync {
+        match store.sync_word() {
+            "always" => Sync::Always,
+            "no" => Sync::Never,
+            _ => Sync::EverySecond,
+        }
+    }
+}
+
+impl State {
+    /// Appends a unit. Where there is no room for it, the log is the caller's, who has to write it anew.
+    fn append(&mut self, log: &Log, unit: &[u8]) -> Result<Next, Refusal> {
+        if let Some(refusal) = self.lost {
+            return Err(refusal);
+        }
+        // No unit is longer than a header can tell: the memory of clients is bounded.
+        for record in self.cutter.records(unit).into_iter().flatten() {
+            match log.append(&record.to_vec()) {
+                Ok(_) => {}
+                Err(Refusal::Full) => {
+                    self.is_taken = true;
+                    return Ok(Next::Rewrite);
+                }
+                Err(refusal) => {
+                    self.lost = Some(refusal);
+                    return Err(refusal);
+                }
+            }
+        }
+        self.waiting += unit.len();
+        if self.waiting <= MOST_WAITING {
+            return Ok(Next::Nothing);
+        }
+        self.waiting = 0;
+        Ok(Next::WriteOut)
     }
 }
 
@@ -229,11 +304,15 @@ impl Drop for Journal {
 impl Shared {
     /// Waits until everything is on stable storage that was appended, whoever has it written.
     fn sync_all(&self) -> Result<(), Refusal> {
-        self.log.sync(self.log.appended())
+        let position = self.log.appended();
+        match self.log.durable() < position {
+            true => self.log.sync(position),
+            false => Ok(()),
+        }
     }
 }
 
-fn replay(partition: Partition, store: &mut Store) -> Result<(Log, Replayed), NoJournal> {
+fn replay(partition: Partition, store: &Store) -> Result<(Log, Replayed), NoJournal> {
     let mut replay = Replay::new();
     let mut wrong = None;
     let log = Log::open(partition, |record| {

@@ -49,6 +49,11 @@ impl<'a> Reply<'a> {
         self.bytes.len()
     }
 
+    /// Whether the first one of all is an error.
+    pub(crate) fn is_error(&self) -> bool {
+        self.bytes.first() == Some(&b'-')
+    }
+
     /// Takes back what was written since.
     pub(crate) fn back_to(&mut self, position: usize) {
         self.bytes.truncate(position);

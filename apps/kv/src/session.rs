@@ -11,7 +11,7 @@ pub(crate) use client::{Client, Transaction};
 use crate::commands::{self, After, Context};
 use crate::reply::Reply;
 use crate::request::{Parser, Place};
-use crate::store::Store;
+use crate::store::{Held, Store};
 
 /// Bytes of memory that a client keeps while it has sent nothing that was not answered.
 const KEPT: usize = 1024;
@@ -31,6 +31,8 @@ pub struct Session {
     start: usize,
     /// How far the request behind them was read.
     parser: Parser,
+    /// It is whole, has so many bytes, and was not executed because the store was frozen.
+    waiting: Option<usize>,
     client: Client,
 }
 
@@ -45,11 +47,13 @@ pub enum Outcome {
     Ends,
     /// It has ended the program.
     Stops,
+    /// Its request was not executed, because the store is frozen: it is as it was, and the next look has it executed.
+    Waits,
 }
 
 impl Session {
     /// The client has sent bytes. Where all clients together have sent too much, this one ends.
-    pub fn received(&mut self, budget: &mut Budget, bytes: &[u8]) {
+    pub fn received(&mut self, budget: &Budget, bytes: &[u8]) {
         if self.start > 0 {
             self.bytes.drain(..self.start);
             self.start = 0;
@@ -59,23 +63,30 @@ impl Session {
         if needed > capacity {
             // What is reserved at once is not more than the double of what there is.
             let needed = needed.max(2 * capacity).max(64);
-            if budget.lacks(needed - capacity) {
+            if !budget.take(needed - capacity) {
                 self.is_refused = true;
                 return;
             }
+            self.counted += needed - capacity;
             self.bytes.reserve_exact(needed - self.bytes.len());
         }
         self.bytes.extend_from_slice(bytes);
         self.count(budget);
     }
 
-    /// The client is gone.
-    pub fn end(mut self, store: &mut Store, budget: &mut Budget) {
-        budget.give(self.counted);
-        self.client.end_transaction(store, budget);
+    /// The client is gone. Whether nothing is kept of it any more: not so where the store is frozen, and then this is to be done again.
+    #[must_use]
+    pub fn end(&mut self, store: &Store, budget: &Budget) -> bool {
+        let mut held = Held::none(store);
+        let is_held = held.hold(self.client.watched_shards(store)).is_ok();
+        if is_held {
+            self.client.end_transaction(&mut held, budget);
+            budget.give(core::mem::take(&mut self.counted));
+        }
+        is_held
     }
 
-    fn count(&mut self, budget: &mut Budget) {
+    fn count(&mut self, budget: &Budget) {
         let now = self.bytes.capacity() + self.parser.memory();
         if now != self.counted {
             budget.exchange(self.counted, now);
@@ -84,12 +95,7 @@ impl Session {
     }
 
     /// Answers the next request.
-    pub fn step(
-        &mut self,
-        store: &mut Store,
-        budget: &mut Budget,
-        answer: &mut Vec<u8>,
-    ) -> Outcome {
+    pub fn step(&mut self, store: &Store, budget: &Budget, answer: &mut Vec<u8>) -> Outcome {
         if self.is_refused {
             Reply::new(answer, 0).error(format_args!(
                 "ERR too many requests are under way, or too long ones"
@@ -97,7 +103,12 @@ impl Session {
             return Outcome::Ends;
         }
         let rest = self.bytes.get_mut(self.start..).unwrap_or_default();
-        let length = match self.parser.parse(rest) {
+        // One that waits was read, and reading it again would change it.
+        let parsed = match self.waiting.take() {
+            Some(length) => Ok(Some(length)),
+            None => self.parser.parse(rest),
+        };
+        let length = match parsed {
             Ok(Some(length)) => length,
             Ok(None) => {
                 if rest.is_empty() {
@@ -119,7 +130,7 @@ impl Session {
         let mut reply = Reply::new(answer, store.settings().longest_answer);
         reply.set_third(self.client.is_third);
         let mut context = Context {
-            store,
+            store: Held::none(store),
             client: &mut self.client,
             budget,
             reply: &mut reply,
@@ -127,9 +138,14 @@ impl Session {
         let after = with_words(rest, self.parser.places(), |words| {
             commands::execute(&mut context, words)
         });
+        if after == After::Waits {
+            self.waiting = Some(length);
+            return Outcome::Waits;
+        }
         self.start += length;
         self.parser.begin();
         match after {
+            After::Waits => Outcome::Waits,
             After::GoesOn => Outcome::Answered,
             After::Ends => Outcome::Ends,
             After::Stops => Outcome::Stops,
@@ -137,7 +153,7 @@ impl Session {
     }
 
     /// Everything was answered: one long request must not keep its memory for as long as the client is there.
-    fn rest(&mut self, budget: &mut Budget) {
+    fn rest(&mut self, budget: &Budget) {
         self.bytes.clear();
         self.start = 0;
         if self.bytes.capacity() > KEPT {

@@ -1,29 +1,51 @@
 //! Keys, their values, when they expire, and how much memory they may take.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `shards` | the [`Store`]: its shards, each behind a lock, and what they have in common |
+//! | `shard`, `write`, `expiry` | one shard: its keys, what reads and changes them, and when they are gone |
+//! | `held` | the shards that a command holds, from its beginning to its end |
+//! | `one`, `whole`, `room` | what a command does with them: with a key, with all keys, and to have room |
+//! | `frozen` | all shards, held while clients wait |
+//! | `table`, `value` and others | what a shard is made of |
 
 mod changes;
 mod evict;
 mod expiry;
 mod fields;
-mod keys;
+mod frozen;
+mod held;
 mod list;
+mod merged;
+mod one;
 mod ranked;
+mod room;
+mod set;
 mod settings;
+mod shard;
+mod shards;
 mod sorted;
 mod table;
 #[cfg(test)]
 mod tests;
 mod value;
 mod watched;
+mod whole;
 mod write;
 
 use core::cell::Cell;
 
 pub(crate) use changes::write_command;
 pub(crate) use fields::FIELD;
-pub use keys::Store;
+pub use frozen::{Freezing, Frozen};
+pub(crate) use held::Held;
 pub(crate) use list::{ELEMENT, List, Side};
 pub(crate) use ranked::Scored;
+pub use set::MOST_SHARDS;
+pub(crate) use set::ShardSet;
+pub(crate) use settings::SYNC_WORDS;
 pub use settings::{Policy, Settings};
+pub use shards::Store;
 pub(crate) use sorted::{RANKED, Sorted};
 pub(crate) use value::{Hash, Kind, Set, Text, Value};
 
@@ -58,13 +80,4 @@ pub(crate) enum Expiry {
     Keep,
     /// The key expires then, or never.
     At(Option<u64>),
-}
-
-/// What was counted since the store began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) commands: u64,
-    pub(crate) expired: u64,
-    pub(crate) evicted: u64,
-    pub(crate) clients: u64,
 }

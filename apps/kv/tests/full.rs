@@ -2,7 +2,7 @@
 
 mod support;
 
-use atoll_kv::store::{Policy, Settings, Store};
+use atoll_kv::store::{Policy, Settings};
 use proptest::prelude::*;
 use support::{Client, request};
 
@@ -43,182 +43,200 @@ fn is_there(client: &mut Client, number: usize) -> bool {
 
 #[test]
 fn without_a_policy_what_does_not_fit_is_refused() {
-    let mut client = client("noeviction");
-    fill(&mut client, 0..70);
-    let value = vec![b'x'; 50_000];
-    for words in [
-        [b"SET".as_slice(), b"more", &value].as_slice(),
-        &[b"APPEND", b"key 0", &value],
-        &[b"SETRANGE", b"key 0", b"50000", b"x"],
-        &[b"RPUSH", b"more", &value],
-        &[b"SADD", b"more", &value],
-        &[b"HSET", b"more", b"f", &value],
-        &[b"ZADD", b"more", b"1", &value],
-        &[b"MSET", b"more", b"1", b"other", &value],
-        &[b"GETSET", b"more", &value],
-    ] {
-        let before = client.store.used();
-        assert_eq!(client.ask_words(words), FULL, "{}", words[0].escape_ascii());
-        assert_eq!((client.store.used(), client.store.len()), (before, 70));
-    }
-    // What takes no room goes on, and so does what replaces more than it needs.
-    assert_eq!(client.ask("DEL more"), ":0\r\n");
-    let ninety = vec![b'y'; 900];
-    while client.ask_words(&[b"RPUSH", b"l", b"0123456789"]) != FULL {}
-    assert_eq!(client.ask_words(&[b"SET", b"key 0", &ninety]), b"+OK\r\n");
-    assert_eq!(client.ask("LPOP l"), "$10\r\n0123456789\r\n");
+    support::with_shards(|| {
+        let mut client = client("noeviction");
+        fill(&mut client, 0..70);
+        let value = vec![b'x'; 50_000];
+        for words in [
+            [b"SET".as_slice(), b"more", &value].as_slice(),
+            &[b"APPEND", b"key 0", &value],
+            &[b"SETRANGE", b"key 0", b"50000", b"x"],
+            &[b"RPUSH", b"more", &value],
+            &[b"SADD", b"more", &value],
+            &[b"HSET", b"more", b"f", &value],
+            &[b"ZADD", b"more", b"1", &value],
+            &[b"MSET", b"more", b"1", b"other", &value],
+            &[b"GETSET", b"more", &value],
+        ] {
+            let before = client.store.used();
+            assert_eq!(client.ask_words(words), FULL, "{}", words[0].escape_ascii());
+            assert_eq!((client.store.used(), client.store.len()), (before, 70));
+        }
+        // What takes no room goes on, and so does what replaces more than it needs.
+        assert_eq!(client.ask("DEL more"), ":0\r\n");
+        let ninety = vec![b'y'; 900];
+        while client.ask_words(&[b"RPUSH", b"l", b"0123456789"]) != FULL {}
+        assert_eq!(client.ask_words(&[b"SET", b"key 0", &ninety]), b"+OK\r\n");
+        assert_eq!(client.ask("LPOP l"), "$10\r\n0123456789\r\n");
+    });
 }
 
 #[test]
 fn keys_go_until_there_is_room() {
-    for policy in ["allkeys-lru", "allkeys-random"] {
-        let mut client = client(policy);
-        fill(&mut client, 0..1000);
-        assert!((60..90).contains(&client.store.len()), "{policy}");
-        assert!(is_there(&mut client, 999), "{policy}: the last one");
-        // What cannot fit at all takes nothing with it.
-        let keys = client.store.len();
-        let value = vec![b'x'; MEMORY];
-        assert_eq!(client.ask_words(&[b"SET", b"more", &value]), FULL);
-        assert_eq!(client.store.len(), keys);
-        // Nor does a key go that grows.
-        let value = vec![b'x'; MEMORY / 2];
-        assert_eq!(
-            client.ask_words(&[b"APPEND", b"key 999", &value]),
-            format!(":{}\r\n", 1000 + MEMORY / 2).into_bytes()
-        );
-    }
+    support::with_shards(|| {
+        for policy in ["allkeys-lru", "allkeys-random"] {
+            let mut client = client(policy);
+            fill(&mut client, 0..1000);
+            assert!((60..90).contains(&client.store.len()), "{policy}");
+            assert!(is_there(&mut client, 999), "{policy}: the last one");
+            // What cannot fit at all takes nothing with it.
+            let keys = client.store.len();
+            let value = vec![b'x'; MEMORY];
+            assert_eq!(client.ask_words(&[b"SET", b"more", &value]), FULL);
+            assert_eq!(client.store.len(), keys);
+            // Nor does a key go that grows.
+            let value = vec![b'x'; MEMORY / 2];
+            assert_eq!(
+                client.ask_words(&[b"APPEND", b"key 999", &value]),
+                format!(":{}\r\n", 1000 + MEMORY / 2).into_bytes()
+            );
+        }
+    });
 }
 
 #[test]
 fn a_key_that_grows_takes_the_place_of_others() {
-    for policy in [
-        "allkeys-lru",
-        "allkeys-random",
-        "volatile-lru",
-        "volatile-random",
-        "volatile-ttl",
-    ] {
-        let mut client = client(policy);
-        // It expires before all others.
-        assert_eq!(client.ask("SET grows 0 PX 1000"), "+OK\r\n");
-        for number in 0..75 {
-            let key = format!("key {number}").into_bytes();
-            let set: [&[u8]; 5] = [b"SET", &key, &[b'x'; 1000], b"PX", b"10000"];
-            assert_eq!(client.ask_words(&set), b"+OK\r\n");
+    support::with_shards(|| {
+        for policy in [
+            "allkeys-lru",
+            "allkeys-random",
+            "volatile-lru",
+            "volatile-random",
+            "volatile-ttl",
+        ] {
+            let mut client = client(policy);
+            // It expires before all others.
+            assert_eq!(client.ask("SET grows 0 PX 1000"), "+OK\r\n");
+            for number in 0..75 {
+                let key = format!("key {number}").into_bytes();
+                let set: [&[u8]; 5] = [b"SET", &key, &[b'x'; 1000], b"PX", b"10000"];
+                assert_eq!(client.ask_words(&set), b"+OK\r\n");
+            }
+            for length in (1000..70_000).step_by(1000) {
+                let append: [&[u8]; 3] = [b"APPEND", b"grows", &[b'y'; 1000]];
+                let expected = format!(":{}\r\n", length + 1);
+                assert_eq!(client.ask_words(&append), expected.into_bytes(), "{policy}");
+            }
+            assert!(client.store.len() < 40);
         }
-        for length in (1000..70_000).step_by(1000) {
-            let append: [&[u8]; 3] = [b"APPEND", b"grows", &[b'y'; 1000]];
-            let expected = format!(":{}\r\n", length + 1);
-            assert_eq!(client.ask_words(&append), expected.into_bytes(), "{policy}");
-        }
-        assert!(client.store.len() < 40);
-    }
+    });
 }
 
 #[test]
 fn only_keys_that_expire_go() {
-    for policy in ["volatile-lru", "volatile-random", "volatile-ttl"] {
-        let mut client = client(policy);
-        fill(&mut client, 0..70);
-        // Of which half expire: each that comes without a time takes the place of one of them.
-        for number in (1000..).step_by(2) {
-            let key = format!("key {number}").into_bytes();
-            let answer = client.ask_words(&[b"SET", &key, &[b'x'; 1000]]);
-            if answer == FULL {
-                break;
+    support::with_shards(|| {
+        for policy in ["volatile-lru", "volatile-random", "volatile-ttl"] {
+            let mut client = client(policy);
+            fill(&mut client, 0..70);
+            // Of which half expire: each that comes without a time takes the place of one of them.
+            for number in (1000..).step_by(2) {
+                let key = format!("key {number}").into_bytes();
+                let answer = client.ask_words(&[b"SET", &key, &[b'x'; 1000]]);
+                if answer == FULL {
+                    break;
+                }
             }
+            assert_eq!(client.store.expiring(), 0, "{policy}: all have gone");
+            assert!(
+                (0..70)
+                    .step_by(2)
+                    .all(|number| is_there(&mut client, number)),
+                "{policy}"
+            );
         }
-        assert_eq!(client.store.expiring(), 0, "{policy}: all have gone");
-        assert!(
-            (0..70)
-                .step_by(2)
-                .all(|number| is_there(&mut client, number)),
-            "{policy}"
-        );
-    }
+    });
 }
 
 #[test]
 fn keys_that_expire_next_go_first() {
-    let mut client = client("volatile-ttl");
-    fill(&mut client, 0..150);
-    let last: Vec<usize> = (1..150)
-        .step_by(2)
-        .filter(|number| is_there(&mut client, *number))
-        .collect();
-    assert!(!last.is_empty() && last.len() < 70);
-    assert!(
-        last.windows(2).all(|two| two[1] == two[0] + 2) && last.last() == Some(&149),
-        "{last:?}"
-    );
+    support::with_shards(|| {
+        let mut client = client("volatile-ttl");
+        fill(&mut client, 0..150);
+        let last: Vec<usize> = (1..150)
+            .step_by(2)
+            .filter(|number| is_there(&mut client, *number))
+            .collect();
+        assert!(!last.is_empty() && last.len() < 70);
+        assert!(
+            last.windows(2).all(|two| two[1] == two[0] + 2) && last.last() == Some(&149),
+            "{last:?}"
+        );
+    });
 }
 
 #[test]
 fn keys_that_are_used_stay_longer() {
-    let mut client = client("allkeys-lru");
-    fill(&mut client, 0..60);
-    for number in 0..60 {
-        for used in 0..10 {
-            assert!(is_there(&mut client, used), "{used} before {number}");
+    support::with_shards(|| {
+        let mut client = client("allkeys-lru");
+        fill(&mut client, 0..60);
+        for number in 0..60 {
+            for used in 0..10 {
+                assert!(is_there(&mut client, used), "{used} before {number}");
+            }
+            fill(&mut client, 1000 + number..1001 + number);
         }
-        fill(&mut client, 1000 + number..1001 + number);
-    }
-    // The first ten were used all the time; of the others some had to go.
-    let stay = (10..60)
-        .filter(|number| is_there(&mut client, *number))
-        .count();
-    let used = (0..10)
-        .filter(|number| is_there(&mut client, *number))
-        .count();
-    assert!(used == 10 && stay < 50, "{used} and {stay}");
+        // The first ten were used all the time; of the others some had to go.
+        let stay = (10..60)
+            .filter(|number| is_there(&mut client, *number))
+            .count();
+        let used = (0..10)
+            .filter(|number| is_there(&mut client, *number))
+            .count();
+        assert!(used == 10 && stay < 50, "{used} and {stay}");
+    });
 }
 
 #[test]
 fn the_limit_may_be_lowered_and_not_raised() {
-    let mut client = client("noeviction");
-    fill(&mut client, 0..40);
-    assert_eq!(client.ask("CONFIG SET maxmemory 20kb"), "+OK\r\n");
-    assert_eq!(client.ask_words(&[b"INCR", b"n"]), FULL);
-    assert_eq!(
-        client.ask("CONFIG SET maxmemory-policy allkeys-random"),
-        "+OK\r\n"
-    );
-    assert_eq!(client.ask_words(&[b"INCR", b"n"]), b":1\r\n");
-    assert!(client.store.used() <= 20 << 10);
-    let refused = client.ask("CONFIG SET maxmemory 1gb");
-    assert!(refused.starts_with("-ERR CONFIG SET failed"), "{refused}");
-    assert_eq!(client.ask("CONFIG SET maxmemory 0"), "+OK\r\n");
-    assert_eq!(client.store.most(), MEMORY);
+    support::with_shards(|| {
+        let mut client = client("noeviction");
+        fill(&mut client, 0..40);
+        assert_eq!(client.ask("CONFIG SET maxmemory 20kb"), "+OK\r\n");
+        assert_eq!(client.ask_words(&[b"INCR", b"n"]), FULL);
+        assert_eq!(
+            client.ask("CONFIG SET maxmemory-policy allkeys-random"),
+            "+OK\r\n"
+        );
+        assert_eq!(client.ask_words(&[b"INCR", b"n"]), b":1\r\n");
+        assert!(client.store.used() <= 20 << 10);
+        let refused = client.ask("CONFIG SET maxmemory 1gb");
+        assert!(refused.starts_with("-ERR CONFIG SET failed"), "{refused}");
+        assert_eq!(client.ask("CONFIG SET maxmemory 0"), "+OK\r\n");
+        assert_eq!(client.store.most(), MEMORY);
+    });
 }
 
 #[test]
 fn the_same_seed_evicts_the_same() {
-    let run = |seed| {
-        let mut store = Store::with(Settings {
-            memory: 20_000,
-            seed,
-            ..Settings::default()
-        });
-        store.set_policy(Policy::AllLru);
-        let mut client = Client {
-            store,
-            ..Client::new()
+    support::with_shards(|| {
+        let run = |seed| {
+            let store = support::store(Settings {
+                memory: 20_000,
+                seed,
+                ..Settings::default()
+            });
+            store.set_policy(Policy::AllLru);
+            let mut client = Client {
+                store,
+                ..Client::new()
+            };
+            for number in 0..300 {
+                client.ask(&format!("SET key:{number} {number}"));
+            }
+            client.ask("KEYS *")
         };
-        for number in 0..300 {
-            client.ask(&format!("SET key:{number} {number}"));
-        }
-        client.ask("KEYS *")
-    };
-    assert_eq!(run(1), run(1));
-    assert_ne!(run(1), run(2));
+        assert_eq!(run(1), run(1));
+        assert_ne!(run(1), run(2));
+    });
 }
 
 proptest! {
     #[test]
     fn what_is_removed_takes_no_room(
         adds in prop::collection::vec((0..5usize, 0..200u32, 0..300usize), 0..300),
+        shards in prop::sample::select(support::SHARDS.to_vec()),
     ) {
+        support::use_shards(shards);
         let mut client = Client::new();
         let mut bytes = 0;
         for (kind, element, length) in adds {

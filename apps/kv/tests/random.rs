@@ -3,7 +3,7 @@
 mod support;
 
 use atoll_kv::session::{Budget, Outcome, Session};
-use atoll_kv::store::Store;
+use atoll_kv::store::Settings;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use support::{read_all, request, send};
@@ -196,21 +196,24 @@ fn requests() -> impl Strategy<Value = Vec<u8>> {
 
 /// What one client is answered that sends some bytes in pieces of these sizes, one after the other and again from the first one on.
 fn answers(bytes: &[u8], sizes: &[usize], memory: usize) -> Vec<u8> {
-    let mut store = Store::new(memory);
+    let store = support::store(Settings {
+        memory: memory,
+        ..Settings::default()
+    });
     store.set_time(1000);
-    let mut budget = Budget::new(1 << 20);
+    let budget = Budget::new(1 << 20);
     let mut session = Session::default();
     let (mut answers, mut rest) = (Vec::new(), bytes);
     for size in sizes.iter().cycle() {
         let (piece, behind) = rest.split_at((*size).min(rest.len()));
-        let (answer, goes_on) = send(&mut session, &mut store, &mut budget, piece);
+        let (answer, goes_on) = send(&mut session, &store, &budget, piece);
         answers.extend(answer);
         rest = behind;
         if !goes_on || rest.is_empty() {
             break;
         }
     }
-    session.end(&mut store, &mut budget);
+    assert!(session.end(&store, &budget));
     assert_eq!(budget.used(), 0, "a client that is gone has nothing");
     answers
 }
@@ -224,23 +227,25 @@ proptest! {
             3 => any::<u8>(),
             2 => prop::sample::select(b"*$\r\n0123-\"' ".to_vec()),
         ], 0..40), 0..20),
+        shards in prop::sample::select(support::SHARDS.to_vec()),
     ) {
-        let mut store = Store::new(1 << 16);
+        support::use_shards(shards);
+        let store = support::store(Settings { memory: 1 << 16, ..Settings::default() });
         let mut session = Session::default();
-        let mut budget = Budget::new(1 << 16);
+        let budget = Budget::new(1 << 16);
         let mut answer = Vec::new();
         'client: for piece in pieces {
-            session.received(&mut budget, &piece);
+            session.received(&budget, &piece);
             loop {
-                match session.step(&mut store, &mut budget, &mut answer) {
+                match session.step(&store, &budget, &mut answer) {
                     Outcome::Answered => {}
                     Outcome::Needs => break,
-                    Outcome::Ends | Outcome::Stops => break 'client,
+                    Outcome::Ends | Outcome::Stops | Outcome::Waits => break 'client,
                 }
             }
         }
         prop_assert!(read_all(&answer).is_some(), "{}", answer.escape_ascii());
-        session.end(&mut store, &mut budget);
+        assert!(session.end(&store, &budget));
         prop_assert_eq!(budget.used(), 0);
     }
 
@@ -251,7 +256,9 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         byte in any::<u8>(),
         memory in prop_oneof![Just(1 << 20), 0..4000usize],
+        shards in prop::sample::select(support::SHARDS.to_vec()),
     ) {
+        support::use_shards(shards);
         let whole = answers(&bytes, &[usize::MAX], memory);
         prop_assert!(read_all(&whole).is_some(), "{}", whole.escape_ascii());
         prop_assert!(answers(&bytes, &sizes, memory) == whole);

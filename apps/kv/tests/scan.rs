@@ -40,7 +40,9 @@ proptest! {
         stays in 1..300u32,
         count in 1..50u32,
         changes in prop::collection::vec((any::<bool>(), 1000..1400u32), 0..600),
+        shards in prop::sample::select(support::SHARDS.to_vec()),
     ) {
+        support::use_shards(shards);
         let mut client = Client::new();
         let [add, remove, scan] = KINDS[kind];
         let value = if kind == 0 || kind == 2 { " value" } else { "" };
@@ -76,7 +78,9 @@ proptest! {
         adds in prop::collection::vec((0..400u32, -50..50i32), 0..600),
         removes in prop::collection::vec(0..400u32, 0..300),
         bounds in (-50..50i32, -50..50i32),
+        shards in prop::sample::select(support::SHARDS.to_vec()),
     ) {
+        support::use_shards(shards);
         let mut client = Client::new();
         let mut model = std::collections::HashMap::new();
         for (member, score) in adds {

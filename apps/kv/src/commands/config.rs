@@ -7,10 +7,7 @@ use alloc::vec::Vec;
 use super::options::is;
 use super::{Context, Done, Refusal};
 use crate::glob::{LONGEST_PATTERN, matches};
-use crate::store::{Policy, Store};
-
-/// When changes are on stable storage: the words of Redis. Who runs the store decides what they mean.
-const SYNCS: [&str; 3] = ["always", "everysec", "no"];
+use crate::store::{Policy, SYNC_WORDS, Store};
 
 /// All parameters, by name.
 fn all(store: &Store) -> Vec<(&'static str, Cow<'static, str>)> {
@@ -45,9 +42,7 @@ pub(super) fn config(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
         [_, ..] if is(what, "GET") => get(cx, rest),
         [_, _, ..] if is(what, "SET") => set(cx, rest),
         [] if is(what, "RESETSTAT") => {
-            let clients = cx.store.counts().clients;
-            *cx.store.counts() = Default::default();
-            cx.store.counts().clients = clients;
+            cx.store.forget_counts();
             cx.reply.ok();
             Ok(())
         }
@@ -67,7 +62,7 @@ fn get(cx: &mut Context<'_, '_>, patterns: &[&[u8]]) -> Done {
     if patterns.iter().any(|it| it.len() > LONGEST_PATTERN) {
         return Err(Refusal::LongPattern);
     }
-    let mut found = all(cx.store);
+    let mut found = all(cx.store.store());
     found.retain(|(name, _)| {
         let asked = |pattern: &&[u8]| matches(&pattern.to_ascii_lowercase(), name.as_bytes());
         patterns.iter().any(asked)
@@ -116,7 +111,7 @@ fn set(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     for (number, [name, value]) in pairs.iter().enumerate() {
         let mut before = pairs.iter().take(number);
         let is_named_twice = before.any(|[other, _]| other.eq_ignore_ascii_case(name));
-        let setting = match setting(cx.store, name, value) {
+        let setting = match setting(cx.store.store(), name, value) {
             Ok(_) if is_named_twice => Err(Some("duplicate parameter")),
             setting => setting,
         };
@@ -139,9 +134,9 @@ fn set(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     }
     for setting in settings {
         match setting {
-            Setting::Most(most) => cx.store.set_most(most),
-            Setting::Policy(policy) => cx.store.set_policy(policy),
-            Setting::Sync(word) => cx.store.set_sync_word(word),
+            Setting::Most(most) => cx.store.store().set_most(most),
+            Setting::Policy(policy) => cx.store.store().set_policy(policy),
+            Setting::Sync(word) => cx.store.store().set_sync_word(word),
         }
     }
     cx.reply.ok();
@@ -167,7 +162,7 @@ fn setting(store: &Store, name: &[u8], value: &[u8]) -> Result<Setting, Option<&
         ));
     }
     if is(name, "appendfsync") {
-        let word = SYNCS.iter().find(|word| is(value, word));
+        let word = SYNC_WORDS.iter().find(|word| is(value, word));
         return word.map(|word| Setting::Sync(word)).ok_or(Some(
             "argument(s) must be one of the following: everysec, always, no",
         ));

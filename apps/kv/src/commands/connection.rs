@@ -42,7 +42,7 @@ pub(super) fn quit(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
 }
 
 pub(super) fn reset(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
-    cx.client.end_transaction(cx.store, cx.budget);
+    cx.client.end_transaction(&mut cx.store, cx.budget);
     cx.client.name = Vec::new();
     cx.client.is_third = false;
     cx.reply.set_third(false);
@@ -126,7 +126,7 @@ pub(super) fn hello(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     told(cx, "version", VERSION);
     cx.reply.bulk(b"proto");
     cx.reply.integer(if is_third { 3 } else { 2 });
-    let id = cx.client.id(cx.store);
+    let id = cx.client.id(cx.store.store());
     cx.reply.bulk(b"id");
     cx.reply.integer(id as i64);
     told(cx, "mode", "standalone");
@@ -155,7 +155,7 @@ pub(super) fn client(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let is_switch = |word: &[u8]| is(word, "ON") || is(word, "OFF");
     match rest {
         [] if is(what, "ID") => {
-            let id = cx.client.id(cx.store);
+            let id = cx.client.id(cx.store.store());
             cx.reply.integer(id as i64);
         }
         [] if is(what, "INFO") => line(cx),
@@ -196,7 +196,7 @@ pub(super) fn client(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
 
 /// A line that describes the client.
 fn line(cx: &mut Context<'_, '_>) {
-    let id = cx.client.id(cx.store);
+    let id = cx.client.id(cx.store.store());
     let name = core::str::from_utf8(&cx.client.name).unwrap_or_default();
     let queued = cx.client.transaction.as_ref();
     let queued = queued.map_or(-1, |it| it.len() as i64);

@@ -6,7 +6,7 @@ use super::options::{integer, is};
 use super::strings_many::say_expiry;
 use super::{Context, Done, Refusal};
 use crate::number::integer_text;
-use crate::store::Store;
+use crate::store::Held;
 
 /// Milliseconds of a second.
 pub(super) const SECOND: i64 = 1000;
@@ -20,12 +20,12 @@ pub(super) fn time_text(at: u64) -> Vec<u8> {
 }
 
 /// What time it is, as a signed number.
-fn now(store: &Store) -> i64 {
+fn now(store: &Held<'_>) -> i64 {
     i64::try_from(store.now()).unwrap_or(i64::MAX)
 }
 
 /// Whether times by the calendar mean something.
-fn calendar(store: &Store) -> Done {
+fn calendar(store: &Held<'_>) -> Done {
     match store.settings().has_calendar || store.is_replaying() {
         true => Ok(()),
         false => Err(Refusal::NoCalendar),
@@ -34,7 +34,7 @@ fn calendar(store: &Store) -> Done {
 
 /// The time that a client wrote, in units of so many milliseconds, from now or from the beginning of the calendar.
 fn time_of(
-    store: &Store,
+    store: &Held<'_>,
     number: i64,
     unit: i64,
     is_from_now: bool,
@@ -50,7 +50,7 @@ fn time_of(
 
 /// The same, of a time that has to be after the beginning.
 pub(super) fn deadline(
-    store: &Store,
+    store: &Held<'_>,
     number: &[u8],
     unit: i64,
     is_from_now: bool,
@@ -129,7 +129,7 @@ fn set(
     let Some(conditions) = Conditions::read(cx, conditions)? else {
         return Ok(());
     };
-    let at = time_of(cx.store, integer(time)?, unit, is_from_now, name)?;
+    let at = time_of(&cx.store, integer(time)?, unit, is_from_now, name)?;
     let before = cx.store.expires(key);
     let is_set = before.is_some_and(|before| conditions.allow(before, at));
     if is_set {
@@ -195,11 +195,11 @@ pub(super) fn left_milliseconds(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Do
 }
 
 pub(super) fn time(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
-    calendar(cx.store)?;
+    calendar(&cx.store)?;
     tell(cx, words, |at, _| rounded(at))
 }
 
 pub(super) fn time_milliseconds(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
-    calendar(cx.store)?;
+    calendar(&cx.store)?;
     tell(cx, words, |at, _| at)
 }

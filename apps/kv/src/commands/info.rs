@@ -6,13 +6,13 @@ use core::fmt::Write;
 use super::connection::VERSION;
 use super::options::is;
 use super::{Context, Done};
-use crate::store::{Policy, Store};
+use crate::store::Held;
 
 /// Writes a section.
-type Section = fn(&Store, &mut String) -> core::fmt::Result;
+type Section = fn(&Held<'_>, &mut String) -> core::fmt::Result;
 
 /// The sections, in their order.
-const SECTIONS: [(&str, Section); 9] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
@@ -22,6 +22,7 @@ const SECTIONS: [(&str, Section); 9] = [
     ("CPU", nothing),
     ("Cluster", cluster),
     ("Keyspace", keyspace),
+    ("Shards", shards),
 ];
 
 pub(super) fn info(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
@@ -38,15 +39,18 @@ pub(super) fn info(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
                 text.push_str("\r\n");
             }
             // Writing into memory does not fail.
-            let _ = write!(text, "# {name}\r\n").and_then(|()| section(cx.store, &mut text));
+            let _ = write!(text, "# {name}\r\n").and_then(|()| section(&cx.store, &mut text));
         }
     }
     cx.reply.text(text.as_bytes());
     Ok(())
 }
 
-fn server(store: &Store, text: &mut String) -> core::fmt::Result {
-    let seconds = store.now().saturating_sub(store.began()) / 1000;
+fn server(store: &Held<'_>, text: &mut String) -> core::fmt::Result {
+    let seconds = store
+        .now()
+        .saturating_sub(store.store().began().unwrap_or(0))
+        / 1000;
     write!(
         text,
         "redis_version:{VERSION}\r\nredis_mode:standalone\r\nos:Atoll\r\narch_bits:64\r\ntcp_port:6379\r\n\
@@ -56,21 +60,21 @@ fn server(store: &Store, text: &mut String) -> core::fmt::Result {
 }
 
 /// Who are connected the store does not know.
-fn clients(_: &Store, text: &mut String) -> core::fmt::Result {
+fn clients(_: &Held<'_>, text: &mut String) -> core::fmt::Result {
     write!(text, "blocked_clients:0\r\n")
 }
 
-fn memory(store: &Store, text: &mut String) -> core::fmt::Result {
+fn memory(store: &Held<'_>, text: &mut String) -> core::fmt::Result {
     write!(
         text,
         "used_memory:{}\r\nmaxmemory:{}\r\nmaxmemory_policy:{}\r\n",
         store.used(),
-        store.most(),
-        Policy::name(store.policy()),
+        store.store().most(),
+        store.store().policy().name(),
     )
 }
 
-fn persistence(store: &Store, text: &mut String) -> core::fmt::Result {
+fn persistence(store: &Held<'_>, text: &mut String) -> core::fmt::Result {
     let keeps_changes = u8::from(store.settings().keeps_changes);
     write!(
         text,
@@ -79,8 +83,8 @@ fn persistence(store: &Store, text: &mut String) -> core::fmt::Result {
     )
 }
 
-fn stats(store: &Store, text: &mut String) -> core::fmt::Result {
-    let counts = store.counted();
+fn stats(store: &Held<'_>, text: &mut String) -> core::fmt::Result {
+    let counts = store.counts();
     write!(
         text,
         "total_commands_processed:{}\r\nexpired_keys:{}\r\nevicted_keys:{}\r\n",
@@ -88,20 +92,20 @@ fn stats(store: &Store, text: &mut String) -> core::fmt::Result {
     )
 }
 
-fn replication(_: &Store, text: &mut String) -> core::fmt::Result {
+fn replication(_: &Held<'_>, text: &mut String) -> core::fmt::Result {
     write!(text, "role:master\r\nconnected_slaves:0\r\n")
 }
 
-fn nothing(_: &Store, _: &mut String) -> core::fmt::Result {
+fn nothing(_: &Held<'_>, _: &mut String) -> core::fmt::Result {
     Ok(())
 }
 
-fn cluster(_: &Store, text: &mut String) -> core::fmt::Result {
+fn cluster(_: &Held<'_>, text: &mut String) -> core::fmt::Result {
     write!(text, "cluster_enabled:0\r\n")
 }
 
-fn keyspace(store: &Store, text: &mut String) -> core::fmt::Result {
-    if store.is_empty() {
+fn keyspace(store: &Held<'_>, text: &mut String) -> core::fmt::Result {
+    if store.len() == 0 {
         return Ok(());
     }
     write!(
@@ -110,4 +114,12 @@ fn keyspace(store: &Store, text: &mut String) -> core::fmt::Result {
         store.len(),
         store.expiring()
     )
+}
+
+/// Each shard: its keys, and the commands that have used it.
+fn shards(store: &Held<'_>, text: &mut String) -> core::fmt::Result {
+    for (number, (keys, commands)) in store.of_shards().enumerate() {
+        write!(text, "shard{number}:keys={keys},commands={commands}\r\n")?;
+    }
+    Ok(())
 }

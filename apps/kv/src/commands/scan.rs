@@ -23,7 +23,7 @@ pub(super) fn keys(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     }
     let mut found = Vec::new();
     let mut bytes = 0;
-    for (_, key, ..) in cx.store.all_from(0) {
+    for (key, ..) in cx.store.entries() {
         if matches(pattern, key) {
             bytes += key.len() + 8;
             cx.has_room(bytes)?;

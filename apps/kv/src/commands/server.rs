@@ -39,7 +39,7 @@ pub(super) fn time(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
 
 /// When it began, as Redis says that has not saved yet.
 pub(super) fn last_save(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
-    let began = i64::try_from(cx.store.began() / 1000);
+    let began = i64::try_from(cx.store.store().began().unwrap_or(0) / 1000);
     cx.reply.integer(began.unwrap_or(i64::MAX));
     Ok(())
 }

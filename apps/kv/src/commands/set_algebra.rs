@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::options::{integer, is};
 use super::{Context, Done, Refusal};
-use crate::store::{Kind, OVERHEAD, Set, Store};
+use crate::store::{Held, Kind, OVERHEAD, Set};
 
 /// What is made of sets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ enum Of {
 }
 
 /// The sets of some keys.
-fn sets<'a>(store: &'a Store, keys: &[&[u8]]) -> Result<Vec<Option<&'a Set>>, Refusal> {
+fn sets<'a>(store: &'a Held<'_>, keys: &[&[u8]]) -> Result<Vec<Option<&'a Set>>, Refusal> {
     let sets = keys.iter().map(|key| Ok(store.read::<Set>(key)?));
     sets.collect()
 }
@@ -35,7 +35,7 @@ fn common<'a>(sets: &[Option<&'a Set>]) -> impl Iterator<Item = &'a [u8]> {
         .filter(move |member| others.iter().all(|set| set.get(member).is_some()))
 }
 
-fn make(store: &Store, keys: &[&[u8]], of: Of) -> Result<Set, Refusal> {
+fn make(store: &Held<'_>, keys: &[&[u8]], of: Of) -> Result<Set, Refusal> {
     let sets = sets(store, keys)?;
     let mut made = Set::empty(store.seed());
     if of == Of::Intersection {
@@ -57,7 +57,7 @@ fn make(store: &Store, keys: &[&[u8]], of: Of) -> Result<Set, Refusal> {
 }
 
 /// Bytes that what is made takes at most.
-fn most(store: &Store, keys: &[&[u8]], of: Of) -> Result<usize, Refusal> {
+fn most(store: &Held<'_>, keys: &[&[u8]], of: Of) -> Result<usize, Refusal> {
     let sets = sets(store, keys)?;
     let bytes = sets.into_iter().map(|set| set.map_or(0, Set::bytes));
     Ok(match of {
@@ -71,15 +71,15 @@ fn tell(cx: &mut Context<'_, '_>, keys: &[&[u8]], of: Of) -> Done {
     if of == Of::Union {
         // What is made takes memory that nobody counts; it is not much longer than the answer may be.
         let longest = cx.store.settings().longest_answer;
-        if most(cx.store, keys, of)? > longest.saturating_mul(8) {
+        if most(&cx.store, keys, of)? > longest.saturating_mul(8) {
             return Err(Refusal::LongAnswer);
         }
-        let made = make(cx.store, keys, of)?;
+        let made = make(&cx.store, keys, of)?;
         cx.reply.set(made.len());
         made.iter().for_each(|(member, ())| cx.reply.bulk(member));
         return Ok(());
     }
-    let sets = sets(cx.store, keys)?;
+    let sets = sets(&cx.store, keys)?;
     let members: Vec<&[u8]> = match (of, sets.split_first()) {
         (Of::Difference, Some((Some(first), others))) => {
             let members = first.iter().map(|(member, ())| &**member);
@@ -100,9 +100,9 @@ fn store(cx: &mut Context<'_, '_>, words: &[&[u8]], of: Of) -> Done {
         return Err(Refusal::Syntax);
     };
     // What makes room may be one of the sets.
-    let most = most(cx.store, keys, of)?;
+    let most = most(&cx.store, keys, of)?;
     cx.store.reserve(most + key.len() + OVERHEAD)?;
-    let made = make(cx.store, keys, of)?;
+    let made = make(&cx.store, keys, of)?;
     let count = made.len();
     cx.store.put(key, made.into_value(), None);
     cx.reply.count(count);
@@ -156,7 +156,7 @@ pub(super) fn count_intersection(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> D
         _ => return Err(Refusal::Syntax),
     };
     let most = if most == 0 { usize::MAX } else { most };
-    let found = common(&sets(cx.store, keys)?).take(most).count();
+    let found = common(&sets(&cx.store, keys)?).take(most).count();
     cx.reply.count(found);
     Ok(())
 }

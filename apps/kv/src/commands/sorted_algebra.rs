@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::options::{float, integer, is};
 use super::{Context, Done, Refusal};
-use crate::store::{FIELD, Kind, OVERHEAD, RANKED, Set, Sorted, Store, Value};
+use crate::store::{FIELD, Held, Kind, OVERHEAD, RANKED, Set, Sorted, Value};
 
 /// How the scores of a member that several sets have become one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn read(store: &'a Store, key: &[u8]) -> Result<Source<'a>, Refusal> {
+    fn read(store: &'a Held<'_>, key: &[u8]) -> Result<Source<'a>, Refusal> {
         match store.value(key) {
             None => Ok(Source::None),
             Some(Value::Set(set)) => Ok(Source::Set(set)),
@@ -91,7 +91,7 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn read(
-        store: &Store,
+        store: &Held<'_>,
         words: &'a [&'a [u8]],
         none: &'static str,
     ) -> Result<Request<'a>, Refusal> {
@@ -135,7 +135,7 @@ impl<'a> Request<'a> {
         Ok(request)
     }
 
-    fn sources<'s>(&self, store: &'s Store) -> Result<Vec<Source<'s>>, Refusal> {
+    fn sources<'s>(&self, store: &'s Held<'_>) -> Result<Vec<Source<'s>>, Refusal> {
         let sources = self.keys.iter().map(|key| Source::read(store, key));
         sources.collect()
     }
@@ -174,7 +174,7 @@ impl<'a> Request<'a> {
     }
 
     fn store(&self, cx: &mut Context<'_, '_>, is_union: bool) -> Done {
-        let sources = self.sources(cx.store)?;
+        let sources = self.sources(&cx.store)?;
         let bytes = sources.iter().map(Source::bytes);
         let most: usize = match is_union {
             true => bytes.sum(),
@@ -183,7 +183,7 @@ impl<'a> Request<'a> {
         // What makes room may be one of the sets.
         cx.store.reserve(most + self.key.len() + OVERHEAD + FIELD)?;
         let mut made = Sorted::empty(cx.store.seed());
-        let sources = self.sources(cx.store)?;
+        let sources = self.sources(&cx.store)?;
         match is_union {
             true => self.union(&sources, &mut made),
             false => self.intersection(&sources, &mut made),
@@ -197,10 +197,10 @@ impl<'a> Request<'a> {
 
 pub(super) fn store_union(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let none = "at least 1 input key is needed for 'zunionstore' command";
-    Request::read(cx.store, words, none)?.store(cx, true)
+    Request::read(&cx.store, words, none)?.store(cx, true)
 }
 
 pub(super) fn store_intersection(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
     let none = "at least 1 input key is needed for 'zinterstore' command";
-    Request::read(cx.store, words, none)?.store(cx, false)
+    Request::read(&cx.store, words, none)?.store(cx, false)
 }

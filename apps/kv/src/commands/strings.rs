@@ -52,7 +52,7 @@ impl Options {
             }
         }
         if let Some((number, unit, is_from_now)) = time {
-            options.expires = Some(deadline(cx.store, number, unit, is_from_now, "set")?);
+            options.expires = Some(deadline(&cx.store, number, unit, is_from_now, "set")?);
         }
         Ok(options)
     }
@@ -136,7 +136,7 @@ fn set_for(cx: &mut Context<'_, '_>, words: &[&[u8]], unit: i64, name: &'static 
     let [key, time, text] = words else {
         return Err(Refusal::Syntax);
     };
-    let at = deadline(cx.store, time, unit, true, name)?;
+    let at = deadline(&cx.store, time, unit, true, name)?;
     cx.store.set_text(key, text, Expiry::At(Some(at)))?;
     say_set(cx, key, text, at);
     cx.reply.ok();

@@ -61,7 +61,7 @@ pub(super) fn get_and_expire(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done 
     let expires = match time {
         None => (!options.is_empty()).then_some(None),
         Some(((unit, is_from_now), number)) => Some(Some(deadline(
-            cx.store,
+            &cx.store,
             number,
             unit,
             is_from_now,

@@ -12,6 +12,14 @@ pub(super) const ENDS_TRANSACTION: u16 = 4;
 pub(super) const ENDS: u16 = 8;
 /// It takes the same time whatever there is.
 pub(super) const FAST: u16 = 16;
+/// It looks at no key, and at nothing that depends on keys.
+pub(super) const KEYLESS: u16 = 32;
+/// It has a number of keys, and behind that these keys.
+pub(super) const COUNTS_KEYS: u16 = 64;
+/// It has to do with what the client watches, and not with other keys.
+pub(super) const WATCHED: u16 = 128;
+/// It executes what is queued.
+pub(super) const EXECUTES: u16 = 256;
 
 const R: u16 = 0;
 const W: u16 = WRITES;
@@ -128,7 +136,7 @@ pub(super) static COMMANDS: &[Command] = &[
     of("ttl", 2, R | FAST, ONE, Generic, expiry::left),
     of("type", 2, R | FAST, ONE, Generic, keys::kind),
     of("unlink", -2, W | FAST, ALL, Generic, keys::delete),
-    of("wait", 3, R, NONE, Generic, server::wait),
+    of("wait", 3, R | KEYLESS, NONE, Generic, server::wait),
     of("lindex", 3, R, ONE, List, lists::index),
     of("linsert", 5, M, ONE, List, lists_inside::insert),
     of("llen", 2, R | FAST, ONE, List, lists::length),
@@ -166,7 +174,7 @@ pub(super) static COMMANDS: &[Command] = &[
     of("sdiff", -2, R, ALL, Set, set_algebra::difference),
     of("sdiffstore", -3, M, ALL, Set, set_algebra::store_difference),
     of("sinter", -2, R, ALL, Set, set_algebra::intersection),
-    of("sintercard", -3, R, NONE, Set, set_algebra::count_intersection),
+    of("sintercard", -3, R | COUNTS_KEYS, NONE, Set, set_algebra::count_intersection),
     of("sinterstore", -3, M, ALL, Set, set_algebra::store_intersection),
     of("sismember", 3, R | FAST, ONE, Set, sets::has),
     of("smembers", 2, R, ONE, Set, sets::all),
@@ -182,7 +190,7 @@ pub(super) static COMMANDS: &[Command] = &[
     of("zcard", 2, R | FAST, ONE, Sorted, sorted::length),
     of("zcount", 4, R | FAST, ONE, Sorted, sorted_range::count),
     of("zincrby", 4, M | FAST, ONE, Sorted, sorted_add::increment),
-    of("zinterstore", -4, M, ONE, Sorted, sorted_algebra::store_intersection),
+    of("zinterstore", -4, M | COUNTS_KEYS, ONE, Sorted, sorted_algebra::store_intersection),
     of("zlexcount", 4, R | FAST, ONE, Sorted, sorted_range::count_names),
     of("zmscore", -3, R | FAST, ONE, Sorted, sorted::scores),
     of("zpopmax", -2, W | FAST, ONE, Sorted, sorted::pop_last),
@@ -201,29 +209,29 @@ pub(super) static COMMANDS: &[Command] = &[
     of("zrevrank", 3, R | FAST, ONE, Sorted, sorted::rank_back),
     of("zscan", -3, R, ONE, Sorted, scan::sorted),
     of("zscore", 3, R | FAST, ONE, Sorted, sorted::score),
-    of("zunionstore", -4, M, ONE, Sorted, sorted_algebra::store_union),
-    of("command", -1, R, NONE, Server, server::command),
+    of("zunionstore", -4, M | COUNTS_KEYS, ONE, Sorted, sorted_algebra::store_union),
+    of("command", -1, R | KEYLESS, NONE, Server, server::command),
     of("config", -2, R, NONE, Server, config::config),
     of("dbsize", 1, R | FAST, NONE, Server, server::size),
     of("flushall", -1, W, NONE, Server, server::clear),
     of("flushdb", -1, W, NONE, Server, server::clear),
     of("info", -1, R, NONE, Server, info::info),
-    of("lastsave", 1, R | FAST, NONE, Server, server::last_save),
+    of("lastsave", 1, R | FAST | KEYLESS, NONE, Server, server::last_save),
     of("memory", -2, R, NONE, Server, server::memory),
-    of("shutdown", -1, ENDS, NONE, Server, server::shutdown),
-    of("time", 1, R | FAST, NONE, Server, server::time),
-    of("auth", -2, R | FAST, NONE, Connection, connection::auth),
-    of("client", -2, R, NONE, Connection, connection::client),
-    of("echo", 2, R | FAST, NONE, Connection, connection::echo),
-    of("hello", -1, R | FAST, NONE, Connection, connection::hello),
-    of("ping", -1, R | FAST, NONE, Connection, connection::ping),
-    of("quit", -1, ENDS | ENDS_TRANSACTION | FAST, NONE, Connection, connection::quit),
-    of("reset", 1, ENDS_TRANSACTION | FAST, NONE, Connection, connection::reset),
-    of("select", 2, R | FAST, NONE, Connection, connection::select),
-    of("discard", 1, ENDS_TRANSACTION | FAST, NONE, Transactions, transaction::discard),
-    of("exec", 1, ENDS_TRANSACTION, NONE, Transactions, transaction::exec),
-    of("multi", 1, ENDS_TRANSACTION | FAST, NONE, Transactions, transaction::multi),
-    of("unwatch", 1, R | FAST, NONE, Transactions, transaction::unwatch),
+    of("shutdown", -1, ENDS | KEYLESS, NONE, Server, server::shutdown),
+    of("time", 1, R | FAST | KEYLESS, NONE, Server, server::time),
+    of("auth", -2, R | FAST | KEYLESS, NONE, Connection, connection::auth),
+    of("client", -2, R | KEYLESS, NONE, Connection, connection::client),
+    of("echo", 2, R | FAST | KEYLESS, NONE, Connection, connection::echo),
+    of("hello", -1, R | FAST | KEYLESS, NONE, Connection, connection::hello),
+    of("ping", -1, R | FAST | KEYLESS, NONE, Connection, connection::ping),
+    of("quit", -1, ENDS | ENDS_TRANSACTION | FAST | KEYLESS, NONE, Connection, connection::quit),
+    of("reset", 1, ENDS_TRANSACTION | FAST | WATCHED, NONE, Connection, connection::reset),
+    of("select", 2, R | FAST | KEYLESS, NONE, Connection, connection::select),
+    of("discard", 1, ENDS_TRANSACTION | FAST | WATCHED, NONE, Transactions, transaction::discard),
+    of("exec", 1, ENDS_TRANSACTION | WATCHED | EXECUTES, NONE, Transactions, transaction::exec),
+    of("multi", 1, ENDS_TRANSACTION | FAST | KEYLESS, NONE, Transactions, transaction::multi),
+    of("unwatch", 1, R | FAST | WATCHED, NONE, Transactions, transaction::unwatch),
     of("watch", -2, ENDS_TRANSACTION | FAST, ALL, Transactions, transaction::watch),
 ];
 

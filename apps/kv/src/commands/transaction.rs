@@ -1,6 +1,6 @@
 //! Commands that are executed together.
 
-use super::{After, Context, Done, Refusal, execute};
+use super::{Context, Done, Refusal, run_queued};
 use crate::session::Transaction;
 
 pub(super) fn multi(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
@@ -16,7 +16,7 @@ pub(super) fn discard(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
     if cx.client.transaction.is_none() {
         return Err(Refusal::Says("DISCARD without MULTI"));
     }
-    cx.client.end_transaction(cx.store, cx.budget);
+    cx.client.end_transaction(&mut cx.store, cx.budget);
     cx.reply.ok();
     Ok(())
 }
@@ -26,7 +26,7 @@ pub(super) fn watch(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
         return Err(Refusal::Says("WATCH inside MULTI is not allowed"));
     }
     for key in words {
-        if !cx.client.watch(key, cx.store, cx.budget) {
+        if !cx.client.watch(key, &mut cx.store, cx.budget) {
             return Err(Refusal::LongTransaction);
         }
     }
@@ -35,7 +35,7 @@ pub(super) fn watch(cx: &mut Context<'_, '_>, words: &[&[u8]]) -> Done {
 }
 
 pub(super) fn unwatch(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
-    cx.client.unwatch(cx.store, cx.budget);
+    cx.client.unwatch(&mut cx.store, cx.budget);
     cx.reply.ok();
     Ok(())
 }
@@ -44,8 +44,8 @@ pub(super) fn exec(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
     let Some(transaction) = cx.client.transaction.take() else {
         return Err(Refusal::Says("EXEC without MULTI"));
     };
-    let is_disturbed = cx.client.is_disturbed(cx.store);
-    cx.client.unwatch(cx.store, cx.budget);
+    let is_disturbed = cx.client.is_disturbed(&cx.store);
+    cx.client.unwatch(&mut cx.store, cx.budget);
     if transaction.is_spoilt {
         cx.reply.error(format_args!(
             "EXECABORT Transaction discarded because of previous errors."
@@ -55,8 +55,7 @@ pub(super) fn exec(cx: &mut Context<'_, '_>, _: &[&[u8]]) -> Done {
     } else {
         cx.reply.array(transaction.len());
         for words in transaction.commands() {
-            // None of them ends the connection: such a one is not queued.
-            let _: After = execute(cx, &words);
+            run_queued(cx, &words);
         }
     }
     transaction.end(cx.budget);

@@ -8,7 +8,7 @@ use crate::commands::{self, Context};
 use crate::number::integer;
 use crate::reply::Reply;
 use crate::session::{Budget, Client};
-use crate::store::Store;
+use crate::store::{Held, Store};
 
 /// Why a log is not a journal of a store. Nothing of the record was applied but the commands before the one that is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Replay {
     ///
     /// # Errors
     /// What is wrong with the record. The store has what was applied before.
-    pub fn record(&mut self, store: &mut Store, record: &[u8]) -> Result<bool, ReplayError> {
+    pub fn record(&mut self, store: &Store, record: &[u8]) -> Result<bool, ReplayError> {
         let number = self.replayed.records;
         self.replayed.records += 1;
         self.take(store, record).map_err(|fault| ReplayError {
@@ -118,7 +118,7 @@ impl Replay {
         })
     }
 
-    fn take(&mut self, store: &mut Store, record: &[u8]) -> Result<bool, Fault> {
+    fn take(&mut self, store: &Store, record: &[u8]) -> Result<bool, Fault> {
         let (header, piece) = Header::read(record)
             .ok_or(Fault::Short)?
             .map_err(Fault::Version)?;
@@ -173,33 +173,26 @@ impl Replay {
 }
 
 /// Applies a unit.
-fn apply(store: &mut Store, unit: &[u8]) -> Result<(), Fault> {
-    store.set_replaying(true);
-    let applied = apply_all(store, unit);
-    store.set_replaying(false);
-    applied
-}
-
-fn apply_all(store: &mut Store, unit: &[u8]) -> Result<(), Fault> {
-    let (mut client, mut budget) = (Client::default(), Budget::new(0));
+fn apply(store: &Store, unit: &[u8]) -> Result<(), Fault> {
+    let (mut client, budget) = (Client::default(), Budget::new(0));
     let mut answer = Vec::new();
+    let mut context = Context {
+        store: Held::replaying(store),
+        client: &mut client,
+        budget: &budget,
+        reply: &mut Reply::new(&mut answer, usize::MAX),
+    };
     let mut rest = unit;
     while !rest.is_empty() {
         let at = unit.len() - rest.len();
         let fault = |why| Fault::Command { at, why };
         let words = words(&mut rest).ok_or(fault(CommandFault::Malformed))?;
-        answer.clear();
-        let mut context = Context {
-            store: &mut *store,
-            client: &mut client,
-            budget: &mut budget,
-            reply: &mut Reply::new(&mut answer, usize::MAX),
-        };
+        context.reply.back_to(0);
         let applied = commands::apply(&mut context, &words);
         if applied == Err(commands::Refusal::NotWriting) {
             return Err(fault(CommandFault::Unknown));
         }
-        if applied.is_err() || answer.first() == Some(&b'-') {
+        if applied.is_err() || context.reply.is_error() {
             return Err(fault(CommandFault::Refused));
         }
     }

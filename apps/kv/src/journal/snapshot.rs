@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::number::{integer_text, write_float};
-use crate::store::{Store, Value, write_command};
+use crate::store::{Frozen, Value, write_command};
 
 /// Bytes of a unit about: it is longer where a key or a value is.
 const UNIT: usize = 1 << 16;
@@ -33,11 +33,10 @@ pub struct Snapshot<'a> {
     rest: Option<Rest<'a>>,
 }
 
-/// A snapshot of a store.
-pub fn snapshot(store: &Store) -> Snapshot<'_> {
-    let keys = store.all_from(0);
+/// A snapshot of a store, which is that of one moment: what changes the store waits until it is whole.
+pub fn snapshot<'a>(store: &'a Frozen<'_>) -> Snapshot<'a> {
     Snapshot {
-        keys: Box::new(keys.map(|(_, key, value, expires)| (key, value, expires))),
+        keys: Box::new(store.held().entries()),
         rest: None,
     }
 }

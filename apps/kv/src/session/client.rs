@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Budget;
-use crate::store::Store;
+use crate::store::{Held, ShardSet, Store};
 
 /// A client.
 #[derive(Debug, Default)]
@@ -40,16 +40,15 @@ pub(crate) struct Transaction {
 
 impl Client {
     /// Its number.
-    pub(crate) fn id(&mut self, store: &mut Store) -> u64 {
+    pub(crate) fn id(&mut self, store: &Store) -> u64 {
         if self.id == 0 {
-            store.counts().clients += 1;
-            self.id = store.counts().clients;
+            self.id = store.next_client();
         }
         self.id
     }
 
     /// Watches a key; whether there is room for that.
-    pub(crate) fn watch(&mut self, key: &[u8], store: &mut Store, budget: &mut Budget) -> bool {
+    pub(crate) fn watch(&mut self, key: &[u8], store: &mut Held<'_>, budget: &Budget) -> bool {
         if self.watches.contains_key(key) {
             return true;
         }
@@ -66,14 +65,20 @@ impl Client {
         self.watches.len()
     }
 
+    /// The shards of the keys that it watches.
+    pub(crate) fn watched_shards(&self, store: &Store) -> ShardSet {
+        let shards = self.watches.keys().map(|key| store.shard_of(key));
+        shards.fold(ShardSet::NONE, ShardSet::with)
+    }
+
     /// Whether a key that it watches was changed.
-    pub(crate) fn is_disturbed(&self, store: &Store) -> bool {
+    pub(crate) fn is_disturbed(&self, store: &Held<'_>) -> bool {
         let mut watches = self.watches.iter();
         watches.any(|(key, changes)| store.watched_changes(key) != Some(*changes))
     }
 
     /// Watches nothing any more.
-    pub(crate) fn unwatch(&mut self, store: &mut Store, budget: &mut Budget) {
+    pub(crate) fn unwatch(&mut self, store: &mut Held<'_>, budget: &Budget) {
         for key in core::mem::take(&mut self.watches).into_keys() {
             store.unwatch(&key);
             budget.give(2 * key.len() + WATCH);
@@ -81,7 +86,7 @@ impl Client {
     }
 
     /// Ends its transaction, if there is one.
-    pub(crate) fn end_transaction(&mut self, store: &mut Store, budget: &mut Budget) {
+    pub(crate) fn end_transaction(&mut self, store: &mut Held<'_>, budget: &Budget) {
         if let Some(transaction) = self.transaction.take() {
             transaction.end(budget);
         }
@@ -91,7 +96,7 @@ impl Client {
 
 impl Transaction {
     /// Adds a command; whether there is room for it.
-    pub(crate) fn push(&mut self, words: &[&[u8]], budget: &mut Budget) -> bool {
+    pub(crate) fn push(&mut self, words: &[&[u8]], budget: &Budget) -> bool {
         if self.count == MOST_COMMANDS {
             self.is_spoilt = true;
             return false;
@@ -137,7 +142,7 @@ impl Transaction {
     }
 
     /// It is over.
-    pub(crate) fn end(self, budget: &mut Budget) {
+    pub(crate) fn end(self, budget: &Budget) {
         budget.give(self.bytes.capacity());
     }
 }

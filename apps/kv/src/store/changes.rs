@@ -1,10 +1,10 @@
-//! What was changed, in the words of commands that change the same again, whatever time it is and whatever chance says.
+//! What a command changes, in the words of commands that change the same again, whatever time it is and whatever chance says.
 
 use alloc::vec::Vec;
 
 use crate::number::write_integer;
 
-/// Changes since they were taken last.
+/// Changes of a command, or of several that are done together.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// Somebody wants them.
@@ -40,6 +40,16 @@ impl Changes {
         }
     }
 
+    /// Changes that somebody wants, written into some memory.
+    pub(super) fn within(mut bytes: Vec<u8>) -> Changes {
+        bytes.clear();
+        Changes {
+            is_on: true,
+            bytes,
+            is_said: false,
+        }
+    }
+
     pub(crate) fn is_on(&self) -> bool {
         self.is_on
     }
@@ -72,11 +82,9 @@ impl Changes {
         self.is_said = true;
     }
 
-    pub(crate) fn take(&mut self) -> Vec<u8> {
+    /// Takes all of them; nobody wants more.
+    pub(super) fn finish(&mut self) -> Vec<u8> {
+        self.is_on = false;
         core::mem::take(&mut self.bytes)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
     }
 }

@@ -3,55 +3,31 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{NEVER, Store};
+use super::NEVER;
+use super::changes::Changes;
+use super::shard::Shard;
 
-impl Store {
-    /// Tells the time, in milliseconds, and removes what has expired. Where the settings say that there is a calendar, the time is that
-    /// since the beginning of 1970. It is not called before a replay is whole.
-    pub fn set_time(&mut self, now: u64) {
-        self.now = now;
-        if self.began.is_none() {
-            self.began = Some(now);
-        }
+impl Shard {
+    /// Removes what has expired.
+    pub(super) fn expire(&mut self, changes: &mut Changes) {
         while let Some((expires, hash)) = self.expiring.first().copied()
-            && expires <= now
+            && expires <= self.now
         {
             self.expiring.pop_first();
             let expired = self.keys.at(hash);
-            let expired = expired.filter(|(_, entry)| entry.expires <= now);
+            let expired = expired.filter(|(_, entry)| entry.expires <= self.now);
             let expired: Vec<Box<[u8]>> = expired.map(|(key, _)| key.clone()).collect();
             for key in expired {
                 self.remove(&key);
                 self.counts.expired += 1;
                 let words: [&[u8]; 2] = [b"DEL", &key];
-                self.changes.note(words.into_iter());
+                changes.note(words.into_iter());
             }
         }
     }
 
-    /// What time it is, in milliseconds.
-    pub fn now(&self) -> u64 {
-        self.now
-    }
-
-    /// What time it was when it was told the time first.
-    pub(crate) fn began(&self) -> u64 {
-        self.began.unwrap_or(0)
-    }
-
-    /// How many keys expire, about.
-    pub fn expiring(&self) -> usize {
-        self.expiring.len()
-    }
-
-    /// When a key expires: `None` where there is none, `Some(None)` where it never does.
-    pub(crate) fn expires(&self, key: &[u8]) -> Option<Option<u64>> {
-        let entry = self.keys.get(key)?;
-        Some((entry.expires != NEVER).then_some(entry.expires))
-    }
-
     /// Has a key expire at another time, or never; whether there is such a key. A time that is past removes it.
-    pub(crate) fn set_expiry(&mut self, key: &[u8], expires: Option<u64>) -> bool {
+    pub(super) fn set_expiry(&mut self, key: &[u8], expires: Option<u64>) -> bool {
         if !self.is_replaying && expires.is_some_and(|at| at <= self.now) {
             return self.remove(key).is_some();
         }

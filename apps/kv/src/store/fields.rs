@@ -183,7 +183,7 @@ impl<V: Content, K: Name> Fields<V, K> {
             let found = self.iter().collect();
             return Part { next: 0, found };
         };
-        part(table, cursor, count)
+        part(table.from(cursor), count)
     }
 
     /// A field by chance.
@@ -219,11 +219,14 @@ impl<V: Content, K: Name> Fields<V, K> {
     }
 }
 
-/// About so many entries of a table from a cursor on. Those of one hash come together.
-pub(crate) fn part<V, K: Name>(table: &Table<V, K>, cursor: u64, count: usize) -> Part<'_, V, K> {
+/// About so many of some entries, which are in the order of their hashes. Those of one hash come together.
+pub(crate) fn part<'a, V, K: Name>(
+    entries: impl Iterator<Item = (u64, &'a K, &'a V)>,
+    count: usize,
+) -> Part<'a, V, K> {
     let mut found = Vec::new();
     let mut last = None;
-    for (hash, name, value) in table.from(cursor) {
+    for (hash, name, value) in entries {
         if found.len() >= count && last != Some(hash) {
             return Part { next: hash, found };
         }

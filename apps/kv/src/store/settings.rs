@@ -3,11 +3,19 @@
 /// Bytes of an answer at most, where nothing else is said.
 pub const LONGEST_ANSWER: usize = 2 << 20;
 
+/// When changes are on stable storage: the words of Redis. Who runs the store decides what they mean.
+pub(crate) const SYNC_WORDS: [&str; 3] = ["always", "everysec", "no"];
+
+/// The one that counts until a client sets another one.
+pub(super) const FIRST_SYNC_WORD: &str = "everysec";
+
 /// How a store is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Bytes that keys and values may take, about.
     pub memory: usize,
+    /// How many shards it has: 1 at least, [`super::MOST_SHARDS`] at most. As many commands run at the same time.
+    pub shards: usize,
     /// What chance and hashes begin with: it should be random, so that no client can choose keys that fall together.
     pub seed: u64,
     /// The time that it is told is that of the calendar.
@@ -23,6 +31,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             memory: 1 << 20,
+            shards: 1,
             seed: 0x000a_7011,
             has_calendar: false,
             keeps_changes: false,

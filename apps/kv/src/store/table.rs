@@ -35,7 +35,7 @@ pub(crate) struct Table<V, K = Box<[u8]>> {
 }
 
 /// Of how many keys behind a place by chance one is chosen by chance, so that a key behind a large gap is not chosen much more often.
-const WINDOW: usize = 16;
+pub(super) const WINDOW: usize = 16;
 
 impl<V, K: Name> Table<V, K> {
     pub(crate) fn new(seed: Seed) -> Table<V, K> {

@@ -1,14 +1,19 @@
-//! What changes keys.
+//! What changes the keys of a shard.
 
-use alloc::collections::BTreeMap;
 use core::cell::Cell;
 
+use super::shard::Shard;
 use super::table::Table;
-use super::{Entry, Expiry, Full, Kind, NEVER, OVERHEAD, Store, Value, WrongKind};
+use super::{Entry, Expiry, Kind, NEVER, Value, WrongKind};
 
-impl Store {
+/// Whether a string of so many bytes is written where one is that has memory for so many: that is not much longer, or is too short and moves.
+pub(super) fn keeps(capacity: usize, length: usize) -> bool {
+    capacity / 2 <= length + 32
+}
+
+impl Shard {
     /// Sets a key to a string. There has to be room.
-    fn set_text_within(&mut self, key: &[u8], text: &[u8], expires: Expiry) {
+    pub(super) fn set_text(&mut self, key: &[u8], text: &[u8], expires: Expiry) {
         let is_past = |at: u64| !self.is_replaying && at <= self.now;
         if let Expiry::At(Some(at)) = expires
             && is_past(at)
@@ -16,7 +21,7 @@ impl Store {
             self.remove(key);
             return;
         }
-        let command = self.counts.commands as u32;
+        let command = self.command;
         self.note_changed(key);
         let at = match expires {
             Expiry::Keep => None,
@@ -34,8 +39,7 @@ impl Store {
         entry.used.set(command);
         let before = entry.value.bytes();
         match &mut entry.value {
-            Value::Text(there) if there.capacity() / 2 <= text.len() + 32 => {
-                // What is there is not much longer, or is too short and moves.
+            Value::Text(there) if keeps(there.capacity(), text.len()) => {
                 there.clear();
                 there.reserve_exact(text.len());
                 there.extend_from_slice(text);
@@ -60,58 +64,9 @@ impl Store {
         self.keys.insert(key.into(), entry);
     }
 
-    /// Sets a key to a string.
-    ///
-    /// # Errors
-    /// There is no room; the key is as it was.
-    pub(crate) fn set_text(
-        &mut self,
-        key: &[u8],
-        text: &[u8],
-        expires: Expiry,
-    ) -> Result<(), Full> {
-        let most = key.len() + text.len() + OVERHEAD;
-        if self.used + most > self.most {
-            self.fit(Some(key), |store| {
-                most.saturating_sub(store.size_of(key).unwrap_or(0))
-            })?;
-        }
-        self.set_text_within(key, text, expires);
-        Ok(())
-    }
-
-    /// Sets all of some keys to strings, which never expire; of a key that is named twice the last one counts.
-    ///
-    /// # Errors
-    /// There is no room; all keys are as they were.
-    pub(crate) fn set_texts(&mut self, pairs: &[[&[u8]; 2]]) -> Result<(), Full> {
-        let sizes = pairs
-            .iter()
-            .map(|[key, text]| key.len() + text.len() + OVERHEAD);
-        let most: usize = sizes.sum();
-        if self.used + most > self.most && !self.fits_in_place(pairs) {
-            self.reserve(most)?;
-        }
-        for [key, text] in pairs {
-            self.set_text_within(key, text, Expiry::At(None));
-        }
-        Ok(())
-    }
-
-    /// Whether some keys may be set where what they held goes.
-    fn fits_in_place(&self, pairs: &[[&[u8]; 2]]) -> bool {
-        let last: BTreeMap<&[u8], &[u8]> = pairs.iter().map(|[key, text]| (*key, *text)).collect();
-        let sizes = last.iter().map(|(key, text)| {
-            let before = self.size_of(key).unwrap_or(0);
-            (before, key.len() + text.len() + OVERHEAD)
-        });
-        let (before, after) = sizes.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
-        self.used + after <= self.most + before
-    }
-
     /// Changes what a key holds. The function tells whether it has changed it. An empty collection goes with its key. `None` where there is no
     /// key. Whoever calls this has made sure that there is room.
-    pub(crate) fn change<T: Kind, R>(
+    pub(super) fn change<T: Kind, R>(
         &mut self,
         key: &[u8],
         change: impl FnOnce(&mut T) -> (R, bool),
@@ -119,7 +74,7 @@ impl Store {
         let Some(entry) = self.keys.get_mut(key) else {
             return Ok(None);
         };
-        entry.used.set(self.counts.commands as u32);
+        entry.used.set(self.command);
         let before = entry.value.bytes();
         let (result, is_changed) = change(T::of_mut(&mut entry.value).ok_or(WrongKind)?);
         self.used = self.used - before + entry.value.bytes();
@@ -133,13 +88,13 @@ impl Store {
     }
 
     /// The same, of a key that is made where there is none.
-    pub(crate) fn change_or_make<T: Kind, R>(
+    pub(super) fn change_or_make<T: Kind, R>(
         &mut self,
         key: &[u8],
         change: impl FnOnce(&mut T) -> (R, bool),
     ) -> Result<R, WrongKind> {
         if !self.contains(key) {
-            let mut value = T::empty(self.seed());
+            let mut value = T::empty(self.keys.seed());
             let (result, _) = change(&mut value);
             self.put(key, value.into_value(), None);
             return Ok(result);
@@ -149,7 +104,7 @@ impl Store {
     }
 
     /// Puts a value in the place of what a key holds; an empty one takes the key with it. There has to be room.
-    pub(crate) fn put(&mut self, key: &[u8], value: Value, expires: Option<u64>) {
+    pub(super) fn put(&mut self, key: &[u8], value: Value, expires: Option<u64>) {
         let is_there = self.remove(key).is_some();
         if value.len() == 0 {
             return;
@@ -157,7 +112,7 @@ impl Store {
         let entry = Entry {
             value,
             expires: expires.unwrap_or(NEVER),
-            used: Cell::new(self.counts.commands as u32),
+            used: Cell::new(self.command),
         };
         self.add(key, entry);
         if !is_there {
@@ -166,7 +121,7 @@ impl Store {
     }
 
     /// Removes a key; what it held, and when it was to expire.
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<(Value, Option<u64>)> {
+    pub(super) fn remove(&mut self, key: &[u8]) -> Option<(Value, Option<u64>)> {
         let (name, entry) = self.keys.remove(key)?;
         self.used -= Self::size(&name, &entry.value);
         self.note_changed(key);
@@ -178,12 +133,11 @@ impl Store {
     }
 
     /// Removes all keys.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         let keys = &self.keys;
         self.watched.touch_all(|key| keys.get(key).is_some());
         self.keys = Table::new(self.keys.seed());
         self.expiring.clear();
         self.used = 0;
-        self.times_changed += 1;
     }
 }

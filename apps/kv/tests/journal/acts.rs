@@ -5,7 +5,7 @@ use atoll_kv::store::{Policy, Settings, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::support::{BUDGET, request, send};
+use super::support::{self, BUDGET, request, send};
 
 /// What time it is at first.
 pub const NOW: u64 = 1_000_000_000_000;
@@ -189,7 +189,7 @@ pub struct World {
 
 impl World {
     pub fn new(memory: usize) -> World {
-        let mut store = Store::with(settings(memory));
+        let store = support::store(settings(memory));
         store.set_time(NOW);
         World {
             store,
@@ -202,26 +202,24 @@ impl World {
     pub fn ask(&mut self, words: &[&str]) -> Vec<u8> {
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         let request = request(&words);
-        send(
-            &mut self.session,
-            &mut self.store,
-            &mut self.budget,
-            &request,
-        )
-        .0
+        send(&mut self.session, &self.store, &self.budget, &request).0
     }
 
     /// What it leaves behind.
     pub fn act(&mut self, act: &Act) -> Vec<u8> {
+        self.answer(act).1
+    }
+
+    /// What is answered, and what it leaves behind.
+    pub fn answer(&mut self, act: &Act) -> (Vec<u8>, Vec<u8>) {
+        let mut answer = Vec::new();
         match act {
-            Act::Ask(words) => {
-                self.ask(words);
-            }
+            Act::Ask(words) => answer = self.ask(words),
             Act::Together(all) => {
                 self.ask(&["MULTI"]);
                 all.iter().for_each(|words| drop(self.ask(words)));
                 assert_eq!(self.store.changes_len(), 0, "nothing is done before EXEC");
-                self.ask(&["EXEC"]);
+                answer = self.ask(&["EXEC"]);
             }
             Act::Wait(time) => {
                 self.now += time;
@@ -229,6 +227,6 @@ impl World {
             }
             Act::Evict(policy) => self.store.set_policy(*policy),
         }
-        self.store.take_changes()
+        (answer, self.store.take_changes())
     }
 }

@@ -4,7 +4,7 @@ mod acts;
 #[path = "../support/mod.rs"]
 mod support;
 
-use acts::{NOW, World, act, settings};
+use acts::{Act, NOW, World, act, settings};
 use atoll_kv::journal::{CommandFault, Cutter, Fault, HEADER, Replay, ReplayError, snapshot};
 use atoll_kv::store::{Settings, Store};
 use proptest::collection::vec;
@@ -14,13 +14,13 @@ use support::{content, request};
 /// A store from records, and how many units were torn.
 fn replay<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> Result<(Store, u64), ReplayError> {
     // Chance says something else than it said to the store that was changed.
-    let mut store = Store::with(Settings {
+    let store = support::store(Settings {
         seed: 99,
         ..settings(0)
     });
     let mut replay = Replay::new();
     for record in records {
-        replay.record(&mut store, record)?;
+        replay.record(&store, record)?;
     }
     assert_eq!(store.changes_len(), 0, "what is replayed is no change");
     Ok((store, replay.end().torn))
@@ -30,8 +30,8 @@ fn replay<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> Result<(Store, u64)
 fn replayed<'a>(
     records: impl Iterator<Item = &'a Vec<u8>>,
 ) -> Vec<(Vec<u8>, Vec<support::Answer>)> {
-    let (mut store, _) = replay(records).unwrap();
-    content(&mut store)
+    let (store, _) = replay(records).unwrap();
+    content(&store)
 }
 
 proptest! {
@@ -43,19 +43,21 @@ proptest! {
         memory in prop_oneof![Just(1 << 20), 1500..6000usize],
         at in any::<prop::sample::Index>(),
         longest in prop_oneof![17..60usize, Just(1 << 20)],
+        shards in prop::sample::select(support::SHARDS.to_vec()),
     ) {
+        support::use_shards(shards);
         let mut world = World::new(memory);
         let mut cutter = Cutter::new(longest).unwrap();
         let mut records: Vec<Vec<u8>> = Vec::new();
         // What the store held when so many records were there: at the end of each unit.
-        let mut states = vec![(0, content(&mut world.store))];
+        let mut states = vec![(0, content(&world.store))];
         let middle = at.index(acts.len().max(1));
         let mut snapshots = Vec::new();
         let mut since = 0;
         for (number, act) in acts.iter().enumerate() {
             if number == middle {
                 let mut cutter = Cutter::new(1 << 20).unwrap();
-                for unit in snapshot(&world.store) {
+                for unit in snapshot(&world.store.freeze()) {
                     snapshots.extend(cutter.records(&unit).unwrap().map(|record| record.to_vec()));
                 }
                 since = records.len();
@@ -64,7 +66,7 @@ proptest! {
             let cut: Vec<Vec<u8>> = cutter.records(&unit).unwrap().map(|record| record.to_vec()).collect();
             prop_assert!(cut.iter().all(|record| record.len() <= longest));
             records.extend(cut);
-            states.push((records.len(), content(&mut world.store)));
+            states.push((records.len(), content(&world.store)));
             prop_assert_eq!(world.store.changes_len(), 0, "reading changes nothing");
             prop_assert!(world.store.used() <= world.store.most());
         }
@@ -76,7 +78,7 @@ proptest! {
         // A snapshot of what was replayed.
         let (store, _) = replay(records.iter()).unwrap();
         let mut cutter = Cutter::new(1 << 20).unwrap();
-        let units: Vec<Vec<u8>> = snapshot(&store).collect();
+        let units: Vec<Vec<u8>> = snapshot(&store.freeze()).collect();
         let again = units.iter().flat_map(|unit| cutter.records(unit).unwrap().map(|record| record.to_vec()));
         let again: Vec<Vec<u8>> = again.collect();
         prop_assert_eq!(&replayed(again.iter()), last);
@@ -90,10 +92,39 @@ proptest! {
         prop_assert_eq!(behind.len(), before.len() + 1);
         prop_assert!(before.iter().all(|entry| behind.contains(entry)));
         // What has expired since is gone when the time is told.
-        let (mut store, _) = replay(records.iter()).unwrap();
+        let (store, _) = replay(records.iter()).unwrap();
         store.set_time(world.now + 150);
         world.store.set_time(world.now + 150);
-        prop_assert_eq!(content(&mut store), content(&mut world.store));
+        prop_assert_eq!(content(&store), content(&world.store));
+    }
+
+    #[test]
+    fn the_number_of_shards_is_not_to_be_seen(
+        acts in vec(act(), 0..120),
+        memory in prop_oneof![Just(1 << 20), 1500..6000usize],
+    ) {
+        // What a command of chance chooses depends on the shard.
+        let is_by_chance = |words: &[&str]| ["spop", "srandmember"].contains(&words[0]);
+        let acts = acts.iter().filter(|act| match act {
+            Act::Ask(words) => !is_by_chance(words),
+            Act::Together(all) => !all.iter().any(|words| is_by_chance(words)),
+            _ => true,
+        });
+        let mut worlds = support::SHARDS.map(|shards| {
+            support::use_shards(shards);
+            World::new(memory)
+        });
+        for act in acts {
+            let told = worlds.each_mut().map(|world| {
+                let (answer, _) = world.answer(act);
+                let asked = [&["randomkey"][..], &["scan", "0", "count", "3"], &["keys", "*"]];
+                let asked = asked.map(|words| world.ask(words));
+                (answer, asked, content(&world.store), world.store.used())
+            });
+            for (other, shards) in told.iter().zip(support::SHARDS) {
+                prop_assert_eq!(other, &told[0], "with {} shards: {:?}", shards, act);
+            }
+        }
     }
 
     #[test]
@@ -101,14 +132,16 @@ proptest! {
         which in any::<prop::sample::Index>(),
         place in any::<prop::sample::Index>(),
         bit in 0..8u8,
+        shards in prop::sample::select(support::SHARDS.to_vec()),
     ) {
+        support::use_shards(shards);
         let mut all = records(20);
         let record = which.get_mut(&mut all);
         let byte = place.get_mut(record);
         *byte ^= 1 << bit;
-        let mut store = Store::with(settings(0));
+        let store = support::store(settings(0));
         let mut replay = Replay::new();
-        let taken = all.iter().try_for_each(|record| replay.record(&mut store, record).map(drop));
+        let taken = all.iter().try_for_each(|record| replay.record(&store, record).map(drop));
         let replayed = replay.end();
         prop_assert!(store.len() <= 2);
         // Either is the whole unit applied, or it is told that it was not.
@@ -130,132 +163,140 @@ fn records(piece: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn what_is_wrong_is_told() {
-    let fault = |records: &[Vec<u8>]| replay(records.iter()).map(|_| ()).unwrap_err();
-    let all = records(20);
-    assert!(all.len() > 2);
-    assert_eq!(replay(all.iter()).unwrap().0.len(), 2);
-    // A unit that has no end is nowhere.
-    let (store, torn) = replay(all[..2].iter()).unwrap();
-    assert_eq!((store.len(), torn), (0, 1));
-    // One without its beginning, or a piece in it.
-    let missing = fault(&all[1..]);
-    assert_eq!((missing.record, missing.fault), (0, Fault::NotBegun));
-    let mut without = all.clone();
-    without.remove(1);
-    let missing = fault(&without);
-    assert_eq!((missing.record, missing.fault), (1, Fault::NotNext));
-    let mut shorter = all.clone();
-    shorter.last_mut().unwrap().pop();
-    assert_eq!(fault(&shorter).fault, Fault::Length);
-    assert_eq!(fault(&[vec![1; 15]]).fault, Fault::Short);
-    assert_eq!(fault(&[vec![2; 16]]).fault, Fault::Version(2));
-    let mut cutter = Cutter::new(1 << 20).unwrap();
-    for (bytes, at, why) in [
-        (b"*1\r\n$3\r\nGE".to_vec(), 0, CommandFault::Malformed),
-        (b"*0\r\n".to_vec(), 0, CommandFault::Malformed),
-        (b"SET k v\r\n".to_vec(), 0, CommandFault::Malformed),
-        (request(&[b"GET", b"k"]), 0, CommandFault::Unknown),
-        (request(&[b"SET", b"k"]), 0, CommandFault::Unknown),
-        (
-            request(&[b"SET", b"k", b"v", b"EX"]),
-            0,
-            CommandFault::Refused,
-        ),
-        (
-            [
-                request(&[b"SET", b"k", b"v"]),
-                request(&[b"LPUSH", b"k", b"v"]),
-            ]
-            .concat(),
-            27,
-            CommandFault::Refused,
-        ),
-    ] {
-        let record = cutter.records(&bytes).unwrap().next().unwrap().to_vec();
-        let found = fault(&[record]);
-        assert_eq!(found.fault, Fault::Command { at, why }, "{found}");
-    }
-    assert!(Cutter::new(HEADER).is_none());
+    support::with_shards(|| {
+        let fault = |records: &[Vec<u8>]| replay(records.iter()).map(|_| ()).unwrap_err();
+        let all = records(20);
+        assert!(all.len() > 2);
+        assert_eq!(replay(all.iter()).unwrap().0.len(), 2);
+        // A unit that has no end is nowhere.
+        let (store, torn) = replay(all[..2].iter()).unwrap();
+        assert_eq!((store.len(), torn), (0, 1));
+        // One without its beginning, or a piece in it.
+        let missing = fault(&all[1..]);
+        assert_eq!((missing.record, missing.fault), (0, Fault::NotBegun));
+        let mut without = all.clone();
+        without.remove(1);
+        let missing = fault(&without);
+        assert_eq!((missing.record, missing.fault), (1, Fault::NotNext));
+        let mut shorter = all.clone();
+        shorter.last_mut().unwrap().pop();
+        assert_eq!(fault(&shorter).fault, Fault::Length);
+        assert_eq!(fault(&[vec![1; 15]]).fault, Fault::Short);
+        assert_eq!(fault(&[vec![2; 16]]).fault, Fault::Version(2));
+        let mut cutter = Cutter::new(1 << 20).unwrap();
+        for (bytes, at, why) in [
+            (b"*1\r\n$3\r\nGE".to_vec(), 0, CommandFault::Malformed),
+            (b"*0\r\n".to_vec(), 0, CommandFault::Malformed),
+            (b"SET k v\r\n".to_vec(), 0, CommandFault::Malformed),
+            (request(&[b"GET", b"k"]), 0, CommandFault::Unknown),
+            (request(&[b"SET", b"k"]), 0, CommandFault::Unknown),
+            (
+                request(&[b"SET", b"k", b"v", b"EX"]),
+                0,
+                CommandFault::Refused,
+            ),
+            (
+                [
+                    request(&[b"SET", b"k", b"v"]),
+                    request(&[b"LPUSH", b"k", b"v"]),
+                ]
+                .concat(),
+                27,
+                CommandFault::Refused,
+            ),
+        ] {
+            let record = cutter.records(&bytes).unwrap().next().unwrap().to_vec();
+            let found = fault(&[record]);
+            assert_eq!(found.fault, Fault::Command { at, why }, "{found}");
+        }
+        assert!(Cutter::new(HEADER).is_none());
+    });
 }
 
 #[test]
 fn what_depends_on_time_or_chance_does_not_in_a_journal() {
-    let mut world = World::new(1 << 20);
-    let mut ask = |line: &str| {
-        world.ask(&line.split(' ').collect::<Vec<_>>());
-        let changes = String::from_utf8(world.store.take_changes()).unwrap();
-        let words = changes.split("\r\n");
-        let words = words.filter(|word| !word.starts_with(['*', '$']) && !word.is_empty());
-        words.collect::<Vec<_>>().join(" ")
-    };
-    for (line, expected) in [
-        ("set k 1 ex 10", "SET k 1 PXAT 1000000010000"),
-        ("set k 2 keepttl", "SET k 2 KEEPTTL"),
-        ("get k", ""),
-        ("set k 3 nx", ""),
-        ("incr k", "incr k"),
-        ("incrbyfloat k 0.5", "SET k 3.5 KEEPTTL"),
-        ("pexpire k 5", "PEXPIREAT k 1000000000005"),
-        ("pexpire k 4 gt", ""),
-        ("getex k ex 1", "PEXPIREAT k 1000000001000"),
-        ("getex k persist", "PERSIST k"),
-        ("getex k persist", ""),
-        ("expire k -1", "DEL k"),
-        ("expire k -1", ""),
-        ("setex k 1 v", "SET k v PXAT 1000000001000"),
-        ("getdel k", "DEL k"),
-        ("getdel k", ""),
-        ("sadd s x", "sadd s x"),
-        ("sadd s x", ""),
-        ("spop s", "SREM s x"),
-        ("hincrbyfloat h f 1.5", "HSET h f 1.5"),
-        ("lpush l 1", "lpush l 1"),
-        ("lpush l", ""),
-        ("lpush h 1", ""),
-        ("ltrim l 0 -1", ""),
-        ("zadd z nx 1 m", "zadd z nx 1 m"),
-        ("zadd z nx 2 m", ""),
-        ("zadd z 1 m", ""),
-        ("config set maxmemory 1000000", ""),
-    ] {
-        assert_eq!(ask(line), expected, "{line}");
-    }
-    world.ask(&["set", "gone", "1", "px", "10"]);
-    world.store.take_changes();
-    world.store.set_time(NOW + 10);
-    assert_eq!(world.store.take_changes(), request(&[b"DEL", b"gone"]));
+    support::with_shards(|| {
+        let mut world = World::new(1 << 20);
+        let mut ask = |line: &str| {
+            world.ask(&line.split(' ').collect::<Vec<_>>());
+            let changes = String::from_utf8(world.store.take_changes()).unwrap();
+            let words = changes.split("\r\n");
+            let words = words.filter(|word| !word.starts_with(['*', '$']) && !word.is_empty());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        for (line, expected) in [
+            ("set k 1 ex 10", "SET k 1 PXAT 1000000010000"),
+            ("set k 2 keepttl", "SET k 2 KEEPTTL"),
+            ("get k", ""),
+            ("set k 3 nx", ""),
+            ("incr k", "incr k"),
+            ("incrbyfloat k 0.5", "SET k 3.5 KEEPTTL"),
+            ("pexpire k 5", "PEXPIREAT k 1000000000005"),
+            ("pexpire k 4 gt", ""),
+            ("getex k ex 1", "PEXPIREAT k 1000000001000"),
+            ("getex k persist", "PERSIST k"),
+            ("getex k persist", ""),
+            ("expire k -1", "DEL k"),
+            ("expire k -1", ""),
+            ("setex k 1 v", "SET k v PXAT 1000000001000"),
+            ("getdel k", "DEL k"),
+            ("getdel k", ""),
+            ("sadd s x", "sadd s x"),
+            ("sadd s x", ""),
+            ("spop s", "SREM s x"),
+            ("hincrbyfloat h f 1.5", "HSET h f 1.5"),
+            ("lpush l 1", "lpush l 1"),
+            ("lpush l", ""),
+            ("lpush h 1", ""),
+            ("ltrim l 0 -1", ""),
+            ("zadd z nx 1 m", "zadd z nx 1 m"),
+            ("zadd z nx 2 m", ""),
+            ("zadd z 1 m", ""),
+            ("config set maxmemory 1000000", ""),
+        ] {
+            assert_eq!(ask(line), expected, "{line}");
+        }
+        world.ask(&["set", "gone", "1", "px", "10"]);
+        world.store.take_changes();
+        world.store.set_time(NOW + 10);
+        assert_eq!(world.store.take_changes(), request(&[b"DEL", b"gone"]));
+    });
 }
 
 #[test]
 fn nobody_pays_for_changes_that_nobody_wants() {
-    let mut client = support::Client::new();
-    client.ask("SET k v");
-    client.ask("SADD s 1 2 3");
-    client.ask("SPOP s 2");
-    assert_eq!(client.store.changes_len(), 0);
-    assert!(client.store.take_changes().is_empty());
+    support::with_shards(|| {
+        let mut client = support::Client::new();
+        client.ask("SET k v");
+        client.ask("SADD s 1 2 3");
+        client.ask("SPOP s 2");
+        assert_eq!(client.store.changes_len(), 0);
+        assert!(client.store.take_changes().is_empty());
+    });
 }
 
 #[test]
 fn a_snapshot_comes_in_pieces() {
-    let mut world = World::new(64 << 20);
-    for number in 0..3000 {
-        let text = format!("member {number} of many which make it longer than a unit is");
-        for command in ["RPUSH", "SADD"] {
-            world.ask(&[command, command, &text]);
+    support::with_shards(|| {
+        let mut world = World::new(64 << 20);
+        for number in 0..3000 {
+            let text = format!("member {number} of many which make it longer than a unit is");
+            for command in ["RPUSH", "SADD"] {
+                world.ask(&[command, command, &text]);
+            }
+            world.ask(&["HSET", "hash", &text, &text]);
+            world.ask(&["ZADD", "sorted", &number.to_string(), &text]);
         }
-        world.ask(&["HSET", "hash", &text, &text]);
-        world.ask(&["ZADD", "sorted", &number.to_string(), &text]);
-    }
-    world.ask(&["PEXPIREAT", "hash", "2000000000000"]);
-    let units: Vec<Vec<u8>> = snapshot(&world.store).collect();
-    let longest = units.iter().map(Vec::len).max().unwrap();
-    assert!((1 << 16..1 << 17).contains(&longest), "{longest}");
-    assert!(units.len() > 5);
-    let mut cutter = Cutter::new(1 << 20).unwrap();
-    let records = units
-        .iter()
-        .map(|unit| cutter.records(unit).unwrap().next().unwrap().to_vec());
-    let records: Vec<Vec<u8>> = records.collect();
-    assert_eq!(replayed(records.iter()), content(&mut world.store));
+        world.ask(&["PEXPIREAT", "hash", "2000000000000"]);
+        let units: Vec<Vec<u8>> = snapshot(&world.store.freeze()).collect();
+        let longest = units.iter().map(Vec::len).max().unwrap();
+        assert!((1 << 16..1 << 17).contains(&longest), "{longest}");
+        assert!(units.len() > 5);
+        let mut cutter = Cutter::new(1 << 20).unwrap();
+        let records = units
+            .iter()
+            .map(|unit| cutter.records(unit).unwrap().next().unwrap().to_vec());
+        let records: Vec<Vec<u8>> = records.collect();
+        assert_eq!(replayed(records.iter()), content(&world.store));
+    });
 }

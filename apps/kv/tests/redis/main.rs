@@ -18,10 +18,12 @@ use support::Client;
 
 /// Has each line answered as is said.
 fn dialogue(lines: &[(&str, &str)]) {
-    let mut client = Client::with(Settings {
-        has_calendar: true,
-        ..Settings::default()
+    support::with_shards(|| {
+        let mut client = Client::with(Settings {
+            has_calendar: true,
+            ..Settings::default()
+        });
+        client.store.set_time(1_700_000_000_000);
+        support::dialogue(&mut client, lines);
     });
-    client.store.set_time(1_700_000_000_000);
-    support::dialogue(&mut client, lines);
 }

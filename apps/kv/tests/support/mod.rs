@@ -2,8 +2,38 @@
 
 #![allow(dead_code)]
 
+use std::cell::Cell;
+
 use atoll_kv::session::{Budget, Outcome, Session};
 use atoll_kv::store::{Settings, Store};
+
+/// Numbers of shards with which tests are done.
+pub const SHARDS: [usize; 3] = [1, 2, 5];
+
+thread_local! {
+    static NUMBER: Cell<usize> = const { Cell::new(1) };
+}
+
+/// Has stores of this thread have so many shards.
+pub fn use_shards(number: usize) {
+    NUMBER.set(number);
+}
+
+/// Does a test with each number of shards.
+pub fn with_shards(test: impl Fn()) {
+    for number in SHARDS {
+        use_shards(number);
+        test();
+    }
+}
+
+/// A store with as many shards as it is to have.
+pub fn store(settings: Settings) -> Store {
+    Store::with(Settings {
+        shards: NUMBER.get(),
+        ..settings
+    })
+}
 
 pub const MEMORY: usize = 1 << 20;
 pub const BUDGET: usize = 8 << 20;
@@ -25,7 +55,7 @@ impl Client {
 
     pub fn with(settings: Settings) -> Client {
         Client {
-            store: Store::with(settings),
+            store: store(settings),
             session: Session::default(),
             budget: Budget::new(BUDGET),
         }
@@ -33,7 +63,7 @@ impl Client {
 
     /// Sends bytes; all that is answered, and whether the connection goes on.
     pub fn send(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
-        let (store, budget) = (&mut self.store, &mut self.budget);
+        let (store, budget) = (&self.store, &self.budget);
         send(&mut self.session, store, budget, bytes)
     }
 
@@ -52,8 +82,8 @@ impl Client {
 /// Sends bytes of a client; all that is answered, and whether the connection goes on.
 pub fn send(
     session: &mut Session,
-    store: &mut Store,
-    budget: &mut Budget,
+    store: &Store,
+    budget: &Budget,
     bytes: &[u8],
 ) -> (Vec<u8>, bool) {
     session.received(budget, bytes);
@@ -63,6 +93,7 @@ pub fn send(
             Outcome::Answered => {}
             Outcome::Needs => return (answer, true),
             Outcome::Ends | Outcome::Stops => return (answer, false),
+            Outcome::Waits => std::thread::yield_now(),
         }
     }
 }
@@ -143,10 +174,10 @@ pub fn read_all(mut bytes: &[u8]) -> Option<Vec<Answer>> {
 }
 
 /// All that a store holds, in an order that does not depend on how it came there.
-pub fn content(store: &mut Store) -> Vec<(Vec<u8>, Vec<Answer>)> {
-    let (mut session, mut budget) = (Session::default(), Budget::new(BUDGET));
+pub fn content(store: &Store) -> Vec<(Vec<u8>, Vec<Answer>)> {
+    let (mut session, budget) = (Session::default(), Budget::new(BUDGET));
     let mut ask = |words: &[&[u8]]| {
-        let (answer, _) = send(&mut session, store, &mut budget, &request(words));
+        let (answer, _) = send(&mut session, store, &budget, &request(words));
         read_all(&answer).unwrap().remove(0)
     };
     let Answer::Many(_, keys) = ask(&[b"KEYS", b"*"]) else {

@@ -1,0 +1,51 @@
+//! All shards, held while clients wait.
+
+use core::sync::atomic::Ordering;
+
+use super::Store;
+use super::held::Held;
+
+/// The store is frozen: whoever wants a shard has to wait for the one who holds all, and must not spin meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freezing;
+
+/// All shards, as they are at one moment. While there is one, every command ends with [`crate::session::Outcome::Waits`] before it has
+/// begun. So, other than a lock, it may be held over calls that wait. Whoever makes one sees to it that no other one is there, and that
+/// clients are woken afterwards.
+#[derive(Debug)]
+pub struct Frozen<'s> {
+    held: Held<'s>,
+}
+
+impl Store {
+    /// Freezes the store. Waits, and not for long, until commands that run are over.
+    pub fn freeze(&self) -> Frozen<'_> {
+        let held = Held::all(self);
+        self.is_frozen.store(true, Ordering::Release);
+        Frozen { held }
+    }
+}
+
+impl<'s> Frozen<'s> {
+    pub(crate) fn held(&self) -> &Held<'s> {
+        &self.held
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        let store = self.held.store();
+        store.is_frozen.store(false, Ordering::Release);
+        self.held.release();
+    }
+}
