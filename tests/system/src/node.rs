@@ -6,6 +6,7 @@ mod machine;
 mod ranges;
 mod readers;
 pub(crate) mod redis;
+mod shards;
 
 use crate::{Test, Wanted};
 
@@ -50,6 +51,11 @@ pub fn tests(wanted: Wanted) -> Vec<Test> {
             "node-restart",
             "the store and the sockets service are killed under load: clients come back, and no acknowledged write is missing",
             kept::restarted,
+        ),
+        Test::new(
+            "node-shards",
+            "the store on two vcores: commands on several keys are atomic, each vcore serves, and after a cut of the power all is there",
+            shards::shards,
         ),
     ]
 }

@@ -127,10 +127,15 @@ impl Node {
     /// Ends it as a user does, with Ctrl-C; the report.
     pub fn end(self) -> Result<Value, Failure> {
         self.call.signal(Signal::INT)?;
+        self.ends("stopped")
+    }
+
+    /// Waits until it ends by itself, because its programs have ended; the report, which has to have this verdict.
+    pub fn ends(self, verdict: &str) -> Result<Value, Failure> {
         let ended = self.call.wait(ENDS)?;
         let report = read_report(&self.folder.join("report.json"), &ended)?;
         check!(
-            ended.status.success() && report["verdict"] == "stopped",
+            ended.status.success() && report["verdict"] == verdict,
             "the node did not end well: {}\n{report}",
             ended.shown()
         );
