@@ -113,6 +113,27 @@ fn a_transaction_whose_keys_were_changed_is_not_executed() {
 }
 
 #[test]
+fn what_only_reads_and_removes_needs_no_room() {
+    support::with_shards(|| {
+        for (does, is_done) in [("", true), ("SET b 2", false)] {
+            let mut clients = Clients::new(1 << 20);
+            clients.ask(1, "MSET a 1 b 1 c 1 d 1 e 1");
+            clients.ask(0, "WATCH a b");
+            clients.ask(1, does);
+            for line in ["MULTI", "GET c", "DEL d", "EXPIRE e 10", "TTL e"] {
+                clients.ask(0, line);
+            }
+            let expected = match is_done {
+                true => "*4\r\n$1\r\n1\r\n:1\r\n:1\r\n:10\r\n",
+                false => "*-1\r\n",
+            };
+            assert_eq!(clients.ask(0, "EXEC"), expected);
+            clients.end();
+        }
+    });
+}
+
+#[test]
 fn a_transaction_is_one_unit() {
     support::with_shards(|| {
         let mut clients = Clients::new(1 << 20);

@@ -22,7 +22,7 @@ const SHARDS: usize = 2;
 const WRITERS: u64 = 6;
 
 /// Transfers of all together before the power goes.
-const TRANSFERS: u64 = 600;
+const TRANSFERS: u64 = 240;
 
 /// Transfers of each in the second life.
 const LAST_TRANSFERS: u64 = 20;
