@@ -197,7 +197,7 @@ fn requests() -> impl Strategy<Value = Vec<u8>> {
 /// What one client is answered that sends some bytes in pieces of these sizes, one after the other and again from the first one on.
 fn answers(bytes: &[u8], sizes: &[usize], memory: usize) -> Vec<u8> {
     let store = support::store(Settings {
-        memory: memory,
+        memory,
         ..Settings::default()
     });
     store.set_time(1000);

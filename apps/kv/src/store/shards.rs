@@ -97,7 +97,7 @@ impl Store {
             count => {
                 // Of 63 bits.
                 let hash = u128::from(self.chooser.hash(key)) << 1;
-                (hash * count as u128 >> u64::BITS) as usize
+                ((hash * count as u128) >> u64::BITS) as usize
             }
         }
     }
