@@ -1,16 +1,17 @@
 //! What makes the store last: its journal, on a log on a partition.
 
+mod absence;
+
 use alloc::sync::Arc;
-use core::fmt;
 use core::time::Duration;
 
-use atoll_kv::journal::{Cutter, Replay, ReplayError, Replayed, snapshot};
+use atoll_kv::journal::{Cutter, Replay, Replayed, snapshot};
 use atoll_kv::store::{Frozen, Store};
 use atoll_runtime::guest::{procinfo, timestamp};
 use atoll_runtime::log::{Error, Log, LogError, MAX_RECORD, Refusal};
-use atoll_runtime::{
-    BLOCK_SIZE, JoinHandle, Monitor, Partition, Status, connect, println, sleep, spawn,
-};
+use atoll_runtime::{BLOCK_SIZE, JoinHandle, Monitor, Partition, connect, println, sleep, spawn};
+
+pub use absence::NoJournal;
 
 /// The service whose partition has the log.
 const SERVICE: &str = "log";
@@ -33,48 +34,6 @@ enum Sync {
     EverySecond,
     /// When the disk likes it; they are written a second later.
     Never,
-}
-
-/// Why there is no journal.
-#[derive(Debug)]
-pub enum NoJournal {
-    /// The service that the plan names does not answer.
-    Service(Status),
-    /// The log cannot be opened.
-    Log(LogError),
-    /// It is no journal of a store.
-    Replay(ReplayError),
-    /// The partition has so many bytes, and this many are needed.
-    Small(u64, u64),
-}
-
-impl NoJournal {
-    /// Whether it may be there when the service and its device have begun anew.
-    pub fn may_come(&self) -> bool {
-        matches!(
-            self,
-            NoJournal::Service(Status::PeerLost | Status::DeviceError | Status::TimedOut)
-                | NoJournal::Log(LogError::Disk(_) | LogError::Log(Error::Read { .. }))
-        )
-    }
-}
-
-/// The reason, a semicolon, and what to do.
-impl fmt::Display for NoJournal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NoJournal::Service(status) => write!(
-                f,
-                "the service `{SERVICE}` does not answer ({status:?}); the disk must have its partition"
-            ),
-            NoJournal::Log(error) => write!(f, "{error}"),
-            NoJournal::Replay(error) => write!(f, "{error}; give it another partition"),
-            NoJournal::Small(found, least) => write!(
-                f,
-                "the partition of `{SERVICE}` has {found} bytes, and what may be stored needs {least}; give it more, or the process a smaller heap"
-            ),
-        }
-    }
 }
 
 /// What the loops and the one who writes each second share.
