@@ -31,7 +31,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Listens at a port, at which so many connections may wait to be accepted. With it come inmailboxes for so many loops. The process has
+    /// Listens at a port, at which so many connections may wait to be accepted. With it come inboxes for so many loops. The process has
     /// so many blocks: the more there are for each loop, the more of its connections have a call at a time.
     ///
     /// # Errors
@@ -50,14 +50,14 @@ impl Acceptor {
         // One block is in the call that waits for all.
         let most_calls = blocks.saturating_sub(1) / (loops.max(1) * SEND_BLOCKS);
         let mailboxes = Mailboxes::new(loops, most_calls.clamp(1, CALLS), queue.bell(TOKEN));
-        let inmailboxes = mailboxes.all();
+        let inboxes = mailboxes.all();
         let acceptor = Acceptor {
             listener,
             mailboxes,
             early: BTreeSet::new(),
             queue,
         };
-        Ok((acceptor, inmailboxes))
+        Ok((acceptor, inboxes))
     }
 
     /// Accepts until the network is lost or a loop has ended. All loops end then.
