@@ -142,8 +142,11 @@ function(atoll_guest_images variant config)
             COMMAND ${CMAKE_OBJCOPY} --strip-all ${out}/${binary} ${images}/${binary}.elf)
         list(APPEND entries "${binary}=${images}/${binary}.elf")
     endforeach()
+    # It is compiled anew for each plan, because the archive is part of it. What takes most of that is to optimise it as a whole, for which it
+    # does nothing often enough.
     atoll_cargo(root_task "${target_dir}" "${config}" atoll-root-task root-task
-        "${CMAKE_SOURCE_DIR}/linker/root-task.ld" "" ATOLL_ARCHIVE=${images}/archive.bin)
+        "${CMAKE_SOURCE_DIR}/linker/root-task.ld" "" ATOLL_ARCHIVE=${images}/archive.bin
+        CARGO_PROFILE_GUEST_LTO=off CARGO_PROFILE_GUEST_CODEGEN_UNITS=16)
     atoll_exclusive_target(images-${variant}
         ${target_dir}/atoll.lock ${CMAKE_BINARY_DIR}/images-${variant}.cmake "Programs for ${variant} instances"
         COMMAND ${CMAKE_COMMAND} -E make_directory ${images}
