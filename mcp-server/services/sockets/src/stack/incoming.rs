@@ -14,9 +14,14 @@ impl Stack {
             self.corrupt += 1;
             return;
         };
-        if let Recipient::Connection { begins: true, .. } = recipient {
-            // The one before it from the same port may have ended by a frame that came just now.
-            self.act_on_frames(wire);
+        if let Recipient::Connection {
+            begins: true, peer, ..
+        } = recipient
+            && let Some(handle) = self.peers.get(&peer).copied()
+        {
+            // The one before it from the same port may have ended by a frame that came just now. The others wait: what they send would take
+            // the room that there is for the answer to this frame.
+            self.act_on_frame(handle, wire);
         }
         let handle = match recipient {
             Recipient::Connection {
@@ -82,10 +87,16 @@ impl Stack {
     /// Has the sockets act for which frames have come in.
     pub(super) fn act_on_frames(&mut self, wire: &mut impl Wire) {
         while let Some(handle) = self.fed.pop() {
-            if let Some(socket) = self.sockets.get_mut(handle) {
-                socket.is_fed = false;
-                self.act(handle, wire);
-            }
+            self.act_on_frame(handle, wire);
+        }
+    }
+
+    /// Has a socket act, if frames have come in for it.
+    fn act_on_frame(&mut self, handle: Handle, wire: &mut impl Wire) {
+        if let Some(socket) = self.sockets.get_mut(handle)
+            && core::mem::replace(&mut socket.is_fed, false)
+        {
+            self.act(handle, wire);
         }
     }
 
