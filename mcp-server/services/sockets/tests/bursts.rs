@@ -62,3 +62,26 @@ fn a_connection_may_begin_behind_the_end_of_the_one_before_it() {
     assert!(Handle::from_raw(handle as u32).is_some());
     assert_eq!(world.peer.tcp(stream).state(), State::Established);
 }
+
+#[test]
+fn connections_that_begin_at_once_are_all_answered() {
+    let mut world = World::new();
+    let listener = world.host.listen(0, 80, 64);
+    // Both hosts know where the other one is.
+    world.accepted(0, listener, 80);
+    world.settle();
+    // As many as the driver has blocks for; the answers to them are more than there is room for at once.
+    let count = world.host.posted();
+    let streams: Vec<_> = (0..count)
+        .map(|_| world.peer.connect(OWN_ADDRESS, 80))
+        .collect();
+    let burst = frames(&mut world);
+    assert_eq!(burst.len(), count);
+    world.host.receive_all(&burst);
+    // No time passes in which one could be tried again.
+    world.settle();
+    for (number, stream) in streams.into_iter().enumerate() {
+        let state = world.peer.tcp(stream).state();
+        assert_eq!(state, State::Established, "connection {number} of {count}");
+    }
+}

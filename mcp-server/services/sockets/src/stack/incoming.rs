@@ -19,8 +19,7 @@ impl Stack {
         } = recipient
             && let Some(handle) = self.peers.get(&peer).copied()
         {
-            // The one before it from the same port may have ended by a frame that came just now. The others wait: what they send would take
-            // the room that there is for the answer to this frame.
+            // The one before it from the same port may have ended by a frame that came just now.
             self.act_on_frame(handle, wire);
         }
         let handle = match recipient {

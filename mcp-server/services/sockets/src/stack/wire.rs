@@ -82,6 +82,16 @@ impl<'a, W> Port<'a, W> {
     }
 }
 
+impl<W: Wire> Port<'_, W> {
+    fn outgoing(&mut self) -> Outgoing<'_, W> {
+        Outgoing {
+            wire: self.wire.has_room().then_some(&mut *self.wire),
+            packets: &mut self.packets,
+            makes_checksums: self.abilities.makes_checksums,
+        }
+    }
+}
+
 /// The frame that comes in.
 pub(super) struct Incoming<'a>(&'a [u8]);
 
@@ -93,14 +103,15 @@ impl RxToken for Incoming<'_> {
 
 /// A frame that goes out.
 pub(super) struct Outgoing<'p, W> {
-    wire: &'p mut W,
+    /// `None` where there is no room: it is lost.
+    wire: Option<&'p mut W>,
     packets: &'p mut usize,
     makes_checksums: bool,
 }
 
 impl<W: Wire> TxToken for Outgoing<'_, W> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
-        self.wire.transmit(length, |frame| {
+        let fill = |frame: &mut [u8]| {
             let written = write(frame);
             let is_packet = is_ipv4(frame);
             *self.packets += usize::from(is_packet);
@@ -113,7 +124,11 @@ impl<W: Wire> TxToken for Outgoing<'_, W> {
             };
             end_checksum(frame, place);
             (written, None)
-        })
+        };
+        match self.wire {
+            Some(wire) => wire.transmit(length, fill),
+            None => Nowhere.transmit(length, fill),
+        }
     }
 }
 
@@ -127,10 +142,11 @@ impl<W: Wire> Device for Port<'_, W> {
     where
         Self: 't;
 
-    fn receive(&mut self, now: Instant) -> Option<(Incoming<'_>, Outgoing<'_, W>)> {
+    fn receive(&mut self, _: Instant) -> Option<(Incoming<'_>, Outgoing<'_, W>)> {
         let frame = self.frame.take()?;
-        // An answer needs room, which was looked for before the frame was taken.
-        Some((Incoming(frame), self.transmit(now)?))
+        self.has_begun = true;
+        // There was room for an answer when the frame was taken. Where that is used up since, the answer is lost, and not the frame.
+        Some((Incoming(frame), self.outgoing()))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Outgoing<'_, W>> {
@@ -139,11 +155,7 @@ impl<W: Wire> Device for Port<'_, W> {
             self.is_starved = true;
             return None;
         }
-        Some(Outgoing {
-            wire: self.wire,
-            packets: &mut self.packets,
-            makes_checksums: self.abilities.makes_checksums,
-        })
+        Some(self.outgoing())
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
