@@ -123,7 +123,12 @@ fn at_a_time<T: Sync, R: Send>(
             let Some(thing) = things.get(place) else {
                 return results;
             };
-            results.push((place, act(thing)));
+            let result = act(thing);
+            if result.is_err() {
+                // Nobody begins another one.
+                next.store(things.len(), Ordering::Relaxed);
+            }
+            results.push((place, result));
         }
     };
     let mut results: Vec<(usize, Result<R>)> = thread::scope(|scope| {
@@ -229,10 +234,15 @@ mod tests {
         });
         let expected: Vec<u32> = things.iter().map(|thing| thing * 2).collect();
         assert_eq!(results.unwrap(), expected);
-        let failed = at_a_time(2, &things, |thing| match thing {
-            7 => bail!("seven"),
-            thing => Ok(*thing),
+        let begun = AtomicUsize::new(0);
+        let failed = at_a_time(1, &things, |thing| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            match thing {
+                7 => bail!("seven"),
+                thing => Ok(*thing),
+            }
         });
         assert_eq!(failed.unwrap_err().to_string(), "seven");
+        assert_eq!(begun.into_inner(), 8, "nothing begins behind a failure");
     }
 }

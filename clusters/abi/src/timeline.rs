@@ -93,7 +93,7 @@ impl Record {
         Kind::ALL.into_iter().find(|&kind| kind as u64 == raw)
     }
 
-    /// The channel: see [`Plan::timeline_channel`].
+    /// The number of the channel: see [`Channel::from_raw`].
     pub fn channel(&self) -> u32 {
         (self.what >> u32::BITS) as u32 & ((1 << CHANNEL_BITS) - 1)
     }

@@ -18,13 +18,11 @@ const BACKLOG: u32 = 1024;
 /// Between two looks for clients that have taken too long.
 const TICK: Duration = Duration::from_millis(500);
 
-/// After how long it is looked again whether there is room for one who waits to be accepted.
-const SHORT: Duration = Duration::from_millis(20);
-
 /// What was waited for: the tokens of the queue.
 const READY: u64 = 0;
 const ACCEPT: u64 = 1;
 const TIME: u64 = 2;
+const ROOM: u64 = 3;
 
 /// Where clients come in.
 pub struct Reception<'s> {
@@ -33,6 +31,8 @@ pub struct Reception<'s> {
     queue: EventQueue,
     /// Somebody waits to be accepted.
     has_newcomer: bool,
+    /// One that did nothing was asked to make room, and has not left yet.
+    makes_room: bool,
     /// A time is waited for.
     has_timer: bool,
 }
@@ -50,6 +50,7 @@ impl<'s> Reception<'s> {
             listener,
             queue: EventQueue::new(),
             has_newcomer: false,
+            makes_room: false,
             has_timer: false,
         })
     }
@@ -67,6 +68,7 @@ impl<'s> Reception<'s> {
             ended = self.take(event);
         }
         drop(self.shared.lobby.with(|lobby| lobby.clear()));
+        drop(self.shared.room.with(Option::take));
         ended
     }
 
@@ -74,6 +76,8 @@ impl<'s> Reception<'s> {
         if event.token == TIME {
             self.has_timer = false;
             self.look_at_the_time();
+        } else if event.token == ROOM {
+            self.makes_room = false;
         } else if matches!(
             event.status,
             Status::PeerLost | Status::BadHandle | Status::NoService
@@ -103,27 +107,36 @@ impl<'s> Reception<'s> {
 
     /// Accepts the next client, where there is room; where there is none, one that does nothing makes room.
     fn let_in(&mut self) {
-        if self.has_newcomer {
-            if self.shared.is_full() {
-                if self.shared.lobby.with(|lobby| lobby.evict()) {
-                    self.shared.wake_worker();
-                }
-                self.wait_for_time(SHORT);
-            } else {
-                // Whether there is another one is told after the answer.
-                self.has_newcomer = false;
-                self.queue.add(ACCEPT, self.listener.accept());
-            }
+        if self.has_newcomer && !self.waits_for_room() {
+            // Whether there is another one is told after the answer.
+            self.has_newcomer = false;
+            self.queue.add(ACCEPT, self.listener.accept());
         }
-        if self.shared.lobby.with(|lobby| lobby.has_parked()) {
-            self.wait_for_time(TICK);
+        let has_parked = self.shared.lobby.with(|lobby| lobby.has_parked());
+        if has_parked && !core::mem::replace(&mut self.has_timer, true) {
+            self.queue.add(TIME, sleep(TICK));
         }
     }
 
-    fn wait_for_time(&mut self, time: Duration) {
-        if !core::mem::replace(&mut self.has_timer, true) {
-            self.queue.add(TIME, sleep(time));
+    /// Whether there is no room for another client. Then it is told when there is, and one that does nothing makes room.
+    fn waits_for_room(&mut self) -> bool {
+        let shared = self.shared;
+        if !shared.is_full() {
+            return false;
         }
+        if shared.room.with(|room| room.is_none()) {
+            let bell = Some(self.queue.bell(ROOM));
+            shared.room.with(|room| *room = bell);
+        }
+        // Once more: one who has left meanwhile may not have seen the bell.
+        if !shared.is_full() {
+            return false;
+        }
+        if !self.makes_room && shared.lobby.with(|lobby| lobby.evict()) {
+            self.makes_room = true;
+            shared.wake_worker();
+        }
+        true
     }
 
     fn look_at_the_time(&self) {
@@ -163,9 +176,7 @@ pub fn work(shared: &Shared) -> ! {
                     shared.wake_worker();
                 }
             }
-            Next::Gone => {
-                shared.lobby.with(|lobby| lobby.leave(id));
-            }
+            Next::Gone => shared.left(id),
         }
     }
 }

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::format;
 use atoll_runtime::guest::{procinfo, timestamp};
-use atoll_runtime::{Monitor, Volume};
+use atoll_runtime::{Bell, Monitor, Volume};
 use atoll_web::connection::Settings;
 use atoll_web::edition::{Editions, hash};
 use atoll_web::lobby::Lobby;
@@ -45,6 +45,8 @@ pub struct Shared {
     most: u64,
     /// The connections that there are.
     pub lobby: Monitor<Clients>,
+    /// Rung where one of them ends, for the one who lets clients in, while there is no room for another one.
+    pub room: Monitor<Option<Bell>>,
     /// Uthreads that work on them.
     pub workers: u64,
     /// Uploads that have begun.
@@ -104,6 +106,7 @@ impl Shared {
             counters: Counters::default(),
             most: (part / WAIT_HEAP).max(1),
             lobby: Monitor::new(Lobby::default()),
+            room: Monitor::new(None),
             workers: workers.min(part / WORK_HEAP).max(1),
             uploads: AtomicU64::new(0),
             life,
@@ -117,6 +120,14 @@ impl Shared {
     /// A connection has its turn.
     pub fn wake_worker(&self) {
         self.lobby.with_notify_one(|_| ());
+    }
+
+    /// A connection has ended: where somebody waits for its room, that is told.
+    pub fn left(&self, id: u32) {
+        self.lobby.with(|lobby| lobby.leave(id));
+        if let Some(bell) = self.room.with(Option::take) {
+            bell.ring();
+        }
     }
 
     /// Whether there is no room for more connections than there are: others wait.

@@ -119,9 +119,10 @@ impl<T, I, W> Writing<'_, T, I, W> {
 
 impl<T: Waiter> ClientEnd<T> {
     /// Makes calls that are waited for together, for which there must be [room](ClientEnd::room), and nothing must be
-    /// [staged](ClientEnd::staged), and which are written with the client's generation. `waiter` makes what waits for each, of its number in
-    /// [`Call`](atoll_abi::syscall::Call) and whether it is the last one. They are made, and take credits, as their messages are asked for, which has to be to the
-    /// end, or not at all; then [`Writing::sent`] gives the group.
+    /// [staged](ClientEnd::staged), and which are written with the client's generation. They are made, and take credits, as their messages
+    /// are asked for, which has to be to the end, or not at all; then [`Writing::sent`] gives the group.
+    ///
+    /// `waiter` makes what waits for each, in any order: of its number in [`Call`](atoll_abi::syscall::Call), and whether it is the last one.
     #[inline(always)]
     pub fn write_group<I: ExactSizeIterator, W>(
         &mut self,
