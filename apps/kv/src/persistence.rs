@@ -165,8 +165,7 @@ impl Journal {
             let is_free = !core::mem::replace(&mut state.is_taken, true);
             is_free.then_some(())
         });
-        let frozen = store.freeze();
-        let unit = store.take_changes();
+        let (frozen, unit) = store.freeze_and_take_changes();
         match shared
             .state
             .with(|state| state.append(&shared.log, &unit))?
@@ -180,9 +179,8 @@ impl Journal {
 
     /// Writes the log anew, which the caller has for himself. Clients wait meanwhile.
     fn rewrite(&self, store: &Store) -> Result<(), Refusal> {
-        let frozen = store.freeze();
-        // The snapshot has it.
-        drop(store.take_changes());
+        // The snapshot has what was changed.
+        let (frozen, _) = store.freeze_and_take_changes();
         let written = self.write_anew(&frozen);
         drop(frozen);
         self.shared.state.with_notify(|state| {

@@ -1,5 +1,6 @@
 //! All shards, held while clients wait.
 
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use super::Store;
@@ -23,6 +24,16 @@ impl Store {
         let held = Held::all(self);
         self.is_frozen.store(true, Ordering::Release);
         Frozen { held }
+    }
+
+    /// Freezes the store, and [takes](Store::take_changes) what was changed until then: with the changes that are taken later, a snapshot of
+    /// the frozen store makes what is stored.
+    pub fn freeze_and_take_changes(&self) -> (Frozen<'_>, Vec<u8>) {
+        let early = cfg!(feature = "planted-early-changes").then(|| self.take_changes());
+        let frozen = self.freeze();
+        // Not before: what another client changes meanwhile would be in the snapshot, and once more in the changes that are taken later.
+        let changes = early.unwrap_or_else(|| self.take_changes());
+        (frozen, changes)
     }
 }
 
