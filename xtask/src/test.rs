@@ -4,15 +4,14 @@ mod guest;
 mod host;
 mod packages;
 mod planted;
+mod turns;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use atoll_system_tests::{Context, Outcome, Verdict, Wanted};
+use atoll_system_tests::{Context, Outcome, Test, Verdict, Wanted};
 use clap::Args;
 
 use crate::child::{self, OnDeath};
@@ -21,6 +20,8 @@ use crate::locate;
 use crate::output;
 use crate::setup;
 use crate::tools::{Purpose, Tools};
+use host::HostTest;
+use turns::at_a_time;
 
 /// Which tests to run.
 #[derive(Args)]
@@ -44,6 +45,10 @@ pub struct Options {
     #[arg(long)]
     list: bool,
 }
+
+/// Tests that run at a time: while the programs of one run, Cargo builds those of the next one, and while one waits for its machine to
+/// boot, or for its own time to pass, another one works. Cargo itself lets one build go on in a folder.
+const AT_A_TIME: usize = 2;
 
 /// How one line of the summary went.
 struct Line {
@@ -90,59 +95,19 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let tools = setup::complete(Purpose::Test)?;
     let folder = locate::output().join("test");
-    let mut lines = at_a_time(HOST_TESTS, &host, |test| {
+    let none_is_alone = |_: &HostTest| false;
+    let mut lines = at_a_time(AT_A_TIME, &host, none_is_alone, |test| {
         timed(&test.name, || test.run(&folder.join("host"), &tools))
     })?;
     if !system.is_empty() {
         let context = context(&tools, folder)?;
-        for test in &system {
-            let line = timed(&system_name(&test.name), || {
+        lines.extend(at_a_time(AT_A_TIME, &system, Test::is_alone, |test| {
+            timed(&system_name(&test.name), || {
                 Ok(system_line(test.run(&context)))
-            })?;
-            lines.push(line);
-        }
+            })
+        })?);
     }
     summarize(&lines)
-}
-
-/// Tests on the host that run at a time: while the programs of one run, Cargo builds those of the next one. Cargo itself lets one build go on
-/// in a folder.
-const HOST_TESTS: usize = 2;
-
-/// Does something for each of some things, for so many at a time, in order; what came of them, in order too.
-fn at_a_time<T: Sync, R: Send>(
-    count: usize,
-    things: &[T],
-    act: impl Fn(&T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    let next = AtomicUsize::new(0);
-    let one_after_the_other = || {
-        let mut results = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(thing) = things.get(place) else {
-                return results;
-            };
-            let result = act(thing);
-            if result.is_err() {
-                // Nobody begins another one.
-                next.store(things.len(), Ordering::Relaxed);
-            }
-            results.push((place, result));
-        }
-    };
-    let mut results: Vec<(usize, Result<R>)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..count)
-            .map(|_| scope.spawn(one_after_the_other))
-            .collect();
-        let joined = threads.into_iter().map(|thread| {
-            let panicked = |cause| std::panic::resume_unwind(cause);
-            thread.join().unwrap_or_else(panicked)
-        });
-        joined.flatten().collect()
-    });
-    results.sort_by_key(|(place, _)| *place);
-    results.into_iter().map(|(_, result)| result).collect()
 }
 
 fn system_name(name: &str) -> String {
@@ -217,32 +182,4 @@ fn summarize(lines: &[Line]) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_done_at_a_time_comes_in_order() {
-        let barrier = std::sync::Barrier::new(2);
-        let things: Vec<u32> = (0..10).collect();
-        let results = at_a_time(2, &things, |thing| {
-            // Comes to an end only where two are under way.
-            barrier.wait();
-            Ok(thing * 2)
-        });
-        let expected: Vec<u32> = things.iter().map(|thing| thing * 2).collect();
-        assert_eq!(results.unwrap(), expected);
-        let begun = AtomicUsize::new(0);
-        let failed = at_a_time(1, &things, |thing| {
-            begun.fetch_add(1, Ordering::Relaxed);
-            match thing {
-                7 => bail!("seven"),
-                thing => Ok(*thing),
-            }
-        });
-        assert_eq!(failed.unwrap_err().to_string(), "seven");
-        assert_eq!(begun.into_inner(), 8, "nothing begins behind a failure");
-    }
 }

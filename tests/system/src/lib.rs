@@ -101,20 +101,37 @@ pub struct Test {
     pub name: String,
     /// What it shows.
     pub about: String,
-    function: Box<dyn Fn(&Context) -> TestResult>,
+    /// It looks at what a busy host changes.
+    is_alone: bool,
+    function: Box<dyn Fn(&Context) -> TestResult + Send + Sync>,
 }
 
 impl Test {
     fn new(
         name: impl Into<String>,
         about: impl Into<String>,
-        function: impl Fn(&Context) -> TestResult + 'static,
+        function: impl Fn(&Context) -> TestResult + Send + Sync + 'static,
     ) -> Test {
         Test {
             name: name.into(),
             about: about.into(),
+            is_alone: false,
             function: Box::new(function),
         }
+    }
+
+    /// The test, beside which no other one may run.
+    fn alone(self) -> Test {
+        Test {
+            is_alone: true,
+            ..self
+        }
+    }
+
+    /// Whether no other test may run beside it, because it looks at what a busy host changes: how long something takes, how often a core
+    /// fell asleep, or what of a build is going on.
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
     }
 
     /// Runs it.

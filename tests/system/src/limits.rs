@@ -39,7 +39,7 @@ pub fn tests() -> Vec<Test> {
             "QEMU does not outlive a run that is killed",
             |context| ended_from_outside(context, "killed", Signal::KILL),
         ),
-        Test::new("idle", "an idle system halts its cores", idle),
+        Test::new("idle", "an idle system halts its cores", idle).alone(),
     ]
 }
 

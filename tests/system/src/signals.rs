@@ -33,6 +33,7 @@ pub fn tests() -> Vec<Test> {
             "a call that is asked to end ends, with all that it has started and its temporary files",
             |context| ended(context, phase),
         )
+        .alone()
     });
     phases.collect()
 }
