@@ -21,8 +21,9 @@ pub const SENDING: Duration = Duration::from_secs(10);
 /// How long the service may take to give what it said that there is.
 const RECEIVING: Duration = Duration::from_secs(10);
 
-/// Blocks that sending a file has at a time. Beyond the first one it has only what is free.
-const WINDOW: usize = 16;
+/// Blocks that sending a file has at a time: pieces of 64 KiB, of which each takes a call of the file and one of the connection. Beyond the
+/// first block it has only what is free.
+const WINDOW: usize = 64;
 
 /// What carries out what a connection wants done.
 pub struct Carrier {

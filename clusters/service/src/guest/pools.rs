@@ -12,6 +12,9 @@ use crate::links::Memory;
 
 const WORD: usize = size_of::<u64>();
 
+/// Words that are copied between two looks at how many are left.
+const RUN: usize = 8;
+
 /// The pools that a service reaches, by their indexes in the plan.
 pub(super) struct Pools(Box<[Pool]>);
 
@@ -71,24 +74,58 @@ impl Place {
     }
 }
 
+/// Copies words out of a block.
+///
+/// # Safety
+/// So many words lie in a block, from an aligned address on.
+unsafe fn read_words(from: *const u64, into: &mut [[u8; WORD]]) {
+    // SAFETY: the caller's. The words are never borrowed. Volatile, because a device or the client may write them meanwhile: any value is
+    // a word.
+    let read = |at: *const u64| unsafe { at.read_volatile() }.to_le_bytes();
+    let (runs, rest) = into.as_chunks_mut::<RUN>();
+    let mut at = from;
+    for run in runs {
+        for (number, word) in run.iter_mut().enumerate() {
+            *word = read(at.wrapping_add(number));
+        }
+        at = at.wrapping_add(RUN);
+    }
+    for (number, word) in rest.iter_mut().enumerate() {
+        *word = read(at.wrapping_add(number));
+    }
+}
+
+/// Copies words into a block.
+///
+/// # Safety
+/// As for [`read_words`].
+unsafe fn write_words(to: *mut u64, from: &[[u8; WORD]]) {
+    // SAFETY: the caller's; the root task mapped the pools writable. Volatile, because a device or the client may read the words meanwhile.
+    let write = |at: *mut u64, word| unsafe { at.write_volatile(u64::from_le_bytes(word)) };
+    let (runs, rest) = from.as_chunks::<RUN>();
+    let mut at = to;
+    for run in runs {
+        for (number, word) in run.iter().enumerate() {
+            write(at.wrapping_add(number), *word);
+        }
+        at = at.wrapping_add(RUN);
+    }
+    for (number, word) in rest.iter().enumerate() {
+        write(at.wrapping_add(number), *word);
+    }
+}
+
 impl Memory for Pools {
     fn read_block(&mut self, pool: u32, index: u32, into: &mut [u8; BLOCK_SIZE]) {
         let block = self.block(pool, index, BLOCK_SIZE);
-        for (number, bytes) in into.as_chunks_mut::<WORD>().0.iter_mut().enumerate() {
-            // SAFETY: the root task mapped every pool that the service reaches, and `block` has looked that this block is in the
-            // pool; the word lies in the block and is aligned. It is never borrowed. Volatile, because a device or the client
-            // may write it meanwhile: any value is a word.
-            *bytes = unsafe { block.add(number).read_volatile() }.to_le_bytes();
-        }
+        // SAFETY: the root task mapped every pool that the service reaches, and `block` has looked that this block is in the pool.
+        unsafe { read_words(block, into.as_chunks_mut().0) };
     }
 
     fn write_block(&mut self, pool: u32, index: u32, from: &[u8; BLOCK_SIZE]) {
         let block = self.block(pool, index, BLOCK_SIZE);
-        for (number, bytes) in from.as_chunks::<WORD>().0.iter().enumerate() {
-            // SAFETY: as for reading; the root task mapped the pools writable. Volatile, because a device or the client may
-            // read it meanwhile.
-            unsafe { block.add(number).write_volatile(u64::from_le_bytes(*bytes)) };
-        }
+        // SAFETY: as for reading.
+        unsafe { write_words(block, from.as_chunks().0) };
     }
 
     fn read_bytes(&mut self, pool: u32, index: u32, offset: usize, into: &mut [u8]) {
@@ -97,17 +134,15 @@ impl Memory for Pools {
         let (words, tail) = rest.as_chunks_mut::<WORD>();
         let mut at = place.first;
         for byte in head {
-            // SAFETY: as for reading a block; `Place` has looked that all bytes lie in it.
+            // SAFETY: as for reading a block; `Place` has looked that all bytes lie in it. Volatile as in `read_words`.
             *byte = unsafe { at.read_volatile() };
             at = at.wrapping_add(1);
         }
-        for bytes in words {
-            // SAFETY: as above, and the address is now a multiple of a word's size.
-            *bytes = unsafe { at.cast::<u64>().read_volatile() }.to_le_bytes();
-            at = at.wrapping_add(WORD);
-        }
+        // SAFETY: as above, and the address is now a multiple of a word's size.
+        unsafe { read_words(at.cast(), words) };
+        at = at.wrapping_add(words.len() * WORD);
         for byte in tail {
-            // SAFETY: as above.
+            // SAFETY: as for the head.
             *byte = unsafe { at.read_volatile() };
             at = at.wrapping_add(1);
         }
@@ -119,17 +154,15 @@ impl Memory for Pools {
         let (words, tail) = rest.as_chunks::<WORD>();
         let mut at = place.first;
         for byte in head {
-            // SAFETY: as for writing a block; `Place` has looked that all bytes lie in it.
+            // SAFETY: as for writing a block; `Place` has looked that all bytes lie in it. Volatile as in `write_words`.
             unsafe { at.write_volatile(*byte) };
             at = at.wrapping_add(1);
         }
-        for bytes in words {
-            // SAFETY: as above, and the address is now a multiple of a word's size.
-            unsafe { at.cast::<u64>().write_volatile(u64::from_le_bytes(*bytes)) };
-            at = at.wrapping_add(WORD);
-        }
+        // SAFETY: as above, and the address is now a multiple of a word's size.
+        unsafe { write_words(at.cast(), words) };
+        at = at.wrapping_add(words.len() * WORD);
         for byte in tail {
-            // SAFETY: as above.
+            // SAFETY: as for the head.
             unsafe { at.write_volatile(*byte) };
             at = at.wrapping_add(1);
         }
