@@ -11,7 +11,7 @@ mod field;
 use crate::file::{OpenFlags, Path};
 use crate::handle::Handle;
 use crate::name::Name;
-use crate::net::ChecksumToMake;
+use crate::net::{ChecksumToMake, FrameLengths};
 use crate::socket::{SocketAddress, SocketOption};
 use crate::syscall::{NO_BLOCK, Status, Syscall};
 use field::Field;
@@ -293,6 +293,17 @@ interfaces! {
             /// Bytes of the frame.
             length: u32 = arguments[0],
             /// The checksum that the device makes.
+            checksum: ChecksumToMake = arguments[1],
+        }
+        /// Transmits as many frames as there are [blocks](crate::block::BlockList), all of order 0: each fills its own one from its
+        /// beginning on. Is answered when the device reads none of them any more; with an error where the device could not transmit
+        /// all of them, and then any others may have been.
+        TransmitFrames = 84, block Read, {
+            /// The pool that the blocks are in: an index into the plan's pools.
+            pool: u32 = handle,
+            /// Bytes of the frames.
+            lengths: FrameLengths = arguments[0],
+            /// The checksum that the device makes in each.
             checksum: ChecksumToMake = arguments[1],
         }
         /// Is answered when the link is not as the client knows it; one of these calls waits at a time, a further one ends with

@@ -34,4 +34,4 @@ pub mod time;
 pub mod timeline;
 
 /// Version of every layout in this crate; raised when any of them changes.
-pub const ABI_VERSION: u32 = 14;
+pub const ABI_VERSION: u32 = 15;

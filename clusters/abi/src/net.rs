@@ -120,6 +120,41 @@ impl ChecksumToMake {
     }
 }
 
+/// Bytes of the frames of one [`crate::interface::Call::TransmitFrames`], each of which has a block of its own: a stream that is cut into
+/// segments has all of one length but the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameLengths {
+    /// Of each but the last one.
+    pub each: u16,
+    /// Of the last one.
+    pub last: u16,
+}
+
+const LAST_SHIFT: u32 = 16;
+
+impl FrameLengths {
+    /// As a field.
+    pub fn to_raw(self) -> u64 {
+        u64::from(self.each) | u64::from(self.last) << LAST_SHIFT
+    }
+
+    /// What a client sent.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`] where a frame would be longer than its block.
+    pub fn from_raw(raw: u64) -> Result<FrameLengths, Status> {
+        let lengths = FrameLengths {
+            each: raw as u16,
+            last: (raw >> LAST_SHIFT) as u16,
+        };
+        let longest = usize::from(lengths.each.max(lengths.last));
+        match lengths.to_raw() == raw && longest <= BLOCK_SIZE {
+            true => Ok(lengths),
+            false => Err(Status::InvalidArgument),
+        }
+    }
+}
+
 /// What is known of the checksums of a received frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
@@ -196,6 +231,17 @@ mod tests {
         start: 34,
         offset: 16,
     };
+
+    #[test]
+    fn lengths_of_frames_survive_and_none_is_longer_than_its_block() {
+        for (each, last) in [(0, 0), (60, 1514), (4096, 14), (1, 4096)] {
+            let lengths = FrameLengths { each, last };
+            assert_eq!(FrameLengths::from_raw(lengths.to_raw()), Ok(lengths));
+        }
+        for raw in [4097, 4097 << 16, 1 << 32, u64::MAX] {
+            assert_eq!(FrameLengths::from_raw(raw), Err(Status::InvalidArgument));
+        }
+    }
 
     #[test]
     fn properties_survive_results() {

@@ -1,6 +1,7 @@
 //! The driver as a service: what its client asks for, and what the device is asked for.
 
 mod job;
+mod outgoing;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -19,6 +20,7 @@ use atoll_virtio::VirtioError;
 
 use crate::{Card, DriverError, Headers, Network};
 use job::{Job, Work};
+use outgoing::Outgoing;
 
 /// Calls that can be under way at once: more than a ring has.
 pub const CALLS: usize = 2 * RING_SLOTS;
@@ -130,15 +132,25 @@ impl<D: Card, H: Headers> NetService<D, H> {
                 pool,
                 length,
                 checksum,
-            }) => {
-                let checksum = checksum.0;
-                let work = Work::Transmit { length, checksum };
-                let id = self.park_with_blocks(syscall, pool, work)?;
-                self.to_transmit.push_back(id);
-                Ok(None)
-            }
+            }) => self.transmit(syscall, pool, Outgoing::one(length, checksum.0)),
+            NetCall::TransmitFrames(request::TransmitFrames {
+                pool,
+                lengths,
+                checksum,
+            }) => self.transmit(syscall, pool, Outgoing::apart(lengths, checksum.0)),
             NetCall::AwaitLink(request::AwaitLink { known }) => self.await_link(syscall, known),
         }
+    }
+
+    fn transmit(
+        &mut self,
+        syscall: &Syscall,
+        pool: u32,
+        outgoing: Outgoing,
+    ) -> Result<Option<[u64; 2]>, Status> {
+        let id = self.park_with_blocks(syscall, pool, Work::Transmit(outgoing))?;
+        self.to_transmit.push_back(id);
+        Ok(None)
     }
 
     fn properties(&self) -> Properties {
@@ -185,7 +197,7 @@ impl<D: Card, H: Headers> NetService<D, H> {
         }
         let fits = match job.work {
             Work::Receive => blocks.as_slice().len() == 1,
-            Work::Transmit { length, .. } => length as usize <= blocks.bytes(),
+            Work::Transmit(outgoing) => outgoing.fits(blocks),
             Work::Link => false,
         };
         if !fits || blocks.order() > 0 {

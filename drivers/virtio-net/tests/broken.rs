@@ -12,7 +12,7 @@ use atoll_test_virtio::Numbers;
 use atoll_virtio::VirtioError;
 use served::*;
 
-/// Has four buffers and two frames with the device and one frame received, lets the device misbehave, and looks whether each call
+/// Has four buffers and four frames, two of them of one call, with the device and one frame received, lets the device misbehave, and looks whether each call
 /// ends once, and its block comes back.
 fn after(misdeed: impl FnOnce(&mut FakeNetwork)) {
     let mut bench = bench();
@@ -23,6 +23,8 @@ fn after(misdeed: impl FnOnce(&mut FakeNetwork)) {
     for block in [10, 11] {
         open.insert((bench.call(transmit(OWN, &[block], 60)), block));
     }
+    let several = transmit_several(OWN, &[12, 13], [60; 2], None);
+    open.insert((bench.call(several), 12));
     let link = bench.call(await_link(1));
     bench.device.transmit.take();
     assert!(
@@ -52,6 +54,7 @@ fn after(misdeed: impl FnOnce(&mut FakeNetwork)) {
     for call in [
         receive(0),
         transmit(OWN, &[1], 60),
+        transmit_several(OWN, &[1, 2], [60; 2], None),
         await_link(1),
         await_link(0),
     ] {
@@ -139,9 +142,14 @@ fn noise() {
         for _ in 0..40 {
             for _ in 0..numbers.below(4) {
                 let block = numbers.below(POOL_BLOCKS.into()) as u32;
-                let call = match numbers.below(5) {
+                let call = match numbers.below(6) {
                     0 => await_link(numbers.below(2)),
                     1 => transmit(OWN, &[block], numbers.below(200) as u32),
+                    2 => {
+                        let blocks: Vec<u32> = (block..POOL_BLOCKS).step_by(3).take(7).collect();
+                        let lengths = [0; 2].map(|_| 10 + numbers.below(100) as u16);
+                        transmit_several(OWN, &blocks, lengths, None)
+                    }
                     _ => receive(block),
                 };
                 if bench.driver.room(0, 64) > 0 {

@@ -35,6 +35,7 @@ fn what_is_not_the_clients_never_reaches_the_device() {
         start: 50,
         offset: 9,
     });
+    let several = |pool, blocks: &[u32], lengths| transmit_several(pool, blocks, lengths, None);
     let bad = [
         (receive(POOL_BLOCKS), Status::BadBlock),
         (no_list(0, NO_BLOCK), Status::BadBlock),
@@ -64,6 +65,22 @@ fn what_is_not_the_clients_never_reaches_the_device() {
             Status::InvalidArgument,
         ),
         (unknown_checksum, Status::InvalidArgument),
+        (several(1, &[0, 1], [60; 2]), Status::BadBlock),
+        (several(3, &[0, 1], [60; 2]), Status::BadBlock),
+        (several(OWN, &[0, POOL_BLOCKS], [60; 2]), Status::BadBlock),
+        (several(OWN, &[1, 0, 1], [60; 2]), Status::BadBlock),
+        (several(OWN, &[0, 1], [4097, 60]), Status::InvalidArgument),
+        (several(OWN, &[0, 1], [60, 4097]), Status::InvalidArgument),
+        (several(OWN, &[0, 1], [0, 60]), Status::InvalidArgument),
+        (several(OWN, &[0, 1], [13, 60]), Status::InvalidArgument),
+        (
+            transmit_several(OWN, &[0, 1], [60; 2], beyond),
+            Status::InvalidArgument,
+        ),
+        (
+            large(several(OWN, &[0, 2], [60; 2]), &[0, 2]),
+            Status::InvalidArgument,
+        ),
         (call(0), Status::UnknownCall),
         (call(u16::MAX), Status::UnknownCall),
         (call(Call::Read as u16), Status::NotAllowed),
@@ -174,8 +191,10 @@ fn a_client_that_is_lost_is_quiet_when_the_device_was_reset() {
     for life in 1..4 {
         let calls: Vec<Syscall> = (0..6).map(receive).collect();
         bench.calls(&calls);
-        let calls: Vec<Syscall> = (10..30).map(|block| transmit(OWN, &[block], 60)).collect();
+        let calls: Vec<Syscall> = (10..25).map(|block| transmit(OWN, &[block], 60)).collect();
         bench.calls(&calls);
+        // Of these the device has one.
+        bench.call(transmit_several(OWN, &[40, 41, 42], [60; 2], None));
         bench.call(await_link(1));
         assert!(
             !bench.driver.is_quiet(0),

@@ -263,7 +263,7 @@ fn call(bytes: &[u8], seen: &Seen) {
         + decoded!(&syscall, seen, FilesCall: Open Stat Read Close Write List Truncate Rename Remove MakeFolder Sync Space)
         + decoded!(&syscall, seen, DiskCall: ReadSectors WriteSectors FlushDisk ZeroSectors DiscardSectors DescribeDisk)
         + decoded!(&syscall, seen, BlocksCall: DescribeBlocks ReadBlocks WriteBlocks FlushBlocks ZeroBlocks DiscardBlocks)
-        + decoded!(&syscall, seen, NetCall: DescribeNet ReceiveFrame TransmitFrame AwaitLink)
+        + decoded!(&syscall, seen, NetCall: DescribeNet ReceiveFrame TransmitFrame TransmitFrames AwaitLink)
         + decoded!(&syscall, seen, SocketsCall: DescribeHost Listen Accept ConnectSocket OpenDatagrams ReceiveBytes SendBytes ShutDown CloseSocket SetSocketOption AwaitSockets);
     assert!(known <= 1, "a call belongs to one interface");
 }

@@ -3,7 +3,7 @@
 use crate::file::{OpenFlags, Path};
 use crate::handle::Handle;
 use crate::name::Name;
-use crate::net::ChecksumToMake;
+use crate::net::{ChecksumToMake, FrameLengths};
 use crate::socket::{SocketAddress, SocketOption};
 use crate::syscall::Status;
 
@@ -110,6 +110,16 @@ impl Field<u64> for ChecksumToMake {
 
     fn from_raw(raw: u64) -> Result<ChecksumToMake, Status> {
         ChecksumToMake::from_raw(raw)
+    }
+}
+
+impl Field<u64> for FrameLengths {
+    fn to_raw(&self) -> u64 {
+        FrameLengths::to_raw(*self)
+    }
+
+    fn from_raw(raw: u64) -> Result<FrameLengths, Status> {
+        FrameLengths::from_raw(raw)
     }
 }
 

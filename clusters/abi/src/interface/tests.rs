@@ -3,7 +3,7 @@ use crate::message::Payload;
 use crate::net::ChecksumPlace;
 
 /// Numbers as they are on the wire. Written out by hand: a row that changes its number must not change this list.
-const NUMBERS: [(u16, &str); 50] = [
+const NUMBERS: [(u16, &str); 51] = [
     (1, "Open"),
     (2, "Stat"),
     (3, "Read"),
@@ -43,6 +43,7 @@ const NUMBERS: [(u16, &str); 50] = [
     (81, "ReceiveFrame"),
     (82, "TransmitFrame"),
     (83, "AwaitLink"),
+    (84, "TransmitFrames"),
     (96, "DescribeHost"),
     (97, "Listen"),
     (98, "Accept"),
@@ -223,6 +224,18 @@ fn bytes_of_calls_for_a_network_are_frozen() {
         found(transmit.encode()),
         words(2 << 32 | 82, [60, checksum, 0, 0])
     );
+    let several = request::TransmitFrames {
+        pool: 2,
+        lengths: FrameLengths {
+            each: 1514,
+            last: 60,
+        },
+        checksum: ChecksumToMake(None),
+    };
+    assert_eq!(
+        found(several.encode()),
+        words(2 << 32 | 84, [60 << 16 | 1514, 0, 0, 0])
+    );
     let link = request::AwaitLink { known: 1 }.encode();
     assert_eq!(found(link), words(83, [1, 0, 0, 0]));
 }
@@ -316,7 +329,7 @@ fn only_transfers_and_paths_are_given_blocks() {
             Call::Open | Call::Rename | Call::Remove | Call::MakeFolder => BlockUse::Read,
             Call::Write | Call::WriteSectors | Call::WriteBlocks => BlockUse::Read,
             Call::ReceiveFrame | Call::ReceiveBytes | Call::AwaitSockets => BlockUse::Written,
-            Call::TransmitFrame | Call::SendBytes => BlockUse::Read,
+            Call::TransmitFrame | Call::TransmitFrames | Call::SendBytes => BlockUse::Read,
             _ => BlockUse::None,
         };
         assert_eq!(call.block_use(), expected, "{call:?}");
@@ -330,7 +343,7 @@ fn triage_is_by_interface() {
             1..=4 | 12..=19 => Interface::Files,
             5..=11 | 64..=67 => Interface::Process,
             32..=37 => Interface::Disk,
-            80..=83 => Interface::Net,
+            80..=84 => Interface::Net,
             96..=106 => Interface::Sockets,
             _ => Interface::Blocks,
         };

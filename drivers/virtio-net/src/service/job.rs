@@ -1,12 +1,15 @@
 //! What a call asks of the device, and how it gets that.
 
+use core::ops::Range;
+
 use atoll_abi::block::{BlockList, MAX_CALL_BLOCKS};
-use atoll_abi::net::{Checksum, ChecksumPlace, Received};
+use atoll_abi::net::{Checksum, Received};
 use atoll_abi::syscall::Status;
 use atoll_call::{CallId, ServiceEnd};
 use atoll_driver::Pools;
 use atoll_virtio::Segment;
 
+use super::outgoing::Outgoing;
 use super::{CLIENT, NetService};
 use crate::{Card, Headers, OutgoingFrame, PostError, SendError};
 
@@ -14,11 +17,7 @@ use crate::{Card, Headers, OutgoingFrame, PostError, SendError};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
     Receive,
-    Transmit {
-        /// Bytes of the frame.
-        length: u32,
-        checksum: Option<ChecksumPlace>,
-    },
+    Transmit(Outgoing),
     Link,
 }
 
@@ -45,14 +44,20 @@ impl Job {
         }
     }
 
-    /// The memory of its first bytes, one segment for each block that has some of them.
-    fn segments(&self, pools: &Pools, bytes: u32) -> ([Segment; MAX_CALL_BLOCKS], usize) {
+    /// The memory of so many bytes of some of its blocks, one segment for each block that has some of them.
+    fn segments(
+        &self,
+        pools: &Pools,
+        blocks: Range<usize>,
+        bytes: u32,
+    ) -> ([Segment; MAX_CALL_BLOCKS], usize) {
         let mut segments = [Segment::default(); MAX_CALL_BLOCKS];
         let (mut count, mut rest) = (0, bytes);
-        let Some((pool, blocks)) = &self.blocks else {
+        let Some((pool, all)) = &self.blocks else {
             return (segments, 0);
         };
-        for (place, block) in segments.iter_mut().zip(blocks.as_slice()) {
+        let blocks = all.as_slice().get(blocks).unwrap_or_default();
+        for (place, block) in segments.iter_mut().zip(blocks) {
             let memory = pools.segment(*pool, *block).filter(|_| rest > 0);
             let Some(memory) = memory else { break };
             let length = rest.min(memory.length);
@@ -62,6 +67,16 @@ impl Job {
         }
         (segments, count)
     }
+}
+
+/// How much of a call the device was given.
+enum Staged {
+    /// All that it gets.
+    All,
+    /// Some of it.
+    Some,
+    /// Nothing more now: there is no room.
+    Full,
 }
 
 /// Answers a call, whose blocks nothing uses any more.
@@ -117,12 +132,27 @@ impl<D: Card, H: Headers> NetService<D, H> {
             }
         }
         while let Some(sent) = self.network.collect_sent() {
-            let status = match sent.success {
-                true => Status::Done,
-                false => Status::DeviceError,
-            };
-            self.answer(CallId::from_raw(sent.token), status, [0; 2]);
+            let id = CallId::from_raw(sent.token);
+            self.change(id, |outgoing| outgoing.sent(sent.success));
         }
+    }
+
+    /// Changes how far the frames of a call are, and answers it where that is its end; whether the device has been given
+    /// all that it gets.
+    fn change(&mut self, id: CallId, change: impl FnOnce(&mut Outgoing)) -> bool {
+        let Some(Job {
+            work: Work::Transmit(outgoing),
+            blocks: Some((_, blocks)),
+        }) = self.calls.parked(id)
+        else {
+            return true;
+        };
+        change(outgoing);
+        let is_staged = outgoing.is_staged(blocks);
+        if let Some(status) = outgoing.end(blocks) {
+            self.answer(id, status, [0; 2]);
+        }
+        is_staged
     }
 
     /// Gives the device what waits for it, as far as it can take it.
@@ -134,10 +164,11 @@ impl<D: Card, H: Headers> NetService<D, H> {
             self.to_receive.pop_front();
         }
         while let Some(&id) = self.to_transmit.front() {
-            if !self.stage_frame(id) {
-                break;
+            match self.stage_frame(id) {
+                Staged::All => drop(self.to_transmit.pop_front()),
+                Staged::Some => {}
+                Staged::Full => break,
             }
-            self.to_transmit.pop_front();
         }
         self.network.publish();
     }
@@ -166,31 +197,38 @@ impl<D: Card, H: Headers> NetService<D, H> {
         true
     }
 
-    /// Stages the frame of a call, or answers it where the device cannot send it; `false` where there is no room for it yet.
-    fn stage_frame(&mut self, id: CallId) -> bool {
+    /// Stages the next frame of a call; where the device cannot send it, the call ends with that.
+    fn stage_frame(&mut self, id: CallId) -> Staged {
         let Some(job) = self.calls.parked(id).copied() else {
-            return true;
+            return Staged::All;
         };
-        let Work::Transmit { length, checksum } = job.work else {
-            return true;
+        let (Work::Transmit(outgoing), Some((_, blocks))) = (job.work, &job.blocks) else {
+            return Staged::All;
         };
-        let (segments, count) = job.segments(&self.pools, length);
+        let (blocks, length) = outgoing.next(blocks);
+        let (segments, count) = job.segments(&self.pools, blocks, length);
         let [_, queue] = self.network.queues();
         // With its header.
         if queue.free() <= count {
-            return false;
+            return Staged::Full;
         }
         let frame = OutgoingFrame {
             token: id.to_raw(),
             segments: segments.get(..count).unwrap_or_default(),
-            checksum,
+            checksum: outgoing.checksum(),
         };
-        match self.network.stage(&frame) {
-            Ok(()) => {}
-            Err(SendError::Full) => return false,
-            Err(error) => self.answer(id, refusal(error), [0; 2]),
+        let staged = self.network.stage(&frame);
+        let is_staged = self.change(id, |outgoing| match staged {
+            Ok(()) => outgoing.staged(),
+            // It is tried again.
+            Err(SendError::Full) => {}
+            Err(error) => outgoing.refused(refusal(error)),
+        });
+        match (staged, is_staged) {
+            (Err(SendError::Full), _) => Staged::Full,
+            (_, true) => Staged::All,
+            (_, false) => Staged::Some,
         }
-        true
     }
 
     /// Ends all calls, of which a device that runs has nothing.

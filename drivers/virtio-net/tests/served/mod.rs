@@ -7,7 +7,7 @@ mod device;
 
 use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::interface::{Request, request};
-use atoll_abi::net::{Checksum, ChecksumPlace, ChecksumToMake, Received};
+use atoll_abi::net::{Checksum, ChecksumPlace, ChecksumToMake, FrameLengths, Received};
 use atoll_abi::plan::{
     EncodedPlan, NONE, Pool as PlanPool, Process, Service as PlanService, Tables, empty_rows,
 };
@@ -286,6 +286,21 @@ pub fn transmit_with(
 
 pub fn transmit(pool: u32, blocks: &[u32], length: u32) -> Syscall {
     transmit_with(pool, blocks, length, None)
+}
+
+/// A call to transmit a frame of each of these blocks.
+pub fn transmit_several(
+    pool: u32,
+    blocks: &[u32],
+    [each, last]: [u16; 2],
+    checksum: Option<ChecksumPlace>,
+) -> Syscall {
+    let call = request::TransmitFrames {
+        pool,
+        lengths: FrameLengths { each, last },
+        checksum: ChecksumToMake(checksum),
+    };
+    BlockList::of(blocks).unwrap().into_call(call.encode())
 }
 
 pub fn await_link(known: u64) -> Syscall {

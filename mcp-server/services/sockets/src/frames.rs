@@ -1,5 +1,7 @@
 //! Frames on their way: the service's own blocks, and the calls to the driver that have them.
 
+mod batch;
+
 use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -7,19 +9,24 @@ use alloc::vec::Vec;
 use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::interface::{Request as _, request};
 use atoll_abi::layout::RING_SLOTS;
-use atoll_abi::net::{Checksum, ChecksumPlace, ChecksumToMake, Received};
+use atoll_abi::net::{Checksum, ChecksumPlace, Received};
+use atoll_abi::plan::ServiceKind;
 use atoll_abi::syscall::Status;
 use atoll_call::{Actions, Answer};
 use atoll_driver_client::Driver;
 
 use crate::stack::{Checked, Wire};
+use batch::Batch;
 
 /// Blocks that the device has to receive into, as long as there are blocks.
 const RECEIVING: usize = RING_SLOTS / 2;
 
-/// Frames that the driver may have to transmit. With those that receive, and two calls that are about the device as a whole, they fill its
+/// Calls to transmit that the driver may have. With those that receive, and two calls that are about the device as a whole, they fill its
 /// ring.
-const TRANSMITTING: usize = RING_SLOTS - RECEIVING - 2;
+const CALLS: usize = RING_SLOTS - RECEIVING - 2;
+
+/// Frames that it may have to transmit: as many blocks are left to receive into, and to read from what was received.
+const TRANSMITTING: usize = ServiceKind::Sockets.own_blocks() - 2 * RECEIVING;
 
 /// Bytes of the headers of a frame at most: of Ethernet, of IPv4 and of TCP with all options that there may be.
 const HEADERS: usize = 14 + 60 + 60;
@@ -36,8 +43,8 @@ pub(crate) enum Job {
     AwaitLink,
     /// To receive into a block.
     Receive(u32),
-    /// To transmit what is in a block.
-    Transmit(u32),
+    /// To transmit a frame of each of these blocks.
+    Transmit(BlockList),
 }
 
 /// The service's own blocks.
@@ -46,7 +53,11 @@ pub(crate) struct Frames {
     /// Blocks that nobody uses.
     free: Vec<u32>,
     receiving: usize,
+    /// Calls to transmit, and their frames. Those of the batch count.
+    calls: usize,
     transmitting: usize,
+    /// Frames that are to go with one call, and that the driver has not been asked to transmit.
+    batch: Batch,
     /// Frames that have come in, and parts of them, in order.
     received: VecDeque<(u32, Received)>,
     /// The frame that is being read, at the beginning of as many bytes as the longest one had.
@@ -66,7 +77,9 @@ impl Frames {
             pool,
             free: (0..blocks).rev().collect(),
             receiving: 0,
+            calls: 0,
             transmitting: 0,
+            batch: Batch::default(),
             received: VecDeque::new(),
             incoming: vec![0; BLOCK_SIZE],
             outgoing: vec![0; BLOCK_SIZE],
@@ -104,10 +117,13 @@ impl Frames {
         }
     }
 
-    /// The driver has answered a call for a block that it was given to transmit.
-    pub(crate) fn on_transmitted(&mut self, block: u32, answer: &Answer) {
-        self.transmitting -= 1;
-        self.give_back(block, answer);
+    /// The driver has answered a call for blocks that it was given to transmit.
+    pub(crate) fn on_transmitted(&mut self, blocks: &BlockList, answer: &Answer) {
+        self.calls -= 1;
+        self.transmitting -= blocks.as_slice().len();
+        for block in blocks.as_slice() {
+            self.give_back(*block, answer);
+        }
     }
 
     /// A block is nobody's, where no device uses it any more. Otherwise it is lost until the driver is known to be dead.
@@ -122,12 +138,14 @@ impl Frames {
     pub(crate) fn take_all_back(&mut self, blocks: u32) {
         self.free = (0..blocks).rev().collect();
         self.received.clear();
-        (self.receiving, self.transmitting) = (0, 0);
+        self.batch = Batch::default();
+        (self.receiving, self.calls, self.transmitting) = (0, 0, 0);
     }
 
     /// Whether a frame may be taken to transmit.
     pub(crate) fn may_transmit(&self) -> bool {
-        !self.has_failed && self.transmitting < TRANSMITTING && !self.free.is_empty()
+        let has_room = self.calls < CALLS && self.transmitting < TRANSMITTING;
+        !self.has_failed && has_room && !self.free.is_empty()
     }
 
     /// Frames that came in and were longer than any may be.
@@ -186,6 +204,31 @@ impl Frames {
         true
     }
 
+    /// Has a frame transmitted that a block holds: with those before it, as far as one call takes them.
+    fn transmit(
+        &mut self,
+        driver: &mut Driver<Job>,
+        block: u32,
+        length: u16,
+        checksum: Option<ChecksumPlace>,
+    ) {
+        self.transmitting += 1;
+        if !self.batch.add(block, length, checksum) {
+            self.send(driver);
+            self.batch = Batch::of(block, length, checksum);
+        }
+        if self.batch.is_first() {
+            self.calls += 1;
+        }
+    }
+
+    /// Asks the driver to transmit what it has not been asked for: to be called when nothing more is written for now.
+    pub(crate) fn send(&mut self, driver: &mut Driver<Job>) {
+        if let Some((blocks, call)) = core::mem::take(&mut self.batch).into_call(self.pool) {
+            driver.ask(Job::Transmit(blocks), call);
+        }
+    }
+
     fn drop_received(&mut self) {
         while let Some((block, _)) = self.received.pop_front() {
             self.free.push(block);
@@ -236,14 +279,9 @@ impl<A: Actions> Wire for Out<'_, A> {
         if let Some(block) = self.frames.free.pop() {
             let pool = self.frames.pool;
             self.actions.write_bytes(pool, block, 0, bytes);
-            self.frames.transmitting += 1;
-            let call = request::TransmitFrame {
-                pool,
-                length: length as u32,
-                checksum: ChecksumToMake(checksum),
-            };
-            let call = BlockList::one(block).into_call(call.encode());
-            self.driver.ask(Job::Transmit(block), call);
+            // A frame is shorter than a block.
+            self.frames
+                .transmit(self.driver, block, length as u16, checksum);
         }
         self.frames.outgoing = frame;
         written

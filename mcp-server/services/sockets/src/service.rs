@@ -180,7 +180,7 @@ impl SocketService {
         match job {
             Job::Describe => self.on_described(answer),
             Job::Receive(block) => self.frames.on_received(block, answer),
-            Job::Transmit(block) => self.frames.on_transmitted(block, answer),
+            Job::Transmit(blocks) => self.frames.on_transmitted(&blocks, answer),
             Job::AwaitLink if answer.status == Status::Done => {
                 let is_up = answer.result[0] != 0;
                 if let Some(stack) = self.stack.as_mut().filter(|_| is_up) {
@@ -231,7 +231,7 @@ impl SocketService {
             };
             match job {
                 Job::Receive(block) => frames.on_received(block, &answer),
-                Job::Transmit(block) => frames.on_transmitted(block, &answer),
+                Job::Transmit(blocks) => frames.on_transmitted(&blocks, &answer),
                 Job::Describe | Job::AwaitLink => {}
             }
         });
@@ -328,6 +328,7 @@ impl SocketService {
         while let Some((client, id)) = self.waiting.next_report() {
             self.tell(client, id, actions);
         }
+        self.frames.send(&mut self.driver);
         if !self.driver.staged().is_empty() {
             actions.call(self.driver.staged());
             self.driver.sent();

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use atoll_abi::block::{BLOCK_SIZE, BlockList};
 use atoll_abi::handle::Handle;
 use atoll_abi::interface::{NetCall, Request, request};
-use atoll_abi::net::{Checksum, Properties, Received};
+use atoll_abi::net::{Checksum, ChecksumToMake, Properties, Received};
 use atoll_abi::plan::{
     Cluster, Device, DeviceKind, EncodedPlan, Instance, NONE, Network, Pool, Process,
     Service as PlanService, ServiceKind, Tables, empty_rows,
@@ -154,19 +154,35 @@ impl Host {
                 }
                 NetCall::AwaitLink(_) => self.link = Some(call),
                 NetCall::TransmitFrame(it) => {
-                    let blocks = BlockList::from_call(&call).unwrap();
-                    assert_eq!((it.pool, blocks.pages()), (OWN_POOL, 1));
-                    let block = &self.actions.blocks[&(OWN_POOL, blocks.as_slice()[0])];
-                    let mut frame = block[..it.length as usize].to_vec();
-                    if let Some(place) = it.checksum.0 {
-                        assert!(self.properties.makes_checksums);
-                        peer::finish_checksum(&mut frame, place);
-                    }
-                    self.sent.push_back(frame);
-                    self.answer(&call, [0; 2]);
+                    assert_eq!(it.pool, OWN_POOL);
+                    let length = it.length as usize;
+                    self.transmit(&call, [length; 2], it.checksum);
+                }
+                NetCall::TransmitFrames(it) => {
+                    assert_eq!(it.pool, OWN_POOL);
+                    let lengths = [it.lengths.each, it.lengths.last].map(usize::from);
+                    self.transmit(&call, lengths, it.checksum);
                 }
             }
         }
+    }
+
+    /// The frames of a call are sent, each of a block of its own: all but the last are as long as the first length says.
+    fn transmit(&mut self, call: &Syscall, lengths: [usize; 2], checksum: ChecksumToMake) {
+        let blocks = BlockList::from_call(call).unwrap();
+        assert_eq!(blocks.order(), 0);
+        let count = blocks.as_slice().len();
+        for (number, block) in blocks.as_slice().iter().enumerate() {
+            let length = lengths[usize::from(number + 1 == count)];
+            let block = &self.actions.blocks[&(OWN_POOL, *block)];
+            let mut frame = block[..length].to_vec();
+            if let Some(place) = checksum.0 {
+                assert!(self.properties.makes_checksums);
+                peer::finish_checksum(&mut frame, place);
+            }
+            self.sent.push_back(frame);
+        }
+        self.answer(call, [0; 2]);
     }
 
     fn answer(&mut self, call: &Syscall, result: [u64; 2]) {
