@@ -34,7 +34,7 @@ fn calls_of_services_and_unknown_calls_are_refused() {
             ..Syscall::EMPTY
         };
         let expected = match raw {
-            1..=4 | 12..=19 | 32..=37 | 48..=53 | 80..=83 | 96..=106 => Some(Status::NotAllowed),
+            1..=4 | 12..=19 | 32..=37 | 48..=53 | 80..=84 | 96..=106 => Some(Status::NotAllowed),
             5..=11 | 64..=67 => None,
             _ => Some(Status::UnknownCall),
         };
