@@ -4,6 +4,7 @@ mod guest;
 mod host;
 mod packages;
 mod planted;
+mod programs;
 mod turns;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::output;
 use crate::setup;
 use crate::tools::{Purpose, Tools};
 use host::HostTest;
+use programs::Programs;
 use turns::at_a_time;
 
 /// Which tests to run.
@@ -61,6 +63,20 @@ struct Line {
     text: String,
 }
 
+impl Line {
+    /// So many tests that passed and failed, and what is to be said of them.
+    fn of((passed, failed): (usize, usize), text: String) -> Line {
+        Line {
+            name: String::new(),
+            passed,
+            failed,
+            verdict: if failed == 0 { "pass" } else { "fail" }.to_owned(),
+            seconds: 0.0,
+            text,
+        }
+    }
+}
+
 /// Runs the tests. The exit status is a success only if none failed.
 ///
 /// # Errors
@@ -96,11 +112,20 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let tools = setup::complete(Purpose::Test)?;
     let folder = locate::output().join("test");
     let none_is_alone = |_: &HostTest| false;
-    let mut lines = at_a_time(AT_A_TIME, &host, none_is_alone, |test| {
-        timed(&test.name, || test.run(&folder.join("host"), &tools))
-    })?;
+    // The build of the tests may put another file of the same name in the place of this program.
+    let xtask = std::env::current_exe().context("cannot tell where this program is")?;
+    let mut lines = Vec::new();
+    let logs = folder.join("host");
+    let mut programs = Programs::of(host.iter().filter_map(HostTest::member));
+    if !programs.is_empty() {
+        let build = || host::build(&mut programs, &logs);
+        lines.push(timed("host programs", build)?);
+    }
+    lines.extend(at_a_time(AT_A_TIME, &host, none_is_alone, |test| {
+        timed(&test.name, || test.run(&logs, &tools, &programs))
+    })?);
     if !system.is_empty() {
-        let context = context(&tools, folder)?;
+        let context = context(&tools, xtask, folder);
         lines.extend(at_a_time(AT_A_TIME, &system, Test::is_alone, |test| {
             timed(&system_name(&test.name), || {
                 Ok(system_line(test.run(&context)))
@@ -114,17 +139,17 @@ fn system_name(name: &str) -> String {
     format!("system {name}")
 }
 
-fn context(tools: &Tools, folder: PathBuf) -> Result<Context> {
-    Ok(Context {
+fn context(tools: &Tools, xtask: PathBuf, folder: PathBuf) -> Context {
+    Context {
         root: locate::root(),
-        xtask: std::env::current_exe().context("cannot tell where this program is")?,
+        xtask,
         scratch: folder.join("system"),
         cmake: tools.path("cmake"),
         ninja: tools.path("ninja"),
         qemu: tools.path("qemu-system-x86_64"),
         command: |program| child::command(program, OnDeath::Terminate),
         interrupted: interruption::interrupted,
-    })
+    }
 }
 
 /// Runs one test between two lines for the user.

@@ -239,10 +239,11 @@ mod tests {
     }
 
     #[test]
-    fn the_links_of_the_largest_cluster_leave_half_of_the_heap() {
-        // The links as they are made, and the row of them, which is copied once when it has grown.
+    fn the_links_of_the_largest_cluster_leave_nearly_half_of_the_heap() {
+        // The links as they are made, and the row of them, which is copied once when it has grown. With a timeline each has a place to note
+        // things.
         let link = size_of::<EndpointLink<Bell>>();
         let bytes = MAX_CLUSTER_VCORES * (link + 2 * size_of::<Vcore<EndpointLink<Bell>>>());
-        assert!(bytes <= COMPONENT_HEAP_SIZE / 2, "{bytes}");
+        assert!(bytes <= COMPONENT_HEAP_SIZE / 16 * 9, "{bytes}");
     }
 }

@@ -13,6 +13,7 @@ use crate::test::Line;
 use crate::test::guest;
 use crate::test::packages::{self, Package, Program};
 use crate::test::planted::Planted;
+use crate::test::programs::{Member, Programs};
 use crate::tools::{SearchPath, Tools};
 
 /// Time that one run may take, compilation included.
@@ -34,8 +35,12 @@ pub struct HostTest {
 enum Work {
     /// Runs Cargo, which has to succeed.
     Run(Run),
+    /// Runs the test programs of a package, which are built with those of others.
+    Programs(Member),
     /// Runs a test that has to fail, because a bug is planted.
     Planted(Run, Planted),
+    /// Likewise, of a package that is built with others.
+    PlantedMember(Member, Planted),
     /// Lints the programs that run on the kernels.
     GuestLints(Vec<Program>),
 }
@@ -105,20 +110,40 @@ pub fn all() -> Result<Vec<HostTest>> {
             Work::GuestLints(programs),
         ),
     ];
+    let mut documents = Run::new("test --doc");
+    for package in packages.iter().filter(|it| is_built_with_others(it)) {
+        documents
+            .arguments
+            .extend(["--package".into(), package.id()]);
+    }
+    tests.push(HostTest::new(
+        "host documents",
+        "the examples in the documentation of all packages",
+        Work::Run(documents),
+    ));
     tests.extend(packages.iter().flat_map(tests_of));
     Ok(tests)
+}
+
+fn is_built_with_others(package: &Package) -> bool {
+    let wishes = package.wishes();
+    wishes.host_tests && wishes.profile.is_none()
 }
 
 fn tests_of(package: &Package) -> Vec<HostTest> {
     let (name, id, wishes) = (&package.name, package.id(), package.wishes());
     let mut tests = Vec::new();
     if wishes.host_tests {
-        let profile = wishes.profile.iter();
-        let profile: String = profile.map(|it| format!("--profile {it} ")).collect();
+        let work = match &wishes.profile {
+            None => Work::Programs(package.member()),
+            Some(profile) => Work::Run(Run::new(&format!(
+                "test --profile {profile} --package {id}"
+            ))),
+        };
         tests.push(HostTest::new(
             format!("host {name}"),
             format!("tests of the package {name}"),
-            Work::Run(Run::new(&format!("test {profile}--package {id}"))),
+            work,
         ));
     }
     if let Some(program) = wishes.loom {
@@ -132,14 +157,16 @@ fn tests_of(package: &Package) -> Vec<HostTest> {
     for bug in wishes.planted {
         let profile = if bug.loom { "--release " } else { "" };
         let (feature, program, test) = (&bug.feature, &bug.program, &bug.test);
+        let test_name = format!("host {name} {feature}");
+        let about = format!("the planted bug is caught by {program}: {test}");
         let run = Run::new(&format!(
             "test {profile}--package {id} --features {feature} --test {program} -- --exact {test}"
         ));
-        tests.push(HostTest::new(
-            format!("host {name} {feature}"),
-            format!("the planted bug is caught by {program}: {test}"),
-            Work::Planted(run.with_flags(bug.loom.then_some(LOOM)).once(), bug),
-        ));
+        let work = match !bug.loom && is_built_with_others(package) {
+            true => Work::PlantedMember(package.member(), bug),
+            false => Work::Planted(run.with_flags(bug.loom.then_some(LOOM)).once(), bug),
+        };
+        tests.push(HostTest::new(test_name, about, work));
     }
     tests
 }
@@ -164,27 +191,28 @@ impl HostTest {
         }
     }
 
+    /// The package that it needs built, with those that others need.
+    pub fn member(&self) -> Option<&Member> {
+        match &self.work {
+            Work::Programs(member) | Work::PlantedMember(member, _) => Some(member),
+            Work::Run(_) | Work::Planted(..) | Work::GuestLints(_) => None,
+        }
+    }
+
     /// Runs it, its output in a log in a folder.
     ///
     /// # Errors
     /// Where it cannot be run at all.
-    pub fn run(&self, folder: &Path, tools: &Tools) -> Result<Line> {
+    pub fn run(&self, folder: &Path, tools: &Tools, programs: &Programs) -> Result<Line> {
         let file = format!("{}.log", self.name.replace(' ', "-"));
         let path = folder.join(file);
         let mut log = Log::create(&path)?;
         let ((passed, failed), text) = match &self.work {
             Work::Run(run) => {
                 let result = log.run_within(LIMIT, run.command(), "cargo", &self.about);
-                let (mut passed, mut failed) = counts(&read(&path));
-                // A run without counted tests is a test itself; a failure that no count shows is one failure.
-                match &result {
-                    Ok(()) if passed + failed == 0 && !run.arguments[0].eq("test") => passed = 1,
-                    Err(_) if failed == 0 => failed = 1,
-                    _ => {}
-                }
-                let text = result.err().map(|error| format!("{error:#}"));
-                ((passed, failed), text.unwrap_or_default())
+                counted(result, &path, run.arguments[0] == "test")
             }
+            Work::Programs(member) => counted(programs.run(member, &mut log), &path, true),
             Work::Planted(run, bug) => {
                 log.expect_failure();
                 let mut command = run.command();
@@ -194,20 +222,20 @@ impl HostTest {
                 let _ = log.run_within(LIMIT, command, "cargo", &self.about);
                 judge(bug, &read(&path))
             }
+            Work::PlantedMember(member, bug) => {
+                log.expect_failure();
+                let test = [&*bug.program, &*bug.test];
+                // As above.
+                let _ = programs.run_with(member, &bug.feature, test, &mut log);
+                judge(bug, &read(&path))
+            }
             Work::GuestLints(programs) => {
                 let (runs, failures) = guest::lint(programs, tools, &mut log, folder)?;
                 let failed = failures.len();
                 ((runs - failed, failed), failures.join("\n"))
             }
         };
-        Ok(Line {
-            name: self.name.clone(),
-            passed,
-            failed,
-            verdict: if failed == 0 { "pass" } else { "fail" }.to_owned(),
-            seconds: 0.0,
-            text,
-        })
+        Ok(Line::of((passed, failed), text))
     }
 }
 
@@ -215,6 +243,30 @@ fn read(log: &Path) -> String {
     fs::read(log)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default()
+}
+
+/// How many tests passed and failed in a run, and what is to be said of it. A run that is not of tests is one itself; a failure that no count
+/// shows is one failure.
+fn counted(result: Result<()>, log: &Path, is_of_tests: bool) -> ((usize, usize), String) {
+    let (mut passed, mut failed) = counts(&read(log));
+    match &result {
+        Ok(()) if passed + failed == 0 && !is_of_tests => passed = 1,
+        Err(_) if failed == 0 => failed = 1,
+        _ => {}
+    }
+    let text = result.err().map(|error| format!("{error:#}"));
+    ((passed, failed), text.unwrap_or_default())
+}
+
+/// Builds what the tests run, as a test of its own.
+///
+/// # Errors
+/// Where its log cannot be written.
+pub fn build(programs: &mut Programs, folder: &Path) -> Result<Line> {
+    let path = folder.join("host-programs.log");
+    let result = programs.build(&mut Log::create(&path)?);
+    let (counts, text) = counted(result, &path, false);
+    Ok(Line::of(counts, text))
 }
 
 /// Whether a run passes, and what is to be said of it, where a bug is planted.

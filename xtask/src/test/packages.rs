@@ -19,9 +19,11 @@
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::test::host::cargo;
 use crate::test::planted::Planted;
+use crate::test::programs::Member;
 
 /// The feature with which a program is built for the kernels.
 const GUEST_FEATURE: &str = "guest";
@@ -41,6 +43,7 @@ pub struct Package {
     /// Its name.
     pub name: String,
     version: String,
+    manifest_path: PathBuf,
     #[serde(default)]
     targets: Vec<Target>,
     #[serde(default)]
@@ -119,6 +122,14 @@ impl Package {
         format!("{}@{}", self.name, self.version)
     }
 
+    /// It, as one of several whose test programs are built together.
+    pub fn member(&self) -> Member {
+        Member {
+            id: self.id(),
+            manifest: self.manifest_path.clone(),
+        }
+    }
+
     /// What it says about its tests.
     pub fn wishes(&self) -> Wishes {
         let said = self.metadata.as_ref();
@@ -157,7 +168,7 @@ pub mod tests {
     /// A package with this metadata.
     pub fn package(metadata: &str) -> Package {
         let text = format!(
-            r#"{{"name":"atoll-x","version":"0.1.0","metadata":{metadata},"targets":[
+            r#"{{"name":"atoll-x","version":"0.1.0","manifest_path":"/x/Cargo.toml","metadata":{metadata},"targets":[
                 {{"name":"atoll_x","kind":["lib"]}},
                 {{"name":"tool","kind":["bin"]}},
                 {{"name":"x","kind":["bin"],"required-features":["guest"]}}],
